@@ -1,0 +1,50 @@
+# make demo   install what the demo needs into .venv and run it
+# make test   the same for the tests
+# make lint   ruff and mypy
+# make slow   the tests that take longer
+# make bench  speed against TRL
+#
+# Needed: make and python3, 3.11 or newer, with pip and venv. Another python: make demo PYTHON=python3.13
+
+PYTHON ?= python3
+BIN = .venv/bin
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+# One thread for each of the two test processes: more would make them wait for each other.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+.PHONY: demo test lint slow bench clean
+
+demo: .venv/.ready-demo
+	$(BIN)/straw demo
+
+test: .venv/.ready-dev
+	$(PYTEST)
+
+lint: .venv/.ready-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+slow: .venv/.ready-dev
+	$(PYTEST) -m slow
+
+bench: .venv/.ready-bench
+	$(BIN)/python benchmarks/against_trl.py
+
+clean:
+	rm -rf .venv
+
+# A stamp says that an installation is complete; it is done again only when its list has changed.
+.venv/.ready-demo: EXTRAS = peft
+.venv/.ready-dev: EXTRAS = dev,peft
+.venv/.ready-bench: EXTRAS = bench,peft
+.venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing into .venv: the first time takes a few minutes"
+	$(INSTALL) -e '.[$(EXTRAS)]'
+	@touch $@
+
+.venv/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "straw needs python3 (3.11 or newer), and there is no $(PYTHON) here: install it, or name another with make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; v = "%d.%d" % sys.version_info[:2]; sys.exit(0 if sys.version_info >= (3, 11) else "straw needs Python 3.11 or newer, and $(PYTHON) is " + v + ": name another with make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }

@@ -1,0 +1,70 @@
+"""Losses: a scalar from log-probabilities, as token-level sums.
+
+    cross_entropy          - w lp
+    importance_sampling    - w r A                         r = exp(lp - q)
+    ppo                    - w min(r A, clip(r) A)
+
+    lp  the trained policy's log-probability of the token that was written
+    q   the sampler's, A the advantage, w the datum's weight
+
+Nothing is averaged here: `w` carries every normalisation, so a batch cut into micro-batches has the
+same gradient. Entropy and KL are added by the engine, for every loss alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from straw.errors import ConfigError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class TokenBatch:
+    """One flat array per quantity, a cell for every token behind a prompt."""
+
+    logprobs: Tensor
+    sampler_logprobs: Tensor
+    advantages: Tensor
+    weights: Tensor
+
+
+def cross_entropy(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
+    return -(batch.weights * batch.logprobs).sum()
+
+
+def ratios(batch: TokenBatch) -> Tensor:
+    return torch.exp(batch.logprobs - batch.sampler_logprobs)
+
+
+def importance_sampling(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
+    return -(batch.weights * ratios(batch) * batch.advantages).sum()
+
+
+def ppo(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
+    ratio = ratios(batch)
+    clipped = ratio.clamp(1 - settings["clip_low"], 1 + settings["clip_high"])
+    return -(batch.weights * torch.minimum(ratio * batch.advantages, clipped * batch.advantages)).sum()
+
+
+LossFunction = Callable[[TokenBatch, Mapping[str, float]], Tensor]
+LOSSES: dict[str, LossFunction] = {
+    "cross_entropy": cross_entropy,
+    "importance_sampling": importance_sampling,
+    "ppo": ppo,
+}
+
+
+def loss_named(name: str) -> LossFunction:
+    if name not in LOSSES:
+        raise ConfigError(f"unknown loss_fn {name!r}: {did_you_mean(name, LOSSES)}")
+    return LOSSES[name]
+
+
+def kl_estimate(logprobs: Tensor, reference: Tensor) -> Tensor:
+    """Per token, never negative, unbiased under the policy: exp(d) - d - 1 with d = reference - lp."""
+    d = reference - logprobs
+    return torch.exp(d) - d - 1

@@ -1,0 +1,54 @@
+"""Names that a page may use, and where the thing behind each is found.
+
+    find("tasks", "secret")  ->  the class Secret of straw/tasks/secret.py
+
+A place is "module:attribute" and is imported when it is asked for, so that this low floor knows of the
+high ones by name only, and `straw --help` loads no torch. A kind whose names live in a table beside their
+code points at the table instead of repeating it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+from straw.errors import ConfigError, did_you_mean
+
+CATALOGUE: dict[str, dict[str, str] | str] = {
+    "tasks": {
+        "secret": "straw.tasks.secret:Secret",
+    },
+    "engines": {
+        "local": "straw.engines.local.engine:LocalEngine",
+    },
+    "channels": "straw.rewards.outcome:CHANNELS",
+    "algorithms": "straw.algorithms.named:NAMED",
+    "losses": "straw.algorithms.losses:LOSSES",
+}
+
+
+def find(kind: str, name: str) -> Any:
+    """What `name` stands for, or a ConfigError with the nearest name there is."""
+    entries = table(kind)
+    if name not in entries:
+        raise ConfigError(f"there is no {name!r} among the {kind}; {did_you_mean(name, entries)}")
+    entry = entries[name]
+    return at(entry) if isinstance(CATALOGUE[kind], dict) else entry
+
+
+def names(kind: str) -> list[str]:
+    return sorted(table(kind))
+
+
+def table(kind: str) -> Mapping[str, Any]:
+    entries = CATALOGUE[kind]
+    if isinstance(entries, dict):
+        return entries
+    found: Mapping[str, Any] = at(entries)
+    return found
+
+
+def at(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)

@@ -1,0 +1,101 @@
+"""The page: all sections of one run, refused at birth when they cannot work together.
+
+A page that exists can be run. Rules between sections stand here, each with its reason and a way out;
+what concerns one section alone stands in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cache
+from typing import get_type_hints
+
+from straw.config.option import Option, Section, options_of
+from straw.config.sections import (
+    Algorithm,
+    Model,
+    Optimizer,
+    Reward,
+    Run,
+    Sampling,
+    SecretTask,
+    TaskSection,
+    WarmUp,
+)
+from straw.errors import ConfigError, did_you_mean
+
+TASKS: dict[str, type[TaskSection]] = {"secret": SecretTask}  # a new task brings its options here
+FROM_THE_GROUP = ("group", "leave_one_out", "zscore")  # baselines that need another attempt to compare with
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Everything that a run can be told.
+
+    Example: Page(task=SecretTask(N=16), reward=Reward(reward_type="binary"))
+    """
+
+    task: SecretTask = field(default_factory=SecretTask)
+    reward: Reward = field(default_factory=Reward)
+    algorithm: Algorithm = field(default_factory=Algorithm)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    model: Model = field(default_factory=Model)
+    sampling: Sampling = field(default_factory=Sampling)
+    warmup: WarmUp = field(default_factory=WarmUp)
+    run: Run = field(default_factory=Run)
+
+    @property
+    def channel(self) -> str:
+        """The reward channel in use."""
+        return self.reward.reward_type or ("dense" if self.task.has_turns else "binary")
+
+    def __post_init__(self) -> None:
+        for complaint in (lack_of_parts(self), lack_of_advantage(self), cut_distribution(self)):
+            if complaint:
+                raise ConfigError(complaint)
+
+
+def lack_of_parts(page: Page) -> str | None:
+    if page.channel != "dense" or page.task.has_parts:
+        return None
+    return "dense pays an attempt part by part, and this task has one part only. Write env_type=multi_step."
+
+
+def lack_of_advantage(page: Page) -> str | None:
+    """A reward compared with itself teaches nothing. A baseline that is not chosen yet is judged when it is."""
+    ours = page.algorithm
+    if ours.algorithm == "sft" or ours.baseline not in FROM_THE_GROUP or (ours.group_size, ours.batch_size) != (1, 1):
+        return None
+    return (
+        f"baseline={ours.baseline} compares the attempts of a group, got group_size=1 with batch_size=1: there is no "
+        "advantage. Write group_size=4, or baseline=ema or baseline=constant."
+    )
+
+
+def cut_distribution(page: Page) -> str | None:
+    ours = page.sampling
+    if ours.top_p == 1 and ours.top_k == 0:
+        return None
+    return (
+        f"training needs the whole distribution, got top_p={ours.top_p} and top_k={ours.top_k}: with tokens left out "
+        "every importance ratio is wrong by the mass that was kept. Write top_p=1 top_k=0."
+    )
+
+
+def section_types(kind: str) -> dict[str, type[Section]]:
+    """The sections of a page about this task, in their order."""
+    if kind not in TASKS:
+        raise ConfigError(f"there is no task {kind!r}; {did_you_mean(kind, TASKS)}")
+    return get_type_hints(Page) | {"task": TASKS[kind]}
+
+
+@cache
+def options(kind: str) -> dict[str, Option]:
+    """Every option of a page about this task, by name."""
+    sections = section_types(kind).items()
+    return {known.name: replace(known, section=name) for name, kind in sections for known in options_of(kind)}
+
+
+def describe_options(kind: str = "secret") -> list[Option]:
+    """What --help shows: section, name, default, what it takes, help."""
+    return list(options(kind).values())

@@ -1,0 +1,199 @@
+"""Every option of a page, by section, with the only place where its default is written.
+
+Names are unique over all sections, so `N=64` needs no prefix; `task.N=64` says the same.
+An option that defaults to None is chosen later, from what was tuned for the task and the channel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from straw.config.option import Section, option
+from straw.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSection(Section):
+    """What every task says to the rest of the page."""
+
+    kind: str = option("secret", "the task", catalogue="tasks")
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether an attempt has several turns that can be paid one by one."""
+        return False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether an attempt is right or wrong in several places: its turns, or items of a sequence."""
+        return self.has_turns
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretTask(TaskSection):
+    """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
+
+    env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
+    N: int = option(64, "the number of possible secrets", at_least=1)
+    fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
+    secret_seed: int = option(0, "the seed that draws the secret, apart from the run's own seed", at_least=0)
+    num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1)
+    length: int = option(1, "the number of secrets in a row in one reply", at_least=1)
+
+    @property
+    def has_turns(self) -> bool:
+        return self.env_type == "multi_step"
+
+    @property
+    def has_parts(self) -> bool:
+        return self.has_turns or self.length > 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fixed_secret is not None and not 0 <= self.fixed_secret < self.N:
+            raise ConfigError(
+                f"fixed_secret is one of the N={self.N} numbers 0 to {self.N - 1}; got fixed_secret={self.fixed_secret}. "
+                "Choose one of them, or leave it out and set secret_seed."
+            )
+        if self.length > 1 and self.has_turns:
+            raise ConfigError(
+                f"a game of one bit a turn has one secret; got length={self.length} with env_type=multi_step. "
+                "Write length=1 or env_type=single_step."
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reward(Section):
+    """The channel from grades to numbers."""
+
+    reward_type: str | None = option(
+        None,
+        "the reward channel; none: binary, or dense with env_type=multi_step",
+        example="binary",
+        catalogue="channels",
+    )
+    reward_bins: int = option(
+        8,
+        "the number of bins of a binned channel",
+        at_least=2,
+        way_out="One bin always pays the same: for a 3-bit channel write reward_bins=8.",
+    )
+    form: Literal["normalised", "raw"] = option(
+        "normalised", "how log_distance pays: 1 - log2(1 + d) / log2 N, or raw -log10(1 + d)"
+    )
+    credit: Literal["turn", "sum"] = option("turn", "how dense credits: every turn by itself, or all with the sum")
+    flip_probability: float = option(0.1, "how often noisy_binary pays the opposite", at_least=0, at_most=0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Algorithm(Section):
+    """How payment becomes credit and credit a loss."""
+
+    algorithm: str = option("reinforce", "the algorithm, a row of credit, loss and defaults", catalogue="algorithms")
+    loss_fn: Literal["importance_sampling", "ppo"] | None = option(None, "the loss; none: the algorithm's own")
+    baseline: Literal["group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none"] | None = option(
+        None, "what a reward is compared with; none: the algorithm's own"
+    )
+    baseline_constant: float = option(0.5, "the value of baseline=constant")
+    ema_decay: float = option(0.9, "how much of the running mean baseline=ema keeps", at_least=0, below=1)
+    optimism: float = option(0.1, "how far baseline=optimistic moves from the mean to 1", at_least=0, at_most=1)
+    weigh: Literal["rollout", "reply", "token"] | None = option(
+        None, "what counts the same in the loss; none: the algorithm's own"
+    )
+    clip_low: float = option(0.2, "how far below 1 the ratio of ppo may fall", at_least=0, at_most=1)
+    clip_high: float = option(0.2, "how far above 1 the ratio of ppo may rise", at_least=0)
+    kl_coef: float = option(0.0, "the price of one nat away from the reference policy", at_least=0)
+    entropy_schedule: Literal["linear", "constant"] = option(
+        "linear", "how the entropy bonus falls towards the end of the run"
+    )
+    entropy_coef: float | None = option(
+        None, "the bonus for one nat of entropy; none: as tuned", example=0.05, at_least=0
+    )
+    replay: int | None = option(
+        None, "how many of the best attempts are learned again; none: as tuned", example=1, at_least=0
+    )
+    group_size: int = option(4, "the number of attempts at one problem", at_least=1)
+    batch_size: int = option(1, "the number of groups in a batch", at_least=1)
+    updates_per_batch: int = option(1, "the number of updates from one batch", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(Section):
+    """AdamW and its schedule."""
+
+    learning_rate: float | None = option(None, "the size of an update; none: as tuned", example=3e-4, above=0)
+    beta1: float = option(0.9, "how much of the mean gradient is kept", at_least=0, below=1)
+    beta2: float = option(0.95, "how much of the mean squared gradient is kept", at_least=0, below=1)
+    eps: float = option(1e-8, "what is added to the root of the mean squared gradient", above=0)
+    weight_decay: float = option(0.0, "the decay of the weights, times the learning rate", at_least=0)
+    grad_clip: float = option(1.0, "the largest norm of a gradient; 0: no limit", at_least=0)
+    schedule: Literal["constant", "linear", "cosine"] = option("constant", "how the learning rate falls")
+    lr_warmup_steps: int = option(0, "the number of updates until the learning rate is full", at_least=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Section):
+    """Which model learns, and what it runs on."""
+
+    model_name: str = option("tiny-1M", "the model: an embedded size, a name in the cache or on the hub, or a folder")
+    lora_rank: int | None = option(
+        None, "the rank of the adapters; 0: full fine-tuning; none: as tuned", example=8, at_least=0
+    )
+    lora_alpha: float = option(32.0, "the scale of the adapters, before division by the rank", above=0)
+    lora_targets: str = option("all-linear", "which layers get adapters")
+    model_seed: int = option(0, "the seed of an embedded model's first weights", at_least=0)
+    trust_remote_code: bool = option(False, "whether code that comes with a model may run")
+    from_checkpoint: str | None = option(None, "the checkpoint to start from", example="runs/first/checkpoints/last")
+    dtype: Literal["auto", "float32", "bfloat16"] = option("auto", "the precision of the forward pass")
+    device: str = option("auto", "the device: auto, cpu, cuda, cuda:1, mps")
+    threads: int = option(1, "the number of torch threads", at_least=1)
+    gradient_checkpointing: bool = option(False, "whether activations are computed twice to save memory")
+    fast_llama: bool = option(True, "whether Llama models take the hand-written path")
+    tokens_per_microbatch: int = option(8192, "the number of tokens that are read at once", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampling(Section):
+    """How replies are drawn."""
+
+    max_tokens: int | None = option(
+        None, "the most tokens in one reply; none: what the task needs", example=8, at_least=1
+    )
+    temperature: float = option(
+        1.0,
+        "how evenly tokens are drawn; 1: as the model has it",
+        above=0,
+        way_out="A policy gradient needs chance: write temperature=1.",
+    )
+    top_k: int = option(0, "how many of the likeliest tokens may be drawn; 0: all", at_least=0)
+    top_p: float = option(1.0, "the probability mass that may be drawn", above=0, at_most=1)
+    stop: tuple[str, ...] = option((), "the texts that end a reply, besides the end token", example=("END",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp(Section):
+    """How the model learns the format, and near-uniform answers, before the run."""
+
+    warmup: Literal["auto", "none", "force"] = option("auto", "take it from the cache, leave it out, or do it anew")
+    warmup_steps: int = option(1000, "the upper end of its updates", at_least=1)
+    warmup_learning_rate: float | None = option(3e-3, "the size of its updates; none: as tuned", above=0)
+    warmup_batch: int = option(16, "its rows an update", at_least=1)
+    warmup_mass: float | None = option(
+        None, "the valid mass that it has to reach; none: by the model", example=0.99, above=0, at_most=1
+    )
+    warmup_distance: float | None = option(
+        None, "the distance from uniform that it may leave; none: by the model", example=0.02, above=0, at_most=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Section):
+    """How long it goes on and what is kept."""
+
+    n_batches: int | None = option(None, "the number of batches; none: as tuned", example=100, at_least=1)
+    seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
+    eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
+    save_every: int = option(0, "the number of steps from one checkpoint to the next; 0: only the last", at_least=0)
+    run_dir: str | None = option(None, "the run folder; none: a new one under runs", example="runs/first")
+    question: str = option("", "what the run is to find out, in a sentence", example="how fast?")

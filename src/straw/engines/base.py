@@ -1,0 +1,146 @@
+"""What computes: a handful of verbs, the same for every engine.
+
+    sample            replies of the published policy to prompts, each from a seed of its own
+    logprobs          of given tokens under a named policy: current, start or reference
+    forward_backward  add the gradient of a loss; optim_step applies it and clears it
+    publish           the sampler takes the trainer's weights; until then `sample` refuses
+    embed             hidden states of given texts
+    save, load, close
+
+The numbers an engine owes are tested by one contract (tests/engines/contract.py): a sample does
+not depend on its neighbours, sampler and trainer agree, micro-batches do not change a gradient.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from straw.text.chat import Chat
+from straw.types import Datum
+
+Tokens = tuple[int, ...]
+Policy = Literal["current", "start", "reference"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingParams:
+    """How replies are drawn. `temperature=0` takes the likeliest token."""
+
+    max_tokens: int
+    temperature: float = 1.0
+    top_k: int = 0  # 0: all
+    top_p: float = 1.0
+    stop: frozenset[int] = frozenset()  # the token that stops is part of the reply
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What was written; `logprobs` are those of the distribution that was drawn from."""
+
+    tokens: Tokens
+    logprobs: tuple[float, ...]
+    stopped: bool  # by a stop token, not by max_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdamParams:
+    """One optimiser step. `grad_clip` bounds the global norm; 0 leaves it alone."""
+
+    learning_rate: float
+    beta1: float = 0.9
+    beta2: float = 0.95
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+    grad_clip: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loss:
+    """A loss by name (see `algorithms.losses`) with its numbers, and the temperature of the sampler."""
+
+    name: str
+    settings: Mapping[str, float] = field(default_factory=dict)
+    entropy_coef: float = 0.0
+    kl_coef: float = 0.0
+    temperature: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOutput:
+    """Log-probabilities of every datum's tokens as the loss saw them, and sums over the batch."""
+
+    logprobs: list[tuple[float, ...]]
+    metrics: dict[str, float]
+
+
+class Conversation(ABC):
+    """Some rows that begin with the same prompt and go their own ways, turn by turn."""
+
+    @abstractmethod
+    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+        """One reply for every row."""
+
+    @abstractmethod
+    def hear(self, tokens: Sequence[Tokens]) -> None:
+        """Append tokens to every row: the next message of the other side."""
+
+
+class Engine(ABC):
+    """Weights, an optimiser and a sampler behind a few verbs."""
+
+    chat: Chat
+    policy_version: int
+
+    @abstractmethod
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        """Begin `num_rows` conversations with one prompt, which is read once."""
+
+    @abstractmethod
+    def sample(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Reply]]:
+        """`num_samples` replies to each prompt; seeds[prompt][sample] fixes each reply."""
+
+    @abstractmethod
+    def logprobs(self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0) -> list[list[float]]:
+        """Nats for every token behind the prompt of each datum."""
+
+    @abstractmethod
+    def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput: ...
+
+    @abstractmethod
+    def optim_step(self, params: AdamParams) -> dict[str, float]: ...
+
+    @abstractmethod
+    def publish(self) -> int:
+        """Give the trainer's weights to the sampler; returns the new policy version."""
+
+    @abstractmethod
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """The mean last hidden state of each text."""
+
+    @abstractmethod
+    def undone(self) -> AbstractContextManager[None]:
+        """What happens inside is taken back bit for bit: weights, optimiser, gradients, version."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Weights and optimiser, in safetensors."""
+
+    @abstractmethod
+    def load(self, folder: Path, *, optimizer: bool = True) -> None: ...
+
+    def close(self) -> None:  # noqa: B027 - most engines own nothing that must be given back
+        """Give back processes and memory."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

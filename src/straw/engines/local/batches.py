@@ -1,0 +1,126 @@
+"""Data as the model reads them: grouped by prompt, cut to size, flat.
+
+    data -> groups (equal prompts) -> micro-batches of at most `max_tokens` -> Flat
+
+The last token of a reply is predicted but never read. A token is predicted from the hidden state
+before it; the first tokens of a group all stand on the last state of their prompt. A soft target
+is several weighted targets on one state, so distributions are learned by the same loss as tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import nan
+
+import torch
+from torch import Tensor
+
+from straw.engines.local.attention import Pack
+from straw.types import Datum
+
+Group = list[int]  # indices of data with one prompt
+
+
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """One micro-batch. Pairs (row, target) are sorted by row; `owner` and `place` say whose token each is."""
+
+    tokens: Tensor
+    pack: Pack
+    states: Tensor  # which hidden states are needed, [M]
+    rows: Tensor  # [N] into states
+    targets: Tensor
+    weights: Tensor
+    advantages: Tensor
+    sampler_logprobs: Tensor  # nan where a datum has none: it counts as drawn from the current policy
+    owner: list[int]
+    place: list[int]
+
+
+def micro_batches(data: Sequence[Datum], max_tokens: int) -> Iterator[list[Group]]:
+    """Groups of equal prompts, those of one size together: attention pads a batch to its largest group."""
+    by_prompt: dict[tuple[int, ...], Group] = {}
+    for index, datum in enumerate(data):
+        by_prompt.setdefault(datum.prompt, []).append(index)
+    by_size: dict[int, list[Group]] = {}
+    for group in by_prompt.values():
+        by_size.setdefault(len(group), []).append(group)
+    for groups in by_size.values():
+        yield from cut(data, groups, max_tokens)
+
+
+def cut(data: Sequence[Datum], groups: Sequence[Group], max_tokens: int) -> Iterator[list[Group]]:
+    """In order; a group that does not fit into what is left goes on in the next micro-batch."""
+    batch: list[Group] = []
+    size = 0
+    for group in groups:
+        prompt = len(data[group[0]].prompt)
+        going: Group = []
+        for index in group:
+            cost = len(data[index].tokens) + (0 if going else prompt)
+            if size and size + cost > max_tokens:
+                yield [*batch, going] if going else batch
+                batch, going, size, cost = [], [], 0, len(data[index].tokens) + prompt
+            going.append(index)
+            size += cost
+        batch.append(going)
+    yield batch
+
+
+def flatten(data: Sequence[Datum], groups: Sequence[Group], device: torch.device, every_token: bool) -> Flat:
+    """`every_token`: also those of weight 0."""
+    prompts = [data[group[0]].prompt for group in groups]
+    members = [index for group in groups for index in group]
+    lengths = [[len(data[index].tokens) - 1 for index in group] for group in groups]
+    tokens = [token for prompt in prompts for token in prompt]
+    prompt_ends = [end - 1 for end in running_sum(map(len, prompts))]
+    last_of = {index: prompt_ends[u] for u, group in enumerate(groups) for index in group}
+    pairs: list[tuple[int, int, float, int, int]] = []
+    for index in members:
+        pairs += pairs_of(data[index], index, last_of[index], len(tokens), every_token)
+        tokens += data[index].tokens[:-1]
+    pairs.sort(key=lambda pair: pair[0])
+    states = sorted({pair[0] for pair in pairs})
+    row_of = {state: row for row, state in enumerate(states)}
+    advantages = [data[i].advantages[t] if data[i].advantages else 0.0 for _, _, _, i, t in pairs]
+    sampler = [data[i].logprobs[t] if data[i].logprobs else nan for _, _, _, i, t in pairs]
+
+    def array(values: list[float]) -> Tensor:
+        return torch.tensor(values, dtype=torch.float32, device=device)
+
+    return Flat(
+        tokens=torch.tensor(tokens, device=device),
+        pack=Pack([len(prompt) for prompt in prompts], lengths, device),
+        states=torch.tensor(states, dtype=torch.long, device=device),
+        rows=torch.tensor([row_of[pair[0]] for pair in pairs], dtype=torch.long, device=device),
+        targets=torch.tensor([pair[1] for pair in pairs], dtype=torch.long, device=device),
+        weights=array([pair[2] for pair in pairs]),
+        advantages=array(advantages),
+        sampler_logprobs=array(sampler),
+        owner=[pair[3] for pair in pairs],
+        place=[pair[4] for pair in pairs],
+    )
+
+
+def pairs_of(
+    datum: Datum, index: int, prompt_end: int, start: int, every_token: bool
+) -> list[tuple[int, int, float, int, int]]:
+    """(state, target, weight, datum, place) for the tokens of one datum that are asked for."""
+    pairs = []
+    for place, (token, weight) in enumerate(zip(datum.tokens, datum.weights, strict=True)):
+        if weight == 0 and not every_token:
+            continue
+        state = prompt_end if place == 0 else start + place - 1
+        soft = datum.soft_targets[place] if datum.soft_targets is not None else None
+        for target, share in (soft or {token: 1.0}).items():
+            pairs.append((state, target, weight * share, index, place))
+    return pairs
+
+
+def running_sum(values: Iterator[int] | Sequence[int] | map[int]) -> list[int]:
+    total, sums = 0, []
+    for value in values:
+        total += value
+        sums.append(total)
+    return sums

@@ -1,0 +1,311 @@
+"""The engine in this process: one model, one optimiser, one device.
+
+Sampler and trainer share the weights, so `publish` only counts; between an `optim_step` and the
+next `publish` the engine refuses to sample rather than let a reply claim the wrong version.
+float32 weights always; with dtype bfloat16 the matmuls run under autocast.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from straw.algorithms.losses import TokenBatch, kl_estimate, loss_named
+from straw.engines.base import (
+    AdamParams,
+    Conversation,
+    Engine,
+    Loss,
+    Policy,
+    Reply,
+    SamplingParams,
+    Tokens,
+    TrainOutput,
+)
+from straw.engines.local.attention import Pack
+from straw.engines.local.batches import Flat, flatten, micro_batches
+from straw.engines.local.head import Head, log_probabilities
+from straw.engines.local.llama import LlamaReader
+from straw.engines.local.lora import save_adapter
+from straw.engines.local.modules import ModulesReader, Reader
+from straw.engines.local.sampler import Rows
+from straw.errors import ConfigError, RunError, TrainingError
+from straw.text.chat import Chat
+from straw.types import Datum
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+MAX_ROWS = 512  # rows that decode together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSettings:
+    """How the local engine computes; none of it changes what is computed, beyond float error."""
+
+    device: str = "cpu"
+    dtype: str = "float32"
+    tokens_per_microbatch: int = 8192
+    gradient_checkpointing: bool = False
+    fast_llama: bool = True
+
+
+class LocalConversation(Conversation):
+    def __init__(self, rows: Rows, context: Callable[[], AbstractContextManager]) -> None:
+        self.rows, self.context = rows, context
+
+    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+        with self.context():
+            return self.rows.say(params, [seeds])[0]
+
+    def hear(self, tokens: Sequence[Tokens]) -> None:
+        with self.context():
+            self.rows.hear([tokens])
+
+
+class LocalEngine(Engine):
+    def __init__(
+        self, model: PreTrainedModel, chat: Chat, settings: LocalSettings | None = None, adapters: PeftModel | None = None
+    ) -> None:
+        """The parameters that require gradients are the ones that train; `adapters` are on `model` already."""
+        self.adapters = adapters
+        self.settings = settings or LocalSettings()
+        self.device = torch.device(self.settings.device)
+        self.model = model.to(self.device).eval()  # dropout never acts: sampler and trainer must agree
+        self.chat, self.policy_version = chat, 0
+        self.reader = self._reader()
+        self.head = Head.of(model)
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
+        self._kept: dict[Policy, dict[str, Tensor]] = {}
+        self._published = True
+
+    def _reader(self) -> Reader:
+        plain = ModulesReader(self.model, self.settings.gradient_checkpointing)
+        if self.settings.fast_llama and LlamaReader.serves(self.model):
+            return LlamaReader(self.model, self.settings.gradient_checkpointing)
+        return plain
+
+    # --- reading ---------------------------------------------------------------------------
+
+    def precision(self) -> AbstractContextManager:
+        if self.settings.dtype == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _rows(self, prompts: Sequence[Tokens], num_rows: int) -> Rows:
+        if not self._published:
+            raise TrainingError("the weights changed since the last publish: call publish() before sampling")
+        with self.precision():
+            return Rows(self.reader, self.head, prompts, num_rows, self.device)
+
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        return LocalConversation(self._rows([prompt], num_rows), self.precision)
+
+    def sample(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Reply]]:
+        replies: list[list[Reply]] = []
+        together = max(1, MAX_ROWS // num_samples)
+        for start in range(0, len(prompts), together):
+            rows = self._rows(prompts[start : start + together], num_samples)
+            with self.precision():
+                replies += rows.say(params, seeds[start : start + together], last=True)
+        return replies
+
+    def _measure(self, flat: Flat, temperature: float) -> tuple[Tensor, Tensor]:
+        """Log-probability and entropy for every (row, target) pair."""
+        with self.precision():
+            hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+            logprobs, entropy = log_probabilities(
+                self.head, hidden[flat.states], flat.rows, flat.targets, temperature
+            )
+        return logprobs, entropy[flat.rows]
+
+    @torch.no_grad()
+    def logprobs(self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0) -> list[list[float]]:
+        out = [[0.0] * len(datum.tokens) for datum in data]
+        with self._acting_as(policy):
+            for groups in micro_batches(data, self.settings.tokens_per_microbatch):
+                flat = flatten(data, groups, self.device, every_token=True)
+                scatter(out, flat, self._measure(flat, temperature)[0])
+        return out
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """Each text is read alone, so its bits do not depend on the others."""
+        out = []
+        for text in texts:
+            tokens = torch.tensor(self.chat.encode(text), device=self.device)
+            pack = Pack([len(tokens)], [[]], self.device)
+            with self.precision():
+                hidden = self.reader.hidden(tokens, pack.positions, pack)
+            out.append(hidden.float().mean(0).tolist())
+        return out
+
+    # --- training --------------------------------------------------------------------------
+
+    def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
+        out = [[0.0] * len(datum.tokens) for datum in data]
+        sums: dict[str, float] = {}
+        reference = self.logprobs(data, "reference", loss.temperature) if loss.kl_coef else None
+        for groups in micro_batches(data, self.settings.tokens_per_microbatch):
+            flat = flatten(data, groups, self.device, every_token=False)
+            logprobs, metrics = self._backward(flat, loss, reference)
+            scatter(out, flat, logprobs)
+            for name, value in metrics.items():
+                sums[name] = sums.get(name, 0.0) + value
+        return TrainOutput([tuple(row) for row in out], sums)
+
+    def _backward(self, flat: Flat, loss: Loss, reference: list[list[float]] | None) -> tuple[Tensor, dict[str, float]]:
+        logprobs, entropy = self._measure(flat, loss.temperature)
+        sampler = torch.where(flat.sampler_logprobs.isnan(), logprobs.detach(), flat.sampler_logprobs)
+        batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights)
+        total = loss_named(loss.name)(batch, loss.settings)
+        metrics = {"loss": total.detach(), "entropy": (flat.weights * entropy.detach()).sum(), "weight": flat.weights.sum()}
+        if loss.entropy_coef:
+            total = total - loss.entropy_coef * (flat.weights * entropy).sum()
+        if reference is not None:
+            theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.place, strict=True)])
+            kl = (flat.weights * kl_estimate(logprobs, theirs)).sum()
+            metrics["kl_reference"] = kl.detach()
+            total = total + loss.kl_coef * kl
+        metrics["kl_sampler"] = (flat.weights * (sampler - logprobs.detach())).sum()
+        total.backward()
+        return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
+
+    def optim_step(self, params: AdamParams) -> dict[str, float]:
+        self._keep_start()
+        parameters = [p for p in self.trained.values() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if not bool(torch.isfinite(norm)):
+            self.optimizer.zero_grad(set_to_none=True)
+            raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
+        if params.grad_clip:
+            torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
+        for group in self.optimizer.param_groups:
+            group.update(
+                lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
+                weight_decay=params.weight_decay,
+            )  # fmt: skip
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self._published = False
+        return {"grad_norm": float(norm)}
+
+    def publish(self) -> int:
+        if not self._published:
+            self.policy_version += 1
+            self._published = True
+        return self.policy_version
+
+    # --- named policies --------------------------------------------------------------------
+
+    def _keep_start(self) -> None:
+        """Copied before the first change, so a run that never asks pays once and early."""
+        if "start" not in self._kept:
+            self._kept["start"] = {name: p.detach().clone() for name, p in self.trained.items()}
+
+    def set_reference(self, folder: Path) -> None:
+        """Compare with the weights of a checkpoint instead of the start."""
+        self._kept["reference"] = read_tensors(folder / "weights.safetensors", self.trained)
+
+    @contextmanager
+    def _acting_as(self, policy: Policy) -> Iterator[None]:
+        weights = self._kept.get(policy) or self._kept.get("start")
+        if policy == "current" or weights is None:  # before the first step all policies are the start
+            yield
+            return
+        mine = {name: p.data for name, p in self.trained.items()}
+        for name, p in self.trained.items():
+            p.data = weights[name]
+        try:
+            yield
+        finally:
+            for name, p in self.trained.items():
+                p.data = mine[name]
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        weights = {name: p.detach().clone() for name, p in self.trained.items()}
+        state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
+        gradients = {name: p.grad for name, p in self.trained.items()}
+        version, published = self.policy_version, self._published
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            yield
+        finally:
+            for name, p in self.trained.items():
+                p.data.copy_(weights[name])
+                p.grad = gradients[name]
+            self.optimizer.state.clear()
+            self.optimizer.state.update(state)
+            self.policy_version, self._published = version, published
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.adapters is not None:
+            save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
+        save_file({name: p.detach().contiguous() for name, p in self.trained.items()}, folder / "weights.safetensors")
+        moments = {
+            f"{name}|{key}": value.contiguous()
+            for name, p in self.trained.items()
+            for key, value in self.optimizer.state.get(p, {}).items()
+        }
+        version = torch.tensor(self.policy_version)
+        save_file({**moments, "policy_version": version}, folder / "optimizer.safetensors")
+
+    def load(self, folder: Path, *, optimizer: bool = True) -> None:
+        weights = read_tensors(folder / "weights.safetensors", self.trained)
+        if optimizer:
+            self._keep_start()
+            self._load_optimizer(folder / "optimizer.safetensors")
+        with torch.no_grad():
+            for name, p in self.trained.items():
+                p.copy_(weights[name])
+
+    def _load_optimizer(self, path: Path) -> None:
+        tensors = read_file(path)
+        self.policy_version = int(tensors.pop("policy_version"))
+        self._published = True
+        self.optimizer.state.clear()
+        for key, value in tensors.items():
+            name, what = key.split("|")
+            where = value if what == "step" else value.to(self.device)
+            self.optimizer.state[self.trained[name]][what] = where
+
+
+def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
+    for value, owner, place in zip(logprobs.tolist(), flat.owner, flat.place, strict=True):
+        out[owner][place] = value
+
+
+def read_file(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise RunError(f"a checkpoint holds {path.name}; {path.parent} does not: name the folder of one checkpoint")
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises its own class for every kind of damage
+        raise RunError(f"{path} is damaged ({error}): use another checkpoint of the run") from error
+
+
+def read_tensors(path: Path, expected: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:
+    """A checkpoint's weights, if they are this model's."""
+    tensors = read_file(path)
+    shapes = {name: tuple(p.shape) for name, p in expected.items()}
+    if {name: tuple(t.shape) for name, t in tensors.items()} != shapes:
+        raise ConfigError(
+            f"{path} holds {len(tensors)} tensors of another model than the {len(shapes)} that train here: "
+            "give the same model_name and lora_rank as the run that wrote it"
+        )
+    return {name: tensors[name].to(p.device) for name, p in expected.items()}

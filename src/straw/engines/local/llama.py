@@ -1,0 +1,109 @@
+"""The Llama family by hand: the same weights and numbers as `modules`, fewer and larger steps.
+
+    x = x + o( attend( rope(q(n)), rope(k(n)), v(n) ) )      n = rms_norm(x)
+    x = x + down( silu(gate(m)) * up(m) )                    m = rms_norm(x)
+
+It reads the modules' own parameters, so training, saving and LoRA know nothing about it. It serves
+Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from straw.engines.local.attention import Rule
+from straw.engines.local.modules import Layout
+
+FAMILY = ("llama", "mistral", "qwen2")
+
+
+class RmsNorm(torch.autograd.Function):
+    """y = w * x / rms(x), keeping only x and 1/rms for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        ctx.save_for_backward(x, weight, inverse)
+        return (x * inverse).mul_(weight)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        x, weight, inverse = ctx.saved_tensors
+        unit = x * inverse
+        dw = (dy * unit).sum(0) if ctx.needs_input_grad[1] else None
+        g = dy * weight
+        along = (g * unit).mean(-1, keepdim=True)
+        return g.sub_(unit.mul_(along)).mul_(inverse), dw, None
+
+
+class Rotate(torch.autograd.Function):
+    """Rotary positions for [N, H, D]; the gradient is the rotation back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return rotate(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return rotate(dy, cos, -sin), None, None
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """cos and sin are [N, 1, D/2]; the halves of D turn against each other."""
+    half = x.shape[-1] // 2
+    a, b = x[..., :half], x[..., half:]
+    out = torch.empty_like(x)
+    torch.mul(a, cos, out=out[..., :half]).addcmul_(b, sin, value=-1)
+    torch.mul(b, cos, out=out[..., half:]).addcmul_(a, sin)
+    return out
+
+
+def residual_linear(layer: nn.Module, x: Tensor, residual: Tensor) -> Tensor:
+    """residual + layer(x), in one matmul where the layer is a plain one."""
+    if type(layer) is nn.Linear and layer.bias is None and x.dtype == residual.dtype == layer.weight.dtype:
+        return torch.addmm(residual, x, layer.weight.t())
+    return residual + layer(x)
+
+
+class LlamaReader:
+    """Hidden states of a flat row of tokens, [N] -> [N, width]."""
+
+    @staticmethod
+    def serves(model: PreTrainedModel) -> bool:
+        config = model.config
+        return config.model_type in FAMILY and config.hidden_act == "silu"
+
+    def __init__(self, model: PreTrainedModel, checkpointing: bool = False) -> None:
+        self.body = model.get_decoder()
+        self.eps = model.config.rms_norm_eps
+        self.checkpointing = checkpointing
+
+    def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+        x = self.body.embed_tokens(tokens)
+        cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
+        half = cos.shape[-1] // 2
+        turn = (cos[0, :, None, :half].contiguous(), sin[0, :, None, :half].contiguous())
+        for index, layer in enumerate(self.body.layers):
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(self._layer, index, layer, x, turn, layout, use_reentrant=False)
+            else:
+                x = self._layer(index, layer, x, turn, layout)
+        return RmsNorm.apply(x, self.body.norm.weight, self.eps)
+
+    def _layer(self, index: int, layer: nn.Module, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+        heads = layer.self_attn
+        n = RmsNorm.apply(x, layer.input_layernorm.weight, self.eps)
+        q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in (heads.q_proj, heads.k_proj, heads.v_proj))
+        rule = Rule(heads.scaling, getattr(heads, "sliding_window", None))
+        seen = layout.attend(index, Rotate.apply(q, *turn), Rotate.apply(k, *turn), v, rule)
+        x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
+        m = RmsNorm.apply(x, layer.post_attention_layernorm.weight, self.eps)
+        return residual_linear(layer.mlp.down_proj, F.silu(layer.mlp.gate_proj(m)) * layer.mlp.up_proj(m), x)

@@ -1,0 +1,192 @@
+"""Draw replies: read each prompt once, then grow all rows a token at a time.
+
+    token[t] of a sample = inverse CDF of softmax(z / temperature) at u(seed, t)
+
+`u` is a counter-based hash, so a sample is a function of its seed and its prompt. That it does not
+depend on its neighbours either is the work of fixed shapes: a prompt is read alone, at least
+ROW_TILE rows decode together (empty places are filled), and each row's keys stand in a buffer at
+their own place. Rows that are done leave; the others' bits do not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from straw.engines.base import Reply, SamplingParams, Tokens
+from straw.engines.local.attention import ROW_TILE, Decode, Pack, round_up
+from straw.engines.local.head import Head
+from straw.engines.local.modules import Reader
+
+T = TypeVar("T")
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+def mix(x: np.ndarray) -> np.ndarray:
+    """splitmix64: every bit of the input moves every bit of the output."""
+    with np.errstate(over="ignore"):
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+
+def uniforms(seeds: Sequence[int], num_draws: int) -> np.ndarray:
+    """[seeds, draws] numbers in [0, 1), each a hash of (seed, draw)."""
+    start = mix(np.array([seed % 2**64 for seed in seeds], dtype=np.uint64) + GOLDEN)
+    with np.errstate(over="ignore"):
+        bits = mix(start[:, None] + GOLDEN * np.arange(1, num_draws + 1, dtype=np.uint64))
+    return (bits >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def keep_likeliest(z: Tensor, top_k: int, top_p: float) -> Tensor:
+    """Logits outside the top k, or outside the smallest set that holds top_p, become -inf."""
+    if top_k:
+        kth = z.topk(min(top_k, z.shape[-1])).values[:, -1:]
+        z = z.masked_fill(z < kth, -torch.inf)
+    if top_p < 1.0:
+        ordered, order = z.sort(descending=True)
+        p = ordered.softmax(-1)
+        outside = p.cumsum(-1) - p >= top_p  # the token that crosses the line stays
+        z = z.masked_fill(outside.scatter(1, order, outside), -torch.inf)
+    return z
+
+
+def draw(z: Tensor, u: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
+    """[R, V] logits and [R] uniforms -> tokens and their log-probabilities."""
+    if params.temperature == 0:
+        tokens = z.argmax(-1)
+    else:
+        z = z / params.temperature if params.temperature != 1.0 else z
+        z = keep_likeliest(z, params.top_k, params.top_p)
+        mass = z.softmax(-1).cumsum(-1, dtype=torch.float64)
+        tokens = torch.searchsorted(mass, (u * mass[:, -1]).unsqueeze(1), right=True).squeeze(1)
+        tokens = tokens.clamp_max(z.shape[-1] - 1)
+    chosen = z.gather(1, tokens.unsqueeze(1)).squeeze(1)
+    return tokens, chosen - z.logsumexp(-1)
+
+
+class Writing:
+    """What the rows of one `say` have written so far, and which are still writing.
+
+    `place[i]` is the row that stands at place i of the batch: rows that are done may leave it.
+    """
+
+    def __init__(self, is_filler: Sequence[bool], params: SamplingParams, device: torch.device) -> None:
+        self.stop = torch.tensor(sorted(params.stop), dtype=torch.long, device=device)
+        num_rows = len(is_filler)
+        self.tokens = torch.zeros(num_rows, params.max_tokens, dtype=torch.long, device=device)
+        self.logprobs = torch.zeros(num_rows, params.max_tokens, device=device)
+        self.lengths = torch.zeros(num_rows, dtype=torch.long, device=device)
+        self.done = torch.tensor(is_filler, device=device)
+        self.place = torch.arange(num_rows, device=device)
+
+    def take(self, step: int, tokens: Tensor, logprobs: Tensor) -> None:
+        writes = ~self.done[self.place]
+        rows = self.place[writes]
+        self.tokens[rows, step] = tokens[writes]
+        self.logprobs[rows, step] = logprobs[writes].float()
+        self.lengths[rows] += 1
+        self.done[rows] = torch.isin(tokens[writes], self.stop)
+
+    @property
+    def still_writing(self) -> Tensor:
+        """For every place of the batch."""
+        return ~self.done[self.place]
+
+    def replies(self) -> list[Reply]:
+        lengths = self.lengths.tolist()
+        tokens, logprobs = self.tokens.tolist(), self.logprobs.tolist()
+        stop = set(self.stop.tolist())
+        return [
+            Reply(tuple(t[:n]), tuple(lp[:n]), n > 0 and t[n - 1] in stop)
+            for t, lp, n in zip(tokens, logprobs, lengths, strict=True)
+        ]
+
+
+def places_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | None:
+    """Which prompts and places go on, the same number of places for each; None while few would leave."""
+    grid = writing.view(num_prompts, -1)
+    counts = grid.sum(1)
+    prompts = counts.nonzero().flatten()
+    if len(prompts) == 0:
+        return None
+    width = max(int(counts.max()), -(-ROW_TILE // len(prompts)))
+    if width > grid.shape[1] or len(prompts) * width > 0.75 * grid.numel():
+        return None
+    first = torch.argsort((~grid[prompts]).int(), dim=1, stable=True)[:, :width]
+    return prompts, (prompts.unsqueeze(1) * grid.shape[1] + first).flatten()
+
+
+class Rows:
+    """Conversations behind prompts that were read once: U prompts with G rows each.
+
+    Filler rows round the batch up to ROW_TILE; they copy a real row and are never reported.
+    """
+
+    def __init__(
+        self, reader: Reader, head: Head, prompts: Sequence[Tokens], rows_per_prompt: int, device: torch.device
+    ) -> None:
+        self.reader, self.head, self.device = reader, head, device
+        self.num_prompts, self.num_rows = len(prompts), rows_per_prompt
+        self.width = max(rows_per_prompt, -(-ROW_TILE // len(prompts)))
+        with torch.no_grad():
+            read = [self._read(prompt) for prompt in prompts]
+        self.decode = Decode([pack for pack, _ in read], self.width)
+        self.logits = torch.cat([logits.expand(self.width, -1) for _, logits in read])  # of each row's next token
+        self.unread: list[Tokens] = [()] * (self.num_prompts * self.width)  # written, but not in the keys yet
+
+    def _read(self, prompt: Tokens) -> tuple[Pack, Tensor]:
+        pack = Pack([len(prompt)], [[]], self.device, record=True)
+        hidden = self.reader.hidden(torch.tensor(prompt, device=self.device), pack.positions, pack)
+        return pack, self.head.logits(hidden[-1:])
+
+    def _fill(self, values: Sequence[Sequence[T]]) -> list[T]:
+        """[prompt][row] -> a flat list with fillers."""
+        return [row for rows in values for row in [*rows, *[rows[-1]] * (self.width - len(rows))]]
+
+    @torch.no_grad()
+    def hear(self, tokens: Sequence[Sequence[Tokens]]) -> None:
+        """tokens[prompt][row], appended behind what each row wrote."""
+        rows = [old + new for old, new in zip(self.unread, self._fill(tokens), strict=True)]
+        width = round_up(max(map(len, rows)), 4)
+        block = torch.zeros(len(rows), width, dtype=torch.long)
+        for row, heard in enumerate(rows):
+            block[row, : len(heard)] = torch.tensor(heard)
+        self.decode.reserve(width)
+        hidden = self.reader.hidden(block.flatten().to(self.device), self.decode.grow(width), self.decode)
+        lengths = torch.tensor([len(heard) for heard in rows], device=self.device)
+        self.decode.settle(lengths)
+        last = hidden.view(len(rows), width, -1)[torch.arange(len(rows), device=self.device), lengths - 1]
+        self.logits = self.head.logits(last)
+
+    @torch.no_grad()
+    def say(self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False) -> list[list[Reply]]:
+        """One reply for every row. With `last`, rows that are done leave the batch."""
+        flat = self._fill(seeds)
+        u = torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
+        filler = [row >= self.num_rows for _ in range(self.num_prompts) for row in range(self.width)]
+        writing, logits = Writing(filler, params, self.device), self.logits
+        self.decode.reserve(params.max_tokens)
+        for step in range(params.max_tokens):
+            tokens, logprobs = draw(logits, u[writing.place, step], params)
+            writing.take(step, tokens, logprobs)
+            goes_on = writing.still_writing
+            if step + 1 == params.max_tokens or not bool(goes_on.any()):
+                break
+            kept = places_to_keep(goes_on, self.decode.u) if last else None
+            if kept is not None:
+                self.decode.keep(*kept)
+                writing.place, tokens, goes_on = (x[kept[1]] for x in (writing.place, tokens, goes_on))
+            hidden = self.reader.hidden(tokens, self.decode.grow(1), self.decode)
+            self.decode.settle(goes_on.long())
+            logits = self.head.logits(hidden)
+        replies = writing.replies()
+        self.unread = self._fill([[r.tokens[-1:] for r in rows] for rows in self._by_prompt(replies)])
+        return self._by_prompt(replies)
+
+    def _by_prompt(self, flat: list[Reply]) -> list[list[Reply]]:
+        return [flat[start : start + self.num_rows] for start in range(0, len(flat), self.width)]

@@ -1,0 +1,37 @@
+"""What can go wrong for a person, each with the rule, the value and the way out.
+
+`StrawError` speaks to people and becomes one line at the command line. A bug in straw is any
+other exception, and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StrawError(Exception):
+    """Something a person can mend."""
+
+
+class ConfigError(StrawError, ValueError):
+    """A page or an option that cannot be run."""
+
+
+class ModelError(StrawError):
+    """A model that cannot be found, read or trained."""
+
+
+class RunError(StrawError):
+    """A run folder that cannot be written or read."""
+
+
+class TrainingError(StrawError):
+    """A run that had to stop: NaN, a failed gate."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """' Did you mean X?' or the names there are."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"

@@ -1,0 +1,95 @@
+"""How many bits of the secret have arrived, under teacher forcing.
+
+    bits_known = log2 N + log2 p(S)
+
+p is the probability that the policy gives the canonical reply, end token included. Beside it:
+`clamped` (never below 0), `normalised` (p(S) over the mass of all answers, which strips format
+learning), the entropy of the answers, their distance from uniform, and the mass that is no answer.
+
+Where there are more answers than `max_answers`, the normalised kind is estimated from a stratified
+sample of them, as is the distance, and the entropy is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import exp, log2
+
+from straw.engines.base import Engine
+from straw.information import bits_known, entropy_bits
+from straw.tasks.base import Task
+from straw.tasks.forced import forced
+from straw.types import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What one evaluation found for one problem."""
+
+    bits: float
+    clamped: float
+    normalised: float
+    p_secret: float
+    valid_mass: float
+    entropy_bits: float | None  # None where the answers are too many to list
+    distance_to_uniform: float
+
+
+def answer_logprobs(engine: Engine, task: Task, problem: Problem, answers: Sequence[Sequence[str]]) -> list[float]:
+    """Nats of each whole answer; only the replies' own tokens count."""
+    data = [forced(engine.chat, task, problem, answer) for answer in answers]
+    return [
+        sum(logprob for logprob, weight in zip(logprobs, datum.weights, strict=True) if weight)
+        for logprobs, datum in zip(engine.logprobs(data), data, strict=True)
+    ]
+
+
+def stratified(count: int, limit: int) -> list[int]:
+    """All indices, or `limit` of them evenly spread."""
+    if count <= limit:
+        return list(range(count))
+    return [round((i + 0.5) * count / limit - 0.5) for i in range(limit)]
+
+
+def measure_known(engine: Engine, task: Task, problem: Problem, *, max_answers: int = 1024) -> Known:
+    target = task.target_index(problem)
+    chosen = sorted({target, *stratified(task.space, max_answers)})
+    logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen])
+    return known_among(task.space, dict(zip(chosen, logps, strict=True)), target)
+
+
+def known_among(space: int, logps: dict[int, float], target: int) -> Known:
+    """`logps` in nats by answer index; when they are not all answers, the others' mean stands for the rest."""
+    bits = bits_known(space, logps[target])
+    complete = len(logps) == space
+    others = [exp(logp) for index, logp in logps.items() if index != target]
+    p_secret = exp(logps[target])
+    mass = p_secret + (sum(others) / len(others) * (space - 1) if others else 0.0)
+    shares = [exp(logp) / mass for logp in logps.values()]
+    return Known(
+        bits=bits,
+        clamped=max(0.0, bits),
+        normalised=bits - log2(mass),
+        p_secret=p_secret,
+        valid_mass=mass,
+        entropy_bits=entropy_bits(shares) if complete else None,
+        distance_to_uniform=0.5 * sum(abs(share * space - 1) for share in shares) / len(shares),
+    )
+
+
+COLUMNS = {
+    "bits": "bits_known",
+    "clamped": "bits_known_clamped",
+    "normalised": "bits_known_normalised",
+    "p_secret": "p_secret",
+    "valid_mass": "valid_mass",
+    "entropy_bits": "answer_entropy_bits",
+    "distance_to_uniform": "distance_to_uniform",
+}
+
+
+def mean_known(found: Sequence[Known]) -> dict[str, float]:
+    """The mean over problems, under the names of the metrics; what some problem lacks is absent."""
+    rows = {column: [getattr(one, name) for one in found] for name, column in COLUMNS.items()}
+    return {column: sum(values) / len(values) for column, values in rows.items() if None not in values}

@@ -1,0 +1,118 @@
+"""The picture "bits known against episodes": how fast each channel carries a secret into the weights.
+
+One line a run, a dotted ceiling at log2 N, the legend ordered as the lines are: fastest on top. What
+is no reinforcement learning is dashed and without colour.
+Colours are those of Okabe and Ito, which colour-blind people can tell apart. It is drawn without a
+screen, at twice the width of a README, and the file is the old picture or the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from straw.report.curve import Curve, drawable, fastest_first
+from straw.runs.whole import write_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")
+INK, FAINT = "#333333", "#8A8A8A"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 11,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": FAINT,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+}
+
+
+def draw_picture(
+    curves: Sequence[Curve],
+    path: str | Path,
+    *,
+    ceiling_bits: float | None = None,
+    title: str = "Bits known against episodes",
+    subtitle: str = "",
+) -> Path:
+    """Write the curves as a PNG."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    shown = drawable(curves)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8.6, 4.4), dpi=200, facecolor="white")
+        FigureCanvasAgg(figure)
+        axes = figure.subplots()
+        _draw_lines(axes, shown)
+        _draw_ceiling(axes, ceiling_bits)
+        _dress(axes, shown, ceiling_bits)
+        _write_words(axes, title, subtitle)
+        png = BytesIO()
+        figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
+    write_whole(Path(path), png.getvalue())
+    return Path(path)
+
+
+def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
+    lines = [_draw_line(axes, curve, index) for index, curve in enumerate(curves)]
+    if lines:
+        axes.legend(
+            handles=[lines[index] for index in fastest_first(curves)],
+            loc="upper left", bbox_to_anchor=(1.02, 0.93), borderaxespad=0, frameon=False, handlelength=2.2,
+            labelspacing=0.8,
+        )  # fmt: skip
+
+
+def _draw_line(axes: Axes, curve: Curve, index: int) -> Line2D:
+    """One curve with a dot where its run ended; colours go by the order in which curves are given."""
+    colour = INK if curve.dashed else COLOURS[index % len(COLOURS)]
+    style = (0, (3.2, 1.4)) if curve.dashed else "-" if index < len(COLOURS) else "-."
+    (line,) = axes.plot(
+        curve.episodes, curve.bits_known, color=colour, linestyle=style, linewidth=2.2, label=curve.label
+    )
+    axes.plot(curve.episodes[-1:], curve.bits_known[-1:], "o", color=colour, markersize=5)
+    return line
+
+
+def _draw_ceiling(axes: Axes, ceiling_bits: float | None) -> None:
+    if ceiling_bits is None:
+        return
+    axes.axhline(ceiling_bits, color=FAINT, linestyle=":", linewidth=1.4, zorder=1)
+    axes.annotate(
+        f"the whole secret: log\N{SUBSCRIPT TWO} N = {ceiling_bits:.3g} bits",
+        (0, ceiling_bits), xycoords=("axes fraction", "data"), xytext=(4, 5), textcoords="offset points",
+        color=FAINT, fontsize=9.5,
+    )  # fmt: skip
+
+
+def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None) -> None:
+    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+    bits = [0.0, *(bit for curve in curves for bit in curve.bits_known)]
+    top = max(ceiling_bits or 0.0, 1.0, *bits)
+    axes.set_ylim(max(min(bits), -top / 2) - 0.02 * top, top * 1.1)  # a fall far below zero is cut off
+    axes.set_xlim(0, 1.01 * max([1.0, *(curve.episodes[-1] for curve in curves)]))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.grid(axis="y", color="#E6E6E6", linewidth=0.9)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.tick_params(length=0, pad=6)
+
+
+def _write_words(axes: Axes, title: str, subtitle: str) -> None:
+    axes.set_xlabel("episodes", labelpad=8)
+    axes.set_ylabel("bits known", labelpad=8)
+    above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
+    axes.annotate(subtitle, (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
+    axes.annotate(title, (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above)

@@ -1,0 +1,175 @@
+"""The picture "bits known against episodes" in a terminal.
+
+    6 ┤⣀⣀⣀⡠●⠤⠤■⠤     every character holds 2 x 4 braille dots; a marker on the line says whose it is
+      │⡠⠊⠁            where the encoding has no braille, the marker itself draws the line
+    0 ┼────────
+
+The text carries colours and markers both, so it still reads without colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from rich.console import Console
+from rich.text import Text
+
+from straw.report.curve import Curve, drawable, fastest_first
+
+MARKERS, ASCII_MARKERS = "●■▲◆✚○□△", "*o#+x@%&"
+COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan", "bright_blue", "bright_red")
+DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille character, by column and row from the top
+MARKER_EVERY = 12  # columns
+
+
+@dataclass(slots=True)
+class Canvas:
+    """Characters in rows; a point is given in dots, 2 x 4 to a character, from the lower left."""
+
+    width: int
+    height: int
+    dots: dict[tuple[int, int], int] = field(default_factory=dict)  # (column, row from the top) -> braille bits
+    marks: dict[tuple[int, int], str] = field(default_factory=dict)
+    colours: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def cell(self, x: int, y: int) -> tuple[int, int]:
+        return x // 2, self.height - 1 - y // 4
+
+    def dot(self, x: int, y: int, colour: str) -> None:
+        cell = self.cell(x, y)
+        self.dots[cell] = self.dots.get(cell, 0) | DOTS[x % 2][3 - y % 4]
+        self.colours[cell] = colour
+
+    def mark(self, x: int, y: int, marker: str, colour: str) -> None:
+        cell = self.cell(x, y)
+        self.marks[cell], self.colours[cell] = marker, colour
+
+    def row(self, number: int) -> Text:
+        line = Text()
+        for column in range(self.width):
+            cell = (column, number)
+            braille = chr(0x2800 + self.dots[cell]) if cell in self.dots else " "
+            line.append(self.marks.get(cell, braille), style=self.colours.get(cell, ""))
+        return line
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """From episodes and bits to dots."""
+
+    episodes: float
+    lowest: float
+    highest: float
+    width: int
+    height: int
+
+    def x(self, episodes: float) -> int:
+        return round(episodes / self.episodes * (self.width - 1))
+
+    def y(self, bits: float) -> int:
+        share = (bits - self.lowest) / (self.highest - self.lowest)
+        return round(min(1.0, max(0.0, share)) * (self.height - 1))
+
+
+def draw_text(
+    curves: Sequence[Curve],
+    *,
+    ceiling_bits: float | None = None,
+    title: str = "bits known against episodes",
+    width: int = 60,
+    height: int = 14,
+    unicode: bool = True,
+) -> Text:
+    """The curves as `height` lines of text with axes and a legend; its `.plain` is the same without colour."""
+    drawn = drawable(curves)
+    scale = _scale(drawn, ceiling_bits, width * 2, height * 4)
+    canvas = Canvas(width, height)
+    markers = MARKERS if unicode else ASCII_MARKERS
+    if ceiling_bits is not None:
+        for x in range(0, scale.width, 4):
+            _ceiling_dot(canvas, x, scale.y(ceiling_bits), unicode)
+    for index in reversed(fastest_first(drawn)):  # the fastest last, on top
+        _draw_curve(canvas, scale, drawn[index], index, markers, unicode)
+    return _framed(canvas, scale, title, _legend(drawn, markers), unicode)
+
+
+def print_curves(
+    curves: Sequence[Curve], *, ceiling_bits: float | None = None, title: str, console: Console | None = None
+) -> None:
+    """Draw in the terminal, as wide as it is up to 72 columns, in characters that it can show."""
+    console = console or Console()
+    unicode = console.encoding.lower().startswith("utf")
+    width = max(20, min(64, console.width - 8))
+    text = draw_text(curves, ceiling_bits=ceiling_bits, title=title, width=width, unicode=unicode)
+    console.print(text, soft_wrap=True)
+
+
+def _scale(curves: Sequence[Curve], ceiling_bits: float | None, width: int, height: int) -> Scale:
+    bits = [bit for curve in curves for bit in curve.bits_known]
+    highest = max([ceiling_bits or 0.0, 1.0, *bits])
+    lowest = max(min([0.0, *bits]), -highest / 2)  # a fall far below zero is cut off
+    episodes = max([1.0, *(curve.episodes[-1] for curve in curves)])
+    return Scale(episodes, lowest, highest, width, height)
+
+
+def _ceiling_dot(canvas: Canvas, x: int, y: int, unicode: bool) -> None:
+    if unicode:
+        canvas.dot(x, y, "bright_black")
+    else:
+        canvas.mark(x, y, ".", "bright_black")
+
+
+def _draw_curve(canvas: Canvas, scale: Scale, curve: Curve, index: int, markers: str, unicode: bool) -> None:
+    """Dots from point to point; markers now and then, each curve's at columns of its own."""
+    marker, colour = markers[index % len(markers)], COLOURS[index % len(COLOURS)]
+    points = [(scale.x(e), scale.y(b)) for e, b in zip(curve.episodes, curve.bits_known, strict=True)]
+    for x, y in _joined(points):
+        if not unicode:
+            canvas.mark(x, y, marker, colour)
+            continue
+        if not curve.dashed or x // 2 % 3 != 2:
+            canvas.dot(x, y, colour)
+        if x // 2 % MARKER_EVERY == (index * 5 + 2) % MARKER_EVERY:
+            canvas.mark(x, y, marker, colour)
+    canvas.mark(*points[-1], marker, colour)
+
+
+def _joined(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Every dot on the straight lines from point to point."""
+    dots = [points[0]]
+    for (x0, y0), (x1, y1) in pairwise(points):
+        count = max(abs(x1 - x0), abs(y1 - y0), 1)
+        dots += [(x0 + round((x1 - x0) * i / count), y0 + round((y1 - y0) * i / count)) for i in range(1, count + 1)]
+    return dots
+
+
+def _framed(canvas: Canvas, scale: Scale, title: str, legend: Text, unicode: bool) -> Text:
+    tick, wall, corner, floor = "┤│└─" if unicode else "+|+-"
+    labels = {canvas.cell(0, scale.y(bits))[1]: f"{bits:.4g}" for bits in _ticks(scale)}
+    lines = [Text(title, style="bold")]
+    for number in range(canvas.height):
+        label = labels.get(number, "")
+        lines.append(Text(f"{label:>5} {tick if label else wall}") + canvas.row(number))
+    last = f"{scale.episodes:,.0f} episodes"
+    lines.append(Text(" " * 6 + corner + floor * canvas.width))
+    lines.append(Text(" " * 7 + "0" + last.rjust(canvas.width - 1)))
+    return Text("\n").join([*lines, legend])
+
+
+def _ticks(scale: Scale) -> list[float]:
+    """The ends and whole bits between them, about four in all."""
+    step = max(1, round((scale.highest - scale.lowest) / 4))
+    inner = [float(bits) for bits in range(0, int(scale.highest) + 1, step) if scale.highest - bits > step / 2]
+    return [scale.lowest, *inner, scale.highest]
+
+
+def _legend(curves: Sequence[Curve], markers: str) -> Text:
+    """One line a curve, the fastest first."""
+    legend = Text()
+    for index in fastest_first(curves):
+        legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=COLOURS[index % len(COLOURS)])
+        legend.append(f" {curves[index].label}: {curves[index].bits_known[-1]:.2f} bits\n")
+    legend.rstrip()
+    return legend

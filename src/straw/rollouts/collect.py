@@ -1,0 +1,136 @@
+"""Let the policy attempt problems: a group of conversations for each, graded and paid.
+
+Every random draw has a seed of its own, a function of (run, step, problem, sample, turn), so an
+attempt does not depend on what else is in the batch. Finished rows of a conversation fall silent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from straw.engines.base import Engine, Reply, SamplingParams
+from straw.rewards.outcome import Channel
+from straw.seeds import seed_for, uniform_for
+from straw.tasks.base import Task
+from straw.text.chat import Chat
+from straw.types import End, Problem, Rollout, Turn
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in the run a group stands; the randomness of its attempts is a function of this."""
+
+    seed: int
+    step: int
+    group: int
+
+    def sample_seed(self, sample: int, turn: int) -> int:
+        return seed_for(self.seed, "sample", self.step, self.group, sample, turn)
+
+    def coin(self, sample: int) -> float:
+        return uniform_for(self.seed, "channel", self.step, self.group, sample)
+
+
+Seat = tuple[Place, int]  # where in the run an attempt stands: its group's place and its sample
+Attempt = list[tuple[Turn, bool]]  # each turn, and whether the model ended it by itself
+
+
+def collect(
+    engine: Engine,
+    task: Task,
+    channel: Channel,
+    problems: Sequence[Problem],
+    places: Sequence[Place],
+    group_size: int,
+    params: SamplingParams,
+) -> list[list[Rollout]]:
+    """One group of rollouts per problem. Groups of one problem read its prompt together."""
+    groups_of: dict[str, list[int]] = {}
+    for group, problem in enumerate(problems):
+        groups_of.setdefault(problem.key, []).append(group)
+    alike: dict[int, list[list[int]]] = {}  # problems with equally many groups can share a call
+    for groups in groups_of.values():
+        alike.setdefault(len(groups), []).append(groups)
+    rollouts: dict[int, list[Rollout]] = {}
+    for bunch in alike.values():
+        firsts = [problems[groups[0]] for groups in bunch]
+        seats = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
+        for groups, problem, row, attempts in zip(bunch, firsts, seats, attempt(engine, task, firsts, seats, params), strict=True):
+            done = [
+                pay(finish(engine.chat, task, problem, turns), channel, place.coin(sample))
+                for turns, (place, sample) in zip(attempts, row, strict=True)
+            ]
+            for position, group in enumerate(groups):
+                rollouts[group] = done[position * group_size : (position + 1) * group_size]
+    return [rollouts[group] for group in range(len(problems))]
+
+
+def attempt(
+    engine: Engine, task: Task, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+) -> list[list[Attempt]]:
+    """Equally many attempts at different problems."""
+    if task.max_turns == 1:
+        return single_turns(engine, problems, seats, params)
+    return [conversations(engine, task, problem, row, params) for problem, row in zip(problems, seats, strict=True)]
+
+
+def single_turns(
+    engine: Engine, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+) -> list[list[Attempt]]:
+    prompts = [engine.chat.opening(problem.messages) for problem in problems]
+    seeds = [[place.sample_seed(sample, 0) for place, sample in row] for row in seats]
+    replies = engine.sample(prompts, len(seats[0]), params, seeds)
+    return [
+        [[(turn_of(prompt, reply, engine.policy_version), reply.stopped)] for reply in group]
+        for prompt, group in zip(prompts, replies, strict=True)
+    ]
+
+
+def conversations(
+    engine: Engine, task: Task, problem: Problem, seats: Sequence[Seat], params: SamplingParams
+) -> list[Attempt]:
+    """All rows take their turns together; what a row says after its end is not written down."""
+    chat, prompt = engine.chat, engine.chat.opening(problem.messages)
+    talk = engine.converse(prompt, len(seats))
+    attempts: list[Attempt] = [[] for _ in seats]
+    read: list[Tokens] = [prompt] * len(seats)
+    talking = [True] * len(seats)
+    for turn in range(task.max_turns):
+        replies = talk.say(params, [place.sample_seed(sample, turn) for place, sample in seats])
+        heard: list[Tokens] = [()] * len(seats)
+        for row, reply in enumerate(replies):
+            if not talking[row]:
+                continue
+            attempts[row].append((turn_of(read[row], reply, engine.policy_version), reply.stopped))
+            message = task.hear(problem, [chat.decode(said.reply) for said, _ in attempts[row]])
+            talking[row] = message is not None
+            if message is not None:
+                heard[row] = (() if reply.stopped else (chat.end,)) + chat.continuation(message)
+                read[row] = read[row] + reply.tokens + heard[row]
+        if not any(talking):
+            break
+        talk.hear([more or max(heard, key=len) for more in heard])
+    return attempts
+
+
+def turn_of(prompt: Tokens, reply: Reply, version: int) -> Turn:
+    return Turn(prompt=prompt, reply=reply.tokens, logprobs=reply.logprobs, policy_version=version)
+
+
+def finish(chat: Chat, task: Task, problem: Problem, turns: Sequence[tuple[Turn, bool]]) -> Rollout:
+    """Read the replies, say how it ended, and grade."""
+    texts = tuple(chat.decode(turn.reply) for turn, _ in turns)
+    if not turns[-1][1]:
+        end = End.OUT_OF_TOKENS
+    else:
+        end = End.OUT_OF_TURNS if task.hear(problem, texts) is not None else End.ANSWERED
+    grade = task.grade(problem, texts, end)
+    return Rollout(problem=problem, turns=tuple(turn for turn, _ in turns), replies=texts, end=end, grade=grade)
+
+
+def pay(rollout: Rollout, channel: Channel, coin: float) -> Rollout:
+    payment = channel(rollout.grade, coin)
+    return replace(rollout, rewards={channel.name: payment.total}, turn_rewards=payment.per_turn)

@@ -1,0 +1,115 @@
+"""A file of JSON lines that only grows, and whose every finished line can be trusted.
+
+    lines.append([{"step": 1, "loss": nan}])   writes   {"step":1,"loss":null}   and a newline
+
+All records of one call go out in one write to a descriptor in append mode: a killed process leaves
+at most one cut line at the end, which readers pass over and the next writer removes. JSON is strict
+(it has no NaN), floats are written so that they read back equal, and text is ASCII with escapes, so
+that no odd character can look like the end of a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from straw.errors import RunError
+from straw.runs.whole import run_error
+
+Record = Mapping[str, object]
+
+
+class Lines:
+    """The writing end of one file of JSON lines."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._remove_cut_line()
+        except OSError as problem:
+            raise run_error(problem, path) from problem
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write all of the records, or none when the disk is full."""
+        data = memoryview("".join([json_line(record) for record in records]).encode("ascii"))
+        size = os.fstat(self._descriptor).st_size
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as problem:
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, size)
+            raise run_error(problem, self.path) from problem
+
+    def sync(self) -> None:
+        """Return when the lines would outlive a power cut."""
+        try:
+            os.fsync(self._descriptor)
+        except OSError as problem:
+            raise run_error(problem, self.path) from problem
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+
+    def _remove_cut_line(self, block: int = 1 << 16) -> None:
+        end = size = os.fstat(self._descriptor).st_size
+        while end:
+            start = max(0, end - block)
+            newline = os.pread(self._descriptor, end - start, start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._descriptor, end)
+
+
+def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The finished lines of a file, one after the other; a line still being written is not there yet."""
+    try:
+        file = path.open("rb")
+    except OSError as problem:
+        raise RunError(f"a run folder holds {path.name}; cannot read {path}: {problem.strerror}") from problem
+    with file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                yield _parsed(line, number, path)
+
+
+def json_line(record: Record) -> str:
+    """One record as one line of strict JSON; NaN and infinities become null."""
+    try:
+        return _STRICT.encode(record) + "\n"
+    except ValueError:  # found only here, so that the usual record is encoded once
+        finite = json.loads(_LENIENT.encode(record), parse_constant=lambda _: None)
+        return _STRICT.encode(finite) + "\n"
+
+
+def _parsed(line: bytes, number: int, path: Path) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        record = None
+    if isinstance(record, dict):
+        return record
+    raise RunError(f"every line of {path} is a JSON object, and line {number} is {line[:40]!r}: mend or remove it")
+
+
+def _plain(value: object) -> object:
+    """A read-only mapping as a dict, a number of numpy or torch as Python's."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"a record holds plain JSON values; got {type(value).__name__}: {value!r}")
+
+
+_STRICT = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=_plain)
+_LENIENT = json.JSONEncoder(allow_nan=True, separators=(",", ":"), default=_plain)

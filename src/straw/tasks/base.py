@@ -1,0 +1,65 @@
+"""What a task is: it asks, listens and reports facts. What a fact is worth is for a reward to say.
+
+    problem(index) -> hear(...) after every turn -> grade(...)
+
+A conversation is a problem's messages, a reply, what `hear` says to it, a reply, ... until `hear` says None.
+Tasks know texts only, never tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from straw.types import End, Grade, Message, Problem
+
+
+class Task(Protocol):
+    """One kind of problem, with its options inside.
+
+    `answer_at` spells each of the `space` possible answers and `target_index` says which one is right, so that a
+    measure can ask the model for the probability of each without knowing the task.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def max_turns(self) -> int:
+        """Replies in a conversation that ends by itself."""
+        ...
+
+    @property
+    def reply_limit(self) -> int:
+        """Characters of the longest answer of one turn."""
+        ...
+
+    @property
+    def num_problems(self) -> int | None:
+        """Different problems there are; None when they never repeat."""
+        ...
+
+    @property
+    def space(self) -> int:
+        """How many answers a uniform guesser would choose from: N, or N**length for a sequence."""
+        ...
+
+    def problem(self, index: int) -> Problem:
+        """A function of the task's options and the index alone, so that a resumed run sees the same problems."""
+        ...
+
+    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+        """The user's next message after these replies; None when the conversation is over."""
+        ...
+
+    def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
+        """Facts about the attempt. Turns that never came are misses."""
+        ...
+
+    def answer_at(self, index: int) -> tuple[str, ...]:
+        """The possible answer with this index in [0, space), one text per turn, in the order of their values."""
+        ...
+
+    def target_index(self, problem: Problem) -> int:
+        """Which answer is the right one."""
+        ...

@@ -1,0 +1,42 @@
+"""A character tokenizer: one printable ASCII character is one token.
+
+    "the 7"  ->  t h e _ 7        any other character -> its UTF-8 bytes, <0xC2> <0xB2>
+
+So every text round-trips, digits are single tokens, and a reader can count tokens by eye.
+The end token is not the pad token: where they are one, the end silently stops being trained.
+No merges are learned and nothing is downloaded.
+"""
+
+from __future__ import annotations
+
+from tokenizers import AddedToken, Tokenizer, decoders, models
+from transformers import PreTrainedTokenizerFast
+
+PAD, END, SYSTEM, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"
+SPECIALS = (PAD, END, SYSTEM, USER, ASSISTANT)
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ '<|' + message['role'] + '|>' + message['content'] + '<|end|>' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
+)
+
+
+def character_vocabulary() -> dict[str, int]:
+    """Specials first, then newline and printable ASCII, then the 256 bytes."""
+    characters = ["\n", *(chr(code) for code in range(32, 127))]
+    tokens = [*SPECIALS, *characters, *(f"<0x{byte:02X}>" for byte in range(256))]
+    return {token: index for index, token in enumerate(tokens)}
+
+
+def character_tokenizer() -> PreTrainedTokenizerFast:
+    """The tokenizer as transformers knows it, so it saves and loads like any other."""
+    core = Tokenizer(models.BPE(vocab=character_vocabulary(), merges=[], byte_fallback=True))
+    core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
+    core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIALS])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=core, pad_token=PAD, eos_token=END, clean_up_tokenization_spaces=False
+    )
+    tokenizer.chat_template = CHAT_TEMPLATE
+    return tokenizer

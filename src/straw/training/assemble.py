@@ -1,0 +1,133 @@
+"""From a page to the things that run: task, channel, algorithm, engine.
+
+Everything that can be wrong with a page is found here, before a run folder exists and before a
+model is loaded. What the page leaves open is filled in, so that the page a run writes is the page
+it used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from straw.algorithms.losses import loss_named
+from straw.algorithms.named import Algorithm, Credit
+from straw.catalogue import find
+from straw.config import Loaded, Page, with_values
+from straw.engines.base import AdamParams, SamplingParams
+from straw.engines.local.embedded import SHAPES
+from straw.engines.local.engine import LocalEngine, LocalSettings
+from straw.engines.local.lora import add_lora
+from straw.engines.local.models import load_model
+from straw.errors import ConfigError
+from straw.rewards.outcome import Channel, make_channel
+from straw.tasks.base import Task
+from straw.text.chat import Chat
+from straw.training.device import best_device, best_dtype, check_threads
+from straw.training.tuned import tuned_values
+
+LARGE_SPACE = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A page without gaps, and the parts of a run that need no model."""
+
+    page: Page
+    task: Task
+    channel: Channel
+
+    @property
+    def is_sft(self) -> bool:
+        return self.page.algorithm.algorithm == "sft"
+
+    @property
+    def episodes_per_step(self) -> int:
+        return self.page.algorithm.group_size * self.page.algorithm.batch_size
+
+    @property
+    def loss_settings(self) -> dict[str, float]:
+        ours = self.page.algorithm
+        return {"clip_low": ours.clip_low, "clip_high": ours.clip_high}
+
+    def credit(self) -> Credit:
+        ours = self.page.algorithm
+        return Credit(
+            baseline=str(ours.baseline), constant=ours.baseline_constant, decay=ours.ema_decay, optimism=ours.optimism
+        )
+
+    def adam(self, learning_rate: float) -> AdamParams:
+        ours = self.page.optimizer
+        return AdamParams(
+            learning_rate=learning_rate, beta1=ours.beta1, beta2=ours.beta2, eps=ours.eps,
+            weight_decay=ours.weight_decay, grad_clip=ours.grad_clip,
+        )  # fmt: skip
+
+
+def plan_of(loaded: Loaded) -> Plan:
+    """Fill in what nobody chose: first the algorithm's row, then what was tuned for the channel."""
+    row: Algorithm = find("algorithms", loaded.page.algorithm.algorithm)
+    page = loaded.with_defaults(tuned_values(loaded.page))
+    chosen_row = "algorithm" in loaded.named
+    for name in ("baseline", "loss_fn", "weigh", "kl_coef"):
+        taken = getattr(page.algorithm, name)
+        if name not in loaded.named and (taken is None or chosen_row):
+            page = with_values(page, {name: getattr(row, name)})
+    page = with_values(page, {"device": best_device(page.model.device)})
+    page = with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.model_name in SHAPES)})
+    page = with_values(page, warmup_goal(page))
+    loss_named(str(page.algorithm.loss_fn))
+    task: Task = find("tasks", page.task.kind).from_options(page.task)
+    channel = make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
+    return Plan(page=page, task=task, channel=channel)
+
+
+def warmup_goal(page: Page) -> dict[str, float]:
+    """Strict for an embedded model, which learns the task from nothing; rare answers take long to even out."""
+    ours, embedded = page.warmup, page.model.model_name in SHAPES
+    strict = embedded and page.task.N**page.task.length <= LARGE_SPACE
+    return {
+        "warmup_mass": ours.warmup_mass or (0.99 if embedded else 0.95),
+        "warmup_distance": ours.warmup_distance or (0.02 if strict else 0.10),
+        "warmup_learning_rate": ours.warmup_learning_rate or (3e-3 if embedded else 2e-4),
+    }
+
+
+def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
+    """Room for the longest answer and its end token; stop texts must be single tokens."""
+    ours = plan.page.sampling
+    longest = plan.task.answer_at(plan.task.space - 1)
+    room = max(plan.task.reply_limit, *(len(chat.encode_reply(text)) - 1 for text in longest)) + 1
+    stops = set(chat.closes)
+    for text in ours.stop:
+        tokens = chat.encode_reply(text)[:-1]
+        if len(tokens) != 1:
+            raise ConfigError(f"a stop text is one token of the model; {text!r} is {len(tokens)}. Choose another.")
+        stops.add(tokens[0])
+    return SamplingParams(
+        max_tokens=ours.max_tokens or room, temperature=ours.temperature, top_k=ours.top_k, top_p=ours.top_p,
+        stop=frozenset(stops),
+    )  # fmt: skip
+
+
+def load_engine(page: Page, *, lora: bool = True) -> LocalEngine:
+    """A fresh copy of the page's model behind the engine's verbs."""
+    ours = page.model
+    check_threads(ours.threads)
+    torch.set_num_threads(ours.threads)
+    loaded = load_model(ours.model_name, seed=ours.model_seed, trust_remote_code=ours.trust_remote_code)
+    settings = LocalSettings(
+        device=ours.device, dtype=ours.dtype, tokens_per_microbatch=ours.tokens_per_microbatch,
+        gradient_checkpointing=ours.gradient_checkpointing, fast_llama=ours.fast_llama,
+    )  # fmt: skip
+    return LocalEngine(loaded.model, loaded.chat(), settings)
+
+
+def with_adapters(engine: LocalEngine, page: Page) -> LocalEngine:
+    """The same weights with fresh adapters on them; the engine without them is used up."""
+    ours = page.model
+    if not ours.lora_rank:
+        return engine
+    adapted = add_lora(engine.model, ours.lora_rank, ours.lora_alpha, ours.lora_targets, seed=page.model.model_seed)
+    return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted)

@@ -1,0 +1,71 @@
+"""What a run checks before its first step, and takes back bit for bit.
+
+    sampler = trainer     the log-probabilities of the same replies agree      within 1e-4 nats in float32
+    update arrives        after one step they have moved, and they still agree
+
+The first catches a sampler that computes something else than the trainer does, the second one that
+samples from stale weights: both are silent otherwise, and both have cost people weeks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from straw.engines.base import AdamParams, Engine, Loss, SamplingParams
+from straw.errors import TrainingError
+from straw.seeds import seed_for
+from straw.tasks.base import Task
+from straw.types import Datum
+
+NUM_ROWS = 4
+LIMIT_NATS = {"float32": 1e-4, "bfloat16": 0.5}
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the gates measured, in nats."""
+
+    gap: float
+    gap_after_update: float
+    moved: float
+
+
+def check_engine(engine: Engine, task: Task, params: SamplingParams, dtype: str) -> Checked:
+    """Both gates, or a TrainingError that says which."""
+    limit = LIMIT_NATS[dtype]
+    data = drawn(engine, task, params)
+    before = engine.logprobs(data, "current", params.temperature)
+    apart = gap([datum.logprobs for datum in data], before)
+    if not apart <= limit:
+        raise TrainingError(
+            f"sampler and trainer agree within {limit} nats in {dtype}; here they are {apart:.3g} apart: importance "
+            "ratios would be wrong. Try fast_llama=false, or dtype=float32."
+        )
+    with engine.undone():
+        engine.forward_backward(data, Loss(name="cross_entropy"))
+        engine.optim_step(AdamParams(learning_rate=1e-3))
+        engine.publish()
+        moved = gap(before, engine.logprobs(data, "current", params.temperature))
+        fresh = drawn(engine, task, params)
+        after = gap([datum.logprobs for datum in fresh], engine.logprobs(fresh, "current", params.temperature))
+    if not (after <= limit and moved > limit / 10):
+        raise TrainingError(
+            f"an update reaches the sampler; after a step that moved the trainer by {moved:.3g} nats the sampler is "
+            f"{after:.3g} apart from it (limit {limit}): it reads other weights than the trainer writes."
+        )
+    return Checked(apart, after, moved)
+
+
+def drawn(engine: Engine, task: Task, params: SamplingParams) -> list[Datum]:
+    """A few replies as data, with the sampler's log-probabilities."""
+    prompt = engine.chat.opening(task.problem(0).messages)
+    seeds = [[seed_for("gate", row) for row in range(NUM_ROWS)]]
+    return [
+        Datum(prompt=prompt, tokens=reply.tokens, weights=(1.0,) * len(reply.tokens), logprobs=reply.logprobs)
+        for reply in engine.sample([prompt], NUM_ROWS, params, seeds)[0]
+    ]
+
+
+def gap(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
+    return max(abs(a - b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True))

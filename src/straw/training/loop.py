@@ -1,0 +1,187 @@
+"""The loop of every run. Read this first.
+
+    sample -> grade -> pay -> credit -> pack -> update -> publish -> log            a step
+    bits known, entropy, distance from uniform                                      every eval_every steps
+
+Problem order and all randomness are functions of (seed, step), so a step does not depend on how the
+run came to it. Supervised learning is the same loop without sampling: an episode is then a reading of
+the reference reply, on the same counter.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from straw.algorithms.named import Credit
+from straw.algorithms.replay import BestReplay
+from straw.config import dump
+from straw.engines.base import Engine, Loss, SamplingParams
+from straw.errors import TrainingError
+from straw.measure.bits_known import mean_known, measure_known
+from straw.rollouts.collect import Place, collect
+from straw.runs.metrics import mean_of, metrics_row
+from straw.runs.store import RunFolder, rollout_record
+from straw.tasks.forced import forced
+from straw.training.assemble import Plan
+from straw.training.schedule import learning_rate_at, share_left
+from straw.training.step import credited, replayed, training_data
+from straw.types import Datum, Metric, Problem, Rollout
+
+Watch = Callable[[int, dict[str, float]], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """What outlives a step, beside the engine."""
+
+    credit: Credit
+    replay: BestReplay
+    step: int = 0
+    known: dict[str, float] = field(default_factory=dict)  # the last measurement
+
+
+class Loop:
+    """One run: a plan, an engine, a folder."""
+
+    def __init__(self, plan: Plan, engine: Engine, sampling: SamplingParams, folder: RunFolder, watch: Watch) -> None:
+        self.plan, self.page, self.engine = plan, plan.page, engine
+        self.sampling, self.folder, self.watch = sampling, folder, watch
+        self.state = RunState(credit=plan.credit(), replay=BestReplay(self.page.algorithm.replay or 0))
+        self.num_steps = int(self.page.run.n_batches or 0)
+        self.started = time.monotonic()
+
+    def run(self) -> dict[str, float]:
+        """All steps; returns the last measurement."""
+        self.log({}, self.measured())
+        while self.state.step < self.num_steps:
+            self.state.step += 1
+            metrics = self.supervised_step() if self.plan.is_sft else self.step()
+            step, last = self.state.step, self.state.step == self.num_steps
+            self.log(metrics, self.measured() if step % self.page.run.eval_every == 0 or last else {})
+            if last or (self.page.run.save_every and step % self.page.run.save_every == 0):
+                self.save()
+        return self.state.known
+
+    # --- a step ------------------------------------------------------------------------------
+
+    def problems(self) -> list[Problem]:
+        """Groups take the problems in turn, going on where the last step stopped."""
+        size = self.page.algorithm.batch_size
+        first = (self.state.step - 1) * size
+        return [self.plan.task.problem(first + group) for group in range(size)]
+
+    def step(self) -> dict[str, Metric]:
+        problems = self.problems()
+        places = [Place(self.page.run.seed, self.state.step, group) for group in range(len(problems))]
+        groups = collect(
+            self.engine, self.plan.task, self.plan.channel, problems, places,
+            self.page.algorithm.group_size, self.sampling,
+        )  # fmt: skip
+        groups = credited(groups, self.state.credit)
+        extra = replayed(groups, self.state.replay)
+        self.write(groups)
+        for rollout in (rollout for group in groups for rollout in group):
+            self.state.replay.add(rollout)
+        data = training_data(groups, extra, str(self.page.algorithm.weigh), self.entropy_coef)
+        return {**summary(groups), **self.update(data, self.loss)}
+
+    def supervised_step(self) -> dict[str, Metric]:
+        problems = [problem for problem in self.problems() for _ in range(self.page.algorithm.group_size)]
+        weight = 1 / len(problems)
+        data = [forced(self.engine.chat, self.plan.task, one, one.reference, weight) for one in problems]
+        return self.update(data, Loss(name="cross_entropy"))
+
+    @property
+    def entropy_coef(self) -> float:
+        start = self.page.algorithm.entropy_coef or 0.0
+        if self.page.algorithm.entropy_schedule == "constant":
+            return start
+        return start * share_left(self.state.step - 1, self.num_steps)
+
+    @property
+    def loss(self) -> Loss:
+        return Loss(
+            name=str(self.page.algorithm.loss_fn),
+            settings=self.plan.loss_settings,
+            entropy_coef=self.entropy_coef,
+            kl_coef=self.page.algorithm.kl_coef,
+            temperature=self.page.sampling.temperature,
+        )
+
+    def update(self, data: Sequence[Datum], loss: Loss) -> dict[str, Metric]:
+        """Some optimiser steps on one batch, then the sampler gets the weights. No data, no step."""
+        if not data:
+            return {"updates": Metric(0.0)}
+        rate = learning_rate_at(self.page.optimizer, self.state.step - 1, self.num_steps)
+        sums: dict[str, float] = {}
+        for _ in range(self.page.algorithm.updates_per_batch):
+            sums = self.engine.forward_backward(data, loss).metrics
+            if not math.isfinite(sums["loss"]):
+                raise self.broken(f"the loss is {sums['loss']}", data)
+            try:
+                sums |= self.engine.optim_step(self.plan.adam(rate))
+            except TrainingError as error:
+                raise self.broken(str(error), data) from error
+        self.engine.publish()
+        weight = sums.pop("weight") or 1.0
+        for name in ("entropy", "kl_sampler", "kl_reference"):
+            if name in sums:
+                sums[name] /= weight
+        return {name: Metric(value) for name, value in {**sums, "learning_rate": rate}.items()}
+
+    def broken(self, reason: str, data: Sequence[Datum]) -> TrainingError:
+        path = self.folder.write_batch(self.state.step, data)
+        return TrainingError(
+            f"step {self.state.step} had to stop, {reason}. The batch is kept in {path}; the weights are those before "
+            "the step. Try a smaller learning_rate."
+        )
+
+    # --- looking and keeping -----------------------------------------------------------------
+
+    def measured(self) -> dict[str, float]:
+        task = self.plan.task
+        known = [measure_known(self.engine, task, task.problem(index)) for index in range(task.num_problems or 1)]
+        self.state.known = mean_known(known)
+        return self.state.known
+
+    def write(self, groups: Sequence[Sequence[Rollout]]) -> None:
+        self.folder.write_rollouts(
+            rollout_record(self.state.step, rollout, rollout.problem.messages[-1].content)
+            for group in groups
+            for rollout in group
+        )
+
+    def log(self, metrics: dict[str, Metric], known: dict[str, float]) -> None:
+        row = metrics_row(
+            step=self.state.step,
+            episodes=self.state.step * self.plan.episodes_per_step,
+            time_s=time.monotonic() - self.started,
+            metrics={**metrics, **{name: Metric(value) for name, value in known.items()}},
+        )
+        self.folder.write_metrics(row)
+        self.watch(self.state.step, row)
+
+    def save(self) -> None:
+        with self.folder.checkpoint(self.state.step) as staging:
+            self.engine.save(staging)
+
+
+def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
+    """What the rollouts of a step look like, each number a mean over rollouts (or groups)."""
+    rollouts = [rollout for group in groups for rollout in group]
+    rewards = {name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards}
+    return {
+        "reward": mean_of([rollout.reward for rollout in rollouts]),
+        **{f"reward/{name}": metric for name, metric in rewards.items()},
+        "hits": mean_of([all(rollout.grade.hits) for rollout in rollouts]),
+        "format_errors": mean_of([not rollout.grade.well_formed for rollout in rollouts]),
+        "cut_short": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
+        "reply_tokens": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
+        "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
+    }
+
+
+

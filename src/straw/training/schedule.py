@@ -1,0 +1,23 @@
+"""Numbers that change over a run, as functions of the step."""
+
+from __future__ import annotations
+
+from math import cos, pi
+
+from straw.config import Optimizer
+
+
+def share_left(step: int, num_steps: int) -> float:
+    """1 at the first step, falling in a line towards 0 behind the last."""
+    return 1.0 - step / num_steps
+
+
+def learning_rate_at(ours: Optimizer, step: int, num_steps: int) -> float:
+    """The rate of a step counted from 0: a linear rise over the first steps, then the schedule."""
+    full = float(ours.learning_rate or 0.0)
+    if step < ours.lr_warmup_steps:
+        return full * (step + 1) / ours.lr_warmup_steps
+    if ours.schedule == "constant":
+        return full
+    left = share_left(step - ours.lr_warmup_steps, max(1, num_steps - ours.lr_warmup_steps))
+    return full * (left if ours.schedule == "linear" else 0.5 * (1 - cos(pi * left)))

@@ -1,0 +1,62 @@
+"""A whole run: from a page to a run folder, in the order that wastes nothing.
+
+    page -> plan -> free folder? -> model, warm-up -> gates -> run folder -> loop
+
+A page that cannot be run is refused before a model is loaded, and no folder appears before the
+engine has passed its gates.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from straw.config import Loaded, dump, with_values
+from straw.runs.store import RunFolder, check_is_free, default_path
+from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.gates import check_engine
+from straw.training.loop import Loop
+from straw.training.start import starting_engine
+
+
+class Watcher(Protocol):
+    """Whoever looks on: a live table, a log, nobody."""
+
+    def say(self, line: str) -> None: ...
+
+    def begin(self, plan: Plan, folder: Path) -> None: ...
+
+    def update(self, step: int, row: dict[str, float]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    plan: Plan
+    folder: Path
+    known: dict[str, float]
+
+
+def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
+    """Train, and leave a run folder."""
+    plan = plan_of(loaded)
+    path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
+    check_is_free(path)
+    with starting_engine(plan, watcher.say) as engine:
+        sampling = sampling_of(plan, engine.chat)
+        page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
+        plan = replace(plan, page=page)
+        checked = check_engine(engine, plan.task, sampling, page.model.dtype)
+        watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
+        with RunFolder.create(path, dump(page)) as folder:
+            watcher.begin(plan, folder.path)
+            known = Loop(plan, engine, sampling, folder, watcher.update).run()
+    return Finished(plan, folder.path, known)
+
+
+def run_name(plan: Plan) -> str:
+    page = plan.page
+    method = "sft" if plan.is_sft else page.channel
+    return f"{plan.task.name}-N{page.task.N}-{method}"
+
+

@@ -1,0 +1,67 @@
+"""One step's arithmetic: rollouts to advantages to data. No engine is touched here.
+
+    rewards -> credit -> advantages -> data for the engine, replayed rollouts included
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from straw.algorithms.named import Credit
+from straw.algorithms.replay import BestReplay
+from straw.rollouts.datums import datum_of, token_weights
+from straw.types import Datum, Rollout
+
+
+def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """Every turn gets an advantage: its own where turns are paid one by one, else the attempt's."""
+    per_turn = groups[0][0].turn_rewards is not None
+    if not per_turn:
+        found = credit.advantages([[rollout.reward for rollout in group] for group in groups])
+        return [
+            [replace(rollout, advantages=(a,) * len(rollout.turns)) for rollout, a in zip(group, row, strict=True)]
+            for group, row in zip(groups, found, strict=True)
+        ]
+    num_turns = max(len(rollout.turns) for group in groups for rollout in group)
+    by_turn = [credit.advantages([[paid(rollout, turn) for rollout in group] for group in groups]) for turn in range(num_turns)]
+    return [
+        [
+            replace(rollout, advantages=tuple(by_turn[turn][g][sample] for turn in range(len(rollout.turns))))
+            for sample, rollout in enumerate(group)
+        ]
+        for g, group in enumerate(groups)
+    ]
+
+
+def paid(rollout: Rollout, turn: int) -> float:
+    """A turn that never came was paid nothing."""
+    rewards = rollout.turn_rewards or ()
+    return rewards[turn] if turn < len(rewards) else 0.0
+
+
+def replayed(groups: Sequence[Sequence[Rollout]], replay: BestReplay) -> list[Rollout]:
+    """The best kept rollouts of this batch's problems, where they beat what the batch earned.
+
+    Their advantage is over the batch's mean, so a policy that has learned them is left in peace.
+    """
+    out = []
+    for group in {rows[0].problem.key: rows for rows in groups}.values():
+        mean = sum(rollout.reward for rollout in group) / len(group)
+        for best in replay.of(group[0].problem.key):
+            if best.reward > mean:
+                out.append(replace(best, advantages=(best.reward - mean,) * len(best.turns)))
+    return out
+
+
+def training_data(
+    groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout], weigh: str, entropy_coef: float
+) -> list[Datum]:
+    """Rollouts without any advantage are left out: with neither entropy nor KL they have no gradient."""
+    fresh = [rollout for group in groups for rollout in group]
+    rollouts = [*fresh, *extra]
+    data = []
+    for place, (rollout, weight) in enumerate(zip(rollouts, token_weights(rollouts, weigh), strict=True)):
+        if any(rollout.advantages) or entropy_coef:
+            data.append(datum_of(rollout, weight, replayed=place >= len(fresh)))
+    return data

@@ -1,0 +1,198 @@
+"""Warm-up: before RL the model learns the format and answers that are near uniform.
+
+Two kinds of rows are mixed:
+
+    plain    the task's own prompt; at every token the exact distribution of a uniform answer given
+             what was said so far (soft targets over the trie of all answers)
+    case     the same prompt with a case number, whose answer is a fixed fact to be learned
+
+The cases look like a detour and are not: with equal targets everywhere the model never has to know
+where it stands, one gradient step on the first digit moves all of them, and RL collapses onto
+repeated digits. A fact needs positions. `cross_talk` measures that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import cos, pi
+from random import Random
+
+from straw.engines.base import AdamParams, Engine, Loss
+from straw.measure.bits_known import Known, measure_known
+from straw.seeds import seed_for
+from straw.tasks.base import Task
+from straw.tasks.forced import forced
+from straw.types import Datum, Message, Problem
+
+Answer = tuple[str, ...]
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """When a warm-up may stop, and when it must."""
+
+    mass: float
+    distance: float
+    cross_talk: float = 0.9
+    max_steps: int = 1000
+    learning_rate: float = 3e-3
+    rows: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the last measurement said."""
+
+    steps: int
+    mass: float
+    distance: float
+    cross_talk: float
+    p_secret: float
+
+    def passes(self, goal: Goal) -> bool:
+        return self.mass >= goal.mass and self.distance <= goal.distance and self.cross_talk <= goal.cross_talk
+
+    def line(self) -> str:
+        return (
+            f"warm-up {self.steps} steps: valid mass {self.mass:.4f}, distance from uniform {self.distance:.4f}, "
+            f"cross-talk {self.cross_talk:.2f}, p(S) {self.p_secret:.3g}"
+        )
+
+
+RECIPE = 1  # counts changes to what a warm-up does, so that the cache forgets old ones
+NUM_CASES = 2
+LISTED = 16_384  # answers that a trie is made of, at the most
+
+
+def as_case(problem: Problem, case: int) -> Problem:
+    """The problem with a case number behind its question."""
+    *before, last = problem.messages
+    return replace(problem, messages=(*before, Message(last.role, f"{last.content} Case {case}.")))
+
+
+class Trie:
+    """How a uniform answer goes on after what has been said, token by token."""
+
+    def __init__(self, data: Sequence[Datum], complete: bool = True) -> None:
+        self.complete = complete
+        self.counts: dict[tuple[int, ...], dict[int, int]] = {}
+        for datum in data:
+            for place, token in enumerate(datum.tokens):
+                if datum.weights[place]:
+                    children = self.counts.setdefault(datum.tokens[:place], {})
+                    children[token] = children.get(token, 0) + 1
+
+    def soften(self, datum: Datum) -> Datum:
+        targets = []
+        for place in range(len(datum.tokens)):
+            children = self.counts.get(datum.tokens[:place], {datum.tokens[place]: 1})
+            total = sum(children.values())
+            if not self.complete and total < 50:  # too few to tell a distribution by
+                children, total = {datum.tokens[place]: 1}, 1
+            targets.append({token: count / total for token, count in children.items()})
+        return replace(datum, soft_targets=tuple(targets))
+
+
+class Lessons:
+    """The rows of every warm-up step; a function of the task and the step."""
+
+    def __init__(self, engine: Engine, task: Task, goal: Goal) -> None:
+        self.engine, self.task, self.goal = engine, task, goal
+        self.problems = [task.problem(index) for index in range(task.num_problems or 1)]
+        self.answers = [task.answer_at(index) for index in spread(task.space)]
+        self.plain = [
+            [forced(engine.chat, task, problem, answer) for answer in self.answers] for problem in self.problems
+        ]
+        self.trie = Trie(self.plain[0], complete=len(self.answers) == task.space)  # what follows what is the same for every problem
+        self.facts = self._facts()
+
+    def batch(self, step: int) -> list[Datum]:
+        random = Random(seed_for("warmup", step))
+        rows = self._plain_rows(random, step, self.goal.rows - len(self.facts)) + self.facts
+        return [scaled(row, 1 / len(rows)) for row in rows]
+
+    def _plain_rows(self, random: Random, step: int, count: int) -> list[Datum]:
+        """Answers in even strides with a random start, so that rare ones come as often as the others."""
+        key = step % len(self.problems)
+        data, offset = self.plain[key], random.random()
+        chosen = [data[int((row + offset) * len(data) / count)] for row in range(count)]
+        return [self.trie.soften(datum) for datum in chosen]
+
+    def _facts(self) -> list[Datum]:
+        """Cases take turns with the prompts."""
+        facts = []
+        for case in range(NUM_CASES):
+            key = case % len(self.problems)
+            answer = self.answers[seed_for("case", case) % len(self.answers)]
+            facts.append(forced(self.engine.chat, self.task, as_case(self.problems[key], case), answer))
+        return facts
+
+
+def spread(space: int) -> list[int]:
+    """All answers, or a random one from each of LISTED equal stretches."""
+    if space <= LISTED:
+        return list(range(space))
+    random = Random(seed_for("spread", space))
+    return [int((place + random.random()) * space / LISTED) for place in range(LISTED)]
+
+
+def scaled(datum: Datum, factor: float) -> Datum:
+    return replace(datum, weights=tuple(weight * factor for weight in datum.weights))
+
+
+def warm_up(engine: Engine, task: Task, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50) -> Found:
+    """Train until the measurements pass. The rate falls to zero within a period, and starts again lower."""
+    lessons = Lessons(engine, task, goal)
+    found = Found(0, 0.0, 1.0, 1.0, 0.0)
+    for step in range(goal.max_steps):
+        turn, place = divmod(step, period)
+        rate = goal.learning_rate * 0.6**turn * 0.5 * (1 + cos(pi * place / period))
+        engine.forward_backward(lessons.batch(step), Loss(name="cross_entropy"))
+        engine.optim_step(AdamParams(learning_rate=max(rate, goal.learning_rate * 0.01)))
+        if (step + 1) % check_every == 0 or step + 1 == goal.max_steps:
+            engine.publish()
+            found = examine(engine, task, lessons, step + 1)
+            say(found.line())
+            if found.passes(goal):
+                break
+    return found
+
+
+def examine(engine: Engine, task: Task, lessons: Lessons, steps: int) -> Found:
+    """The worst of all prompts."""
+    known: list[Known] = [measure_known(engine, task, problem) for problem in lessons.problems[:4]]
+    return Found(
+        steps,
+        mass=min(one.valid_mass for one in known),
+        distance=max(one.distance_to_uniform for one in known),
+        cross_talk=cross_talk(engine, task, lessons.problems[0], lessons.answers),
+        p_secret=min(one.p_secret for one in known),
+    )
+
+
+def cross_talk(engine: Engine, task: Task, problem: Problem, answers: Sequence[Answer], rate: float = 1e-4) -> float:
+    """How much pushing one token of an answer moves equal tokens elsewhere in it, as a share of the push.
+
+    1: blind to position. The answer is the one that repeats itself most; the push is undone bit for bit.
+    """
+    answer = max(answers, key=lambda one: repeats("".join(one)))
+    datum = forced(engine.chat, task, problem, answer)
+    places = [place for place, weight in enumerate(datum.weights) if weight]
+    first, *others = [place for place in places if datum.tokens[place] == datum.tokens[places[0]]]
+    if not others:
+        return 0.0
+    push = replace(datum, weights=tuple(float(place == first) for place in range(len(datum.tokens))))
+    with engine.undone():
+        (before,) = engine.logprobs([datum])
+        engine.forward_backward([push], Loss(name="cross_entropy"))
+        engine.optim_step(AdamParams(learning_rate=rate, grad_clip=0.0))
+        (after,) = engine.logprobs([datum])
+    moved = [after[place] - before[place] for place in (first, *others)]
+    return sum(map(abs, moved[1:])) / len(others) / max(abs(moved[0]), 1e-12)
+
+
+def repeats(text: str) -> int:
+    return sum(character == text[0] for character in text[1:])
+

@@ -1,0 +1,158 @@
+"""The records that flow through the house, each complete and checked at birth.
+
+    Problem  ->  Rollout (turns, end, grade, rewards)  ->  Datum  ->  Metric
+
+A task makes problems and grades, a reward channel pays, `rollouts` packs data for the engine.
+Tokens are never decoded and encoded again on the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class Message(NamedTuple):
+    """One line of a conversation; role is "system", "user" or "assistant"."""
+
+    role: str
+    content: str
+
+
+class End(StrEnum):
+    """How an attempt ended."""
+
+    ANSWERED = "answered"
+    OUT_OF_TOKENS = "out_of_tokens"
+    OUT_OF_TURNS = "out_of_turns"
+    FAILED = "failed"
+
+    @property
+    def was_cut_short(self) -> bool:
+        return self in (End.OUT_OF_TOKENS, End.OUT_OF_TURNS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One question with the reply that earns full reward.
+
+    `reference` has one text per turn. `facts` is what the task needs for grading, plain JSON values.
+
+    Example: Problem(key="secret-0", messages=(Message("user", "Name the secret."),), reference=("37",))
+    """
+
+    key: str
+    messages: tuple[Message, ...]
+    reference: tuple[str, ...]
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.messages or not self.reference:
+            raise ValueError(f"a Problem has messages and a reference reply; {self.key!r} lacks one")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One prompt and one reply, as tokens.
+
+    Example: three tokens read, two written by the weights of version 4.
+        Turn(prompt=(1, 7, 3), reply=(19, 2), logprobs=(-0.1, -0.9), policy_version=4)
+    """
+
+    prompt: tuple[int, ...]  # everything the model read, earlier turns included
+    reply: tuple[int, ...]  # everything it wrote, end token included
+    logprobs: tuple[float, ...]  # nats, one per reply token, under the weights that wrote it
+    policy_version: int
+
+    def __post_init__(self) -> None:
+        if len(self.logprobs) != len(self.reply):
+            raise ValueError(
+                f"a Turn has one logprob per reply token; got {len(self.logprobs)} for {len(self.reply)}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grade:
+    """Facts about an attempt; what they are worth is for a reward channel to say.
+
+    `hits` has one entry per turn (or per secret of a sequence); `offsets` the signed distances
+    guess - target where the task has a notion of near, None where the reply could not be read.
+    """
+
+    hits: tuple[bool, ...]
+    well_formed: bool
+    offsets: tuple[int | None, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What a channel pays: one number for the attempt, or one per turn when `per_turn` is given."""
+
+    total: float
+    per_turn: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollout:
+    """One attempt at one problem: all its turns, how it ended and what it was paid.
+
+    `rewards` holds each channel's part under its own name; one that could not be computed is absent.
+    `advantages` has one entry per turn and is filled in by the algorithm's credit.
+    """
+
+    problem: Problem
+    turns: tuple[Turn, ...]
+    replies: tuple[str, ...]  # the texts of the turns
+    end: End
+    grade: Grade
+    rewards: Mapping[str, float] = field(default_factory=dict)
+    turn_rewards: tuple[float, ...] | None = None  # when each turn is credited by itself
+    advantages: tuple[float, ...] = ()
+
+    @property
+    def reward(self) -> float:
+        return sum(self.rewards.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """Aligned token arrays that an engine trains on: a prompt and what follows it.
+
+    `weights` is 0 for tokens that are read but not trained (a later user message) and carries the
+    normalisation of the loss; `logprobs` are the sampler's. Data with equal prompts share its reading.
+
+    Example: two trained tokens behind a prompt of three.
+        Datum(prompt=(1, 7, 3), tokens=(19, 2), weights=(0.5, 0.5), advantages=(1.0, 1.0), logprobs=(-0.1, -0.9))
+    """
+
+    prompt: tuple[int, ...]
+    tokens: tuple[int, ...]
+    weights: tuple[float, ...]
+    advantages: tuple[float, ...] = ()
+    logprobs: tuple[float, ...] = ()
+    soft_targets: tuple[Mapping[int, float], ...] | None = None  # supervised: a distribution per token
+
+    def __post_init__(self) -> None:
+        if not self.prompt or not self.tokens:
+            raise ValueError("a Datum has at least one prompt token and one token behind it")
+        for name in ("weights", "advantages", "logprobs"):
+            values = getattr(self, name)
+            if len(values) != len(self.tokens) and (values or name == "weights"):
+                raise ValueError(f"a Datum has one of {name} per token; got {len(values)} for {len(self.tokens)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A number that knows how it adds up: a mean travels with its count.
+
+    Example: Metric(0.5, 4) + Metric(1.0, 4) == Metric(0.75, 8)
+    """
+
+    mean: float
+    count: int = 1
+
+    def __add__(self, other: Metric) -> Metric:
+        count = self.count + other.count
+        return Metric((self.mean * self.count + other.mean * other.count) / count if count else 0.0, count)

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from math import isclose, sqrt
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.algorithms.advantages import against_constant, against_ema, centred, rloo, zscore
+
+REWARDS = st.lists(st.floats(-10, 10), min_size=2, max_size=16)
+
+
+def test_centring_takes_the_mean_away():
+    assert centred([1.0, 0.0, 0.0, 0.0]) == [0.75, -0.25, -0.25, -0.25]
+
+
+@pytest.mark.parametrize("credit", [centred, rloo, zscore])
+@pytest.mark.parametrize("rewards", [[0.1] * 3, [1 / 7] * 10, [0.0] * 4, [0.3], []])
+def test_equal_rewards_teach_exactly_nothing(credit, rewards):
+    assert credit(rewards) == [0.0] * len(rewards)
+
+
+def test_leave_one_out_compares_with_the_others():
+    assert rloo([1.0, 0.0, 0.0, 0.0]) == [1.0, -1 / 3, -1 / 3, -1 / 3]
+    assert rloo([3.0, 1.0]) == [2.0, -2.0]
+
+
+@given(REWARDS)
+def test_leave_one_out_is_centring_at_another_rate(rewards):
+    size = len(rewards)
+    for one, other in zip(rloo(rewards), centred(rewards), strict=True):
+        assert isclose(one * (size - 1) / size, other, abs_tol=1e-9)
+
+
+@given(REWARDS)
+def test_group_advantages_add_up_to_nothing_and_keep_the_order(rewards):
+    for credit in (centred, rloo, zscore):
+        advantages = credit(rewards)
+        assert isclose(sum(advantages), 0.0, abs_tol=1e-6)
+        assert max(advantages) == advantages[rewards.index(max(rewards))]
+
+
+def test_one_hit_of_four_in_units_of_the_standard_deviation():
+    assert isclose(zscore([1.0, 0.0, 0.0, 0.0], eps=0.0)[0], sqrt(3))
+    assert isclose(zscore([1.0, 0.0], eps=0.5)[0], 0.5)  # std .5, so .5 / (.5 + .5)
+
+
+def test_a_constant_baseline_teaches_a_unanimous_group():
+    assert against_constant([0.0, 0.0, 1.0], 0.5) == [-0.5, -0.5, 0.5]
+
+
+def test_first_batch_is_scored_against_the_starting_baseline():
+    advantages, after = against_ema([1.0, 0.0], baseline=0.0, decay=0.9)
+    assert advantages == [1.0, 0.0]
+    assert isclose(after, 0.09)  # 0 -> 0.1 -> 0.09
+
+
+def test_a_reward_that_never_changes_teaches_nothing_in_the_end():
+    baseline = 0.0
+    for _ in range(200):
+        advantages, baseline = against_ema([1.0], baseline, decay=0.9)
+    assert abs(advantages[0]) < 1e-6

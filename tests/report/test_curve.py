@@ -1,0 +1,26 @@
+from straw.report.curve import Curve, curve_of, drawable, fastest_first
+from straw.runs.store import RunFolder
+
+
+def test_the_mean_height_holds_the_last_value_to_the_end():
+    curve = Curve("", (0, 10), (0.0, 4.0))
+    assert curve.mean_bits(until=20) == 3  # 10 episodes at 2 in the mean, 10 at 4
+
+
+def test_the_legend_begins_with_the_fastest():
+    slow, fast = Curve("slow", (0, 100), (0, 6)), Curve("fast", (0, 10), (0, 6))
+    assert fastest_first([slow, fast]) == [1, 0]
+
+
+def test_a_point_without_a_number_is_left_out_and_a_curve_without_points_too():
+    curves = [Curve("a", (0, 8, 16), (0.0, float("nan"), 2.0)), Curve("b", (0,), (float("inf"),)), Curve("c", (), ())]
+    assert drawable(curves) == [Curve("a", [0, 16], [0.0, 2.0])]
+
+
+def test_a_run_gives_the_curve_of_the_steps_in_which_bits_were_measured(tmp_path):
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        folder.write_metrics({"step": 0, "episodes": 0, "bits_known": 0.0})
+        folder.write_metrics({"step": 1, "episodes": 64, "reward": 0.5})
+        folder.write_metrics({"step": 2, "episodes": 128, "bits_known": float("nan")})
+        folder.write_metrics({"step": 3, "episodes": 192, "bits_known": 5.5})
+    assert curve_of(tmp_path / "run", "binary") == Curve("binary", [0, 192], [0.0, 5.5])

@@ -1,0 +1,66 @@
+from io import BytesIO, TextIOWrapper
+
+import pytest
+from rich.console import Console
+
+from straw.report.curve import Curve
+from straw.report.terminal import ASCII_MARKERS, MARKERS, draw_text, print_curves
+
+RAMP = Curve("ramp", (0, 100), (0.0, 6.0))
+FLAT = Curve("flat", (0, 100), (1.0, 1.0))
+
+
+def rows(text, height):
+    """The characters inside the frame."""
+    return [line[7:] for line in text.plain.split("\n")[1 : 1 + height]]
+
+
+def test_a_ramp_runs_from_the_lower_left_to_the_upper_right():
+    drawn = rows(draw_text([RAMP], ceiling_bits=6, width=30, height=6, unicode=False), 6)
+    assert drawn[-1].startswith("*")
+    assert drawn[0].endswith("*")
+    assert [row.index("*") for row in drawn] == sorted((row.index("*") for row in drawn), reverse=True)
+
+
+def test_a_braille_dot_is_where_its_number_is():
+    text = draw_text([Curve("dot", (0, 100), (0.0, 0.0))], ceiling_bits=None, width=20, height=3)
+    inside = rows(text, 3)
+    assert inside[0].strip() == inside[1].strip() == ""
+    assert inside[2][0] == "\u28c0"  # both dots of the lowest row
+
+
+@pytest.mark.parametrize(("unicode", "markers"), [(True, MARKERS), (False, ASCII_MARKERS)])
+def test_every_curve_can_be_told_apart_without_colour(unicode, markers):
+    text = draw_text([RAMP, FLAT], width=60, height=14, unicode=unicode).plain
+    for marker, label in zip(markers, ("ramp: 6.00 bits", "flat: 1.00 bits"), strict=False):
+        assert f"{marker} {label}" in text
+        assert text.count(marker) > 2
+
+
+def test_the_frame_has_the_size_that_was_asked_for_and_names_both_axes():
+    lines = draw_text([RAMP], ceiling_bits=6, width=60, height=14).plain.split("\n")
+    assert lines[0] == "bits known against episodes"
+    assert len(lines) == 1 + 14 + 2 + 1
+    assert all(len(line) == 67 for line in lines[1:17])
+    assert lines[1].startswith("    6 ┤")
+    assert lines[14].startswith("    0 ┤")
+    assert lines[16].endswith("100 episodes")
+
+
+def test_a_fall_below_zero_is_cut_off_at_half_the_height():
+    text = draw_text([Curve("fell", (0, 100), (0.0, -900.0))], ceiling_bits=6, height=7).plain
+    assert "   -3 ┤" in text
+
+
+@pytest.mark.parametrize("curves", [[], [Curve("empty", (), ())], [Curve("point", (0,), (0.0,))]])
+def test_nothing_to_draw_is_an_empty_frame(curves):
+    assert "episodes" in draw_text(curves).plain
+
+
+@pytest.mark.parametrize(("encoding", "is_ascii"), [("utf-8", False), ("ascii", True), ("latin-1", True)])
+def test_a_terminal_gets_the_characters_that_it_can_show(encoding, is_ascii):
+    raw = BytesIO()
+    file = TextIOWrapper(raw, encoding=encoding)
+    print_curves([RAMP], ceiling_bits=6, title="N = 64", console=Console(file=file, width=80))
+    file.flush()
+    assert raw.getvalue().isascii() == is_ascii

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.errors import ConfigError
+from straw.rewards.outcome import CHANNELS, Binary, Dense, make_channel
+from straw.tasks.hidden import Hidden
+from straw.tasks.secret import Secret
+from straw.tasks.secret_bits import SecretBits
+from straw.types import End, Grade, Payment
+
+CONTROLS = {"random", "shuffled_bins", "higher_lower", "noisy_binary"}
+
+
+def options(reward_type: str, **changes) -> SimpleNamespace:
+    page = {"reward_bins": 8, "form": "normalised", "credit": "turn", "flip_probability": 0.1}
+    return SimpleNamespace(reward_type=reward_type, **(page | changes))
+
+
+def paid(reward_type: str, secret: int, reply: str, N: int = 64) -> float:
+    task = Secret(Hidden(N=N, fixed_secret=secret))
+    grade = task.grade(task.problem(0), [reply], End.ANSWERED)
+    return make_channel(options(reward_type), N, 1)(grade, 0.7).total
+
+
+def test_binary_pays_the_exact_guess_only():
+    assert [paid("binary", 5, reply) for reply in ("5", "6", "what?")] == [1.0, 0.0, 0.0]
+
+
+def test_an_unread_reply_is_not_the_farthest_guess():
+    assert paid("log_distance", 5, "what?") == 0.0
+    assert [paid(name, 0, "what?", N=1) for name in ("log_distance", "binned_log_distance", "binary")] == [0.0] * 3
+
+
+def test_a_guess_beyond_the_range_is_not_read():
+    assert paid("log_distance", 0, "70") == 0.0
+
+
+def test_binary_wants_every_turn():
+    assert Binary()(Grade(hits=(True, True), well_formed=False), 0.0).total == 1.0
+    assert Binary()(Grade(hits=(True, False), well_formed=True), 0.0).total == 0.0
+    assert Binary().identifiable_ceiling_bits(1024) == 10
+
+
+def test_dense_pays_turn_by_turn_or_the_count():
+    grade = Grade(hits=(True, False, True), well_formed=True)
+    assert Dense(num_hits=3)(grade, 0.0) == Payment(total=2.0, per_turn=(1.0, 0.0, 1.0))
+    assert Dense(num_hits=3, credit="sum")(grade, 0.0) == Payment(total=2.0)
+
+
+def test_a_summed_dense_reward_has_fewer_levels():
+    assert (Dense(num_hits=6).levels, Dense(num_hits=6, credit="sum").levels) == (64, 7)
+    assert Dense(num_hits=4000).levels == 2**4000
+
+
+def test_dense_refuses_a_conversation_of_another_length():
+    with pytest.raises(ValueError, match="made for 3 hits"):
+        Dense(num_hits=3)(Grade(hits=(True,), well_formed=True), 0.0)
+
+
+def test_a_sequence_can_only_be_summed():
+    with pytest.raises(ConfigError, match=r"length=2 is one turn\. Write credit=sum"):
+        make_channel(options("dense"), 64, 1, length=2)
+    assert make_channel(options("dense", credit="sum"), 64, 1, length=2).levels == 3
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_every_channel_is_made_by_its_name(name):
+    channel = make_channel(options(name), 64, 6)
+    assert channel.name == name
+    assert channel.deterministic == (name not in {"random", "noisy_binary"})
+
+
+@pytest.mark.parametrize(
+    ("name", "levels"),
+    [("binary", 2), ("log_distance", None), ("binned_log_distance", 8), ("dense", 64), ("shuffled_bins", 8)],
+)
+def test_a_channel_declares_its_levels(name, levels):
+    assert make_channel(options(name), 64, 6).levels == levels
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS.keys() - CONTROLS))
+@given(N=st.integers(1, 300), seed=st.integers(0, 50))
+def test_the_reference_reply_earns_the_highest_pay_in_every_game(name, N, seed):
+    for task in (Secret(Hidden(N=N, secret_seed=seed)), SecretBits(Hidden(N=N, secret_seed=seed))):
+        problem = task.problem(0)
+        payment = make_channel(options(name), N, task.max_turns)(
+            task.grade(problem, problem.reference, End.ANSWERED), 0
+        )
+        assert payment.total == (task.max_turns if name == "dense" else 1.0)
+
+
+@pytest.mark.parametrize("name", sorted(CHANNELS))
+@given(replies=st.lists(st.sampled_from(["0", "1", "Bit: 1", "?", ""]), max_size=6), draw=st.floats(0, 0.999))
+def test_whatever_is_said_the_pay_stays_between_nothing_and_full(name, replies, draw):
+    task = SecretBits(Hidden(N=50, fixed_secret=37))
+    end = End.ANSWERED if len(replies) == 6 else End.OUT_OF_TURNS
+    payment = make_channel(options(name), 50, 6)(task.grade(task.problem(0), replies, end), draw)
+    for pay in payment.per_turn or (payment.total,):
+        assert 0.0 <= pay <= 1.0
+
+
+def test_an_unknown_channel_names_its_neighbour():
+    with pytest.raises(ConfigError, match="no reward_type='binry'; did you mean 'binary'"):
+        make_channel(options("binry"), 64, 1)
+
+
+def test_an_unknown_credit_names_what_there_is():
+    with pytest.raises(ConfigError, match="no credit='turns'; did you mean 'turn'"):
+        make_channel(options("dense", credit="turns"), 64, 6)
+
+
+def test_a_channel_over_no_guesses_is_refused():
+    with pytest.raises(ConfigError, match="N >= 1; got N=0"):
+        make_channel(options("binary"), 0, 1)

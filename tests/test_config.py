@@ -1,0 +1,346 @@
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.config import (
+    ALIASES,
+    Algorithm,
+    Loaded,
+    Page,
+    Run,
+    SecretTask,
+    describe_options,
+    dump,
+    load_page,
+    parse_overrides,
+    with_values,
+)
+from straw.errors import ConfigError
+
+
+def load(*args: str, page: Path | None = None) -> Loaded:
+    return load_page(page, parse_overrides(list(args)))
+
+
+def complaint(*args: str, page: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(*args, page=page)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "page.toml"
+    path.write_text(text)
+    return path
+
+
+# --- one name, many spellings
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["group_size=8"],
+        ["group-size=8"],
+        ["--group_size", "8"],
+        ["--group-size", "8"],
+        ["--group-size=8"],
+        ["algorithm.group_size=8"],
+        ["group_size=2", "--group-size", "8"],
+    ],
+)
+def test_every_spelling_means_the_same(args: list[str]) -> None:
+    assert parse_overrides(args) == {"group_size": "8"}
+
+
+def test_a_bare_flag_is_true_and_does_not_swallow_its_neighbour() -> None:
+    assert parse_overrides(["--trust-remote-code", "N=4"]) == {"trust_remote_code": "true", "N": "4"}
+    assert parse_overrides(["--fast-llama", "no", "--seed", "1"]) == {"fast_llama": "no", "seed": "1"}
+
+
+def test_values_may_begin_with_a_dash_and_hold_an_equals_sign() -> None:
+    assert parse_overrides(["--baseline-constant", "-1", "--question=a=b"]) == {
+        "baseline_constant": "-1",
+        "question": "a=b",
+    }
+
+
+def test_the_words_of_the_studies_are_understood() -> None:
+    page = load("lr=1e-4", "--num-steps", "20", "model=tiny-5M", "env=multi_step").page
+    assert (page.optimizer.learning_rate, page.run.n_batches) == (1e-4, 20)
+    assert (page.model.model_name, page.task.env_type) == ("tiny-5M", "multi_step")
+
+
+def test_an_alias_leads_to_an_option_and_hides_none() -> None:
+    names = {option.name for option in describe_options()}
+    assert set(ALIASES.values()) <= names
+    assert not set(ALIASES) & names
+
+
+def test_every_name_is_unique_over_all_sections() -> None:
+    assert Counter(option.name for option in describe_options()).most_common(1)[0][1] == 1
+
+
+def test_every_option_has_a_line_of_help_and_an_example() -> None:
+    for option in describe_options():
+        assert 5 < len(option.help) < 80, option.name
+        assert option.example not in (None, "", ()), option.name
+
+
+# --- values
+
+
+@pytest.mark.parametrize(
+    ("arg", "section", "value"),
+    [
+        ("N=1024", "task", 1024),
+        ("fixed_secret=none", "task", None),
+        ("reward_type=dense", "reward", "dense"),
+        ("learning_rate=1e-4", "optimizer", 1e-4),
+        ("grad_clip=.5", "optimizer", 0.5),
+        ("baseline=null", "algorithm", None),
+        ("gradient_checkpointing=yes", "model", True),
+        ("fast_llama=False", "model", False),
+        ("stop=END,Question:", "sampling", ("END", "Question:")),
+        ("stop=", "sampling", ()),
+        ("warmup=none", "warmup", "none"),
+    ],
+)
+def test_text_becomes_a_value_of_the_option_s_type(arg: str, section: str, value: object) -> None:
+    found = getattr(getattr(load(arg, "env_type=multi_step").page, section), arg.partition("=")[0])
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("arg", "message"),
+    [
+        ("N=sixteen", "N is a whole number; got 'sixteen'. Write for example N=64."),
+        ("N=1e3", "N is a whole number; got '1e3'. Write for example N=64."),
+        ("N=1_000", "N is a whole number; got '1_000'. Write for example N=64."),
+        ("N=٣", "N is a whole number; got '٣'. Write for example N=64."),
+        ("replay=x", "replay is a whole number or none; got 'x'. Write for example replay=1."),
+        ("lr=nan", "learning_rate is a finite number or none; got 'nan'. Write for example learning_rate=0.0003."),
+        ("eps=1e999", "eps is a finite number; got '1e999'. Write for example eps=1e-08."),
+        (
+            "env_type=multistep",
+            "env_type is one of single_step, multi_step; got 'multistep'. Did you mean 'multi_step'?",
+        ),
+        ("form=q", "form is one of normalised, raw; got 'q'. Write for example form=normalised."),
+        ("fast_llama=maybe", "fast_llama is true or false; got 'maybe'. Write for example fast_llama=true."),
+        ("run_dir=", "run_dir is text or none; got ''. Write for example run_dir=runs/first."),
+        ("question=\udcff", r"question is text; got '\udcff'. Write for example question=how fast?."),
+    ],
+)
+def test_a_value_of_the_wrong_kind_gets_rule_value_and_way_out(arg: str, message: str) -> None:
+    assert complaint(arg) == message
+
+
+def test_a_number_too_long_to_read_is_not_repeated_in_full() -> None:
+    assert len(complaint("N=" + "9" * 5000)) < 120
+
+
+# --- names that are not there
+
+
+def test_an_unknown_option_is_told_its_neighbour_and_where_all_are() -> None:
+    assert complaint("grup_size=3") == (
+        "there is no option 'grup_size'; did you mean 'group_size'? `straw train --help` names every one."
+    )
+    assert "did you mean 'N'?" in complaint("n=3")
+    assert "did you mean" not in complaint("xyzzy=3")
+
+
+def test_an_option_of_another_section_is_sent_home() -> None:
+    assert complaint("run.N=3") == "N is an option of [task]; got 'run.N'. Write task.N or just N."
+
+
+def test_an_unknown_task_is_refused() -> None:
+    assert complaint("kind=secrets") == "there is no task 'secrets'; did you mean 'secret'?"
+
+
+def test_words_that_are_no_option_are_refused() -> None:
+    assert "got 'secret'" in complaint("secret")
+    assert complaint("--N", "--seed=1") == "--N needs a whole number behind it. Write for example N=64."
+
+
+# --- pages that cannot be run
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ("N=0", "N is the number of possible secrets and has to be >= 1; got N=0. Write for example N=64."),
+        ("reward_bins=1", "got reward_bins=1. One bin always pays the same: for a 3-bit channel write reward_bins=8."),
+        ("fixed_secret=64", "fixed_secret is one of the N=64 numbers 0 to 63; got fixed_secret=64."),
+        ("fixed_secret=-1", "got fixed_secret=-1."),
+        ("num_secrets=0", "got num_secrets=0."),
+        ("length=0", "got length=0."),
+        ("length=2 env_type=multi_step", "got length=2 with env_type=multi_step. Write length=1"),
+        ("reward_type=dense", "Write env_type=multi_step."),
+        ("group_size=1 baseline=group", "got group_size=1 with batch_size=1: there is no advantage."),
+        ("group_size=1 baseline=zscore", "Write group_size=4, or baseline=ema or baseline=constant."),
+        ("flip_probability=0.6", "has to be <= 0.5; got flip_probability=0.6."),
+        ("temperature=0", "has to be > 0; got temperature=0.0."),
+        ("top_p=0.9", "got top_p=0.9 and top_k=0"),
+        ("top_k=5", "Write top_p=1 top_k=0."),
+        ("learning_rate=0", "got learning_rate=0.0."),
+        ("group_size=0", "got group_size=0."),
+        ("n_batches=0", "got n_batches=0."),
+        ("threads=0", "got threads=0."),
+        ("beta2=1", "has to be < 1; got beta2=1.0."),
+    ],
+)
+def test_what_cannot_be_run_is_refused_with_a_reason(args: str, message: str) -> None:
+    assert message in complaint(*args.split())
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        "N=1",
+        "fixed_secret=63",
+        "reward_bins=2",
+        "env_type=multi_step reward_type=binary",
+        "env_type=multi_step reward_type=log_distance",
+        "reward_type=dense length=3 credit=sum",
+        "group_size=1 baseline=ema",
+        "group_size=1 baseline=constant",
+        "group_size=1 baseline=group algorithm=sft",
+        "group_size=1 batch_size=4 baseline=group",
+        "flip_probability=0.5",
+        "lora_rank=0",
+    ],
+)
+def test_what_lies_just_inside_is_accepted(args: str) -> None:
+    load(*args.split())
+
+
+def test_a_page_made_in_code_is_checked_too() -> None:
+    with pytest.raises(ConfigError, match="got N=0"):
+        SecretTask(N=0)
+    with pytest.raises(ConfigError, match="no advantage"):
+        Page(algorithm=Algorithm(group_size=1, baseline="group"))
+    Page(algorithm=Algorithm(group_size=1, baseline="group", algorithm="sft"))
+
+
+def test_rules_are_judged_when_a_default_arrives() -> None:
+    with pytest.raises(ConfigError, match="no advantage"):
+        load("group_size=1").with_defaults({"baseline": "group"})
+
+
+def test_the_channel_follows_the_game() -> None:
+    assert load().page.channel == "binary"
+    assert load("env_type=multi_step").page.channel == "dense"
+    assert load("env_type=multi_step", "reward_type=binary").page.channel == "binary"
+
+
+# --- who chose what
+
+
+def test_the_command_line_comes_before_the_page_and_the_page_before_the_defaults(tmp_path: Path) -> None:
+    page = load("N=16", page=written(tmp_path, "N = 32\ngroup_size = 8")).page
+    assert (page.task.N, page.algorithm.group_size, page.algorithm.batch_size) == (16, 8, 1)
+
+
+def test_tuned_values_never_replace_what_somebody_named(tmp_path: Path) -> None:
+    loaded = load("lr=1e-3", page=written(tmp_path, "group_size = 8"))
+    assert loaded.named == {"learning_rate", "group_size"}
+    page = loaded.with_defaults({"learning_rate": 3e-4, "group_size": 2, "replay": 1})
+    assert (page.optimizer.learning_rate, page.algorithm.group_size, page.algorithm.replay) == (1e-3, 8, 1)
+
+
+def test_none_asks_for_the_tuned_value(tmp_path: Path) -> None:
+    loaded = load("lr=none", page=written(tmp_path, "lr = 1e-3"))
+    assert loaded.named == frozenset()
+    assert loaded.with_defaults({"learning_rate": 3e-4}).optimizer.learning_rate == 3e-4
+
+
+def test_a_page_may_be_valid_only_together_with_the_command_line(tmp_path: Path) -> None:
+    assert load("N=1024", page=written(tmp_path, "fixed_secret = 700")).page.task.fixed_secret == 700
+
+
+# --- TOML
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'N = 16\nreward_type = "dense"\nenv_type = "multi_step"',
+        '[task]\nN = 16\nenv_type = "multi_step"\n[reward]\nreward_type = "dense"',
+        'task = { N = 16, env_type = "multi_step" }\nreward = { reward_type = "dense" }',
+        'reward_type = "dense"\n[task]\nenv = "multi_step"\nN = 16\n',
+    ],
+)
+def test_a_page_has_sections_or_has_none(tmp_path: Path, text: str) -> None:
+    page = load(page=written(tmp_path, text)).page
+    assert (page.task.N, page.task.env_type, page.reward.reward_type) == (16, "multi_step", "dense")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[algorithm]\ngrup_size = 4", "there is no option 'algorithm.grup_size'; did you mean 'group_size'?"),
+        ("[algoritm]\ngroup_size = 4", "there is no section 'algoritm'; did you mean 'algorithm'?"),
+        ("[run]\nN = 4", "N is an option of [task]; got 'run.N'."),
+        ("N = 4.0", "N is a whole number; got 4.0."),
+        ("N = true", "N is a whole number; got True."),
+        ("fast_llama = 1", "fast_llama is true or false; got 1."),
+        ("learning_rate = inf", "learning_rate is a finite number or none; got inf."),
+        ("question = 7", "question is text; got 7."),
+        ("stop = [1]", "stop is texts, a,b; got [1]."),
+        ("reward_type = [1]", "reward_type is one of the channels or none; got [1]."),
+        ("dtype = [1]", "dtype is one of auto, float32, bfloat16; got [1]."),
+        ("lr = 1e-3\nlearning_rate = 1e-3", "learning_rate is written twice."),
+        ("N = sixteen", "this page is not TOML: "),
+    ],
+)
+def test_a_wrong_page_is_named_with_its_key(tmp_path: Path, text: str, message: str) -> None:
+    path = written(tmp_path, text)
+    assert complaint(page=path).startswith(f"{path}: {message}")
+
+
+def test_a_page_that_is_not_there_is_a_clear_line(tmp_path: Path) -> None:
+    for path in (tmp_path / "none.toml", tmp_path):
+        assert complaint(page=path).startswith(f"{path}: this page cannot be read (")
+
+
+def test_a_page_that_is_no_text_is_a_clear_line(tmp_path: Path) -> None:
+    path = tmp_path / "page.toml"
+    path.write_bytes(b"\xff\xfe")
+    assert "this page is not TOML" in complaint(page=path)
+
+
+def test_a_dumped_page_names_every_option_in_its_section() -> None:
+    lines = dump(Page()).splitlines()
+    assert lines[:4] == ["[task]", 'kind = "secret"', 'env_type = "single_step"', "N = 64"]
+    assert len([line for line in lines if " = " in line]) == len(describe_options())
+
+
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "N": st.integers(1, 10**30),
+            "question": st.text(),
+            "stop": st.lists(st.text()).map(tuple),
+            "run_dir": st.none() | st.text(min_size=1).filter(lambda text: text.lower() not in ("none", "null")),
+            "learning_rate": st.none() | st.floats(1e-300, 1e300),
+            "fixed_secret": st.sampled_from([None, 0]),
+            "fast_llama": st.booleans(),
+            "credit": st.sampled_from(["turn", "sum"]),
+        },
+    )
+)
+def test_a_dumped_page_loads_as_the_same_page(tmp_path_factory: pytest.TempPathFactory, values: dict[str, Any]) -> None:
+    page = with_values(Page(), values)
+    path = tmp_path_factory.getbasetemp() / "page.toml"
+    path.write_text(dump(page), encoding="utf-8")
+    assert load_page(path).page == page

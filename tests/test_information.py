@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from math import comb, exp, inf, isclose, isnan, log, log2
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.information import (
+    bits_known,
+    bits_known_among,
+    bits_known_clamped,
+    bits_to_nats,
+    entropy_bits,
+    nats_to_bits,
+    num_bits,
+    renormalised,
+    smoothed_absorbed_bits,
+    total_variation_from_uniform,
+)
+
+LOGPS = st.lists(st.floats(-60, 0), min_size=1, max_size=20)
+
+
+@pytest.mark.parametrize(
+    ("N", "logp", "expected"),
+    [
+        (1024, log(1 / 1024), 0.0),
+        (1024, log(0.5), 9.0),
+        (1024, 0.0, 10.0),
+        (1024, -20 * log(2), -10.0),
+        (64, log(0.9), 5.847997),
+        (1, 0.0, 0.0),
+        (1, log(0.5), -1.0),
+        (64**3, 0.0, 18.0),
+    ],
+)
+def test_bits_known_is_log2_n_plus_log2_p(N, logp, expected):
+    assert isclose(bits_known(N, logp), expected, abs_tol=5e-7)
+
+
+def test_the_clamp_hides_what_is_worse_than_guessing_and_nothing_else():
+    assert bits_known_clamped(1024, -20 * log(2)) == 0.0
+    assert isclose(bits_known_clamped(1024, log(0.5)), 9.0)
+
+
+def test_an_impossible_answer_is_known_less_than_any_other():
+    assert bits_known(64, -inf) == -inf
+    assert isclose(smoothed_absorbed_bits(64, -inf), log2(0.01))
+
+
+@pytest.mark.parametrize(("nats", "bits"), [(log(2), 1.0), (-3 * log(2), -3.0), (0.0, 0.0)])
+def test_nats_and_bits_turn_into_each_other(nats, bits):
+    assert isclose(nats_to_bits(nats), bits)
+    assert isclose(bits_to_nats(bits), nats)
+
+
+@pytest.mark.parametrize(
+    ("N", "bits"), [(1, 1), (2, 1), (3, 2), (10, 4), (16, 4), (100, 7), (1000, 10), (1024, 10), (1025, 11)]
+)
+def test_the_digits_of_a_binary_number(N, bits):
+    assert num_bits(N) == bits
+
+
+@pytest.mark.parametrize(("N", "expected"), [(10, -0.678), (1000, -0.034), (1025, -0.9986)])
+def test_a_fair_coin_starts_below_zero_when_n_is_no_power_of_two(N, expected):
+    assert isclose(bits_known(N, num_bits(N) * log(0.5)), expected, abs_tol=5e-4)
+
+
+def test_format_learning_is_taken_out_by_the_decoys():
+    # a quarter of the mass is on answers at all, and half of that on the secret
+    logps = [log(1 / 8), log(1 / 24), log(1 / 24), log(1 / 24)]
+    assert isclose(bits_known(4, logps[0]), -1.0)
+    assert isclose(bits_known_among(logps, 0), 1.0)
+
+
+@given(LOGPS, st.floats(-50, 0))
+def test_mass_outside_the_answers_does_not_change_what_is_known_among_them(logps, elsewhere):
+    moved = [logp + elsewhere for logp in logps]
+    assert isclose(bits_known_among(moved, 0), bits_known_among(logps, 0), abs_tol=1e-9)
+
+
+@given(LOGPS)
+def test_renormalised_answers_add_up_to_one(logps):
+    probabilities = renormalised(logps)
+    assert isclose(sum(probabilities), 1.0)
+    assert isclose(probabilities[0], exp(logps[0]) / sum(exp(logp) for logp in logps))
+
+
+def test_no_mass_at_all_cannot_be_renormalised():
+    assert all(isnan(p) for p in renormalised([-inf, -inf]))
+
+
+def test_smoothing_costs_little_at_the_top_and_bounds_the_bottom():
+    assert isclose(smoothed_absorbed_bits(64, 0.0), log2(0.99 * 64 + 0.01))
+    assert 0 < 6 - smoothed_absorbed_bits(64, 0.0) < 0.015
+    assert isclose(smoothed_absorbed_bits(64, log(1 / 64)), 0.0, abs_tol=1e-12)
+    assert isclose(smoothed_absorbed_bits(64, -1e4), -6.643856, abs_tol=1e-6)
+    assert isclose(smoothed_absorbed_bits(2**5000, 0.0), 5000 + log2(0.99))
+
+
+@pytest.mark.parametrize("e", [0.0, 1.0, -0.1])
+def test_smoothing_wants_a_share(e):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        smoothed_absorbed_bits(64, 0.0, e)
+
+
+def test_entropy_of_known_distributions():
+    assert entropy_bits([0.5, 0.25, 0.25]) == 1.5
+    assert entropy_bits([1.0, 0.0]) == 0.0
+    assert isclose(entropy_bits([1 / 1024, 1023 / 1024]), 0.01117, abs_tol=5e-6)  # what binary says at the start
+    assert isclose(1 - entropy_bits([0.11, 0.89]), 0.5, abs_tol=1e-3)  # noisy binary, e = .11
+
+
+@pytest.mark.parametrize(("turns", "bits"), [(4, 2.03), (6, 2.33), (8, 2.54), (10, 2.71), (12, 2.84)])
+def test_a_summed_dense_reward_says_less_than_its_turns(turns, bits):
+    counts = [comb(turns, right) / 2**turns for right in range(turns + 1)]
+    assert isclose(entropy_bits(counts), bits, abs_tol=0.005)
+
+
+def test_distance_from_uniform():
+    assert total_variation_from_uniform([0.25] * 4) == 0.0
+    assert total_variation_from_uniform([1.0, 0.0, 0.0, 0.0]) == 0.75
+    assert total_variation_from_uniform([0.75, 0.25]) == 0.25
