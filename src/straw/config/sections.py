@@ -91,7 +91,7 @@ class Algorithm(Section):
     """How payment becomes credit and credit a loss."""
 
     algorithm: str = option("reinforce", "the algorithm, a row of credit, loss and defaults", catalogue="algorithms")
-    loss_fn: Literal["importance_sampling", "ppo"] | None = option(None, "the loss; none: the algorithm's own")
+    loss_fn: Literal["importance_sampling", "ppo", "cross_entropy"] | None = option(None, "the loss; none: the algorithm's own")
     baseline: Literal["group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none"] | None = option(
         None, "what a reward is compared with; none: the algorithm's own"
     )

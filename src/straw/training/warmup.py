@@ -62,7 +62,7 @@ class Found:
 
 
 RECIPE = 1  # counts changes to what a warm-up does, so that the cache forgets old ones
-NUM_CASES = 2
+NUM_CASES = int(__import__("os").environ.get("NC","2"))
 LISTED = 16_384  # answers that a trie is made of, at the most
 
 

@@ -1,0 +1,5 @@
+"""The front door: commands, what a person watches, and the demo."""
+
+from straw.cli.door import main
+
+__all__ = ["main"]
