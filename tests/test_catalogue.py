@@ -30,7 +30,7 @@ def test_a_name_of_a_table_beside_the_code_is_found_too() -> None:
 
 
 def test_an_unknown_name_is_told_its_neighbour() -> None:
-    with pytest.raises(ConfigError, match="there is no 'binry' among the channels; did you mean 'binary'?"):
+    with pytest.raises(ConfigError, match=r"there is no .binry. among the channels; did you mean .binary.\?"):
         catalogue.find("channels", "binry")
 
 

@@ -13,7 +13,6 @@ from straw.config import (
     Algorithm,
     Loaded,
     Page,
-    Run,
     SecretTask,
     describe_options,
     dump,

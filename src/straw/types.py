@@ -68,9 +68,7 @@ class Turn:
 
     def __post_init__(self) -> None:
         if len(self.logprobs) != len(self.reply):
-            raise ValueError(
-                f"a Turn has one logprob per reply token; got {len(self.logprobs)} for {len(self.reply)}"
-            )
+            raise ValueError(f"a Turn has one logprob per reply token; got {len(self.logprobs)} for {len(self.reply)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,9 +134,9 @@ def slug(label: str) -> str:
 def say_what_happens(plan: Plan) -> None:
     N = plan.task.space
     print(
-        f"A secret number in [0, {N}) is worth log2 {N} = {log2(N):.0f} bits. A model of 1M parameters first learns the\n"
-        "format (warm-up), then it must find and memorise the secret through a reward: right or wrong (binary),\n"
-        "how near in 8 steps (8 bins), how near (log distance), or which bits were right (dense). SFT is told outright.\n"
+        f"A secret number in [0, {N}) is worth log2 {N} = {log2(N):.0f} bits. A model of 1M parameters first learns\n"
+        "the format (warm-up), then it must find and memorise the secret through a reward: right or wrong (binary),\n"
+        "how near in 8 steps (8 bins), how near (log distance), or which bits were right (dense). SFT is told it.\n"
         "This takes one to three minutes; the warm-up is kept in the cache for the next time.\n"
     )
 
@@ -153,7 +153,10 @@ def watch(bunches: list[list[Job]]) -> None:
     """Run the bunches, two at a time, and show the board until all are done."""
     board = Board([label for bunch in reversed(bunches) for label, _ in bunch])
     console = Console()
-    with multiprocessing.get_context("spawn").Manager() as manager, workers(min(len(bunches), os.cpu_count() or 1)) as pool:
+    with (
+        multiprocessing.get_context("spawn").Manager() as manager,
+        workers(min(len(bunches), os.cpu_count() or 1)) as pool,
+    ):
         queue = manager.Queue()
         futures = [pool.submit(work, bunch, queue) for bunch in bunches]
         with Live(console=console, auto_refresh=False, transient=True) as live:
@@ -194,13 +197,20 @@ def show(folder: Path, plans: Mapping[str, Plan], seconds: float) -> None:
     ceiling = log2(plans["binary"].task.space)
     picture = draw_picture(curves, folder / "curves.png", ceiling_bits=ceiling, subtitle=subtitle_of(plans["binary"]))
     print_curves(curves, ceiling_bits=ceiling, title="bits known against episodes")
-    rows = [(curve.label, f"{curve.bits_known[-1]:.2f} of {ceiling:.2f}", reached(curve, 0.9 * ceiling)) for curve in curves]
+    rows = [
+        (curve.label, f"{curve.bits_known[-1]:.2f} of {ceiling:.2f}", reached(curve, 0.9 * ceiling)) for curve in curves
+    ]
     end_table(
-        f"one secret, one seed, {seconds:.0f} s", rows, header=("channel", "bits known", "episodes to 90%"), run_folder=folder
+        f"one secret, one seed, {seconds:.0f} s",
+        rows,
+        header=("channel", "bits known", "episodes to 90%"),
+        run_folder=folder,
     )
     print(f"picture: {picture}")
 
 
 def reached(curve: Curve, bits: float) -> str:
     """The first measured count of episodes with so many bits."""
-    return next((f"{e:,.0f}" for e, b in zip(curve.episodes, curve.bits_known, strict=True) if b >= bits), "not reached")
+    return next(
+        (f"{e:,.0f}" for e, b in zip(curve.episodes, curve.bits_known, strict=True) if b >= bits), "not reached"
+    )

@@ -10,6 +10,7 @@ stderr and exit status 2; what only we can mend keeps its traceback.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("straw: stopped by you; what was written stays in the run folder", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `straw models | head`
+    except BrokenPipeError:  # `straw models | head`; what is still to be written goes nowhere, or Python complains
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -65,6 +67,25 @@ def take_flag(words: list[str], *names: str) -> bool:
     found = [word for word in words if word in names]
     words[:] = [word for word in words if word not in names]
     return bool(found)
+
+
+def take_option(words: list[str], name: str) -> str | None:
+    """The value of an option that no page has, taken off the words: name=x, --name=x or --name x; the last counts."""
+    found, left = None, []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        spelling, equals, value = word.partition("=")
+        if spelling == f"--{name}" and not equals:
+            if not waiting:
+                raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} runs/mine.")
+            found = waiting.pop(0)
+        elif spelling.removeprefix("--") == name and equals:
+            found = value
+        else:
+            left.append(word)
+    words[:] = left
+    return found
 
 
 # --- train -----------------------------------------------------------------------------------
@@ -141,20 +162,24 @@ DEMO = """straw demo [out=FOLDER] [N=64] [key=value ...]
 
 Measure how fast a model of 1M parameters memorises a secret through four reward channels (binary, 8 bins,
 log distance, dense) beside supervised learning: warm-up, five runs, a table and a picture of bits known
-against episodes. Under 3 minutes on 2 cores; nothing is downloaded. Options of `straw train` apply to every run.
+against episodes. Under 3 minutes on 2 cores; nothing is downloaded.
+
+  out=FOLDER   where the runs and the picture go; without it a new folder under runs
+
+The options of `straw train` apply to every run, with these defaults, but eval_every=2. The demo itself sets
+reward_type, env_type, algorithm and run_dir:
 """
 
 
 def demo(words: list[str]) -> int:
     if wants_help(words):
-        print(DEMO)
+        print_options(DEMO)
         return 0
-    from straw.config import parse_overrides
     from straw.cli.demo import run_demo
+    from straw.config import parse_overrides
 
-    out = [word.partition("=")[2] for word in words if word.lstrip("-").startswith("out=")]
-    rest = [word for word in words if not word.lstrip("-").startswith("out=")]
-    run_demo(Path(out[-1]) if out else None, parse_overrides(rest))
+    out = take_option(words, "out")
+    run_demo(Path(out) if out else None, parse_overrides(words))
     return 0
 
 
@@ -197,5 +222,3 @@ def print_models() -> None:
         parameters = f"{row.parameters / 1e6:,.1f}M" if row.parameters else ""
         table.add_row(row.name, row.where, parameters, size, row.note or str(row.folder or ""))
     Console().print(table)
-
-

@@ -53,8 +53,8 @@ class SecretTask(TaskSection):
         super().__post_init__()
         if self.fixed_secret is not None and not 0 <= self.fixed_secret < self.N:
             raise ConfigError(
-                f"fixed_secret is one of the N={self.N} numbers 0 to {self.N - 1}; got fixed_secret={self.fixed_secret}. "
-                "Choose one of them, or leave it out and set secret_seed."
+                f"fixed_secret is one of the N={self.N} numbers 0 to {self.N - 1}; got fixed_secret={self.fixed_secret}"
+                ". Choose one of them, or leave it out and set secret_seed."
             )
         if self.length > 1 and self.has_turns:
             raise ConfigError(
@@ -91,7 +91,9 @@ class Algorithm(Section):
     """How payment becomes credit and credit a loss."""
 
     algorithm: str = option("reinforce", "the algorithm, a row of credit, loss and defaults", catalogue="algorithms")
-    loss_fn: Literal["importance_sampling", "ppo", "cross_entropy"] | None = option(None, "the loss; none: the algorithm's own")
+    loss_fn: Literal["importance_sampling", "ppo", "cross_entropy"] | None = option(
+        None, "the loss; none: the algorithm's own"
+    )
     baseline: Literal["group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none"] | None = option(
         None, "what a reward is compared with; none: the algorithm's own"
     )

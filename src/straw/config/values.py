@@ -27,7 +27,7 @@ UNSET = ("none", "null")
 
 def read_value(option: Option, given: Any) -> Any:
     """The value that `given` stands for, or a ConfigError that says what the option takes."""
-    if option.is_optional and (given is None or isinstance(given, str) and given.lower() in UNSET):
+    if option.is_optional and (given is None or (isinstance(given, str) and given.lower() in UNSET)):
         return None
     try:
         if option.is_optional and given == "":

@@ -41,7 +41,10 @@ class SamplingParams:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What was written; `logprobs` are those of the distribution that was drawn from."""
+    """What was written; `logprobs` are those of the distribution that was drawn from.
+
+    Taking the likeliest token draws from none: then they are the model's own.
+    """
 
     tokens: Tokens
     logprobs: tuple[float, ...]
@@ -75,7 +78,7 @@ class Loss:
 class TrainOutput:
     """Log-probabilities of every datum's tokens as the loss saw them, and sums over the batch."""
 
-    logprobs: list[tuple[float, ...]]
+    logprobs: list[tuple[float, ...]]  # 0 where the weight is 0; with soft targets their mean
     metrics: dict[str, float]
 
 
@@ -84,11 +87,11 @@ class Conversation(ABC):
 
     @abstractmethod
     def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        """One reply for every row."""
+        """One reply for every row, behind what it heard last, or else behind what it wrote."""
 
     @abstractmethod
     def hear(self, tokens: Sequence[Tokens]) -> None:
-        """Append tokens to every row: the next message of the other side."""
+        """Append tokens to every row: the next message of the other side, or () for a row that hears nothing."""
 
 
 class Engine(ABC):
@@ -108,7 +111,9 @@ class Engine(ABC):
         """`num_samples` replies to each prompt; seeds[prompt][sample] fixes each reply."""
 
     @abstractmethod
-    def logprobs(self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0) -> list[list[float]]:
+    def logprobs(
+        self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[float]]:
         """Nats for every token behind the prompt of each datum."""
 
     @abstractmethod
@@ -131,10 +136,11 @@ class Engine(ABC):
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """Weights and optimiser, in safetensors."""
+        """Weights, optimiser and version, in safetensors; not what a `forward_backward` has added up."""
 
     @abstractmethod
-    def load(self, folder: Path, *, optimizer: bool = True) -> None: ...
+    def load(self, folder: Path, *, optimizer: bool = True) -> None:
+        """Go on where `save` was called. Without the optimiser: start afresh, at version 0, from these weights."""
 
     def close(self) -> None:  # noqa: B027 - most engines own nothing that must be given back
         """Give back processes and memory."""
@@ -142,5 +148,7 @@ class Engine(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()

@@ -14,10 +14,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log2
+from math import exp, fsum, log
 
 from straw.engines.base import Engine
-from straw.information import bits_known, entropy_bits
+from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
 from straw.tasks.base import Task
 from straw.tasks.forced import forced
 from straw.types import Problem
@@ -49,7 +49,7 @@ def stratified(count: int, limit: int) -> list[int]:
     """All indices, or `limit` of them evenly spread."""
     if count <= limit:
         return list(range(count))
-    return [round((i + 0.5) * count / limit - 0.5) for i in range(limit)]
+    return [(2 * i + 1) * count // (2 * limit) for i in range(limit)]
 
 
 def measure_known(engine: Engine, task: Task, problem: Problem, *, max_answers: int = 1024) -> Known:
@@ -62,19 +62,20 @@ def measure_known(engine: Engine, task: Task, problem: Problem, *, max_answers: 
 def known_among(space: int, logps: dict[int, float], target: int) -> Known:
     """`logps` in nats by answer index; when they are not all answers, the others' mean stands for the rest."""
     bits = bits_known(space, logps[target])
-    complete = len(logps) == space
-    others = [exp(logp) for index, logp in logps.items() if index != target]
-    p_secret = exp(logps[target])
-    mass = p_secret + (sum(others) / len(others) * (space - 1) if others else 0.0)
-    shares = [exp(logp) / mass for logp in logps.values()]
+    others = [logp for index, logp in logps.items() if index != target]
+    many = log(space - 1) - log(len(others)) if others else 0.0  # each of the others stands for so many answers
+    parts = [logps[target], *(many + logp for logp in others)]
+    mass_nats = log_total(parts)
+    shares = [exp(part - mass_nats) for part in parts]
+    uniform = [1 / space, *[(space - 1) / (len(others) * space) for _ in others]]
     return Known(
         bits=bits,
         clamped=max(0.0, bits),
-        normalised=bits - log2(mass),
-        p_secret=p_secret,
-        valid_mass=mass,
-        entropy_bits=entropy_bits(shares) if complete else None,
-        distance_to_uniform=0.5 * sum(abs(share * space - 1) for share in shares) / len(shares),
+        normalised=bits - nats_to_bits(mass_nats),
+        p_secret=exp(logps[target]),
+        valid_mass=exp(mass_nats),
+        entropy_bits=entropy_bits(shares) if len(logps) == space else None,
+        distance_to_uniform=0.5 * fsum(abs(share - fair) for share, fair in zip(shares, uniform, strict=True)),
     )
 
 

@@ -58,7 +58,9 @@ def collect(
     for bunch in alike.values():
         firsts = [problems[groups[0]] for groups in bunch]
         seats = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
-        for groups, problem, row, attempts in zip(bunch, firsts, seats, attempt(engine, task, firsts, seats, params), strict=True):
+        for groups, problem, row, attempts in zip(
+            bunch, firsts, seats, attempt(engine, task, firsts, seats, params), strict=True
+        ):
             done = [
                 pay(finish(engine.chat, task, problem, turns), channel, place.coin(sample))
                 for turns, (place, sample) in zip(attempts, row, strict=True)
@@ -123,7 +125,7 @@ def turn_of(prompt: Tokens, reply: Reply, version: int) -> Turn:
 def finish(chat: Chat, task: Task, problem: Problem, turns: Sequence[tuple[Turn, bool]]) -> Rollout:
     """Read the replies, say how it ended, and grade."""
     texts = tuple(chat.decode(turn.reply) for turn, _ in turns)
-    if not turns[-1][1]:
+    if not all(stopped for _, stopped in turns):
         end = End.OUT_OF_TOKENS
     else:
         end = End.OUT_OF_TURNS if task.hear(problem, texts) is not None else End.ANSWERED

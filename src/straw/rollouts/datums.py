@@ -1,7 +1,7 @@
 """Conversations as data for the engine: which token is trained is known from lengths.
 
-    prompt | reply 1, end | next user message | reply 2, end | ...
-    weight:  w  w  w        0 0 0 0             w  w  w
+prompt | reply 1, end | next user message | reply 2, end | ...
+weight:  w  w  w        0 0 0 0             w  w  w
 """
 
 from __future__ import annotations

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from straw.tasks.base import Task
 from straw.text.chat import Chat
 from straw.types import Datum, Problem
+
+# A measurement reads the same few texts behind a thousand answers, and rendering them would be most of its time.
+opening = lru_cache(maxsize=256)(Chat.opening)
+continuation = lru_cache(maxsize=256)(Chat.continuation)
+encoded = lru_cache(maxsize=4096)(Chat.encode_reply)
 
 
 def forced(chat: Chat, task: Task, problem: Problem, replies: Sequence[str], weight: float = 1.0) -> Datum:
@@ -14,12 +20,12 @@ def forced(chat: Chat, task: Task, problem: Problem, replies: Sequence[str], wei
     tokens: list[int] = []
     weights: list[float] = []
     for turn, reply in enumerate(replies):
-        said = chat.encode_reply(reply)
+        said = encoded(chat, reply)
         tokens += said
         weights += [weight] * len(said)
         message = task.hear(problem, replies[: turn + 1])
         if message is not None and turn + 1 < len(replies):
-            heard = chat.continuation(message)
+            heard = continuation(chat, message)
             tokens += heard
             weights += [0.0] * len(heard)
-    return Datum(prompt=chat.opening(problem.messages), tokens=tuple(tokens), weights=tuple(weights))
+    return Datum(prompt=opening(chat, problem.messages), tokens=tuple(tokens), weights=tuple(weights))

@@ -23,7 +23,6 @@ from straw.types import End, Grade, Message, Problem
 __all__ = ["Secret", "secret_for"]
 
 
-
 @dataclass(frozen=True, slots=True)
 class Secret:
     """Asks for the secret, or the sequence of secrets, in one reply."""

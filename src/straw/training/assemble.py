@@ -25,7 +25,7 @@ from straw.rewards.outcome import Channel, make_channel
 from straw.tasks.base import Task
 from straw.text.chat import Chat
 from straw.training.device import best_device, best_dtype, check_threads
-from straw.training.tuned import tuned_values
+from straw.training.tuned import enough_batches, tuned_values
 
 LARGE_SPACE = 1024
 
@@ -68,19 +68,41 @@ class Plan:
 def plan_of(loaded: Loaded) -> Plan:
     """Fill in what nobody chose: first the algorithm's row, then what was tuned for the channel."""
     row: Algorithm = find("algorithms", loaded.page.algorithm.algorithm)
+    find("channels", loaded.page.channel)
     page = loaded.with_defaults(tuned_values(loaded.page))
+    if page.run.n_batches is None:
+        page = with_values(page, {"n_batches": enough_batches(page)})
     chosen_row = "algorithm" in loaded.named
     for name in ("baseline", "loss_fn", "weigh", "kl_coef"):
         taken = getattr(page.algorithm, name)
         if name not in loaded.named and (taken is None or chosen_row):
             page = with_values(page, {name: getattr(row, name)})
     page = with_values(page, {"device": best_device(page.model.device)})
-    page = with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.model_name in SHAPES)})
+    page = with_values(
+        page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.model_name in SHAPES)}
+    )
     page = with_values(page, warmup_goal(page))
     loss_named(str(page.algorithm.loss_fn))
+    check_it_learns_from_something(page)
     task: Task = find("tasks", page.task.kind).from_options(page.task)
     channel = make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
     return Plan(page=page, task=task, channel=channel)
+
+
+def check_it_learns_from_something(page: Page) -> None:
+    """Supervised learning has a reference reply and no reward; the others a reward and no reference."""
+    ours, is_sft = page.algorithm, page.algorithm.algorithm == "sft"
+    if (ours.loss_fn == "cross_entropy") != is_sft:
+        raise ConfigError(
+            "loss_fn=cross_entropy learns the reference reply, which is what algorithm=sft does and no other; got "
+            f"algorithm={ours.algorithm} with loss_fn={ours.loss_fn}. Leave loss_fn out."
+        )
+    if (ours.baseline == "none") != is_sft:
+        raise ConfigError(
+            "baseline is what a reward is compared with: sft has no reward and every other algorithm one; got "
+            f"algorithm={ours.algorithm} with baseline={ours.baseline}. Leave baseline out"
+            + (", or for the bare reward write baseline=constant baseline_constant=0." if not is_sft else ".")
+        )
 
 
 def warmup_goal(page: Page) -> dict[str, float]:
@@ -97,8 +119,14 @@ def warmup_goal(page: Page) -> dict[str, float]:
 def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
     """Room for the longest answer and its end token; stop texts must be single tokens."""
     ours = plan.page.sampling
-    longest = plan.task.answer_at(plan.task.space - 1)
-    room = max(plan.task.reply_limit, *(len(chat.encode_reply(text)) - 1 for text in longest)) + 1
+    longest = max(plan.task.answer_at(plan.task.space - 1), key=lambda text: len(chat.encode_reply(text)))
+    needed = len(chat.encode_reply(longest))
+    room = max(plan.task.reply_limit + 1, needed)
+    if ours.max_tokens is not None and ours.max_tokens < needed:
+        raise ConfigError(
+            f"max_tokens has to hold every answer and its end token, {needed} tokens for {longest!r}; "
+            f"got max_tokens={ours.max_tokens}. Write max_tokens={needed}, or leave it out."
+        )
     stops = set(chat.closes)
     for text in ours.stop:
         tokens = chat.encode_reply(text)[:-1]

@@ -1,13 +1,14 @@
 """Where and how precisely a model runs, when nobody chose: measured, not assumed.
 
-    device   cuda, then mps, then cpu
-    dtype    float32 for an embedded model (it is too small to gain), else bfloat16 where a matmul of
-             the machine is at least 1.5 times as fast in it
-    threads  1: for small models one thread a process is fastest, and samples keep their bits
+device   cuda, then mps, then cpu
+dtype    float32 for an embedded model (it is too small to gain), else bfloat16 where a matmul of
+         the machine is at least 1.5 times as fast in it
+threads  1: for small models one thread a process is fastest, and samples keep their bits
 """
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cache
 
@@ -16,19 +17,27 @@ import torch
 from straw.errors import ConfigError
 
 GAIN = 1.5
+DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
 def best_device(wanted: str) -> str:
     if wanted != "auto":
-        try:
-            torch.empty(1, device=wanted)
-        except (RuntimeError, AssertionError) as error:
-            first = str(error).splitlines()[0]
-            raise ConfigError(f"a device is cpu, cuda, cuda:1 or mps; {wanted!r} cannot be used here ({first})") from error
+        check_device(wanted)
         return wanted
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def check_device(name: str) -> None:
+    rule = f"a device is auto, cpu, cuda, cuda:1 or mps; got device={name}"
+    if not DEVICE.fullmatch(name):
+        raise ConfigError(f"{rule}. Write device=auto.")
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0].rstrip(".")
+        raise ConfigError(f"{rule}, which cannot be used here ({reason}). Write device=cpu.") from error
 
 
 def best_dtype(wanted: str, device: str, is_embedded: bool) -> str:

@@ -1,5 +1,7 @@
 """What a page would do, without doing it: the page with every value, episodes, tokens, memory.
 
+The plan is printed as comments of the page, so that the whole is a page again: straw train ... --dry-run > mine.toml
+
     memory = weights + (gradient + 2 Adam moments + the start) of what trains + activations + logits
 
 Activations are counted as what a layer keeps for the way back, ten vectors of its width and four of
@@ -42,7 +44,9 @@ class Forecast:
     def memory_bytes(self) -> int:
         weights = FLOAT * (self.parameters + 4 * self.trained)
         read = min(self.tokens_per_step, self.page.model.tokens_per_microbatch)
-        per_layer = 2 * self.width if self.page.model.gradient_checkpointing else 10 * self.width + 4 * self.feed_forward
+        per_layer = (
+            2 * self.width if self.page.model.gradient_checkpointing else 10 * self.width + 4 * self.feed_forward
+        )
         logits = min(read * self.vocabulary, BUDGET) * 2
         return weights + FLOAT * (read * self.layers * per_layer + logits)
 
@@ -74,14 +78,14 @@ def print_forecast(loaded: Loaded) -> None:
     print(dump(plan.page))
     steps = int(plan.page.run.n_batches or 0)
     ours = plan.page.algorithm
-    print(f"plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
+    print(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
           f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
     try:
         size = forecast(plan)
     except ModelError as error:
-        print(f"model     {error}")
+        print(f"# model     {error}")
         return
-    print(f"tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
+    print(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
-    print(f"model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
-    print(f"memory    about {size.memory_bytes / 2**30:.2f} GiB for weights, optimiser, activations and logits")
+    print(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
+    print(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB for weights, optimiser, activations and logits")

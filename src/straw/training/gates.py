@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 
 from straw.engines.base import AdamParams, Engine, Loss, SamplingParams
 from straw.errors import TrainingError
@@ -43,7 +44,7 @@ def check_engine(engine: Engine, task: Task, params: SamplingParams, dtype: str)
             "ratios would be wrong. Try fast_llama=false, or dtype=float32."
         )
     with engine.undone():
-        engine.forward_backward(data, Loss(name="cross_entropy"))
+        engine.forward_backward([elsewhere(datum) for datum in data], Loss(name="cross_entropy"))
         engine.optim_step(AdamParams(learning_rate=1e-3))
         engine.publish()
         moved = gap(before, engine.logprobs(data, "current", params.temperature))
@@ -67,5 +68,13 @@ def drawn(engine: Engine, task: Task, params: SamplingParams) -> list[Datum]:
     ]
 
 
+def elsewhere(datum: Datum) -> Datum:
+    """The datum with words of its prompt in place of the reply: a policy that is sure of its reply moves too."""
+    size = min(len(datum.prompt), len(datum.tokens))
+    return Datum(prompt=datum.prompt, tokens=datum.prompt[:size], weights=datum.weights[:size])
+
+
 def gap(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
-    return max(abs(a - b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True))
+    """The largest difference; nan when any is, which passes no limit."""
+    apart = [abs(a - b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True)]
+    return nan if any(map(isnan, apart)) else max(apart)

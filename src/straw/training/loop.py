@@ -13,15 +13,15 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
-from straw.config import dump
 from straw.engines.base import Engine, Loss, SamplingParams
 from straw.errors import TrainingError
 from straw.measure.bits_known import mean_known, measure_known
 from straw.rollouts.collect import Place, collect
+from straw.rollouts.datums import datum_of
 from straw.runs.metrics import mean_of, metrics_row
 from straw.runs.store import RunFolder, rollout_record
 from straw.tasks.forced import forced
@@ -80,6 +80,7 @@ class Loop:
             self.engine, self.plan.task, self.plan.channel, problems, places,
             self.page.algorithm.group_size, self.sampling,
         )  # fmt: skip
+        self.check_probabilities(groups)
         groups = credited(groups, self.state.credit)
         extra = replayed(groups, self.state.replay)
         self.write(groups)
@@ -132,11 +133,17 @@ class Loop:
                 sums[name] /= weight
         return {name: Metric(value) for name, value in {**sums, "learning_rate": rate}.items()}
 
+    def check_probabilities(self, groups: Sequence[Sequence[Rollout]]) -> None:
+        """A policy of NaN draws nonsense that earns nothing, so no loss would tell."""
+        rollouts = [rollout for group in groups for rollout in group]
+        if not all(math.isfinite(logprob) for one in rollouts for turn in one.turns for logprob in turn.logprobs):
+            data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1 / len(rollouts)) for one in rollouts]
+            raise self.broken("the policy has no finite probabilities", data)
+
     def broken(self, reason: str, data: Sequence[Datum]) -> TrainingError:
         path = self.folder.write_batch(self.state.step, data)
         return TrainingError(
-            f"step {self.state.step} had to stop, {reason}. The batch is kept in {path}; the weights are those before "
-            "the step. Try a smaller learning_rate."
+            f"step {self.state.step} had to stop, {reason}. Its batch is kept in {path}. Try a smaller learning_rate."
         )
 
     # --- looking and keeping -----------------------------------------------------------------
@@ -172,7 +179,9 @@ class Loop:
 def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
     """What the rollouts of a step look like, each number a mean over rollouts (or groups)."""
     rollouts = [rollout for group in groups for rollout in group]
-    rewards = {name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards}
+    rewards = {
+        name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards
+    }
     return {
         "reward": mean_of([rollout.reward for rollout in rollouts]),
         **{f"reward/{name}": metric for name, metric in rewards.items()},
@@ -182,6 +191,3 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "reply_tokens": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
     }
-
-
-

@@ -8,11 +8,14 @@ engine has passed its gates.
 
 from __future__ import annotations
 
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from straw.config import Loaded, dump, with_values
+from straw.errors import RunError
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.gates import check_engine
@@ -48,15 +51,28 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
         plan = replace(plan, page=page)
         checked = check_engine(engine, plan.task, sampling, page.model.dtype)
         watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
+        parents = [parent for parent in path.absolute().parents if not parent.exists()]
         with RunFolder.create(path, dump(page)) as folder:
             watcher.begin(plan, folder.path)
-            known = Loop(plan, engine, sampling, folder, watcher.update).run()
+            loop = Loop(plan, engine, sampling, folder, watcher.update)
+            try:
+                known = loop.run()
+            except RunError:
+                if loop.state.step <= 1:
+                    take_back(folder.path, parents)
+                raise
     return Finished(plan, folder.path, known)
+
+
+def take_back(folder: Path, parents: list[Path]) -> None:
+    """A disk that is full at the first step leaves no folder: nothing was learned that could be lost."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for parent in parents:  # innermost first
+        with suppress(OSError):
+            parent.rmdir()
 
 
 def run_name(plan: Plan) -> str:
     page = plan.page
     method = "sft" if plan.is_sft else page.channel
     return f"{plan.task.name}-N{page.task.N}-{method}"
-
-

@@ -8,6 +8,7 @@ channels. A checkpoint given by path takes its place.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from hashlib import blake2b
@@ -16,14 +17,15 @@ from pathlib import Path
 from straw.config import Page
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.model_folder import first_line
 from straw.engines.local.model_store import cache_folder
-from straw.errors import RunError, TrainingError
+from straw.errors import RunError, StrawError, TrainingError
 from straw.runs.whole import whole_folder
-from straw.tasks.base import Task
-from straw.training.assemble import Plan, load_engine, with_adapters
+from straw.training.assemble import Plan, load_engine, sampling_of, with_adapters
 from straw.training.warmup import RECIPE, Found, Goal, warm_up
 
 Say = Callable[[str], None]
+FOUND = "found.json"
 
 
 def goal_of(page: Page) -> Goal:
@@ -40,69 +42,108 @@ def goal_of(page: Page) -> Goal:
 def starting_engine(plan: Plan, say: Say) -> LocalEngine:
     """The engine that the run trains, at version 0 and with an empty optimiser."""
     page = plan.page
+    checkpoint = checkpoint_of(page)
     engine = load_engine(page)
-    if page.model.from_checkpoint:
-        return from_checkpoint(engine, page, Path(page.model.from_checkpoint).expanduser())
-    adapters_first = page.model.model_name not in SHAPES  # a model that can talk warms up what the run trains
-    if adapters_first:
-        engine = with_adapters(engine, page)
-    if page.warmup.warmup != "none":
-        engine.load(warmed_up(engine, plan, say), optimizer=False)
-    return engine if adapters_first else with_adapters(engine, page)
+    sampling_of(plan, engine.chat)  # refused before a warm-up takes minutes
+    if checkpoint is None:
+        return prepared(engine, plan, say)
+    if not (checkpoint / "adapter").is_dir():  # all weights: they go beneath new adapters
+        engine.load(checkpoint, optimizer=False)
+        return with_adapters(engine, page)
+    engine = prepared(engine, plan, say) if is_embedded(page) else with_adapters(engine, page)
+    engine.load(checkpoint, optimizer=False)
+    return engine
 
 
-def from_checkpoint(engine: LocalEngine, page: Page, folder: Path) -> LocalEngine:
-    """Weights of a full checkpoint go beneath new adapters, adapters go on top."""
+def is_embedded(page: Page) -> bool:
+    return page.model.model_name in SHAPES
+
+
+def checkpoint_of(page: Page) -> Path | None:
+    if not page.model.from_checkpoint:
+        return None
+    folder = Path(page.model.from_checkpoint).expanduser()
     if not (folder / "weights.safetensors").is_file():
         raise RunError(
             f"from_checkpoint names a folder with weights.safetensors, and {folder} has none: "
             "give for example runs/first/checkpoints/step-000100"
         )
-    if (folder / "adapter").is_dir():
-        engine = with_adapters(engine, page)
-        engine.load(folder, optimizer=False)
-        return engine
-    engine.load(folder, optimizer=False)
-    return with_adapters(engine, page)
-
-
-def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> Path:
-    """The folder of a warm-up that passes, from the cache or made now."""
-    goal = goal_of(plan.page)
-    folder = cache_folder() / "warmups" / fingerprint(engine, plan, goal)
-    if (folder / "found.json").is_file() and plan.page.warmup.warmup != "force":
-        found = Found(**json.loads((folder / "found.json").read_text()))
-        if found.passes(goal):
-            say(f"{found.line()} (from the cache)")
-            return folder
-    found = warm_up(engine, plan.task, goal, say)
-    if not found.passes(goal):
-        raise TrainingError(
-            f"a warm-up has to reach valid mass {goal.mass}, distance {goal.distance} and cross-talk {goal.cross_talk}; "
-            f"got {found.line()}. Allow more with warmup_distance or warmup_steps, or write warmup=none."
-        )
-    keep(engine, found, folder)
     return folder
 
 
-def keep(engine: LocalEngine, found: Found, folder: Path) -> None:
-    """Two runs may warm up the same model at once: the second finds the folder taken, which is as good."""
+def prepared(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
+    """Warmed up and with adapters; a model that can talk already warms up nothing but the adapters."""
+    page = plan.page
+    if page.warmup.warmup == "none":
+        return with_adapters(engine, page)
+    if is_embedded(page):
+        return with_adapters(warmed_up(engine, plan, say), page)
+    return warmed_up(with_adapters(engine, page), plan, say)
+
+
+def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
+    """The engine with a warm-up that passes, from the cache or made now."""
+    goal = goal_of(plan.page)
+    folder = cache_folder() / "warmups" / fingerprint(engine, plan, goal)
+    found = None if plan.page.warmup.warmup == "force" else kept(folder, goal)
+    if found is not None and loads(engine, folder, say):
+        say(f"{found.line()} (from the cache)")
+        return engine
+    try:
+        found = warm_up(engine, plan.task, goal, say)
+    except TrainingError as error:
+        raise TrainingError(f"the warm-up broke, {error}. Try a smaller warmup_learning_rate.") from error
+    if not found.passes(goal):
+        raise TrainingError(
+            f"a warm-up has to reach valid mass {goal.mass}, distance {goal.distance} and cross-talk "
+            f"{goal.cross_talk}; got {found.line()}. Allow more with warmup_distance or warmup_steps, or write "
+            "warmup=none."
+        )
+    keep(engine, found, folder, say)
+    return LocalEngine(engine.model, engine.chat, engine.settings, adapters=engine.adapters)  # no trace but the weights
+
+
+def kept(folder: Path, goal: Goal) -> Found | None:
+    """What a warm-up in the cache reached, if there is one and it is good enough."""
+    try:
+        found = Found(**json.loads((folder / FOUND).read_text()))
+        return found if found.passes(goal) else None
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def loads(engine: LocalEngine, folder: Path, say: Say) -> bool:
+    try:
+        engine.load(folder, optimizer=False)
+    except StrawError as error:
+        say(f"the warm-up in the cache cannot be used and is done again: {error}")
+        return False
+    return True
+
+
+def keep(engine: LocalEngine, found: Found, folder: Path, say: Say) -> None:
+    """A run goes on when its warm-up cannot be kept. Two may warm up the same model at once: either will do."""
     try:
         with whole_folder(folder) as staging:
             engine.save(staging)
             (staging / "optimizer.safetensors").unlink()
-            (staging / "found.json").write_text(json.dumps(asdict(found)))
-    except RunError:
-        if not (folder / "found.json").is_file():
-            raise
+            (staging / FOUND).write_text(json.dumps(asdict(found)))
+            shutil.rmtree(folder, ignore_errors=True)  # an older one was not good enough
+    except RunError as error:
+        if not (folder / FOUND).is_file():
+            reason = first_line(error.__cause__ or error)
+            say(f"the warm-up is not kept for the next run, {folder.parent} cannot take it ({reason})")
 
 
 def fingerprint(engine: LocalEngine, plan: Plan, goal: Goal) -> str:
     """A hash of all that decides what the warm-up makes; not of how good it has to be."""
     digest = blake2b(digest_size=12)
-    problems = [plan.task.problem(index).messages for index in range(plan.task.num_problems or 1)]
+    task, chat, model = plan.task, engine.chat, plan.page.model
+    prompts = [chat.opening(task.problem(index).messages) for index in range(task.num_problems or 1)]
+    answers = [[chat.encode_reply(text) for text in task.answer_at(index)] for index in (0, task.space - 1)]
     settings = replace(goal, mass=0.0, distance=0.0, cross_talk=0.0)
-    digest.update(repr((RECIPE, problems, plan.task.space, settings, plan.page.model.dtype)).encode())
+    adapters = (model.lora_alpha, model.lora_targets) if engine.adapters is not None else ()
+    digest.update(repr((RECIPE, prompts, answers, task.space, settings, model.dtype, adapters)).encode())
     for name, parameter in engine.model.state_dict().items():
         digest.update(name.encode())
         digest.update(parameter.detach().cpu().contiguous().view(-1).numpy().data)

@@ -1,6 +1,6 @@
 """One step's arithmetic: rollouts to advantages to data. No engine is touched here.
 
-    rewards -> credit -> advantages -> data for the engine, replayed rollouts included
+rewards -> credit -> advantages -> data for the engine, replayed rollouts included
 """
 
 from __future__ import annotations
@@ -15,7 +15,13 @@ from straw.types import Datum, Rollout
 
 
 def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
-    """Every turn gets an advantage: its own where turns are paid one by one, else the attempt's."""
+    """Every turn gets an advantage: its own where turns are paid one by one, else the attempt's.
+
+    Groups of one are compared with each other.
+    """
+    if len(groups) > 1 and all(len(group) == 1 for group in groups):
+        (whole,) = credited([[rollout for group in groups for rollout in group]], credit)
+        return [[rollout] for rollout in whole]
     per_turn = groups[0][0].turn_rewards is not None
     if not per_turn:
         found = credit.advantages([[rollout.reward for rollout in group] for group in groups])
@@ -24,13 +30,12 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
             for group, row in zip(groups, found, strict=True)
         ]
     num_turns = max(len(rollout.turns) for group in groups for rollout in group)
-    by_turn = [credit.advantages([[paid(rollout, turn) for rollout in group] for group in groups]) for turn in range(num_turns)]
+    rewards = [[paid(rollout, turn) for rollout in group] for group in groups for turn in range(num_turns)]
+    found = credit.advantages(rewards)  # in one batch: a running mean moves after all turns
+    by_group = [zip(*found[at : at + num_turns], strict=True) for at in range(0, len(found), num_turns)]
     return [
-        [
-            replace(rollout, advantages=tuple(by_turn[turn][g][sample] for turn in range(len(rollout.turns))))
-            for sample, rollout in enumerate(group)
-        ]
-        for g, group in enumerate(groups)
+        [replace(rollout, advantages=row[: len(rollout.turns)]) for rollout, row in zip(group, rows, strict=True)]
+        for group, rows in zip(groups, by_group, strict=True)
     ]
 
 
@@ -45,10 +50,13 @@ def replayed(groups: Sequence[Sequence[Rollout]], replay: BestReplay) -> list[Ro
 
     Their advantage is over the batch's mean, so a policy that has learned them is left in peace.
     """
+    earned: dict[str, list[float]] = {}
+    for rollout in (rollout for group in groups for rollout in group):
+        earned.setdefault(rollout.problem.key, []).append(rollout.reward)
     out = []
-    for group in {rows[0].problem.key: rows for rows in groups}.values():
-        mean = sum(rollout.reward for rollout in group) / len(group)
-        for best in replay.of(group[0].problem.key):
+    for key, rewards in earned.items():
+        mean = sum(rewards) / len(rewards)
+        for best in replay.of(key):
             if best.reward > mean:
                 out.append(replace(best, advantages=(best.reward - mean,) * len(best.turns)))
     return out

@@ -2,11 +2,13 @@
 
 Equal learning rates would confound the width of a channel with the scale of its advantages, so
 each channel has its own, found on other secrets (seeds 100 and up) than those that are judged.
-`notebook/LOG.md` has the command and the table. LoRA wants about ten times the rate of full
-fine-tuning.
+`notebook/LOG.md` has the command and the table. LoRA wants five to ten times the
+rate of full fine-tuning.
 """
 
 from __future__ import annotations
+
+from math import log2
 
 from straw.config import Page
 
@@ -14,23 +16,48 @@ Values = dict[str, object]
 
 FULL: dict[str, Values] = {
     "binary": {"learning_rate": 3e-4, "replay": 1},
-    "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "replay": 1},
-    "binned_log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "replay": 1},
+    "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
     "dense": {"learning_rate": 1.5e-4, "baseline": "constant"},
-    "dense_sum": {"learning_rate": 1e-4},
+    "dense_sum": {"learning_rate": 1e-4, "group_size": 6, "kl_coef": 0.05},
+    "sft": {"learning_rate": 3e-4},
 }
-LIKE = {"shuffled_bins": "binned_log_distance", "noisy_binary": "binary", "random": "binary", "higher_lower": "binary"}
-SFT: Values = {"learning_rate": 3e-4}
+LIKE = {
+    "binned_log_distance": "log_distance",
+    "shuffled_bins": "log_distance",
+    "noisy_binary": "binary",
+    "higher_lower": "binary",
+    "random": "binary",
+}
 
 
 def tuned_values(page: Page) -> Values:
     """What a page leaves open, for its channel and way of tuning."""
+    row = FULL[row_of(page)]
+    rate = float(str(row["learning_rate"])) * rate_scale(page)
+    values: Values = {"entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel}
+    return values | row | {"learning_rate": rate}
+
+
+def rate_scale(page: Page) -> float:
+    """Adapters want more, the many weights of a real model less."""
+    embedded = page.model.model_name.startswith("tiny-")
+    if page.model.lora_rank:
+        return 5.0 if embedded else 1.0
+    return 1.0 if embedded else 0.1
+
+
+def row_of(page: Page) -> str:
+    if page.algorithm.algorithm == "sft":
+        return "sft"
     channel = LIKE.get(page.channel, page.channel)
-    if channel == "dense" and page.reward.credit == "sum":
-        channel = "dense_sum"
-    row = SFT if page.algorithm.algorithm == "sft" else FULL.get(channel, FULL["binary"])
-    rate = float(str(row["learning_rate"])) * (5 if page.model.lora_rank else 1)
-    return {
-        "entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel, **row,
-        "learning_rate": rate, "n_batches": 100,
-    }  # fmt: skip
+    return "dense_sum" if channel == "dense" and page.reward.credit == "sum" else channel
+
+
+EPISODES_PER_BIT = {"log_distance": 100, "dense": 70, "dense_sum": 140, "sft": 70}
+
+
+def enough_batches(page: Page) -> int:
+    """Time to find a secret by binary reward grows with N (six times its mean), by the others with its bits."""
+    row, N = row_of(page), page.task.N
+    episodes = 6 * N if row == "binary" else EPISODES_PER_BIT[row] * log2(N)
+    return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))

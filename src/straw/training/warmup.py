@@ -62,7 +62,7 @@ class Found:
 
 
 RECIPE = 1  # counts changes to what a warm-up does, so that the cache forgets old ones
-NUM_CASES = int(__import__("os").environ.get("NC","2"))
+NUM_CASES = 4
 LISTED = 16_384  # answers that a trie is made of, at the most
 
 
@@ -102,32 +102,39 @@ class Lessons:
         self.engine, self.task, self.goal = engine, task, goal
         self.problems = [task.problem(index) for index in range(task.num_problems or 1)]
         self.answers = [task.answer_at(index) for index in spread(task.space)]
-        self.plain = [
-            [forced(engine.chat, task, problem, answer) for answer in self.answers] for problem in self.problems
-        ]
-        self.trie = Trie(self.plain[0], complete=len(self.answers) == task.space)  # what follows what is the same for every problem
+        self.prompts = [engine.chat.opening(problem.messages) for problem in self.problems]
+        # What follows behind the prompt is the same for every problem.
+        self.plain = [forced(engine.chat, task, self.problems[0], answer) for answer in self.answers]
+        self.trie = Trie(self.plain, complete=len(self.answers) == task.space)
         self.facts = self._facts()
 
     def batch(self, step: int) -> list[Datum]:
         random = Random(seed_for("warmup", step))
-        rows = self._plain_rows(random, step, self.goal.rows - len(self.facts)) + self.facts
+        rows = self._plain_rows(random, step, max(1, self.goal.rows - len(self.facts))) + self.facts
         return [scaled(row, 1 / len(rows)) for row in rows]
 
     def _plain_rows(self, random: Random, step: int, count: int) -> list[Datum]:
         """Answers in even strides with a random start, so that rare ones come as often as the others."""
-        key = step % len(self.problems)
-        data, offset = self.plain[key], random.random()
-        chosen = [data[int((row + offset) * len(data) / count)] for row in range(count)]
-        return [self.trie.soften(datum) for datum in chosen]
+        prompt, offset = self.prompts[step % len(self.prompts)], random.random()
+        chosen = [self.plain[int((row + offset) * len(self.plain) / count)] for row in range(count)]
+        return [replace(self.trie.soften(datum), prompt=prompt) for datum in chosen]
 
     def _facts(self) -> list[Datum]:
         """Cases take turns with the prompts."""
         facts = []
-        for case in range(NUM_CASES):
-            key = case % len(self.problems)
-            answer = self.answers[seed_for("case", case) % len(self.answers)]
-            facts.append(forced(self.engine.chat, self.task, as_case(self.problems[key], case), answer))
+        for case, answer in enumerate(telling_answers(self.answers)):
+            problem = self.problems[case % len(self.problems)]
+            facts.append(forced(self.engine.chat, self.task, as_case(problem, case), answer))
         return facts
+
+
+def telling_answers(answers: Sequence[Answer], tries: int = 200) -> list[Answer]:
+    """A few answers that tell positions apart: read down the list, no two places say the same.
+
+    Example: 0011, 0101 and 0110 do; with 0011 and 0101 alone the first place and no other says 00.
+    """
+    draws = [Random(seed_for("cases", attempt)).choices(answers, k=NUM_CASES) for attempt in range(tries)]
+    return max(draws, key=lambda chosen: len(set(zip(*map("".join, chosen), strict=False))))
 
 
 def spread(space: int) -> list[int]:
@@ -135,7 +142,7 @@ def spread(space: int) -> list[int]:
     if space <= LISTED:
         return list(range(space))
     random = Random(seed_for("spread", space))
-    return [int((place + random.random()) * space / LISTED) for place in range(LISTED)]
+    return [random.randrange(place * space // LISTED, (place + 1) * space // LISTED) for place in range(LISTED)]
 
 
 def scaled(datum: Datum, factor: float) -> Datum:
@@ -195,4 +202,3 @@ def cross_talk(engine: Engine, task: Task, problem: Problem, answers: Sequence[A
 
 def repeats(text: str) -> int:
     return sum(character == text[0] for character in text[1:])
-

@@ -25,7 +25,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ROW_TILE = 16  # a matmul gives a row the same bits from this many rows on; see `probe`
+# A sample must not depend on its neighbours, so no product may round otherwise because a batch is larger or
+# a neighbour's text longer. These bounds are measured; `probe` asks again on the machine of the run.
+ROW_TILE = 16  # from this many rows on a matmul gives each row the same bits
+KEY_TILE = 64  # a sum over more keys than this is cut into blocks by the library, and where depends on the sum
+SMALL_PRODUCT = 400  # a product of fewer multiplications than this goes to another kernel
 FORBIDDEN = -1e30  # finite, so that a row of padding alone does not become NaN
 
 
@@ -79,8 +83,8 @@ def from_key_head(out_NKQD: Tensor, num_tokens: int) -> Tensor:
 
 
 def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
-    """Prompts among themselves, [U, P, H, D]: torch's fused kernel where nothing special is asked."""
-    if bias is None and rule.softcap is None:
+    """Prompts among themselves, [U, P, H, D]: torch's fused kernel where `bias` asks for nothing special."""
+    if bias is None:
         out = F.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
             is_causal=True, scale=rule.scaling, enable_gqa=q.shape[2] != k.shape[2],
@@ -92,12 +96,22 @@ def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: 
     return from_key_head(weights @ v.transpose(1, 2), q.shape[1])
 
 
-def tiled_matmul(rows: Tensor, matrix: Tensor) -> Tensor:
-    """A matmul whose rows keep their bits when there are few of them (see ROW_TILE)."""
-    num_rows = rows.shape[-2]
-    if num_rows >= ROW_TILE or rows.requires_grad:
-        return rows @ matrix
-    return (F.pad(rows, (0, 0, 0, ROW_TILE - num_rows)) @ matrix)[..., :num_rows, :]
+def full_tile(rows: Tensor) -> Tensor:
+    """At least ROW_TILE rows, so that a product gives each of them its bits; training needs no such care."""
+    missing = ROW_TILE - rows.shape[-2]
+    return rows if missing <= 0 or rows.requires_grad else F.pad(rows, (0, 0, 0, missing))
+
+
+def weigh(weights: Tensor, values: Tensor) -> Tensor:
+    """weights @ values, KEY_TILE keys at a time: weights of zero behind the last key then change no bit."""
+    if weights.shape[-1] <= KEY_TILE or weights.requires_grad:
+        return weights @ values
+    pairs = zip(weights.split(KEY_TILE, -1), values.split(KEY_TILE, -2), strict=True)
+    first, *others = (w @ v for w, v in pairs)
+    total = first.float()
+    for other in others:  # one after the other, as no reduction promises to
+        total = total + other
+    return total.to(first.dtype)
 
 
 def spread(bias: Tensor | None, num_queries: int) -> Tensor | None:
@@ -128,12 +142,13 @@ def attend_prefix_and_own(
     q = shared.shape[2]
     own_scores = (alone @ own_keys.transpose(2, 3)).view(u, g, num_key_heads, q // g, c)
     own_scores = own_scores.transpose(1, 2).reshape(u, num_key_heads, q, c)
-    scores = torch.cat([tiled_matmul(shared, keys.transpose(2, 3)), own_scores], dim=-1)
+    shared_scores = (full_tile(shared) @ keys.transpose(2, 3))[:, :, :q]
+    scores = torch.cat([shared_scores, own_scores], dim=-1)
     weights = softmax_weights(scores, spread(bias, q), rule)
     on_prefix, on_own = weights.split([keys.shape[2], c], dim=-1)
     on_own = on_own.view(u, num_key_heads, g, q // g, c).transpose(1, 2).reshape(u * g, num_key_heads, q // g, c)
-    from_prefix = from_key_head(tiled_matmul(on_prefix, values), g * t).reshape(u, g, t, h, d)
-    from_own = from_key_head(on_own @ own_values, t).reshape(u, g, t, h, d)
+    from_prefix = from_key_head(weigh(full_tile(on_prefix), values)[:, :, :q], g * t).reshape(u, g, t, h, -1)
+    from_own = from_key_head(weigh(on_own, own_values), t).reshape(u, g, t, h, -1)
     return from_prefix + from_own
 
 
@@ -163,15 +178,15 @@ class Pack:
         self.positions = flat_positions(prompt_lengths, reply_lengths).to(device)
         self.prompt_index, self.prompt_back = ragged_index(self.prompt_len, self.p, 0)
         self.reply_index, self.reply_back = ragged_index(reply_len, self.t, self.num_prompt_tokens)
-        self._biases: dict[int | None, tuple[Tensor | None, Tensor | None]] = {}
+        self._biases: dict[tuple[int | None, bool], tuple[Tensor | None, Tensor | None]] = {}
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         """[N, H, D] queries and [N, K, D] keys and values of the flat row -> [N, H, D]."""
-        prompt_bias, reply_bias = self._bias(rule.window)
+        prompt_bias, reply_bias = self._bias(rule)
         pq, pk, pv = (self._prompts(x) for x in (q, k, v))
         if self.record:
             self.kept[layer] = (pk.transpose(1, 2), pv.transpose(1, 2))
-        prompts = attend_causally(pq, pk, pv, prompt_bias, rule).reshape(self.u * self.p, *q.shape[1:])
+        prompts = attend_causally(pq, pk, pv, prompt_bias, rule).flatten(0, 1)
         if self.prompt_back is not None:
             prompts = prompts[self.prompt_back]
         if self.t == 0:
@@ -182,7 +197,7 @@ class Pack:
             (pk.transpose(1, 2), pv.transpose(1, 2)),
             (rk.transpose(1, 2), rv.transpose(1, 2)),
             reply_bias, rule,
-        ).reshape(self.u * self.g * self.t, *q.shape[1:])  # fmt: skip
+        ).flatten(0, 2)  # fmt: skip
         return torch.cat([prompts, out if self.reply_back is None else out[self.reply_back]])
 
     def _prompts(self, x: Tensor) -> Tensor:
@@ -193,17 +208,16 @@ class Pack:
         flat = x[self.num_prompt_tokens :] if self.reply_index is None else x[self.reply_index]
         return flat.view(self.u * self.g, self.t, *x.shape[1:])
 
-    def _bias(self, window: int | None) -> tuple[Tensor | None, Tensor | None]:
-        """Made once per window and shared by the layers."""
-        if window is not None and window >= self.p + self.t:
-            window = None
-        if window not in self._biases:
-            self._biases[window] = (self._prompt_bias(window), self._reply_bias(window))
-        return self._biases[window]
+    def _bias(self, rule: Rule) -> tuple[Tensor | None, Tensor | None]:
+        """Made once for all layers of one kind."""
+        window = None if rule.window is None or rule.window >= self.p + self.t else rule.window
+        fused = window is None and rule.softcap is None
+        if (window, fused) not in self._biases:
+            self._biases[window, fused] = (None if fused else self._prompt_bias(window), self._reply_bias(window))
+        return self._biases[window, fused]
 
-    def _prompt_bias(self, window: int | None) -> Tensor | None:
-        if window is None:
-            return None  # padding stands behind every real token, so causality alone hides it
+    def _prompt_bias(self, window: int | None) -> Tensor:
+        """Padding stands behind every real token, so causality alone hides it."""
         steps = torch.arange(self.p, device=self.device)
         return causal_bias(steps, steps, torch.ones_like(steps, dtype=torch.bool), window).expand(self.u, -1, -1)
 
@@ -248,30 +262,34 @@ class Decode:
     """Prompts already read; `rows_per_prompt` rows behind each, which grow by some tokens at a time.
 
     A row's own keys lie in a buffer at their own place, with no gap and no padding before them, so
-    their order of summation does not depend on the neighbours. Rows are [U, G], prompt by prompt.
+    their order of summation does not depend on the neighbours. Prefixes are padded to whole tiles of
+    keys for the same reason. Rows are [U, G], prompt by prompt.
     """
 
     def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int) -> None:
         self.device = prefixes[0].device
         self.u, self.g, self.capacity = len(prefixes), rows_per_prompt, 0
         lengths = [prefix.p for prefix in prefixes]
-        self.p = round_up(max(lengths))
+        self.p = round_up(max(lengths), KEY_TILE)
         self.prompt_len = torch.tensor(lengths, device=self.device)
         self.prefix = {
-            layer: tuple(
-                torch.cat([F.pad(one.kept[layer][i], (0, 0, 0, self.p - one.p)) for one in prefixes]) for i in (0, 1)
-            )
-            for layer in prefixes[0].kept
+            layer: (self._padded(prefixes, layer, 0), self._padded(prefixes, layer, 1)) for layer in prefixes[0].kept
         }
+        head_width = next(iter(self.prefix.values()))[0].shape[-1]
+        self.fewest_keys = round_up(-(-SMALL_PRODUCT // head_width))
         self.own: dict[int, tuple[Tensor, Tensor]] = {}
         self.own_len = torch.zeros(self.u * self.g, dtype=torch.long, device=self.device)
-        self.longest = 0  # no row is longer; counted here so that no device is asked
+        self.longest = 0  # no row is longer
         self.num_new = 0
         self._biases: dict[int | None, Tensor] = {}
 
+    def _padded(self, prefixes: Sequence[Pack], layer: int, which: int) -> Tensor:
+        return torch.cat([F.pad(one.kept[layer][which], (0, 0, 0, self.p - one.p)) for one in prefixes])
+
     def reserve(self, num_more: int) -> None:
-        """Make room for this many tokens behind the longest row."""
-        more = round_up(self.longest + num_more) - self.capacity
+        """Make room for this many tokens behind the longest row. Asks the device, so once for many tokens."""
+        self.longest = int(self.own_len.max())
+        more = max(round_up(self.longest + num_more), self.fewest_keys) - self.capacity
         if more > 0:
             self.capacity += more
             self.own = {
@@ -284,7 +302,7 @@ class Decode:
         self._biases.clear()
         self.slots = self.own_len.unsqueeze(1) + torch.arange(num_new, device=self.device)
         self.longest += num_new
-        self.c = round_up(self.longest)
+        self.c = max(round_up(self.longest), self.fewest_keys)
         return (self.prompt_len.repeat_interleave(self.g).unsqueeze(1) + self.slots).flatten()
 
     def settle(self, num_kept: Tensor) -> None:
@@ -305,17 +323,19 @@ class Decode:
         out = attend_prefix_and_own(
             q.view(self.u, self.g, width, *q.shape[1:]), self.prefix[layer], own, self._bias(rule.window), rule
         )
-        return out.reshape(q.shape)
+        return out.flatten(0, 2)
 
     def _write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         if layer not in self.own:
-            shape = (k.shape[0], k.shape[2], self.capacity, k.shape[3])
-            self.own[layer] = (k.new_zeros(shape), v.new_zeros(shape))
-        index = self.slots[:, None, :, None].expand(-1, k.shape[2], -1, k.shape[3])
+            self.own[layer] = (self._room_for(k), self._room_for(v))
         keys, values = self.own[layer]
-        keys.scatter_(2, index, k.transpose(1, 2))
-        values.scatter_(2, index, v.transpose(1, 2))
+        for buffer, new in ((keys, k), (values, v)):
+            index = self.slots[:, None, :, None].expand(-1, new.shape[2], -1, new.shape[3])
+            buffer.scatter_(2, index, new.transpose(1, 2))
         return keys[:, :, : self.c], values[:, :, : self.c]
+
+    def _room_for(self, x: Tensor) -> Tensor:
+        return x.new_zeros(x.shape[0], x.shape[2], self.capacity, x.shape[3])
 
     def _bias(self, window: int | None) -> Tensor:
         if window not in self._biases:

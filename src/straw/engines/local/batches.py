@@ -20,6 +20,7 @@ from straw.engines.local.attention import Pack
 from straw.types import Datum
 
 Group = list[int]  # indices of data with one prompt
+Pair = tuple[int, int, float, int, int, float]  # state, target, weight, datum, place in it, share of that place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Flat:
     sampler_logprobs: Tensor  # nan where a datum has none: it counts as drawn from the current policy
     owner: list[int]
     place: list[int]
+    shares: list[float]  # of its token: 1, or what a soft target gives to this one
 
 
 def micro_batches(data: Sequence[Datum], max_tokens: int) -> Iterator[list[Group]]:
@@ -69,22 +71,23 @@ def cut(data: Sequence[Datum], groups: Sequence[Group], max_tokens: int) -> Iter
 
 
 def flatten(data: Sequence[Datum], groups: Sequence[Group], device: torch.device, every_token: bool) -> Flat:
-    """`every_token`: also those of weight 0."""
+    """`every_token`: each token as it was written, also those of weight 0; else what trains."""
     prompts = [data[group[0]].prompt for group in groups]
     members = [index for group in groups for index in group]
     lengths = [[len(data[index].tokens) - 1 for index in group] for group in groups]
     tokens = [token for prompt in prompts for token in prompt]
     prompt_ends = [end - 1 for end in running_sum(map(len, prompts))]
     last_of = {index: prompt_ends[u] for u, group in enumerate(groups) for index in group}
-    pairs: list[tuple[int, int, float, int, int]] = []
+    pairs: list[Pair] = []
     for index in members:
         pairs += pairs_of(data[index], index, last_of[index], len(tokens), every_token)
         tokens += data[index].tokens[:-1]
     pairs.sort(key=lambda pair: pair[0])
     states = sorted({pair[0] for pair in pairs})
     row_of = {state: row for row, state in enumerate(states)}
-    advantages = [data[i].advantages[t] if data[i].advantages else 0.0 for _, _, _, i, t in pairs]
-    sampler = [data[i].logprobs[t] if data[i].logprobs else nan for _, _, _, i, t in pairs]
+    whose = [(data[pair[3]], pair[4]) for pair in pairs]
+    advantages = [datum.advantages[place] if datum.advantages else 0.0 for datum, place in whose]
+    sampler = [datum.logprobs[place] if datum.logprobs else nan for datum, place in whose]
 
     def array(values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=torch.float32, device=device)
@@ -100,21 +103,20 @@ def flatten(data: Sequence[Datum], groups: Sequence[Group], device: torch.device
         sampler_logprobs=array(sampler),
         owner=[pair[3] for pair in pairs],
         place=[pair[4] for pair in pairs],
+        shares=[pair[5] for pair in pairs],
     )
 
 
-def pairs_of(
-    datum: Datum, index: int, prompt_end: int, start: int, every_token: bool
-) -> list[tuple[int, int, float, int, int]]:
-    """(state, target, weight, datum, place) for the tokens of one datum that are asked for."""
+def pairs_of(datum: Datum, index: int, prompt_end: int, start: int, every_token: bool) -> list[Pair]:
+    """For the tokens of one datum that are asked for."""
     pairs = []
     for place, (token, weight) in enumerate(zip(datum.tokens, datum.weights, strict=True)):
         if weight == 0 and not every_token:
             continue
         state = prompt_end if place == 0 else start + place - 1
-        soft = datum.soft_targets[place] if datum.soft_targets is not None else None
+        soft = None if every_token or datum.soft_targets is None else datum.soft_targets[place]
         for target, share in (soft or {token: 1.0}).items():
-            pairs.append((state, target, weight * share, index, place))
+            pairs.append((state, target, weight * share, index, place, share))
     return pairs
 
 

@@ -7,7 +7,7 @@ float32 weights always; with dtype bfloat16 the matmuls run under autocast.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +35,9 @@ from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.head import Head, log_probabilities
 from straw.engines.local.llama import LlamaReader
 from straw.engines.local.lora import save_adapter
+from straw.engines.local.model_folder import first_line
 from straw.engines.local.modules import ModulesReader, Reader
+from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
 from straw.errors import ConfigError, RunError, TrainingError
 from straw.text.chat import Chat
@@ -59,21 +61,35 @@ class LocalSettings:
 
 
 class LocalConversation(Conversation):
-    def __init__(self, rows: Rows, context: Callable[[], AbstractContextManager]) -> None:
-        self.rows, self.context = rows, context
+    """What was read stays in the keys, so all turns belong to the weights that read the first."""
+
+    def __init__(self, engine: LocalEngine, rows: Rows) -> None:
+        self.engine, self.rows, self.version = engine, rows, engine.policy_version
 
     def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        with self.context():
+        with self._sampling():
             return self.rows.say(params, [seeds])[0]
 
     def hear(self, tokens: Sequence[Tokens]) -> None:
-        with self.context():
+        with self._sampling():
             self.rows.hear([tokens])
+
+    def _sampling(self) -> AbstractContextManager[None]:
+        if self.version != self.engine.policy_version:
+            raise TrainingError(
+                f"a conversation is held by one version; it began with {self.version} and the sampler has "
+                f"{self.engine.policy_version}: begin a new one after publish()"
+            )
+        return self.engine.sampling()
 
 
 class LocalEngine(Engine):
     def __init__(
-        self, model: PreTrainedModel, chat: Chat, settings: LocalSettings | None = None, adapters: PeftModel | None = None
+        self,
+        model: PreTrainedModel,
+        chat: Chat,
+        settings: LocalSettings | None = None,
+        adapters: PeftModel | None = None,
     ) -> None:
         """The parameters that require gradients are the ones that train; `adapters` are on `model` already."""
         self.adapters = adapters
@@ -81,8 +97,10 @@ class LocalEngine(Engine):
         self.device = torch.device(self.settings.device)
         self.model = model.to(self.device).eval()  # dropout never acts: sampler and trainer must agree
         self.chat, self.policy_version = chat, 0
-        self.reader = self._reader()
-        self.head = Head.of(model)
+        with refusing(model):
+            self.reader = self._reader()
+            self.head = Head.of(model)
+            check_reading(self.model, self.reader, self.head)
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
         self._kept: dict[Policy, dict[str, Tensor]] = {}
@@ -96,19 +114,19 @@ class LocalEngine(Engine):
 
     # --- reading ---------------------------------------------------------------------------
 
-    def precision(self) -> AbstractContextManager:
+    def precision(self) -> AbstractContextManager[None]:
         if self.settings.dtype == "float32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def _rows(self, prompts: Sequence[Tokens], num_rows: int) -> Rows:
+    def sampling(self) -> AbstractContextManager[None]:
         if not self._published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
-        with self.precision():
-            return Rows(self.reader, self.head, prompts, num_rows, self.device)
+        return self.precision()
 
     def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
-        return LocalConversation(self._rows([prompt], num_rows), self.precision)
+        with self.sampling():
+            return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device))
 
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
@@ -116,8 +134,8 @@ class LocalEngine(Engine):
         replies: list[list[Reply]] = []
         together = max(1, MAX_ROWS // num_samples)
         for start in range(0, len(prompts), together):
-            rows = self._rows(prompts[start : start + together], num_samples)
-            with self.precision():
+            with self.sampling():
+                rows = Rows(self.reader, self.head, prompts[start : start + together], num_samples, self.device)
                 replies += rows.say(params, seeds[start : start + together], last=True)
         return replies
 
@@ -125,13 +143,13 @@ class LocalEngine(Engine):
         """Log-probability and entropy for every (row, target) pair."""
         with self.precision():
             hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
-            logprobs, entropy = log_probabilities(
-                self.head, hidden[flat.states], flat.rows, flat.targets, temperature
-            )
+            logprobs, entropy = log_probabilities(self.head, hidden[flat.states], flat.rows, flat.targets, temperature)
         return logprobs, entropy[flat.rows]
 
     @torch.no_grad()
-    def logprobs(self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0) -> list[list[float]]:
+    def logprobs(
+        self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[float]]:
         out = [[0.0] * len(datum.tokens) for datum in data]
         with self._acting_as(policy):
             for groups in micro_batches(data, self.settings.tokens_per_microbatch):
@@ -154,11 +172,15 @@ class LocalEngine(Engine):
     # --- training --------------------------------------------------------------------------
 
     def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
+        if loss.kl_coef and any(datum.soft_targets for datum in data):
+            raise ConfigError("kl_coef compares tokens that were drawn, and soft targets are not: use kl_coef=0")
         out = [[0.0] * len(datum.tokens) for datum in data]
         sums: dict[str, float] = {}
         reference = self.logprobs(data, "reference", loss.temperature) if loss.kl_coef else None
         for groups in micro_batches(data, self.settings.tokens_per_microbatch):
             flat = flatten(data, groups, self.device, every_token=False)
+            if not flat.owner:
+                continue  # weights of zero alone
             logprobs, metrics = self._backward(flat, loss, reference)
             scatter(out, flat, logprobs)
             for name, value in metrics.items():
@@ -170,7 +192,8 @@ class LocalEngine(Engine):
         sampler = torch.where(flat.sampler_logprobs.isnan(), logprobs.detach(), flat.sampler_logprobs)
         batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights)
         total = loss_named(loss.name)(batch, loss.settings)
-        metrics = {"loss": total.detach(), "entropy": (flat.weights * entropy.detach()).sum(), "weight": flat.weights.sum()}
+        metrics = {"loss": total.detach(), "weight": flat.weights.sum()}
+        metrics["entropy"] = (flat.weights * entropy.detach()).sum()
         if loss.entropy_coef:
             total = total - loss.entropy_coef * (flat.weights * entropy).sum()
         if reference is not None:
@@ -238,7 +261,7 @@ class LocalEngine(Engine):
         weights = {name: p.detach().clone() for name, p in self.trained.items()}
         state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
         gradients = {name: p.grad for name, p in self.trained.items()}
-        version, published = self.policy_version, self._published
+        version, published, kept = self.policy_version, self._published, dict(self._kept)
         self.optimizer.zero_grad(set_to_none=True)
         try:
             yield
@@ -248,7 +271,7 @@ class LocalEngine(Engine):
                 p.grad = gradients[name]
             self.optimizer.state.clear()
             self.optimizer.state.update(state)
-            self.policy_version, self._published = version, published
+            self.policy_version, self._published, self._kept = version, published, kept
 
     # --- keeping ---------------------------------------------------------------------------
 
@@ -262,32 +285,30 @@ class LocalEngine(Engine):
             for name, p in self.trained.items()
             for key, value in self.optimizer.state.get(p, {}).items()
         }
-        version = torch.tensor(self.policy_version)
-        save_file({**moments, "policy_version": version}, folder / "optimizer.safetensors")
+        version = torch.tensor([self.policy_version, self._published])
+        save_file({**moments, "version": version}, folder / "optimizer.safetensors")
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         weights = read_tensors(folder / "weights.safetensors", self.trained)
         if optimizer:
+            state, version, published = read_optimizer(folder / "optimizer.safetensors", self.trained)
             self._keep_start()
-            self._load_optimizer(folder / "optimizer.safetensors")
+        else:
+            state, version, published = {}, 0, True
+            self._kept.pop("start", None)
+        self.optimizer.state.clear()
+        self.optimizer.state.update(state)
+        self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             for name, p in self.trained.items():
                 p.copy_(weights[name])
-
-    def _load_optimizer(self, path: Path) -> None:
-        tensors = read_file(path)
-        self.policy_version = int(tensors.pop("policy_version"))
-        self._published = True
-        self.optimizer.state.clear()
-        for key, value in tensors.items():
-            name, what = key.split("|")
-            where = value if what == "step" else value.to(self.device)
-            self.optimizer.state[self.trained[name]][what] = where
+        self.policy_version, self._published = version, published
 
 
 def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
-    for value, owner, place in zip(logprobs.tolist(), flat.owner, flat.place, strict=True):
-        out[owner][place] = value
+    """Several targets of one token count by their share."""
+    for value, owner, place, share in zip(logprobs.tolist(), flat.owner, flat.place, flat.shares, strict=True):
+        out[owner][place] += share * value
 
 
 def read_file(path: Path) -> dict[str, Tensor]:
@@ -296,7 +317,7 @@ def read_file(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises its own class for every kind of damage
-        raise RunError(f"{path} is damaged ({error}): use another checkpoint of the run") from error
+        raise RunError(f"{path} is damaged ({first_line(error)}): use another checkpoint of the run") from error
 
 
 def read_tensors(path: Path, expected: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:
@@ -309,3 +330,21 @@ def read_tensors(path: Path, expected: dict[str, torch.nn.Parameter]) -> dict[st
             "give the same model_name and lora_rank as the run that wrote it"
         )
     return {name: tensors[name].to(p.device) for name, p in expected.items()}
+
+
+def read_optimizer(
+    path: Path, expected: dict[str, torch.nn.Parameter]
+) -> tuple[dict[Tensor, dict[str, Tensor]], int, bool]:
+    """Adam's moments by parameter, the policy version, and whether it was published."""
+    tensors = read_file(path)
+    version = tensors.pop("version", None)
+    state: dict[Tensor, dict[str, Tensor]] = {}
+    for key, value in tensors.items():
+        name, _, moment = key.partition("|")
+        fits = name in expected and value.shape in ((), expected[name].shape)
+        if version is None or not fits:
+            raise ConfigError(f"{path} is no optimizer state of this model ({key} does not fit): use optimizer=False")
+        state.setdefault(expected[name], {})[moment] = value.to(expected[name].device)
+    if version is None:
+        raise ConfigError(f"{path} names no policy version: use another checkpoint of the run")
+    return state, int(version[0]), bool(version[1])

@@ -5,7 +5,7 @@
 
 The gradient is written by hand: d logp / dz = onehot - p, d entropy / dz = -p (log p + entropy).
 A large vocabulary is taken some positions at a time and the logits are computed again on the way
-back, so no more than BUDGET numbers of them exist at once; a small one is kept.
+back, so no more than a few arrays of BUDGET numbers exist at once; a small one is kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
-BUDGET = 48 * 2**20  # logits held at once, 192 MiB of float32
+BUDGET = 48 * 2**20  # logits at once, 192 MiB of float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +85,14 @@ def by_autograd(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor, tempe
     return checkpoint(measure, hidden, use_reentrant=False)
 
 
-def plain_logits(hidden: Tensor, weight: Tensor, scale: float) -> Tensor:
-    """Without tracking, in the dtype that autocast would use."""
-    if torch.is_autocast_enabled(hidden.device.type):
-        dtype = torch.get_autocast_dtype(hidden.device.type)
-        hidden, weight = hidden.to(dtype), weight.to(dtype)
-    z = (hidden @ weight.t()).float()
+def matmul_dtype(hidden: Tensor) -> torch.dtype:
+    """What autocast would use; on the way back it is off, so the way there keeps it."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+
+
+def plain_logits(hidden: Tensor, weight: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
+    z = (hidden.to(dtype) @ weight.to(dtype).t()).float()
     return z if scale == 1.0 else z.mul_(scale)
 
 
@@ -101,13 +103,13 @@ class PlainHead(torch.autograd.Function):
     def forward(
         ctx: Any, hidden: Tensor, weight: Tensor, rows: Tensor, targets: Tensor, scale: float, keep: bool
     ) -> tuple[Tensor, Tensor]:
-        z = plain_logits(hidden, weight, scale)
+        ctx.scale, ctx.dtype = scale, matmul_dtype(hidden)
+        z = plain_logits(hidden, weight, scale, ctx.dtype)
         lse = torch.logsumexp(z, dim=-1)
         logp = z[rows, targets] - lse[rows]
         p = torch.softmax(z, dim=-1)
         entropy = lse - torch.linalg.vecdot(p, z)
         ctx.save_for_backward(hidden, weight, rows, targets, entropy, p if keep else None)
-        ctx.scale = scale
         ctx.set_materialize_grads(False)
         return logp, entropy
 
@@ -115,7 +117,7 @@ class PlainHead(torch.autograd.Function):
     def backward(ctx: Any, d_logp: Tensor | None, d_entropy: Tensor | None) -> tuple[Tensor | None, ...]:
         hidden, weight, rows, targets, entropy, p = ctx.saved_tensors
         if p is None:
-            p = torch.softmax(plain_logits(hidden, weight, ctx.scale), dim=-1)
+            p = torch.softmax(plain_logits(hidden, weight, ctx.scale, ctx.dtype), dim=-1)
         pull = p.new_zeros(len(hidden))
         if d_logp is not None:
             pull.index_add_(0, rows, d_logp)
@@ -125,7 +127,7 @@ class PlainHead(torch.autograd.Function):
             dz.sub_(surprise.mul_(p).mul_(d_entropy.unsqueeze(1)))
         if d_logp is not None:
             dz.index_put_((rows, targets), d_logp, accumulate=True)
-        dz = dz.mul_(ctx.scale).to(hidden.dtype)
-        d_hidden = dz @ weight.to(dz.dtype) if ctx.needs_input_grad[0] else None
-        d_weight = (dz.t() @ hidden).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        dz = dz.mul_(ctx.scale).to(ctx.dtype)
+        d_hidden = (dz @ weight.to(ctx.dtype)).to(hidden.dtype) if ctx.needs_input_grad[0] else None
+        d_weight = (dz.t() @ hidden.to(ctx.dtype)).to(weight.dtype) if ctx.needs_input_grad[1] else None
         return d_hidden, d_weight, None, None, None, None

@@ -66,9 +66,9 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return out
 
 
-def residual_linear(layer: nn.Module, x: Tensor, residual: Tensor) -> Tensor:
+def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
     """residual + layer(x), in one matmul where the layer is a plain one."""
-    if type(layer) is nn.Linear and layer.bias is None and x.dtype == residual.dtype == layer.weight.dtype:
+    if layer.bias is None and type(layer) is nn.Linear and x.dtype == residual.dtype == layer.weight.dtype:
         return torch.addmm(residual, x, layer.weight.t())
     return residual + layer(x)
 
@@ -82,8 +82,11 @@ class LlamaReader:
         return config.model_type in FAMILY and config.hidden_act == "silu"
 
     def __init__(self, model: PreTrainedModel, checkpointing: bool = False) -> None:
-        self.body = model.get_decoder()
+        self.body: Any = model.get_decoder()
         self.eps = model.config.rms_norm_eps
+        # Qwen2 says it layer by layer, Mistral once for all
+        everywhere = model.config.sliding_window if model.config.model_type == "mistral" else None
+        self.windows = [getattr(layer.self_attn, "sliding_window", everywhere) for layer in self.body.layers]
         self.checkpointing = checkpointing
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
@@ -93,16 +96,19 @@ class LlamaReader:
         turn = (cos[0, :, None, :half].contiguous(), sin[0, :, None, :half].contiguous())
         for index, layer in enumerate(self.body.layers):
             if self.checkpointing and torch.is_grad_enabled():
-                x = checkpoint(self._layer, index, layer, x, turn, layout, use_reentrant=False)
+                x = checkpoint(
+                    self._layer, index, layer, x, turn, layout, use_reentrant=False, preserve_rng_state=False
+                )
             else:
                 x = self._layer(index, layer, x, turn, layout)
         return RmsNorm.apply(x, self.body.norm.weight, self.eps)
 
-    def _layer(self, index: int, layer: nn.Module, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+    def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         heads = layer.self_attn
         n = RmsNorm.apply(x, layer.input_layernorm.weight, self.eps)
-        q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in (heads.q_proj, heads.k_proj, heads.v_proj))
-        rule = Rule(heads.scaling, getattr(heads, "sliding_window", None))
+        projections = (heads.q_proj, heads.k_proj, heads.v_proj)
+        q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in projections)
+        rule = Rule(heads.scaling, self.windows[index])
         seen = layout.attend(index, Rotate.apply(q, *turn), Rotate.apply(k, *turn), v, rule)
         x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
         m = RmsNorm.apply(x, layer.post_attention_layernorm.weight, self.eps)

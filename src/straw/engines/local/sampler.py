@@ -48,7 +48,7 @@ def keep_likeliest(z: Tensor, top_k: int, top_p: float) -> Tensor:
         kth = z.topk(min(top_k, z.shape[-1])).values[:, -1:]
         z = z.masked_fill(z < kth, -torch.inf)
     if top_p < 1.0:
-        ordered, order = z.sort(descending=True)
+        ordered, order = z.sort(descending=True, stable=True)
         p = ordered.softmax(-1)
         outside = p.cumsum(-1) - p >= top_p  # the token that crosses the line stays
         z = z.masked_fill(outside.scatter(1, order, outside), -torch.inf)
@@ -150,22 +150,24 @@ class Rows:
 
     @torch.no_grad()
     def hear(self, tokens: Sequence[Sequence[Tokens]]) -> None:
-        """tokens[prompt][row], appended behind what each row wrote."""
+        """tokens[prompt][row], appended behind what each row wrote; a row may hear nothing."""
         rows = [old + new for old, new in zip(self.unread, self._fill(tokens), strict=True)]
+        self.unread = [()] * len(rows)
+        if not any(rows):
+            return
         width = round_up(max(map(len, rows)), 4)
-        block = torch.zeros(len(rows), width, dtype=torch.long)
-        for row, heard in enumerate(rows):
-            block[row, : len(heard)] = torch.tensor(heard)
+        block = torch.tensor([[*row, *[0] * (width - len(row))] for row in rows], device=self.device)
         self.decode.reserve(width)
-        hidden = self.reader.hidden(block.flatten().to(self.device), self.decode.grow(width), self.decode)
-        lengths = torch.tensor([len(heard) for heard in rows], device=self.device)
+        hidden = self.reader.hidden(block.flatten(), self.decode.grow(width), self.decode)
+        lengths = torch.tensor([len(row) for row in rows], device=self.device)
         self.decode.settle(lengths)
-        last = hidden.view(len(rows), width, -1)[torch.arange(len(rows), device=self.device), lengths - 1]
-        self.logits = self.head.logits(last)
+        last = hidden.view(*block.shape, -1)[torch.arange(len(rows), device=self.device), lengths - 1]
+        self.logits = torch.where((lengths > 0).unsqueeze(1), self.head.logits(last), self.logits)
 
     @torch.no_grad()
     def say(self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False) -> list[list[Reply]]:
-        """One reply for every row. With `last`, rows that are done leave the batch."""
+        """One reply for every row. With `last`, rows that are done leave the batch, and nothing follows."""
+        self.hear([[()] * self.num_rows] * self.num_prompts)  # a row that heard nothing goes on from what it wrote
         flat = self._fill(seeds)
         u = torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
         filler = [row >= self.num_rows for _ in range(self.num_prompts) for row in range(self.width)]
