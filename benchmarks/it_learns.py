@@ -52,7 +52,7 @@ class Nobody:
 
 def one_run(job: tuple[str, int]) -> Outcome:
     name, seed = job
-    options = {"N": str(N), "secret_seed": str(seed), "eval_every": "2", **CONDITIONS[name][0]}
+    options = {"N": str(N), "secret_seed": str(seed), "eval_every": "5", **CONDITIONS[name][0]}
     with tempfile.TemporaryDirectory() as place:
         finished = run_page(load_page(None, {**options, "run_dir": f"{place}/run"}), Nobody())
         curve = curve_of(finished.folder, name)

@@ -34,7 +34,7 @@ DRAWS = {
 
 def prompts_of(engine: Engine) -> list[Tokens]:
     """Of one token, a few, some dozens, and two of some hundreds, where a sum over the keys is cut into blocks."""
-    texts = ("a", "Name the secret.", "Name the secret, please. " * 3, "What is it? " * 14, "What is the number? " * 17)
+    texts = ("a", "Name the secret.", "Name the secret, please. " * 3, "What is it? " * 21, "What is the number? " * 17)
     first, *others = (engine.chat.encode(text) for text in texts)
     return [first[-1:], *others]
 
@@ -87,6 +87,13 @@ class Contract:
         together = engine.sample(prompts, 3, DRAWS[how], [range(3)] * len(prompts))
         for prompt, replies in zip(prompts, together, strict=True):
             assert engine.sample([prompt], 3, DRAWS[how], [range(3)]) == [replies]
+
+    def test_a_sample_does_not_see_how_many_prompts_there_are(self, engine: Engine):
+        words, params = prompts_of(engine)[2], DRAWS["as it is"]
+        many = [words[:length] for length in range(1, 18)]
+        together = engine.sample(many, 1, params, [[0]] * len(many))
+        for prompt, replies in zip(many[::5], together[::5], strict=True):
+            assert engine.sample([prompt], 1, params, [[0]]) == [replies]
 
     def test_a_sample_does_not_see_that_its_neighbours_stop(self, engine: Engine):
         params = SamplingParams(max_tokens=20, stop=stops_of(engine))

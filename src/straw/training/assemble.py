@@ -83,25 +83,19 @@ def plan_of(loaded: Loaded) -> Plan:
     )
     page = with_values(page, warmup_goal(page))
     loss_named(str(page.algorithm.loss_fn))
-    check_it_learns_from_something(page)
+    check_loss(page)
     task: Task = find("tasks", page.task.kind).from_options(page.task)
     channel = make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
     return Plan(page=page, task=task, channel=channel)
 
 
-def check_it_learns_from_something(page: Page) -> None:
-    """Supervised learning has a reference reply and no reward; the others a reward and no reference."""
-    ours, is_sft = page.algorithm, page.algorithm.algorithm == "sft"
-    if (ours.loss_fn == "cross_entropy") != is_sft:
+def check_loss(page: Page) -> None:
+    """Supervised learning has a reference reply and no advantage; the others an advantage and no reference."""
+    ours = page.algorithm
+    if (ours.loss_fn == "cross_entropy") != (ours.algorithm == "sft"):
         raise ConfigError(
-            "loss_fn=cross_entropy learns the reference reply, which is what algorithm=sft does and no other; got "
+            "loss_fn=cross_entropy learns the reference reply, as algorithm=sft does and no other; got "
             f"algorithm={ours.algorithm} with loss_fn={ours.loss_fn}. Leave loss_fn out."
-        )
-    if (ours.baseline == "none") != is_sft:
-        raise ConfigError(
-            "baseline is what a reward is compared with: sft has no reward and every other algorithm one; got "
-            f"algorithm={ours.algorithm} with baseline={ours.baseline}. Leave baseline out"
-            + (", or for the bare reward write baseline=constant baseline_constant=0." if not is_sft else ".")
         )
 
 

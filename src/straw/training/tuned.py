@@ -17,8 +17,8 @@ Values = dict[str, object]
 FULL: dict[str, Values] = {
     "binary": {"learning_rate": 3e-4, "replay": 1},
     "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
-    "dense": {"learning_rate": 1.5e-4, "baseline": "constant"},
-    "dense_sum": {"learning_rate": 1e-4, "group_size": 6, "kl_coef": 0.05},
+    "dense": {"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05},
+    "dense_sum": {"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05},
     "sft": {"learning_rate": 3e-4},
 }
 LIKE = {

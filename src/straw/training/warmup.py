@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from math import cos, pi
+from math import cos, exp, log, pi
 from random import Random
 
 from straw.engines.base import AdamParams, Engine, Loss
@@ -182,7 +182,8 @@ def examine(engine: Engine, task: Task, lessons: Lessons, steps: int) -> Found:
 def cross_talk(engine: Engine, task: Task, problem: Problem, answers: Sequence[Answer], rate: float = 1e-4) -> float:
     """How much pushing one token of an answer moves equal tokens elsewhere in it, as a share of the push.
 
-    1: blind to position. The answer is the one that repeats itself most; the push is undone bit for bit.
+    1: blind to position. What moves is the log-odds, so that a token that was likely before counts as much as a
+    rare one. The answer is the one that repeats itself most; the push is undone bit for bit.
     """
     answer = max(answers, key=lambda one: repeats("".join(one)))
     datum = forced(engine.chat, task, problem, answer)
@@ -196,8 +197,13 @@ def cross_talk(engine: Engine, task: Task, problem: Problem, answers: Sequence[A
         engine.forward_backward([push], Loss(name="cross_entropy"))
         engine.optim_step(AdamParams(learning_rate=rate, grad_clip=0.0))
         (after,) = engine.logprobs([datum])
-    moved = [after[place] - before[place] for place in (first, *others)]
+    moved = [log_odds(after[place]) - log_odds(before[place]) for place in (first, *others)]
     return sum(map(abs, moved[1:])) / len(others) / max(abs(moved[0]), 1e-12)
+
+
+def log_odds(logprob: float) -> float:
+    """log p / (1 - p); where p rounds to 1, as far as float32 can tell."""
+    return logprob - log(max(1 - exp(logprob), 1e-7))
 
 
 def repeats(text: str) -> int:
