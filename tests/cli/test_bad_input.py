@@ -88,7 +88,8 @@ def test_help_names_every_option(capsys):
 def test_a_dry_run_prints_a_page_that_loads_and_creates_nothing(capsys, place: Path):
     from straw.config import load_page
 
-    assert main(["train", "secret", "model_name=tiny-0.2M", "--N", "16", "--reward-type=log_distance", "--dry-run"]) == 0
+    words = ["secret", "model_name=tiny-0.2M", "--N", "16", "--reward-type=log_distance", "--dry-run"]
+    assert main(["train", *words]) == 0
     shown = capsys.readouterr().out
     page, _, plan = shown.partition("plan ")
     (place / "page.toml").write_text(page)

@@ -52,7 +52,8 @@ def datum(prompt: Tokens, reply: Reply) -> Datum:
 def lesson(engine: Engine) -> list[Datum]:
     """Something to learn."""
     return [
-        Datum(prompt=prompt, tokens=engine.chat.encode_reply("37"), weights=(1.0,) * 3) for prompt in prompts_of(engine)[:2]
+        Datum(prompt=prompt, tokens=engine.chat.encode_reply("37"), weights=(1.0,) * 3)
+        for prompt in prompts_of(engine)[:2]
     ]
 
 
@@ -295,13 +296,19 @@ class Contract:
     def test_the_loss_is_reported_as_its_formula_says(self, engine: Engine):
         data = [replace(one, weights=(0.5, 0.25, 1.0), advantages=(2.0, -1.0, 0.5)) for one in lesson(engine)]
         output = engine.forward_backward(data, CROSS_ENTROPY)
-        weighted = sum(w * lp for one, row in zip(data, output.logprobs, strict=True) for w, lp in zip(one.weights, row, strict=True))
+        weighted = sum(
+            w * lp
+            for one, row in zip(data, output.logprobs, strict=True)
+            for w, lp in zip(one.weights, row, strict=True)
+        )
         assert output.metrics["loss"] == pytest.approx(-weighted, rel=1e-5)
         assert output.metrics["weight"] == pytest.approx(3.5)
         assert output.metrics["entropy"] > 0
         # on policy the ratio is 1, and the loss is minus the weighted advantages: 2 * (1 - 0.25 + 0.5)
         drawn = [replace(one, logprobs=row) for one, row in zip(data, output.logprobs, strict=True)]
-        assert engine.forward_backward(drawn, Loss(name="importance_sampling")).metrics["loss"] == pytest.approx(-2.5, rel=1e-4)
+        assert engine.forward_backward(drawn, Loss(name="importance_sampling")).metrics["loss"] == pytest.approx(
+            -2.5, rel=1e-4
+        )
 
     def test_a_soft_target_is_learned_as_a_distribution(self, engine: Engine):
         prompt = prompts_of(engine)[1]
@@ -420,7 +427,9 @@ def heard(engine: Engine, row: int, turn: int) -> Tokens:
 def probabilities(engine: Engine, prompt: Tokens, tokens: Sequence[int], temperature: float = 1.0) -> dict[int, float]:
     """Of some first tokens, as the trainer computes them."""
     data = [Datum(prompt=prompt, tokens=(token,), weights=(1.0,)) for token in tokens]
-    return {token: exp(row[0]) for token, row in zip(tokens, engine.logprobs(data, temperature=temperature), strict=True)}
+    return {
+        token: exp(row[0]) for token, row in zip(tokens, engine.logprobs(data, temperature=temperature), strict=True)
+    }
 
 
 def state(engine: Engine) -> tuple[object, ...]:

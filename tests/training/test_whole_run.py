@@ -38,8 +38,8 @@ def place(tmp_path_factory: pytest.TempPathFactory):
 
 
 def train(place: Path, name: str, **options: object) -> Finished:
-    page = load_page(None, {**SMALL, **{key: str(value) for key, value in options.items()}, "run_dir": str(place / name)})
-    return run_page(page, Listener())
+    spelled = {key: str(value) for key, value in options.items()}
+    return run_page(load_page(None, {**SMALL, **spelled, "run_dir": str(place / name)}), Listener())
 
 
 def without_times(folder: Path) -> list[dict[str, object]]:
@@ -88,7 +88,8 @@ def test_the_same_seed_gives_the_same_run_bit_for_bit(place: Path, env_type: str
 
 def test_another_seed_gives_another_run_and_the_secret_does_not_steer_the_dice(place: Path):
     def first_replies(name: str, **options: object) -> list[object]:
-        return [one["replies"] for one in read_rollouts(train(place, name, n_batches=1, group_size=16, **options).folder)]
+        folder = train(place, name, n_batches=1, group_size=16, **options).folder
+        return [one["replies"] for one in read_rollouts(folder)]
 
     here = first_replies("dice", seed=0, fixed_secret=1)
     assert first_replies("dice-secret", seed=0, fixed_secret=6) == here
@@ -132,7 +133,7 @@ def test_every_row_and_channel_trains(place: Path, options: dict[str, object]):
 def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(place: Path):
     from straw.errors import TrainingError
 
-    with pytest.raises(TrainingError, match="step 2 had to stop.*batch is kept in"):
+    with pytest.raises(TrainingError, match=r"step 2 had to stop.*batch is kept in"):
         train(place, "broken", algorithm="sft", n_batches=3, learning_rate=1e30)
     (kept,) = (place / "broken").glob("broken-step-*.jsonl")
     assert {"prompt", "tokens", "weights"} <= json.loads(kept.read_text().splitlines()[0]).keys()

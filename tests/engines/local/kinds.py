@@ -1,13 +1,13 @@
 """The local engine over every kind of model that it promises to serve.
 
-    kind       model                              read by
-    embedded   tiny-0.2M                          the hand-written Llama
-    modules    tiny-0.2M                          transformers' modules
-    llama      two query heads per key head       the hand-written Llama
-    qwen2      biases on queries, keys, values    the hand-written Llama
-    gemma3     a sliding window of 16             transformers' modules
-    lora       tiny-0.2M with adapters            the hand-written Llama
-    smollm2    a real one, where it was added     the hand-written Llama
+kind       model                              read by
+embedded   tiny-0.2M                          the hand-written Llama
+modules    tiny-0.2M                          transformers' modules
+llama      two query heads per key head       the hand-written Llama
+qwen2      biases on queries, keys, values    the hand-written Llama
+gemma3     a sliding window of 16             transformers' modules
+lora       tiny-0.2M with adapters            the hand-written Llama
+smollm2    a real one, where it was added     the hand-written Llama
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
 from random import Random
@@ -167,7 +167,9 @@ def test_the_loss_sees_the_same_logprobs_and_leaves_out_what_does_not_train(engi
     data = ragged()
     seen, _ = shared(engine, data, IMPORTANCE)
     there = engine.logprobs(data)
-    trained = [[lp if w else 0.0 for lp, w in zip(row, d.weights, strict=True)] for row, d in zip(there, data, strict=True)]
+    trained = [
+        [lp if w else 0.0 for lp, w in zip(row, d.weights, strict=True)] for row, d in zip(there, data, strict=True)
+    ]
     assert gap(seen, trained) <= 1e-5
     assert seen[3][6:13] == [0.0] * 7 and there[3][6] != 0.0
 

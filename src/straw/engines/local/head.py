@@ -11,12 +11,14 @@ back, so no more than a few arrays of BUDGET numbers exist at once; a small one 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
-from transformers import PreTrainedModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 BUDGET = 48 * 2**20  # logits at once, 192 MiB of float32
 

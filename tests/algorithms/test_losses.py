@@ -1,0 +1,103 @@
+"""r is exp(logprob - sampler's), so ln 1/2 against ln 1/4 is a ratio of 2."""
+
+from __future__ import annotations
+
+from math import log
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.algorithms.losses import LOSSES, TokenBatch, kl_estimate, loss_named
+from straw.errors import ConfigError
+
+CLIP = {"clip_low": 0.2, "clip_high": 0.3}
+
+
+def tokens(ratios: list[float], advantages: list[float], weights: list[float]) -> TokenBatch:
+    """Tokens of probability 1/2, which the sampler gave 1/2 / ratio."""
+    logprobs = torch.full((len(ratios),), log(1 / 2), dtype=torch.float64, requires_grad=True)
+    sampler = logprobs.detach() - torch.tensor(ratios, dtype=torch.float64).log()
+    return TokenBatch(logprobs, sampler, torch.tensor(advantages), torch.tensor(weights))
+
+
+def loss_and_slopes(name: str, batch: TokenBatch) -> tuple[float, list[float]]:
+    loss = loss_named(name)(batch, CLIP)
+    (slopes,) = torch.autograd.grad(loss, batch.logprobs)
+    return float(loss.detach()), slopes.tolist()
+
+
+def test_cross_entropy_is_the_weighted_surprise():
+    loss, slopes = loss_and_slopes("cross_entropy", tokens([1, 2], [9, 9], [1, 0.5]))
+    assert loss == pytest.approx(1.5 * log(2))
+    assert slopes == [-1, -0.5]  # neither ratios nor advantages matter
+
+
+def test_importance_sampling_weighs_advantages_by_the_ratio():
+    loss, slopes = loss_and_slopes("importance_sampling", tokens([2, 1], [1, -2], [0.5, 1]))
+    assert loss == pytest.approx(-(0.5 * 2 * 1 + 1 * 1 * -2))  # 1
+    assert slopes == pytest.approx([-1, 2])  # - w r A
+
+
+@pytest.mark.parametrize(
+    ("ratio", "advantage", "objective", "slope"),
+    [
+        (1.0, 1.0, 1.0, 1.0),
+        (1.1, 1.0, 1.1, 1.1),  # inside the clip: as importance sampling
+        (2.0, 1.0, 1.3, 0.0),  # likely enough already: no push beyond 1 + clip_high
+        (0.5, 1.0, 0.5, 0.5),  # good and rarer than it was: always pulled back
+        (0.5, -1.0, -0.8, 0.0),  # rare enough already: no push below 1 - clip_low
+        (2.0, -1.0, -2.0, -2.0),  # bad and likelier than it was: always pulled back
+    ],
+)
+def test_ppo_clips_what_has_gone_far_enough_and_nothing_else(ratio, advantage, objective, slope):
+    loss, slopes = loss_and_slopes("ppo", tokens([ratio], [advantage], [1.0]))
+    assert loss == pytest.approx(-objective)
+    assert slopes == pytest.approx([-slope])
+
+
+@pytest.mark.parametrize("name", ["importance_sampling", "ppo"])
+def test_fresh_replies_have_the_plain_policy_gradient(name):
+    _, slopes = loss_and_slopes(name, tokens([1, 1, 1], [1.0, -0.5, 0.0], [0.25, 0.25, 0.25]))
+    assert slopes == pytest.approx([-0.25, 0.125, 0])
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_token_without_weight_has_no_gradient(name):
+    _, slopes = loss_and_slopes(name, tokens([1.1, 1.1], [1, 1], [0, 1]))
+    assert slopes[0] == 0
+    assert slopes[1] != 0
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_batch_cut_in_two_has_the_same_loss(name):
+    whole, _ = loss_and_slopes(name, tokens([1, 2, 0.5], [1, 2, -1], [0.3, 0.2, 0.1]))
+    left, _ = loss_and_slopes(name, tokens([1], [1], [0.3]))
+    right, _ = loss_and_slopes(name, tokens([2, 0.5], [2, -1], [0.2, 0.1]))
+    assert whole == pytest.approx(left + right)
+
+
+def test_an_unknown_loss_names_its_neighbour():
+    with pytest.raises(ConfigError, match="unknown loss_fn 'pppo': did you mean 'ppo'"):
+        loss_named("pppo")
+
+
+def test_the_kl_of_a_token_by_hand():
+    one = kl_estimate(torch.tensor(log(1 / 2)), torch.tensor(log(1 / 4)))
+    assert float(one) == pytest.approx(1 / 2 + log(2) - 1)  # r - ln r - 1 with r = 1/2
+
+
+@given(st.floats(-20, 0), st.floats(-20, 0))
+def test_the_kl_estimate_is_never_negative_and_zero_only_where_both_agree(ours, theirs):
+    found = float(kl_estimate(torch.tensor(ours, dtype=torch.float64), torch.tensor(theirs, dtype=torch.float64)))
+    assert found >= -1e-15
+    if ours == theirs:
+        assert found == 0
+    if abs(ours - theirs) > 1e-3:
+        assert found > 0
+
+
+def test_the_kl_estimate_averages_to_the_divergence():
+    p, q = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.2, 0.3, 0.5])
+    assert float((p * kl_estimate(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()))

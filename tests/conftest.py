@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all test processes: a warm-up that one of them makes serves the others."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "home"
+
+
+@pytest.fixture
+def home(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of straw's own that keeps the warm-ups of the session; see `tests.small_runs`."""
+    monkeypatch.setenv("STRAW_HOME", str(shared_cache))
+    return shared_cache

@@ -1,0 +1,140 @@
+from __future__ import annotations
+
+from math import exp, inf, isclose, isfinite, isnan, log, log2
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.small_runs import Parts
+
+from straw.measure.bits_known import COLUMNS, Known, answer_logprobs, known_among, mean_known, measure_known, stratified
+
+
+def known(space: int, probabilities: dict[int, float], target: int) -> Known:
+    return known_among(space, {index: log(p) if p else -inf for index, p in probabilities.items()}, target)
+
+
+def test_a_uniform_policy_knows_nothing():
+    found = known(8, dict.fromkeys(range(8), 1 / 8), target=3)
+    assert found.bits == pytest.approx(0)
+    assert found.normalised == pytest.approx(0)
+    assert found.entropy_bits == pytest.approx(3)
+    assert found.distance_to_uniform == pytest.approx(0)
+    assert found.valid_mass == pytest.approx(1)
+
+
+def test_four_answers_by_hand():
+    """1/2, 1/4, 1/8 and 1/16 of the mass; 1/16 is no answer."""
+    found = known(4, {0: 1 / 2, 1: 1 / 4, 2: 1 / 8, 3: 1 / 16}, target=0)
+    assert found.bits == pytest.approx(1)  # log2 4 + log2 1/2
+    assert found.valid_mass == pytest.approx(15 / 16)
+    assert found.normalised == pytest.approx(2 + log2(8 / 15))
+    assert found.entropy_bits == pytest.approx(
+        8 / 15 * log2(15 / 8) + 4 / 15 * log2(15 / 4) + 2 / 15 * log2(7.5) + log2(15) / 15
+    )
+    assert found.distance_to_uniform == pytest.approx((8 / 15 - 1 / 4) + (4 / 15 - 1 / 4))  # what has too much
+    assert found.p_secret == pytest.approx(1 / 2)
+
+
+def test_knowledge_of_something_else_is_negative_and_clamped_for_pictures():
+    found = known(4, {0: 1 / 16, 1: 15 / 16, 2: 0, 3: 0}, target=0)
+    assert found.bits == pytest.approx(-2)
+    assert found.clamped == 0
+
+
+def test_normalised_bits_do_not_see_the_format():
+    """Half of all replies are no answer: one bit is missing raw, none among the answers."""
+    sharp = {0: 0.7, 1: 0.1, 2: 0.1, 3: 0.1}
+    tidy, sloppy = known(4, sharp, 0), known(4, {index: p / 2 for index, p in sharp.items()}, 0)
+    assert sloppy.bits == pytest.approx(tidy.bits - 1)
+    assert sloppy.normalised == pytest.approx(tidy.normalised)
+    assert sloppy.distance_to_uniform == pytest.approx(tidy.distance_to_uniform)
+
+
+def test_a_sample_stands_for_the_answers_that_were_not_asked_for():
+    """S has 1/10; two of the 1,000 others have 0.0006 and 0.0008, so all others about 0.0007 x 1,000 = 0.7."""
+    found = known(1001, {0: 0.1, 5: 0.0006, 9: 0.0008}, target=0)
+    assert found.valid_mass == pytest.approx(0.8)
+    assert found.bits == pytest.approx(log2(100.1))
+    assert found.normalised == pytest.approx(log2(1001 / 8))
+    assert found.entropy_bits is None
+    too_much = (0.1 / 0.8 - 1 / 1001) + 500 * (0.0008 / 0.8 - 1 / 1001)  # S, and the half that 9 stands for
+    assert found.distance_to_uniform == pytest.approx(too_much)
+
+
+@given(st.integers(3, 40), st.floats(0.001, 0.999), st.data())
+def test_a_sample_of_equal_answers_says_what_all_of_them_say(space, p_secret, data):
+    others = (1 - p_secret) / (space - 1)
+    target = data.draw(st.integers(0, space - 1))
+    sample = data.draw(st.sets(st.integers(0, space - 1).filter(lambda index: index != target), min_size=1))
+    everything = {index: others for index in range(space)} | {target: p_secret}
+    whole, part = known(space, everything, target), known(space, {i: everything[i] for i in {*sample, target}}, target)
+    for name in ("bits", "clamped", "normalised", "p_secret", "valid_mass", "distance_to_uniform"):
+        assert isclose(getattr(whole, name), getattr(part, name), rel_tol=1e-6, abs_tol=1e-9), name
+
+
+@pytest.mark.parametrize("space", [2, 100, 10**6, 10**400])
+def test_a_memorised_secret_is_all_of_log2_n_and_as_far_from_uniform_as_can_be(space):
+    found = known(space, {0: 1.0, 1: 0.0}, target=0)
+    assert found.bits == pytest.approx(log2(space))
+    assert found.normalised == pytest.approx(log2(space))
+    assert found.distance_to_uniform == pytest.approx(1 - 1 / space)
+
+
+def test_a_policy_that_gives_no_answer_any_mass_is_no_division_by_zero():
+    far = known_among(4, dict.fromkeys(range(4), -1000.0), target=0)  # e^-1000 is 0 in a float
+    assert far.bits == pytest.approx(2 - 1000 / log(2))
+    assert far.normalised == pytest.approx(0)
+    assert far.valid_mass == 0
+    none = known_among(4, dict.fromkeys(range(4), -inf), target=0)
+    assert none.bits == -inf
+    assert isnan(none.normalised)
+
+
+def test_one_possible_answer_is_known_from_the_start():
+    found = known(1, {0: 0.5}, target=0)
+    assert (found.bits, found.normalised, found.distance_to_uniform) == pytest.approx((-1, 0, 0))
+
+
+def test_the_sample_is_even():
+    assert stratified(10, 10) == list(range(10))
+    assert stratified(10, 5) == [1, 3, 5, 7, 9]
+
+
+@given(st.integers(1, 10**30), st.integers(1, 200))
+def test_the_sample_is_ordered_distinct_and_inside(count, limit):
+    chosen = stratified(count, limit)
+    assert len(chosen) == min(count, limit)
+    assert chosen == sorted(set(chosen))
+    assert chosen[0] >= 0 and chosen[-1] < count
+
+
+def test_the_mean_over_problems_leaves_out_what_one_of_them_lacks():
+    listed, sampled = known(2, {0: 1.0, 1: 0.0}, 0), known(3, {0: 1 / 3, 1: 1 / 3}, 0)
+    row = mean_known([listed, sampled])
+    assert row["bits_known"] == pytest.approx(0.5)
+    assert set(row) == set(COLUMNS.values()) - {"answer_entropy_bits"}
+
+
+@pytest.mark.parametrize("words", ["N=8", "N=8 env_type=multi_step", "N=3 length=2"])
+@pytest.mark.parametrize("warmup", ["none", "auto"])
+def test_all_answers_together_have_at_most_all_of_the_mass(home, words, warmup):
+    parts = Parts(words, f"warmup={warmup}")
+    problem = parts.task.problem(0)
+    answers = [parts.task.answer_at(index) for index in range(parts.task.space)]
+    logps = answer_logprobs(parts.engine, parts.task, problem, answers)
+    mass = sum(map(exp, logps))
+    assert mass <= 1 + 1e-5
+    assert mass > 0.9 if warmup == "auto" else mass < 1e-3
+    found = measure_known(parts.engine, parts.task, problem)
+    target = parts.task.target_index(problem)
+    assert answers[target] == problem.reference
+    assert found.bits == pytest.approx(log2(parts.task.space) + logps[target] / log(2), abs=1e-4)
+    assert found.valid_mass == pytest.approx(mass, rel=1e-4)
+
+
+def test_a_million_answers_are_measured_by_a_sample(home):
+    parts = Parts("N=1000000", "warmup=none", "fixed_secret=777777")
+    found = measure_known(parts.engine, parts.task, parts.task.problem(0), max_answers=16)
+    assert isfinite(found.bits) and isfinite(found.normalised)
+    assert found.entropy_bits is None
