@@ -2,97 +2,202 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from pathlib import Path
 
 import pytest
+import torch
+from tests.small_runs import WORDS, train
 
 from straw.cli import main
+from straw.runs import lines, store, whole
 
 BAD = {
-    "N=0": "N=1|N >= 1|>= 1",
-    "N=sixteen": "whole number.*sixteen",
-    "reward_bins=1": "reward_bins",
-    "group_size=1 batch_size=1": "no advantage",
-    "fixed_secret=64": "fixed_secret.*0 to 63",
-    "reward_tpye=binary": "reward_type",
-    "reward_type=binry": "binary",
-    "model_name=no-such-model": "no-such-model",
-    "top_p=0.9": "top_p",
-    "algorithm=grop": "grpo",
-    "from_checkpoint=nowhere": "nowhere",
-    "device=cuda:7": "cuda:7",
-    "reward_type=dense": "multi_step",
+    "N=0": r"N is .* >= 1; got N=0\. Write for example N=64",
+    "N=sixteen": r"N is a whole number; got 'sixteen'\. Write for example N=64",
+    "N=": "N is a whole number; got ''",
+    "N=1e6": "whole number; got '1e6'",
+    "--N": "--N needs a whole number behind it",
+    "fixed_secret=8": r"fixed_secret is one of .* 0 to 7; got fixed_secret=8",
+    "fixed_secret=-1": "got fixed_secret=-1",
+    "reward_bins=1": "reward_bins .* >= 2; got reward_bins=1.*write reward_bins=8",
+    "bins=1": "there is no option 'bins'; did you mean 'reward_bins'",
+    "group_size=1 batch_size=1": r"group_size=1 with batch_size=1.*no advantage\. Write group_size=4",
+    "group_size=0": "group_size .* >= 1; got group_size=0",
+    "reward_tpye=binary": "did you mean 'reward_type'",
+    "--learning-rat 1": "did you mean 'learning_rate'",
+    "colour=red": "there is no option 'colour'.*`straw train --help` names every one",
+    "reward_type=binry": "'binry'.*did you mean 'binary'",
+    "reward_type=dense": "dense pays an attempt part by part.*Write env_type=multi_step",
+    "env_type=multistep": "Did you mean 'multi_step'",
+    "algorithm=grop": "did you mean 'grpo'",
+    "algorithm=sft loss_fn=ppo": "got algorithm=sft with loss_fn=ppo",
+    "length=2 env_type=multi_step": "length=2 with env_type=multi_step",
+    "model_name=no-such-model": "there is no model 'no-such-model'",
+    "model_name=tiny-2M": "did you mean 'tiny-1M'|did you mean 'tiny-0.2M'|did you mean 'tiny-5M'",
+    "model_name=here/is/nothing": "there is no folder 'here/is/nothing'",
+    "top_p=0.9": "training needs the whole distribution, got top_p=0.9",
+    "temperature=0": "temperature .* > 0; got temperature=0.0.*write temperature=1",
+    "learning_rate=nan": "learning_rate is a finite number",
+    "learning_rate=-1": "learning_rate .* > 0",
+    "max_tokens=1": r"max_tokens has to hold every answer .* 2 tokens for '7'; got max_tokens=1\. Write max_tokens=2",
+    "stop=END": "'END' is 3",
+    "from_checkpoint=nowhere": "from_checkpoint names a folder with weights.safetensors, and nowhere has none",
+    "device=gpu": r"got device=gpu\. Write device=auto",
+    "lora_rank=2 lora_targets=q_prj": "did you mean 'q_proj'",
+    "threads=0": "threads .* >= 1",
+    "warmup_steps=1 warmup_mass=1": "a warm-up has to reach valid mass 1.0",
+    "secret": "an option is key=value.*got 'secret'",
 }
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "home"))
-    return tmp_path
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Path:
+    """An empty folder that we stand in; runs would go to runs/ below it."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
 
 
-def refused(words: list[str], capsys: pytest.CaptureFixture[str], place: Path) -> str:
-    before = sorted(place.rglob("*"))
-    assert main(words) == 2
-    lines = capsys.readouterr().err.strip().splitlines()
-    assert len(lines) == 1 and lines[0].startswith("straw: "), lines
-    assert sorted(place.rglob("*")) == before
-    return lines[0]
+def refused(words: list[str], capsys: pytest.CaptureFixture[str], *, quiet: bool = False) -> str:
+    """The line on stderr; the folder that we stand in is as it was."""
+    before = contents(Path())
+    assert main([*words, *["--quiet"] * quiet]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1 and said[0].startswith("straw: "), said
+    assert contents(Path()) == before
+    return said[0]
+
+
+def contents(folder: Path) -> dict[str, bytes | None]:
+    return {str(path): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def secret(*words: str) -> list[str]:
+    return ["train", "secret", *WORDS, *" ".join(words).split()]
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_a_bad_option_is_one_line_and_leaves_nothing(words: str, capsys, place: Path):
-    import re
-
-    line = refused(["train", "secret", "model_name=tiny-0.2M", *words.split()], capsys, place)
+def test_a_bad_option_is_one_line_and_leaves_nothing(words, capsys, place):
+    line = refused(secret(words), capsys, quiet="warmup" in words)
     assert re.search(BAD[words], line), line
 
 
-def test_an_unknown_command_and_task_name_their_neighbour(capsys, place: Path):
-    assert "'train'" in refused(["trian"], capsys, place)
-    assert "'secret'" in refused(["train", "secrt"], capsys, place)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_a_device_that_is_not_there(capsys, place):
+    assert "cannot be used here" in refused(secret("device=cuda"), capsys)
 
 
-def test_a_folder_that_is_no_model(capsys, place: Path):
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["trian"], "straw has no command 'trian': did you mean 'train'"),
+        (["train", "secrt"], "there is no task 'secrt': did you mean 'secret'"),
+        (["models", "remove", "smollm2"], "straw models takes `list` or `add NAME`; got 'remove smollm2'"),
+        (["models", "add", "smolm2"], "did you mean 'smollm2'"),
+        (["demo", "reward_type=binary"], "the demo sets reward_type itself"),
+        (["demo", "--out"], "--out needs a value"),
+        (["demo", "N=0"], "N is "),
+        (["train", "nowhere.toml"], "nowhere.toml: this page cannot be read (No such file or directory)"),
+    ],
+)
+def test_a_bad_command_is_one_line_and_leaves_nothing(words, expected, capsys, place):
+    assert expected in refused(words, capsys)
+
+
+@pytest.mark.parametrize(
+    ("page", "expected"),
+    [
+        ("[task]\nM = 64\n", "there is no option 'task.M'"),
+        ("[tsak]\nN = 64\n", "there is no section 'tsak'; did you mean 'task'"),
+        ("N = 64 and more\n", "this page is not TOML"),
+        ("N = 64\n[task]\nN = 8\n", "N is written twice"),
+        ("N = true\n", "N is a whole number; got True"),
+        ("N = \xff", "this page is not TOML"),
+    ],
+)
+def test_a_page_with_a_mistake_is_named(page, expected, capsys, place):
+    (place / "page.toml").write_bytes(page.encode("latin-1"))
+    line = refused(["train", "page.toml"], capsys)
+    assert line.startswith("straw: page.toml: ")
+    assert expected in line
+
+
+# --- models and checkpoints
+
+
+def test_a_folder_that_is_no_model(capsys, place):
     (place / "empty").mkdir()
-    assert "empty" in refused(["train", "secret", f"model_name={place / 'empty'}"], capsys, place)
+    line = refused(["train", "secret", "model_name=empty"], capsys)
+    assert "a model folder holds config.json, safetensors and a tokenizer; empty has no config.json" in line
 
 
-def test_a_broken_checkpoint(capsys, place: Path):
+def checkpoint(place: Path, *words: str) -> Path:
+    train(place / "first", "n_batches=1", *words)
+    return place / "first" / "checkpoints" / "step-000001"
+
+
+def test_a_checkpoint_that_was_cut_short(capsys, place):
+    folder = checkpoint(place)
+    weights = folder / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1000])
+    assert "weights.safetensors is damaged" in refused(secret(f"from_checkpoint={folder}"), capsys)
+
+
+def test_a_checkpoint_of_bytes_that_mean_nothing(capsys, place):
     (place / "broken").mkdir()
     (place / "broken" / "weights.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{not")
-    line = refused(["train", "secret", "model_name=tiny-0.2M", f"from_checkpoint={place / 'broken'}"], capsys, place)
-    assert "weights.safetensors" in line
+    assert "weights.safetensors is damaged" in refused(secret("from_checkpoint=broken"), capsys)
 
 
-def test_a_run_folder_in_use_is_not_overwritten(capsys, place: Path):
+@pytest.mark.parametrize("words", ["model_name=tiny-1M", "lora_rank=2"])
+def test_a_checkpoint_of_another_model(words, capsys, place):
+    folder = checkpoint(place, "" if words != "lora_rank=2" else words)
+    reader = secret(f"from_checkpoint={folder}", words if words != "lora_rank=2" else "lora_rank=3")
+    assert "another model" in refused(reader, capsys, quiet=True)
+
+
+# --- places that cannot be written
+
+
+def test_a_run_folder_in_use_is_not_overwritten(capsys, place):
     (place / "used").mkdir()
     (place / "used" / "thesis.txt").write_text("all of it")
-    assert "thesis.txt" in refused(["train", "secret", f"run_dir={place / 'used'}"], capsys, place)
+    line = refused(secret("run_dir=used"), capsys)
+    assert "a run overwrites nothing, and used holds thesis.txt: choose another run_dir" in line
+    assert "thesis.txt" in refused(["demo", "out=used"], capsys)
 
 
-def test_a_page_with_a_mistake_is_named(capsys, place: Path):
-    (place / "page.toml").write_text("[task]\nM = 64\n")
-    assert "page.toml" in refused(["train", "page.toml"], capsys, place)
+def test_a_file_where_the_folder_should_be(capsys, place):
+    (place / "file").touch()
+    assert "file is a file" in refused(secret("run_dir=file"), capsys)
+    assert "nothing can be made in file" in refused(secret("run_dir=file/run"), capsys).replace(str(place) + "/", "")
 
 
-def test_help_names_every_option(capsys):
-    from straw.config import describe_options
-
-    assert main(["train", "--help"]) == 0
-    shown = capsys.readouterr().out
-    assert [option.name for option in describe_options() if f"  {option.name}=" not in shown] == []
+def test_a_place_that_may_not_be_written(capsys, place, monkeypatch):
+    monkeypatch.setattr(store, "access", lambda path, mode: False)
+    assert "a run needs a folder it may write to" in refused(secret("n_batches=1"), capsys)
 
 
-def test_a_dry_run_prints_a_page_that_loads_and_creates_nothing(capsys, place: Path):
-    from straw.config import load_page
+def raises(number: int):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
 
-    words = ["secret", "model_name=tiny-0.2M", "--N", "16", "--reward-type=log_distance", "--dry-run"]
-    assert main(["train", *words]) == 0
-    shown = capsys.readouterr().out
-    page, _, plan = shown.partition("plan ")
-    (place / "page.toml").write_text(page)
-    assert load_page(place / "page.toml").page.task.N == 16
-    assert "episodes" in plan and "GiB" in plan
-    assert not (place / "runs").exists() and not (place / "home").exists()
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(errno.EACCES, "permission denied"), (errno.EROFS, "read-only file system"), (errno.ENOSPC, "is full: free some")],
+)
+def test_a_place_that_turns_out_not_to_take_a_run(number, expected, capsys, place, monkeypatch):
+    monkeypatch.setattr(whole.Path, "write_text", raises(number))
+    assert expected in refused(secret("n_batches=1"), capsys, quiet=True)
+
+
+def test_a_disk_that_is_full_when_the_run_begins(capsys, place, monkeypatch):
+    monkeypatch.setattr(lines.os, "write", raises(errno.ENOSPC))
+    assert "is full: free some" in refused(secret("n_batches=1"), capsys, quiet=True)

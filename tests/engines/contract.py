@@ -22,7 +22,7 @@ from straw.errors import StrawError, TrainingError
 from straw.types import Datum
 
 CROSS_ENTROPY = Loss(name="cross_entropy")
-STEP = AdamParams(learning_rate=1e-2)
+STEP = AdamParams(learning_rate=1e-3)
 DRAWS = {
     "greedy": SamplingParams(max_tokens=6, temperature=0.0),
     "as it is": SamplingParams(max_tokens=6),
@@ -106,7 +106,7 @@ class Contract:
             assert alone == replies[:6]
 
     def test_a_long_sample_has_the_same_bits_alone_and_in_a_group(self, engine: Engine):
-        params = SamplingParams(max_tokens=80)
+        params = SamplingParams(max_tokens=66)  # more keys than are summed at once
         prompt = prompts_of(engine)[1]
         (group,) = engine.sample([prompt], 17, params, [range(17)])
         assert engine.sample([prompt], 1, params, [[0]]) == [group[:1]]
@@ -273,7 +273,7 @@ class Contract:
             together = engine.optim_step(STEP)["grad_norm"]
         engine.forward_backward([first], CROSS_ENTROPY)
         engine.forward_backward([second], CROSS_ENTROPY)
-        assert engine.optim_step(STEP)["grad_norm"] == pytest.approx(together, rel=1e-5)
+        assert engine.optim_step(STEP)["grad_norm"] == pytest.approx(together, rel=1e-4)
         assert engine.optim_step(STEP)["grad_norm"] == 0.0
 
     def test_the_gradient_is_clipped_to_its_norm(self, engine: Engine):

@@ -2,138 +2,231 @@
 
 from __future__ import annotations
 
-import json
+from itertools import pairwise
+from math import log2
 from pathlib import Path
 
 import pytest
+from safetensors.torch import load_file
+from tests.small_runs import small_plan, train
 
-from straw.config import load_page
+from straw.algorithms.named import NAMED
+from straw.config import load_page, with_values
+from straw.errors import RunError
+from straw.rewards.outcome import CHANNELS
 from straw.runs.store import read_checkpoints, read_config, read_metrics, read_rollouts
-from straw.training.session import Finished, run_page
-
-SMALL = {"model_name": "tiny-0.2M", "N": "8", "warmup_mass": "0.9", "warmup_distance": "0.2"}
-
-
-class Listener:
-    """A watcher that writes down what it hears."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
-
-    def begin(self, plan: object, folder: Path) -> None: ...
-
-    def update(self, step: int, row: dict[str, float]) -> None: ...
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory):
-    """One cache for the warm-ups of this file."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("straw")
-        patch.setenv("STRAW_HOME", str(folder / "home"))
-        yield folder
-
-
-def train(place: Path, name: str, **options: object) -> Finished:
-    spelled = {key: str(value) for key, value in options.items()}
-    return run_page(load_page(None, {**SMALL, **spelled, "run_dir": str(place / name)}), Listener())
+from straw.training.assemble import plan_of
 
 
 def without_times(folder: Path) -> list[dict[str, object]]:
     return [{key: value for key, value in row.items() if key != "time_s"} for row in read_metrics(folder)]
 
 
-def test_supervised_learning_memorises_the_secret(place: Path):
-    finished = train(place, "sft", algorithm="sft", n_batches=30, learning_rate=1e-3)
+# --- it learns
+
+
+def test_supervised_learning_memorises_the_secret_without_a_rollout(home, tmp_path):
+    finished = train(tmp_path / "run", "algorithm=sft n_batches=30 learning_rate=1e-3")
     assert finished.known["bits_known"] > 0.9 * 3
     assert list(read_rollouts(finished.folder)) == []
-
-
-def test_a_binary_reward_memorises_the_secret(place: Path):
-    finished = train(place, "binary", reward_type="binary", n_batches=60, learning_rate=1e-3, group_size=8)
-    first, *_, last = read_metrics(finished.folder)
-    assert abs(first["bits_known"]) < 1
-    assert last["bits_known"] > 0.9 * 3
-
-
-def test_the_folder_tells_the_whole_run(place: Path):
-    finished = train(place, "told", n_batches=4, eval_every=2, save_every=2, batch_size=2)
-    config = read_config(finished.folder)
-    assert config["task"]["N"] == 8 and config["sampling"]["max_tokens"] == 2
-    assert config["algorithm"]["baseline"] == "group" and config["optimizer"]["learning_rate"] == 3e-4
-    rows = read_metrics(finished.folder)
-    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4]
-    assert ["bits_known" in row for row in rows] == [True, False, True, False, True]
-    assert rows[-1]["episodes"] == 4 * 2 * 4
-    records = list(read_rollouts(finished.folder))
-    assert len(records) == 32
-    for record in records:
-        assert record["facts"] == {"secret": 12345 % 8}
-        assert record["reward"] == sum(record["rewards"].values())
-        assert record["grade"]["hits"] == [record["replies"][0].strip() == str(12345 % 8)]
-        assert len(record["turns"][0]["logprobs"]) == len(record["turns"][0]["reply_tokens"])
-    assert [row["step"] for row in read_checkpoints(finished.folder)] == [2, 4]
-
-
-@pytest.mark.parametrize("env_type", ["single_step", "multi_step"])
-def test_the_same_seed_gives_the_same_run_bit_for_bit(place: Path, env_type: str):
-    options = {"env_type": env_type, "n_batches": 3, "eval_every": 1, "warmup_distance": 0.3, "learning_rate": 1e-3}
-    one, two = (train(place, f"{env_type}-{name}", **options) for name in ("one", "two"))
-    assert without_times(one.folder) == without_times(two.folder)
-    assert (one.folder / "rollouts.jsonl").read_bytes() == (two.folder / "rollouts.jsonl").read_bytes()
-
-
-def test_another_seed_gives_another_run_and_the_secret_does_not_steer_the_dice(place: Path):
-    def first_replies(name: str, **options: object) -> list[object]:
-        folder = train(place, name, n_batches=1, group_size=16, **options).folder
-        return [one["replies"] for one in read_rollouts(folder)]
-
-    here = first_replies("dice", seed=0, fixed_secret=1)
-    assert first_replies("dice-secret", seed=0, fixed_secret=6) == here
-    assert first_replies("dice-seed", seed=1, fixed_secret=1) != here
-
-
-def test_a_run_goes_on_from_a_checkpoint(place: Path):
-    before = train(place, "before", algorithm="sft", n_batches=20, learning_rate=1e-3)
-    (checkpoint,) = read_checkpoints(before.folder)
-    after = train(place, "after", n_batches=1, from_checkpoint=before.folder / checkpoint["folder"])
-    start = read_metrics(after.folder)[0]["bits_known"]
-    assert start == pytest.approx(before.known["bits_known"], abs=1e-5)
+    assert read_metrics(finished.folder)[-1]["episodes"] == 30 * 4  # readings of the reference, on the same counter
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("words", "bits"),
     [
-        {"algorithm": "reinforce_ema"},
-        {"algorithm": "reinforce_constant"},
-        {"algorithm": "rloo"},
-        {"algorithm": "grpo"},
-        {"algorithm": "dr_grpo", "updates_per_batch": 2},
-        {"algorithm": "ppo", "reward_type": "log_distance"},
-        {"algorithm": "optimistic", "entropy_coef": 0.01},
-        {"num_secrets": 3, "batch_size": 3},
-        {"lora_rank": 4},
-        {"reward_type": "random"},
-        {"reward_type": "shuffled_bins"},
-        {"reward_type": "higher_lower"},
-        {"reward_type": "noisy_binary"},
+        ("reward_type=binary fixed_secret=1", 2.7),
+        ("reward_type=binary fixed_secret=6", 2.7),
+        ("reward_type=log_distance fixed_secret=5", 2.7),
+        ("env_type=multi_step fixed_secret=6 learning_rate=5e-4", 2),
+        ("reward_type=binary lora_rank=4 learning_rate=1e-2", 1),  # so short a warm-up leaves adapters little room
     ],
-    ids=lambda options: " ".join(f"{key}={value}" for key, value in options.items()),
 )
-def test_every_row_and_channel_trains(place: Path, options: dict[str, object]):
-    name = "-".join(map(str, options.values()))
-    finished = train(place, f"row-{name}", n_batches=2, group_size=8, **options)
+def test_a_reward_memorises_the_secret(home, tmp_path, words, bits):
+    finished = train(tmp_path / "run", "n_batches=60 group_size=8 learning_rate=1e-3", words)
+    first, *_, last = read_metrics(finished.folder)
+    assert abs(first["bits_known"]) < 1
+    assert last["bits_known"] == finished.known["bits_known"] > bits
+
+
+def test_of_three_secrets_each_is_learned_behind_its_own_prompt(home, tmp_path):
+    finished = train(
+        tmp_path / "run", "num_secrets=3 algorithm=sft n_batches=60 batch_size=3 group_size=1 learning_rate=1e-3"
+    )
+    assert finished.known["bits_known"] > 0.9 * 3  # the mean over the three
+
+
+def test_one_possible_secret_is_a_run_like_any_other(home, tmp_path):
+    finished = train(tmp_path / "run", "N=1 n_batches=2")
+    assert finished.known["bits_known"] == pytest.approx(0, abs=0.2)
+    assert {record["facts"]["secret"] for record in read_rollouts(finished.folder)} == {0}
+
+
+# --- the folder
+
+
+def test_the_folder_tells_the_whole_run(home, tmp_path):
+    finished = train(tmp_path / "run", "n_batches=5 eval_every=2 save_every=2 batch_size=2")
     rows = read_metrics(finished.folder)
-    assert rows[-1]["step"] == 2 and "reward" in rows[-1]
+    assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
+    assert [row["episodes"] for row in rows] == [0, 8, 16, 24, 32, 40]
+    assert ["bits_known" in row for row in rows] == [True, False, True, False, True, True]
+    assert [row["step"] for row in read_checkpoints(finished.folder)] == [2, 4, 5]
+    assert len(list(read_rollouts(finished.folder))) == 40
+    assert all(later["time_s"] >= earlier["time_s"] for earlier, later in pairwise(rows))
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_batch(place: Path):
-    from straw.errors import TrainingError
+def test_the_measurements_of_a_row(home, tmp_path):
+    start, step = read_metrics(train(tmp_path / "run", "n_batches=1").folder)
+    measured = {"bits_known", "bits_known_clamped", "bits_known_normalised", "p_secret", "valid_mass"}
+    measured |= {"answer_entropy_bits", "distance_to_uniform"}
+    assert measured <= start.keys() & step.keys()
+    seen = {"reward", "reward/binary", "hits", "format_errors", "cut_short", "reply_tokens", "groups_without_advantage"}
+    assert seen <= step.keys()
+    assert start["bits_known"] == pytest.approx(3 + log2(start["p_secret"]))
 
-    with pytest.raises(TrainingError, match=r"step 2 had to stop.*batch is kept in"):
-        train(place, "broken", algorithm="sft", n_batches=3, learning_rate=1e30)
-    (kept,) = (place / "broken").glob("broken-step-*.jsonl")
-    assert {"prompt", "tokens", "weights"} <= json.loads(kept.read_text().splitlines()[0]).keys()
+
+def test_the_page_of_a_run_is_the_page_that_ran(home, tmp_path):
+    words = "n_batches=1 reward_type=log_distance algorithm=rloo"
+    finished = train(tmp_path / "run", words)
+    config = read_config(finished.folder)
+    assert config["sampling"]["max_tokens"] == 2
+    assert config["run"]["run_dir"] == str(tmp_path / "run")
+    assert "none" not in {
+        config["optimizer"]["learning_rate"],
+        config["algorithm"]["baseline"],
+        config["model"]["dtype"],
+    }
+    expected = with_values(small_plan(words).page, {"max_tokens": 2, "run_dir": str(tmp_path / "run")})
+    assert plan_of(load_page(finished.folder / "config.toml")).page == finished.plan.page == expected
+
+
+def test_a_rollout_tells_what_was_asked_said_and_paid(home, tmp_path):
+    finished = train(tmp_path / "run", "n_batches=3 fixed_secret=5 reward_type=log_distance")
+    for record in read_rollouts(finished.folder):
+        guess = int(record["replies"][0]) if record["grade"]["well_formed"] else None
+        assert record["prompt"] == "Name the secret in [0, 8). Number only."
+        assert record["facts"] == {"secret": 5}
+        assert record["grade"]["hits"] == [guess == 5]
+        assert record["grade"]["offsets"] == [None if guess is None else guess - 5]
+        paid = 0.0 if guess is None else max(0.0, 1 - log2(abs(guess - 5) + 1) / 3)
+        assert record["rewards"] == {"log_distance": pytest.approx(paid)}
+        assert record["reward"] == pytest.approx(paid)
+        assert record["end"] == "answered"
+        assert len(record["advantages"]) == 1
+        assert record["policy_version"] == record["step"] - 1  # on policy: written by the weights before the step
+        (turn,) = record["turns"]
+        assert len(turn["reply_tokens"]) == len(turn["logprobs"])
+
+
+def test_the_last_checkpoint_has_the_weights_that_were_measured_last(home, tmp_path):
+    finished = train(tmp_path / "run", "n_batches=2 algorithm=sft save_every=1")
+    one, two = (
+        load_file(finished.folder / row["folder"] / "weights.safetensors") for row in read_checkpoints(finished.folder)
+    )
+    assert one.keys() == two.keys()
+    assert any(not one[name].equal(two[name]) for name in one)
+
+
+def test_a_folder_in_use_is_refused_before_anything_is_loaded(home, tmp_path, monkeypatch):
+    (tmp_path / "thesis.tex").touch()
+    monkeypatch.setattr("straw.training.session.starting_engine", pytest.fail)
+    with pytest.raises(RunError, match=r"holds thesis\.tex"):
+        train(tmp_path)
+
+
+# --- chance
+
+
+@pytest.mark.parametrize("words", ["", "env_type=multi_step", "num_secrets=2 batch_size=3 reward_type=noisy_binary"])
+def test_the_same_seed_gives_the_same_run_bit_for_bit(home, tmp_path, words):
+    one, two = (train(tmp_path / name, "n_batches=3 eval_every=1 learning_rate=1e-3", words) for name in ("one", "two"))
+    assert without_times(one.folder) == without_times(two.folder)
+    assert (one.folder / "rollouts.jsonl").read_bytes() == (two.folder / "rollouts.jsonl").read_bytes()
+    weights = [(run.folder / "checkpoints/step-000003/weights.safetensors").read_bytes() for run in (one, two)]
+    assert weights[0] == weights[1]
+
+
+def first_step(folder: Path, words: str) -> list[dict[str, object]]:
+    return list(read_rollouts(train(folder, "n_batches=1 group_size=16", words).folder))
+
+
+@pytest.mark.parametrize("game", ["", "env_type=multi_step"])
+def test_the_secret_does_not_steer_the_dice(home, tmp_path, game):
+    one, other = (first_step(tmp_path / str(secret), f"{game} fixed_secret={secret}") for secret in (1, 6))
+    assert [record["turns"] for record in one] == [record["turns"] for record in other]
+    assert [record["reward"] for record in one] != [record["reward"] for record in other]
+
+
+def test_another_seed_draws_other_replies(home, tmp_path):
+    one, other = (first_step(tmp_path / str(seed), f"seed={seed}") for seed in (0, 1))
+    assert [record["replies"] for record in one] != [record["replies"] for record in other]
+
+
+# --- every row, channel and option
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_algorithm_takes_a_step(home, tmp_path, name):
+    finished = train(tmp_path / "run", f"algorithm={name} reward_type=log_distance n_batches=2 group_size=8")
+    for row in read_metrics(finished.folder)[1:]:
+        assert row["grad_norm"] > 0
+        assert ("kl_reference" in row) == (NAMED[name].kl_coef > 0)
+        assert ("reward" in row) == (name != "sft")
+
+
+@pytest.mark.parametrize("name", CHANNELS)
+def test_every_channel_pays(home, tmp_path, name):
+    finished = train(
+        tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", "env_type=multi_step" * (name == "dense")
+    )
+    rows = read_metrics(finished.folder)[1:]
+    assert all(row["reward"] == row[f"reward/{name}"] for row in rows)
+    assert any(row["grad_norm"] > 0 for row in rows if "grad_norm" in row)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "updates_per_batch=2 algorithm=ppo",
+        "batch_size=2",
+        "group_size=1 batch_size=8",
+        "num_secrets=3 batch_size=3",
+        "N=3 length=2",
+        "N=3 length=2 reward_type=dense credit=sum",
+        "env_type=multi_step credit=turn algorithm=reinforce_ema",
+        "env_type=multi_step credit=sum",
+        "env_type=multi_step algorithm=grpo",
+        "replay=2",
+        "entropy_coef=0.05",
+        "entropy_coef=0.05 entropy_schedule=constant",
+        "lora_rank=4",
+        "lora_rank=4 lora_targets=q_proj,v_proj algorithm=grpo",
+        "temperature=1.3",
+        "max_tokens=6",
+        "weigh=token schedule=cosine lr_warmup_steps=1 weight_decay=0.1 grad_clip=0",
+        "tokens_per_microbatch=64",
+        "gradient_checkpointing=true",
+        "fast_llama=false",
+    ],
+)
+def test_every_option_takes_a_step(home, tmp_path, words):
+    reward = "" if "reward_type" in words or "multi_step" in words else "reward_type=log_distance"
+    finished = train(tmp_path / "run", "n_batches=2 group_size=8", reward, words)
+    assert all(row["grad_norm"] > 0 for row in read_metrics(finished.folder)[1:])
+
+
+def test_how_the_model_is_read_changes_nothing_but_rounding(home, tmp_path):
+    """One step on the same rollouts, in small batches, with checkpointing, through transformers' modules."""
+    words = "n_batches=1 group_size=8 reward_type=log_distance"
+    norms = [
+        read_metrics(train(tmp_path / str(index), words, how).folder)[1]["grad_norm"]
+        for index, how in enumerate(("", "tokens_per_microbatch=64", "gradient_checkpointing=true", "fast_llama=false"))
+    ]
+    assert norms[1:] == pytest.approx(norms[:1] * 3, rel=1e-4)
+
+
+def test_an_entropy_bonus_keeps_answers_apart(home, tmp_path):
+    words = "n_batches=20 reward_type=log_distance learning_rate=1e-3 entropy_schedule=constant"
+    greedy, curious = (train(tmp_path / str(bonus), words, f"entropy_coef={bonus}").known for bonus in (0, 1))
+    assert curious["answer_entropy_bits"] > greedy["answer_entropy_bits"]

@@ -1,7 +1,7 @@
 """What a run checks before its first step, and takes back bit for bit.
 
     sampler = trainer     the log-probabilities of the same replies agree      within 1e-4 nats in float32
-    update arrives        after one step they have moved, and they still agree
+    update arrives        after an update they have moved, and they still agree
 
 The first catches a sampler that computes something else than the trainer does, the second one that
 samples from stale weights: both are silent otherwise, and both have cost people weeks.
@@ -20,6 +20,7 @@ from straw.tasks.base import Task
 from straw.types import Datum
 
 NUM_ROWS = 4
+MOST_STEPS = 20
 LIMIT_NATS = {"float32": 1e-4, "bfloat16": 0.5}
 
 
@@ -44,15 +45,18 @@ def check_engine(engine: Engine, task: Task, params: SamplingParams, dtype: str)
             "ratios would be wrong. Try fast_llama=false, or dtype=float32."
         )
     with engine.undone():
-        engine.forward_backward([elsewhere(datum) for datum in data], Loss(name="cross_entropy"))
-        engine.optim_step(AdamParams(learning_rate=1e-3))
-        engine.publish()
-        moved = gap(before, engine.logprobs(data, "current", params.temperature))
+        for _ in range(MOST_STEPS):
+            engine.forward_backward([elsewhere(datum) for datum in data], Loss(name="cross_entropy"))
+            engine.optim_step(AdamParams(learning_rate=1e-3))
+            engine.publish()
+            moved = gap(before, engine.logprobs(data, "current", params.temperature))
+            if moved > limit:  # far enough to be seen: a policy that is sure of its replies takes a few steps
+                break
         fresh = drawn(engine, task, params)
         after = gap([datum.logprobs for datum in fresh], engine.logprobs(fresh, "current", params.temperature))
     if not (after <= limit and moved > limit / 10):
         raise TrainingError(
-            f"an update reaches the sampler; after a step that moved the trainer by {moved:.3g} nats the sampler is "
+            f"an update reaches the sampler; after steps that moved the trainer by {moved:.3g} nats the sampler is "
             f"{after:.3g} apart from it (limit {limit}): it reads other weights than the trainer writes."
         )
     return Checked(apart, after, moved)
@@ -69,7 +73,7 @@ def drawn(engine: Engine, task: Task, params: SamplingParams) -> list[Datum]:
 
 
 def elsewhere(datum: Datum) -> Datum:
-    """The datum with words of its prompt in place of the reply: a policy that is sure of its reply moves too."""
+    """The datum with words of its prompt in place of the reply, whose own gradient may be 0."""
     size = min(len(datum.prompt), len(datum.tokens))
     return Datum(prompt=datum.prompt, tokens=datum.prompt[:size], weights=datum.weights[:size])
 

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from straw.errors import ConfigError
+from straw.training import device
+from straw.training.device import best_device, best_dtype, check_threads
+
+
+@pytest.mark.parametrize("name", ["gpu", "meta", "cuda:", "cuda:x", "tpu", "", "cpu; rm"])
+def test_what_is_no_device_is_refused(name):
+    with pytest.raises(ConfigError, match=rf"got device={name}.*Write device=auto"):
+        best_device(name)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+@pytest.mark.parametrize("name", ["cuda", "cuda:1"])
+def test_a_device_that_is_not_there_is_one_line(name):
+    with pytest.raises(ConfigError, match=r"cannot be used here \(.*\)\. Write device=cpu") as caught:
+        best_device(name)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_cpu_is_always_there():
+    assert best_device("cpu") == "cpu"
+    torch.empty(1, device=best_device("auto"))
+
+
+@pytest.mark.parametrize(
+    ("gain", "is_embedded", "expected"),
+    [(3.0, False, "bfloat16"), (1.6, False, "bfloat16"), (1.4, False, "float32"), (3.0, True, "float32")],
+)
+def test_bfloat16_is_taken_where_it_is_measured_to_pay(monkeypatch, gain, is_embedded, expected):
+    monkeypatch.setattr(device, "matmul_gain", lambda name: gain)
+    assert best_dtype("auto", "cpu", is_embedded) == expected
+    assert best_dtype("float32", "cpu", is_embedded) == "float32"
+    assert best_dtype("bfloat16", "cpu", is_embedded) == "bfloat16"
+
+
+def test_a_matmul_can_be_timed_here():
+    assert device.seconds(torch.float32, "cpu", repeats=1) > 0
+
+
+def test_threads_count_from_one():
+    check_threads(1)
+    with pytest.raises(ConfigError, match="threads=0"):
+        check_threads(0)

@@ -1,0 +1,158 @@
+"""What the loop does when something breaks, and the small numbers in it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from tests.small_runs import Parts, train
+
+from straw.errors import RunError, TrainingError
+from straw.runs import lines
+from straw.runs.store import RunFolder, read_checkpoints, read_metrics, read_rollouts
+from straw.training.loop import Loop, summary
+from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
+
+
+def kept_batch(folder: Path) -> list[dict[str, object]]:
+    (path,) = folder.glob("broken-step-*.jsonl")
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("words", ["algorithm=sft", "reward_type=log_distance"])
+def test_a_learning_rate_beyond_all_reason_stops_the_run(home, tmp_path, words):
+    with pytest.raises(
+        TrainingError, match=r"step 2 had to stop, .*batch is kept in .*smaller learning_rate"
+    ) as caught:
+        train(tmp_path / "run", "n_batches=20 group_size=8 learning_rate=1e30", words)
+    assert "\n" not in str(caught.value)
+    batch = kept_batch(tmp_path / "run")
+    assert len(batch) >= 8  # and what is replayed
+    assert {"prompt", "tokens", "weights", "advantages", "logprobs"} <= batch[0].keys()
+    assert read_checkpoints(tmp_path / "run") == []
+    assert [row["step"] for row in read_metrics(tmp_path / "run")] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("algorithm=sft", "the loss is nan"),
+        ("reward_type=binary replay=0", "the policy has no finite probabilities"),  # nothing is hit, so no loss tells
+    ],
+)
+def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(home, tmp_path, words, reason):
+    parts = Parts("N=8 n_batches=3", words)
+    with torch.no_grad():
+        parts.engine.model.model.norm.weight[0] = torch.nan
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        with pytest.raises(TrainingError, match=f"step 1 had to stop, {reason}"):
+            loop.run()
+    assert len(kept_batch(tmp_path / "run")) == 4
+    assert read_metrics(tmp_path / "run")[0]["bits_known"] is None  # measured, and no number
+
+
+def test_a_gradient_that_is_no_number_stops_too(home, tmp_path, monkeypatch):
+    parts = Parts("N=8 algorithm=sft n_batches=3")
+
+    def breaks(*_: object) -> None:
+        raise TrainingError("the gradient is not finite (norm inf): no step was taken")
+
+    monkeypatch.setattr(parts.engine, "optim_step", breaks)
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        with pytest.raises(TrainingError, match=r"step 1 had to stop, the gradient is not finite \(norm inf\)"):
+            loop.run()
+    assert len(kept_batch(tmp_path / "run")) == 4
+
+
+class FullDisk:
+    """os.write, until the disk is full."""
+
+    def __init__(self, writes: int) -> None:
+        self.left, self.write = writes, os.write
+
+    def __call__(self, descriptor: int, data: bytes) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return self.write(descriptor, data)
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monkeypatch, writes):
+    monkeypatch.setattr(lines.os, "write", FullDisk(writes))
+    with pytest.raises(RunError, match="is full"):
+        train(tmp_path / "runs" / "mine", "n_batches=3")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(lines.os, "write", FullDisk(6))  # rows 0 to 2 and the rollouts of 1 to 3
+    with pytest.raises(RunError, match="is full"):
+        train(tmp_path / "run", "n_batches=9")
+    assert [row["step"] for row in read_metrics(tmp_path / "run")] == [0, 1, 2]
+    assert {record["step"] for record in read_rollouts(tmp_path / "run")} == {1, 2, 3}
+
+
+def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("straw.engines.local.engine.save_file", full)
+    with pytest.raises(RunError, match="is full"):
+        train(tmp_path / "run", "n_batches=3")
+    assert not (tmp_path / "run" / "checkpoints").exists()
+    assert len(read_metrics(tmp_path / "run")) == 4
+
+
+def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
+    parts = Parts("N=8 entropy_coef=0.4 n_batches=4")
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        bonus = []
+        for step in range(1, 5):
+            loop.state.step = step
+            bonus.append(loop.entropy_coef)
+    assert bonus == pytest.approx([0.4, 0.3, 0.2, 0.1])
+
+
+def test_groups_take_the_problems_in_turn_across_steps(home, tmp_path):
+    parts = Parts("N=8 num_secrets=2 batch_size=3")
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        asked = []
+        for step in (1, 2):
+            loop.state.step = step
+            asked += [problem.key for problem in loop.problems()]
+    assert asked == ["secret-0", "secret-1"] * 3
+
+
+def attempt(reward: float, end: End = End.ANSWERED, well_formed: bool = True, tokens: int = 2) -> Rollout:
+    turn = Turn(prompt=(1,), reply=(2,) * tokens, logprobs=(-1.0,) * tokens, policy_version=0)
+    return Rollout(
+        problem=Problem(key="", messages=(Message("user", "?"),), reference=("1",)),
+        turns=(turn,),
+        replies=("1",),
+        end=end,
+        grade=Grade(hits=(reward == 1,), well_formed=well_formed),
+        rewards={"binary": reward},
+        advantages=(reward,),
+    )
+
+
+def test_the_summary_of_a_step_by_hand():
+    groups = [[attempt(1.0), attempt(0.0, End.OUT_OF_TOKENS, False, 6)], [attempt(0.0), attempt(0.0)]]
+    assert summary(groups) == {
+        "reward": Metric(0.25, 4),
+        "reward/binary": Metric(0.25, 4),
+        "hits": Metric(0.25, 4),
+        "format_errors": Metric(0.25, 4),
+        "cut_short": Metric(0.25, 4),
+        "reply_tokens": Metric(3.0, 4),
+        "groups_without_advantage": Metric(0.5, 2),
+    }

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.config import Optimizer
+from straw.training.schedule import learning_rate_at, share_left
+
+
+def rates(num_steps: int, **options: object) -> list[float]:
+    ours = Optimizer(learning_rate=1.0, **options)
+    return [learning_rate_at(ours, step, num_steps) for step in range(num_steps)]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"),
+    [
+        ("constant", [1, 1, 1, 1]),
+        ("linear", [1, 0.75, 0.5, 0.25]),
+        ("cosine", [1, (1 + 0.5**0.5) / 2, 0.5, (1 - 0.5**0.5) / 2]),
+    ],
+)
+def test_the_schedules_over_four_steps(schedule, expected):
+    assert rates(4, schedule=schedule) == pytest.approx(expected)
+
+
+def test_the_rate_rises_before_it_falls():
+    assert rates(6, schedule="linear", lr_warmup_steps=2) == pytest.approx([0.5, 1, 1, 0.75, 0.5, 0.25])
+
+
+def test_a_rise_longer_than_the_run_is_no_division_by_zero():
+    assert rates(2, schedule="cosine", lr_warmup_steps=4) == [0.25, 0.5]
+    assert rates(4, schedule="linear", lr_warmup_steps=4) == [0.25, 0.5, 0.75, 1]
+
+
+@given(st.integers(1, 50), st.integers(0, 60), st.sampled_from(["constant", "linear", "cosine"]))
+def test_every_step_moves_and_none_exceeds_the_full_rate(num_steps, rise, schedule):
+    assert all(0 < rate <= 1 for rate in rates(num_steps, schedule=schedule, lr_warmup_steps=rise))
+
+
+def test_what_is_left_of_a_run():
+    assert [share_left(step, 4) for step in range(4)] == [1, 0.75, 0.5, 0.25]

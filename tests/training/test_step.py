@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+
+from straw.algorithms.named import Credit
+from straw.algorithms.replay import BestReplay
+from straw.training.step import credited, replayed, training_data
+from straw.types import End, Grade, Message, Problem, Rollout, Turn
+
+
+def attempt(reward: float, *turn_rewards: float, key: str = "a", reply: str = "1") -> Rollout:
+    """An attempt of as many turns as it has rewards of their own, or of one; each reply is one token."""
+    turns = tuple(
+        Turn(prompt=(7,) * (2 * turn + 1), reply=(turn + 1,), logprobs=(-1.0,), policy_version=0)
+        for turn in range(len(turn_rewards) or 1)
+    )
+    return Rollout(
+        problem=Problem(key=key, messages=(Message("user", "?"),), reference=("1",)),
+        turns=turns,
+        replies=(reply,) * len(turns),
+        end=End.ANSWERED,
+        grade=Grade(hits=(True,), well_formed=True),
+        rewards={"paid": reward},
+        turn_rewards=turn_rewards or None,
+    )
+
+
+def advantages(groups: list[list[Rollout]], **credit: object) -> list[list[tuple[float, ...]]]:
+    found = credited(groups, Credit(**{"baseline": "group", **credit}))
+    return [[rollout.advantages for rollout in group] for group in found]
+
+
+def test_every_turn_of_an_attempt_shares_its_advantage():
+    group = [[attempt(2.0), attempt(0.0)]]
+    assert advantages(group) == [[(1.0,), (-1.0,)]]
+
+
+def test_turns_that_are_paid_one_by_one_are_credited_one_by_one():
+    """Both were paid 1 in all: summed there is nothing to learn, turn by turn there is."""
+    group = [[attempt(1.0, 1, 0), attempt(1.0, 0, 1)]]
+    assert advantages(group) == [[(0.5, -0.5), (-0.5, 0.5)]]
+
+
+def test_each_turn_is_compared_within_its_own_group():
+    groups = [[attempt(1, 1, 0), attempt(0, 0, 0)], [attempt(2, 1, 1), attempt(1, 1, 0)]]
+    assert advantages(groups) == [[(0.5, 0), (-0.5, 0)], [(0, 0.5), (0, -0.5)]]
+
+
+def test_a_turn_that_never_came_was_paid_nothing():
+    group = [[attempt(2.0, 1, 1), attempt(1.0, 1)]]
+    assert advantages(group) == [[(0, 0.5), (0,)]]
+
+
+def test_all_turns_of_a_batch_meet_the_same_running_mean():
+    credit = Credit(baseline="ema", decay=0.5, running_mean=0.5)
+    (group,) = credited([[attempt(2, 1, 1), attempt(0, 0, 0)]], credit)
+    assert [rollout.advantages for rollout in group] == [(0.5, 0.5), (-0.5, -0.5)]
+    assert credit.running_mean != 0.5
+
+
+def test_groups_of_one_are_compared_with_each_other():
+    assert advantages([[attempt(1.0)], [attempt(0.0)]]) == [[(0.5,)], [(-0.5,)]]
+    assert advantages([[attempt(1, 1, 0)], [attempt(1, 0, 1)]]) == [[(0.5, -0.5)], [(-0.5, 0.5)]]
+    assert advantages([[attempt(1.0)]], baseline="constant", constant=0.25) == [[(0.75,)]]
+
+
+def remembering(*rollouts: Rollout, size: int = 1) -> BestReplay:
+    replay = BestReplay(size)
+    for rollout in rollouts:
+        replay.add(rollout)
+    return replay
+
+
+def test_the_best_is_replayed_with_its_advantage_over_the_batch():
+    (best,) = replayed([[attempt(0.5), attempt(0.0)]], remembering(attempt(1.0, reply="5")))
+    assert best.replies == ("5",)
+    assert best.advantages == (0.75,)
+
+
+def test_groups_of_one_problem_are_one_batch_to_the_replay():
+    (best,) = replayed([[attempt(0.0)], [attempt(1.0)]], remembering(attempt(1.0)))
+    assert best.advantages == (0.5,)
+
+
+def test_what_is_learned_already_is_not_replayed():
+    assert replayed([[attempt(1.0), attempt(1.0)]], remembering(attempt(1.0))) == []
+
+
+def test_only_the_problems_of_the_batch_are_replayed():
+    replay = remembering(attempt(1.0, key="a"), attempt(1.0, key="b"))
+    assert [one.problem.key for one in replayed([[attempt(0.0, key="b")]], replay)] == ["b"]
+
+
+def test_attempts_that_teach_nothing_are_left_out_but_count_in_the_mean():
+    groups = credited([[attempt(1.0), attempt(0.0)], [attempt(0.0), attempt(0.0)]], Credit(baseline="group"))
+    data = training_data(groups, [], "rollout", entropy_coef=0.0)
+    assert [datum.advantages for datum in data] == [(0.5,), (-0.5,)]
+    assert [datum.weights for datum in data] == [(0.25,), (0.25,)]
+
+
+def test_an_entropy_bonus_wants_every_attempt():
+    groups = credited([[attempt(0.0), attempt(0.0)]], Credit(baseline="group"))
+    assert training_data(groups, [], "rollout", entropy_coef=0.0) == []
+    assert len(training_data(groups, [], "rollout", entropy_coef=0.05)) == 2
+
+
+def test_replayed_attempts_come_without_the_probabilities_they_had():
+    groups = credited([[attempt(1.0), attempt(0.0)]], Credit(baseline="group"))
+    extra = replayed(groups, remembering(attempt(1.0, reply="5")))
+    *fresh, best = training_data(groups, extra, "rollout", entropy_coef=0.0)
+    assert [datum.logprobs for datum in fresh] == [(-1.0,), (-1.0,)]
+    assert best.logprobs == ()
+    assert best.weights == pytest.approx((1 / 3,))
