@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -23,7 +25,7 @@ BAD = {
     "fixed_secret=8": r"fixed_secret is one of .* 0 to 7; got fixed_secret=8",
     "fixed_secret=-1": "got fixed_secret=-1",
     "reward_bins=1": "reward_bins .* >= 2; got reward_bins=1.*write reward_bins=8",
-    "bins=1": "there is no option 'bins'; did you mean 'reward_bins'",
+    "reward_bin=1": "there is no option 'reward_bin'; did you mean 'reward_bins'",
     "group_size=1 batch_size=1": r"group_size=1 with batch_size=1.*no advantage\. Write group_size=4",
     "group_size=0": "group_size .* >= 1; got group_size=0",
     "reward_tpye=binary": "did you mean 'reward_type'",
@@ -36,7 +38,7 @@ BAD = {
     "algorithm=sft loss_fn=ppo": "got algorithm=sft with loss_fn=ppo",
     "length=2 env_type=multi_step": "length=2 with env_type=multi_step",
     "model_name=no-such-model": "there is no model 'no-such-model'",
-    "model_name=tiny-2M": "did you mean 'tiny-1M'|did you mean 'tiny-0.2M'|did you mean 'tiny-5M'",
+    "model_name=tiny-2M": r"there is no model 'tiny-2M' \(did you mean 'tiny-.*'\?\)",
     "model_name=here/is/nothing": "there is no folder 'here/is/nothing'",
     "top_p=0.9": "training needs the whole distribution, got top_p=0.9",
     "temperature=0": "temperature .* > 0; got temperature=0.0.*write temperature=1",
@@ -201,3 +203,10 @@ def test_a_place_that_turns_out_not_to_take_a_run(number, expected, capsys, plac
 def test_a_disk_that_is_full_when_the_run_begins(capsys, place, monkeypatch):
     monkeypatch.setattr(lines.os, "write", raises(errno.ENOSPC))
     assert "is full: free some" in refused(secret("n_batches=1"), capsys, quiet=True)
+
+
+def test_a_disk_without_room_for_the_checkpoints(capsys, place, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3_000_000))
+    line = refused(secret("n_batches=4 save_every=2"), capsys, quiet=True)
+    assert re.search(r"room for its checkpoints, 6\.\d MB, and the disk of .* has 3\.0 MB left: free some", line), line
+    assert main([*secret("n_batches=4 run_dir=fits"), "--quiet"]) == 0  # one checkpoint of 2.2 MB

@@ -35,9 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(USAGE)
         return 0
     if words[0] == "--version":
-        from importlib.metadata import version
-
-        print(f"straw {version('straw')}")
+        print(f"straw {version()}")
         return 0
     try:
         return command_named(words[0])(words[1:])
@@ -50,6 +48,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `straw models | head`; what is still to be written goes nowhere, or Python complains
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def version() -> str:
+    from importlib import metadata
+
+    try:
+        return metadata.version("straw")
+    except metadata.PackageNotFoundError:  # run from the sources
+        return "of no version, not installed"
 
 
 def command_named(name: str) -> Callable[[list[str]], int]:

@@ -9,12 +9,14 @@ engine has passed its gates.
 from __future__ import annotations
 
 import shutil
+import sys
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 from straw.config import Loaded, dump, with_values
+from straw.engines.local.engine import LocalEngine
 from straw.errors import RunError
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.training.assemble import Plan, plan_of, sampling_of
@@ -51,6 +53,7 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
         plan = replace(plan, page=page)
         checked = check_engine(engine, plan.task, sampling, page.model.dtype)
         watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
+        check_room(path, engine, 1 + int(page.run.n_batches or 0) // (page.run.save_every or sys.maxsize))
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         with RunFolder.create(path, dump(page)) as folder:
             watcher.begin(plan, folder.path)
@@ -62,6 +65,17 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
                     take_back(folder.path, parents)
                 raise
     return Finished(plan, folder.path, known)
+
+
+def check_room(path: Path, engine: LocalEngine, num_checkpoints: int) -> None:
+    """A checkpoint is the weights that train and two moments for each."""
+    needed = 3 * num_checkpoints * sum(p.numel() * p.element_size() for p in engine.trained.values())
+    place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
+    if (free := shutil.disk_usage(place).free) < needed:
+        raise RunError(
+            f"a run needs room for its checkpoints, {needed / 1e6:,.1f} MB, and the disk of {path} has "
+            f"{free / 1e6:,.1f} MB left: free some, or choose another run_dir"
+        )
 
 
 def take_back(folder: Path, parents: list[Path]) -> None:

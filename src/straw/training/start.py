@@ -17,6 +17,7 @@ from pathlib import Path
 from straw.config import Page
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.lora import chosen_layers
 from straw.engines.local.model_folder import first_line
 from straw.engines.local.model_store import cache_folder
 from straw.errors import RunError, StrawError, TrainingError
@@ -44,7 +45,8 @@ def starting_engine(plan: Plan, say: Say) -> LocalEngine:
     page = plan.page
     checkpoint = checkpoint_of(page)
     engine = load_engine(page)
-    sampling_of(plan, engine.chat)  # refused before a warm-up takes minutes
+    sampling_of(plan, engine.chat)  # what these refuse is refused before a warm-up takes minutes
+    chosen_layers(engine.model, page.model.lora_targets)
     if checkpoint is None:
         return prepared(engine, plan, say)
     if not (checkpoint / "adapter").is_dir():  # all weights: they go beneath new adapters

@@ -73,6 +73,15 @@ def test_the_reference_can_be_another_checkpoint(taught: Path):
     assert engine.logprobs(data) == there
 
 
+def test_a_reference_that_was_set_for_a_trial_is_undone_with_it(taught: Path):
+    engine, data = make_engine("embedded"), lesson(make_engine("embedded"))
+    start = engine.logprobs(data)
+    with engine.undone():
+        engine.set_reference(taught)
+        assert engine.logprobs(data, "reference") != start
+    assert engine.logprobs(data, "reference") == start
+
+
 def test_a_step_away_from_the_reference_is_pulled_back_by_kl(taught: Path):
     engine, data = make_engine("embedded"), lesson(make_engine("embedded"))
     engine.set_reference(taught)

@@ -9,6 +9,8 @@ from tests.engines.contract import Contract, gap_to_trainer, prompts_of
 from tests.engines.local.kinds import KINDS, SMOLLM2, make_engine
 
 from straw.engines.base import Engine, SamplingParams
+from straw.errors import ConfigError
+from straw.types import Datum
 
 
 @pytest.fixture(scope="module", params=[*KINDS, SMOLLM2])
@@ -26,6 +28,34 @@ class TestLocal(Contract):
     def another(self, pair: tuple[Engine, Engine]) -> Iterator[Engine]:
         with pair[1].undone():
             yield pair[1]
+
+
+def test_prompts_beyond_what_decodes_together_take_turns(monkeypatch: pytest.MonkeyPatch):
+    engine, params = make_engine("embedded"), SamplingParams(max_tokens=4)
+    prompts = prompts_of(engine)
+    at_once = engine.sample(prompts, 3, params, [range(3)] * 5)
+    monkeypatch.setattr("straw.engines.local.engine.MAX_ROWS", 7)
+    assert engine.sample(prompts, 3, params, [range(3)] * 5) == at_once
+    assert engine.sample([], 3, params, []) == []
+
+
+def test_more_tokens_than_the_model_has_positions_are_refused():
+    engine = make_engine("llama")  # 512 positions
+    prompt = (20,) * 500
+    engine.sample([prompt], 1, SamplingParams(max_tokens=12), [[0]])
+    talk = engine.converse(prompt, 1)
+    talk.say(SamplingParams(max_tokens=6), [0])
+    talk.hear([(21, 22)])
+    for refused in (
+        lambda: engine.sample([prompt], 1, SamplingParams(max_tokens=13), [[0]]),
+        lambda: engine.converse((20,) * 513, 1),
+        lambda: talk.say(SamplingParams(max_tokens=5), [0]),
+        lambda: talk.hear([(23,) * 5]),
+        lambda: engine.logprobs([Datum(prompt=prompt, tokens=(20,) * 13, weights=(1.0,) * 13)]),
+    ):
+        with pytest.raises(ConfigError, match="reads 512 tokens"):
+            refused()
+    talk.say(SamplingParams(max_tokens=4), [0])
 
 
 @pytest.fixture(scope="module")

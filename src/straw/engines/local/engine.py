@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
@@ -32,14 +31,14 @@ from straw.engines.base import (
 )
 from straw.engines.local.attention import Pack
 from straw.engines.local.batches import Flat, flatten, micro_batches
+from straw.engines.local.checkpoints import Adam, read_adam, read_weights, write_checkpoint
 from straw.engines.local.head import Head, log_probabilities
 from straw.engines.local.llama import LlamaReader
 from straw.engines.local.lora import save_adapter
-from straw.engines.local.model_folder import first_line
 from straw.engines.local.modules import ModulesReader, Reader
 from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
-from straw.errors import ConfigError, RunError, TrainingError
+from straw.errors import ConfigError, TrainingError
 from straw.text.chat import Chat
 from straw.types import Datum
 
@@ -67,20 +66,20 @@ class LocalConversation(Conversation):
         self.engine, self.rows, self.version = engine, rows, engine.policy_version
 
     def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        with self._sampling():
+        with self._sampling(params.max_tokens):
             return self.rows.say(params, [seeds])[0]
 
     def hear(self, tokens: Sequence[Tokens]) -> None:
-        with self._sampling():
+        with self._sampling(max(map(len, tokens))):
             self.rows.hear([tokens])
 
-    def _sampling(self) -> AbstractContextManager[None]:
+    def _sampling(self, num_more: int) -> AbstractContextManager[None]:
         if self.version != self.engine.policy_version:
             raise TrainingError(
                 f"a conversation is held by one version; it began with {self.version} and the sampler has "
                 f"{self.engine.policy_version}: begin a new one after publish()"
             )
-        return self.engine.sampling()
+        return self.engine.sampling(self.rows.longest + num_more)
 
 
 class LocalEngine(Engine):
@@ -119,13 +118,23 @@ class LocalEngine(Engine):
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def sampling(self) -> AbstractContextManager[None]:
+    def sampling(self, length: int) -> AbstractContextManager[None]:
+        """`length`: of the longest row when it is written."""
+        self._check_room(length)
         if not self._published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
         return self.precision()
 
+    def _check_room(self, length: int) -> None:
+        room = getattr(self.model.config, "max_position_embeddings", None)
+        if room is not None and length > room:
+            raise ConfigError(
+                f"this model reads {room} tokens, prompt and replies together; {length} are wanted: "
+                "lower max_tokens, shorten the prompt, or choose a model with more positions"
+            )
+
     def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
-        with self.sampling():
+        with self.sampling(len(prompt)):
             return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device))
 
     def sample(
@@ -134,8 +143,9 @@ class LocalEngine(Engine):
         replies: list[list[Reply]] = []
         together = max(1, MAX_ROWS // num_samples)
         for start in range(0, len(prompts), together):
-            with self.sampling():
-                rows = Rows(self.reader, self.head, prompts[start : start + together], num_samples, self.device)
+            some = prompts[start : start + together]
+            with self.sampling(max(map(len, some)) + params.max_tokens):
+                rows = Rows(self.reader, self.head, some, num_samples, self.device)
                 replies += rows.say(params, seeds[start : start + together], last=True)
         return replies
 
@@ -146,14 +156,18 @@ class LocalEngine(Engine):
             logprobs, entropy = log_probabilities(self.head, hidden[flat.states], flat.rows, flat.targets, temperature)
         return logprobs, entropy[flat.rows]
 
+    def _micro_batches(self, data: Sequence[Datum], every_token: bool) -> Iterator[Flat]:
+        self._check_room(max((len(datum.prompt) + len(datum.tokens) for datum in data), default=0))
+        for groups in micro_batches(data, self.settings.tokens_per_microbatch):
+            yield flatten(data, groups, self.device, every_token)
+
     @torch.no_grad()
     def logprobs(
         self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[float]]:
         out = [[0.0] * len(datum.tokens) for datum in data]
         with self._acting_as(policy):
-            for groups in micro_batches(data, self.settings.tokens_per_microbatch):
-                flat = flatten(data, groups, self.device, every_token=True)
+            for flat in self._micro_batches(data, every_token=True):
                 scatter(out, flat, self._measure(flat, temperature)[0])
         return out
 
@@ -177,8 +191,7 @@ class LocalEngine(Engine):
         out = [[0.0] * len(datum.tokens) for datum in data]
         sums: dict[str, float] = {}
         reference = self.logprobs(data, "reference", loss.temperature) if loss.kl_coef else None
-        for groups in micro_batches(data, self.settings.tokens_per_microbatch):
-            flat = flatten(data, groups, self.device, every_token=False)
+        for flat in self._micro_batches(data, every_token=False):
             if not flat.owner:
                 continue  # weights of zero alone
             logprobs, metrics = self._backward(flat, loss, reference)
@@ -239,7 +252,7 @@ class LocalEngine(Engine):
 
     def set_reference(self, folder: Path) -> None:
         """Compare with the weights of a checkpoint instead of the start."""
-        self._kept["reference"] = read_tensors(folder / "weights.safetensors", self.trained)
+        self._kept["reference"] = read_weights(folder, self.trained)
 
     @contextmanager
     def _acting_as(self, policy: Policy) -> Iterator[None]:
@@ -279,72 +292,25 @@ class LocalEngine(Engine):
         folder.mkdir(parents=True, exist_ok=True)
         if self.adapters is not None:
             save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
-        save_file({name: p.detach().contiguous() for name, p in self.trained.items()}, folder / "weights.safetensors")
-        moments = {
-            f"{name}|{key}": value.contiguous()
-            for name, p in self.trained.items()
-            for key, value in self.optimizer.state.get(p, {}).items()
-        }
-        version = torch.tensor([self.policy_version, self._published])
-        save_file({**moments, "version": version}, folder / "optimizer.safetensors")
+        write_checkpoint(folder, self.trained, Adam(self.optimizer.state, self.policy_version, self._published))
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
-        weights = read_tensors(folder / "weights.safetensors", self.trained)
+        weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
         if optimizer:
-            state, version, published = read_optimizer(folder / "optimizer.safetensors", self.trained)
+            adam = read_adam(folder, self.trained)
             self._keep_start()
         else:
-            state, version, published = {}, 0, True
             self._kept.pop("start", None)
         self.optimizer.state.clear()
-        self.optimizer.state.update(state)
+        self.optimizer.state.update(adam.state)
         self.optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             for name, p in self.trained.items():
                 p.copy_(weights[name])
-        self.policy_version, self._published = version, published
+        self.policy_version, self._published = adam.policy_version, adam.is_published
 
 
 def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
     """Several targets of one token count by their share."""
     for value, owner, place, share in zip(logprobs.tolist(), flat.owner, flat.place, flat.shares, strict=True):
         out[owner][place] += share * value
-
-
-def read_file(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
-        raise RunError(f"a checkpoint holds {path.name}; {path.parent} does not: name the folder of one checkpoint")
-    try:
-        return load_file(path)
-    except Exception as error:  # safetensors raises its own class for every kind of damage
-        raise RunError(f"{path} is damaged ({first_line(error)}): use another checkpoint of the run") from error
-
-
-def read_tensors(path: Path, expected: dict[str, torch.nn.Parameter]) -> dict[str, Tensor]:
-    """A checkpoint's weights, if they are this model's."""
-    tensors = read_file(path)
-    shapes = {name: tuple(p.shape) for name, p in expected.items()}
-    if {name: tuple(t.shape) for name, t in tensors.items()} != shapes:
-        raise ConfigError(
-            f"{path} holds {len(tensors)} tensors of another model than the {len(shapes)} that train here: "
-            "give the same model_name and lora_rank as the run that wrote it"
-        )
-    return {name: tensors[name].to(p.device) for name, p in expected.items()}
-
-
-def read_optimizer(
-    path: Path, expected: dict[str, torch.nn.Parameter]
-) -> tuple[dict[Tensor, dict[str, Tensor]], int, bool]:
-    """Adam's moments by parameter, the policy version, and whether it was published."""
-    tensors = read_file(path)
-    version = tensors.pop("version", None)
-    state: dict[Tensor, dict[str, Tensor]] = {}
-    for key, value in tensors.items():
-        name, _, moment = key.partition("|")
-        fits = name in expected and value.shape in ((), expected[name].shape)
-        if version is None or not fits:
-            raise ConfigError(f"{path} is no optimizer state of this model ({key} does not fit): use optimizer=False")
-        state.setdefault(expected[name], {})[moment] = value.to(expected[name].device)
-    if version is None:
-        raise ConfigError(f"{path} names no policy version: use another checkpoint of the run")
-    return state, int(version[0]), bool(version[1])

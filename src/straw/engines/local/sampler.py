@@ -139,6 +139,12 @@ class Rows:
         self.logits = torch.cat([logits.expand(self.width, -1) for _, logits in read])  # of each row's next token
         self.unread: list[Tokens] = [()] * (self.num_prompts * self.width)  # written, but not in the keys yet
 
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row, prompt and unread ones included."""
+        read = self.decode.prompt_len.repeat_interleave(self.width) + self.decode.own_len
+        return max(length + len(more) for length, more in zip(read.tolist(), self.unread, strict=True))
+
     def _read(self, prompt: Tokens) -> tuple[Pack, Tensor]:
         pack = Pack([len(prompt)], [[]], self.device, record=True)
         hidden = self.reader.hidden(torch.tensor(prompt, device=self.device), pack.positions, pack)
