@@ -80,10 +80,12 @@ def main() -> int:
     except StrawError as error:
         console.print(f"error: {error}", markup=False)
         return 2
-    results = [measure(job, options.rounds, not options.skip_trl, console) for job in jobs]
-    for result in results:
-        show(result, console)
-    curves = [measure_growth(job.model, console) for job in jobs] if options.growth else []
+    results, curves = [], []
+    for job in jobs:
+        results.append(measure(job, options.rounds, not options.skip_trl, console))
+        show(results[-1], console)
+        if options.growth:
+            curves.append(measure_growth(job.model, console))
     if options.json:
         options.json.write_text(json.dumps({"speed": [report(r) for r in results], "growth": curves}, indent=1))
     return 1 if any(result.faults() for result in results) else 0

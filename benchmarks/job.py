@@ -3,7 +3,7 @@
     64 episodes of exactly 8 tokens on one prompt of 60, then one update:
     AdamW, gradient norm clipped at 1, no KL, float32, one thread
 
-An even first token pays 1, an odd one 0; advantages are the group's z-scores. An account (`Work`) is read off a
+A reply whose tokens have an even sum is paid 1, any other 0; advantages are the group's z-scores. An account (`Work`) is read off a
 side's own tensors and optimiser, never off its settings.
 """
 
@@ -87,7 +87,7 @@ class Round:
 
 
 def reward(reply: Sequence[int]) -> float:
-    return 1.0 if reply[0] % 2 == 0 else 0.0
+    return 1.0 if sum(reply) % 2 == 0 else 0.0
 
 
 def prompt_of(tokenizer: PreTrainedTokenizerBase, num_tokens: int) -> tuple[str, tuple[int, ...]]:

@@ -119,4 +119,4 @@ def cosine(a: dict[str, Tensor], b: dict[str, Tensor]) -> float:
         sum(float(torch.dot(x[name].flatten().double(), y[name].flatten().double())) for name in a)
         for x, y in ((a, b), (a, a), (b, b))
     )
-    return dot / (aa * bb) ** 0.5
+    return dot / (aa * bb) ** 0.5 if aa and bb else 0.0

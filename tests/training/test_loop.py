@@ -103,7 +103,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("straw.engines.local.engine.save_file", full)
+    monkeypatch.setattr("straw.engines.local.checkpoints.save_file", full)
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=3")
     assert not (tmp_path / "run" / "checkpoints").exists()
