@@ -3,8 +3,8 @@
     64 episodes of exactly 8 tokens on one prompt of 60, then one update:
     AdamW, gradient norm clipped at 1, no KL, float32, one thread
 
-A reply whose tokens have an even sum is paid 1, any other 0; advantages are the group's z-scores. An account (`Work`) is read off a
-side's own tensors and optimiser, never off its settings.
+A reply whose tokens have an even sum is paid 1, any other 0; advantages are the group's z-scores. An account
+(`Work`) is read off a side's own tensors and optimiser, never off its settings.
 """
 
 from __future__ import annotations

@@ -9,15 +9,14 @@ import torch.nn.functional as F
 from straw.engines.local.attention import (
     FORBIDDEN,
     KEY_TILE,
-    Decode,
-    Pack,
     Rule,
     by_key_head,
     causal_bias,
     from_key_head,
-    ragged_index,
     weigh,
 )
+from straw.engines.local.decode import Decode
+from straw.engines.local.pack import Pack, ragged_index
 
 CPU = torch.device("cpu")
 RULE = Rule(scaling=0.5)

@@ -29,13 +29,13 @@ from straw.engines.base import (
     Tokens,
     TrainOutput,
 )
-from straw.engines.local.attention import Pack
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.checkpoints import Adam, read_adam, read_weights, write_checkpoint
 from straw.engines.local.head import Head, log_probabilities
 from straw.engines.local.llama import LlamaReader
 from straw.engines.local.lora import save_adapter
 from straw.engines.local.modules import ModulesReader, Reader
+from straw.engines.local.pack import Pack
 from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
 from straw.errors import ConfigError, TrainingError

@@ -23,12 +23,22 @@ from straw.engines.local.modules import Layout
 FAMILY = ("llama", "mistral", "qwen2")
 
 
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    if torch.is_grad_enabled():
+        return RmsNorm.apply(x, weight, eps)
+    return (x * inverse_rms(x, eps)).mul_(weight)
+
+
+def inverse_rms(x: Tensor, eps: float) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+
+
 class RmsNorm(torch.autograd.Function):
     """y = w * x / rms(x), keeping only x and 1/rms for the way back."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        inverse = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+        inverse = inverse_rms(x, eps)
         ctx.save_for_backward(x, weight, inverse)
         return (x * inverse).mul_(weight)
 
@@ -57,13 +67,8 @@ class Rotate(torch.autograd.Function):
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """cos and sin are [N, 1, D/2]; the halves of D turn against each other."""
-    half = x.shape[-1] // 2
-    a, b = x[..., :half], x[..., half:]
-    out = torch.empty_like(x)
-    torch.mul(a, cos, out=out[..., :half]).addcmul_(b, sin, value=-1)
-    torch.mul(b, cos, out=out[..., half:]).addcmul_(a, sin)
-    return out
+    """[N, 1, D] each; sin has the sign of the half it stands for, since the halves turn against each other."""
+    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
 
 
 def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
@@ -93,7 +98,7 @@ class LlamaReader:
         x = self.body.embed_tokens(tokens)
         cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
         half = cos.shape[-1] // 2
-        turn = (cos[0, :, None, :half].contiguous(), sin[0, :, None, :half].contiguous())
+        turn = cos[0].unsqueeze(1), torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1).unsqueeze(1)
         for index, layer in enumerate(self.body.layers):
             if self.checkpointing and torch.is_grad_enabled():
                 x = checkpoint(
@@ -101,15 +106,16 @@ class LlamaReader:
                 )
             else:
                 x = self._layer(index, layer, x, turn, layout)
-        return RmsNorm.apply(x, self.body.norm.weight, self.eps)
+        return rms_norm(x, self.body.norm.weight, self.eps)
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         heads = layer.self_attn
-        n = RmsNorm.apply(x, layer.input_layernorm.weight, self.eps)
+        n = rms_norm(x, layer.input_layernorm.weight, self.eps)
         projections = (heads.q_proj, heads.k_proj, heads.v_proj)
         q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in projections)
         rule = Rule(heads.scaling, self.windows[index])
-        seen = layout.attend(index, Rotate.apply(q, *turn), Rotate.apply(k, *turn), v, rule)
+        turned = Rotate.apply if torch.is_grad_enabled() else rotate
+        seen = layout.attend(index, turned(q, *turn), turned(k, *turn), v, rule)
         x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
-        m = RmsNorm.apply(x, layer.post_attention_layernorm.weight, self.eps)
+        m = rms_norm(x, layer.post_attention_layernorm.weight, self.eps)
         return residual_linear(layer.mlp.down_proj, F.silu(layer.mlp.gate_proj(m)) * layer.mlp.up_proj(m), x)

@@ -23,7 +23,9 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from straw.engines.local.attention import Decode, Pack, Rule
+from straw.engines.local.attention import Rule
+from straw.engines.local.decode import Decode
+from straw.engines.local.pack import Pack
 from straw.errors import ConfigError, ModelError
 
 Layout = Pack | Decode

@@ -18,10 +18,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from straw.engines.base import Engine, SamplingParams
-from straw.engines.local.attention import Pack
 from straw.engines.local.head import Head
 from straw.engines.local.model_folder import first_line
 from straw.engines.local.modules import Reader, plainly
+from straw.engines.local.pack import Pack
 from straw.errors import ConfigError, ModelError
 
 LIMIT_NATS = 1e-3  # two ways to compute in float32 differ by 1e-5; a wrong reading by whole nats

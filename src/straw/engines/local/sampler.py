@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Reply, SamplingParams, Tokens
-from straw.engines.local.attention import ROW_TILE, Decode, Pack, round_up
+from straw.engines.local.attention import ROW_TILE, round_up
+from straw.engines.local.decode import Decode
 from straw.engines.local.head import Head
 from straw.engines.local.modules import Reader
+from straw.engines.local.pack import Pack
 
 T = TypeVar("T")
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -62,9 +64,10 @@ def draw(z: Tensor, u: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
     else:
         z = z / params.temperature if params.temperature != 1.0 else z
         z = keep_likeliest(z, params.top_k, params.top_p)
-        mass = z.softmax(-1).cumsum(-1, dtype=torch.float64)
-        tokens = torch.searchsorted(mass, (u * mass[:, -1]).unsqueeze(1), right=True).squeeze(1)
-        tokens = tokens.clamp_max(z.shape[-1] - 1)
+        p = z.softmax(-1)
+        mass = p.cumsum(-1, dtype=torch.float64)
+        tokens = torch.searchsorted(mass, (u * mass[:, -1]).unsqueeze(1), right=True).clamp_max_(z.shape[-1] - 1)
+        return tokens.squeeze(1), p.gather(1, tokens).squeeze(1).log()
     chosen = z.gather(1, tokens.unsqueeze(1)).squeeze(1)
     return tokens, chosen - z.logsumexp(-1)
 

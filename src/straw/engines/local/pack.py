@@ -1,0 +1,116 @@
+"""Prompts and their replies in one flat row, read once: how training and log-probabilities read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from straw.engines.local.attention import Rule, attend_causally, attend_prefix_and_own, causal_bias
+
+
+class Pack:
+    """Prompts and their replies in one flat row, read once.
+
+    `reply_lengths[u]` names the replies of prompt u. Where lengths differ, attention alone is padded.
+    With `record`, the keys and values of the prompts are kept for a Decode.
+    """
+
+    def __init__(
+        self,
+        prompt_lengths: Sequence[int],
+        reply_lengths: Sequence[Sequence[int]],
+        device: torch.device,
+        record: bool = False,
+    ) -> None:
+        self.device, self.record = device, record
+        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.u, self.p = len(prompt_lengths), max(prompt_lengths)
+        self.g = max(map(len, reply_lengths), default=0)
+        self.t = max((length for row in reply_lengths for length in row), default=0)
+        self.num_prompt_tokens = sum(prompt_lengths)
+        rectangle = [[*row, *[0] * (self.g - len(row))] for row in reply_lengths]
+        self.prompt_len = torch.tensor(prompt_lengths, device=device)
+        reply_len = torch.tensor(rectangle, device=device).flatten().long()
+        self.positions = flat_positions(prompt_lengths, reply_lengths).to(device)
+        self.prompt_index, self.prompt_back = ragged_index(self.prompt_len, self.p, 0)
+        self.reply_index, self.reply_back = ragged_index(reply_len, self.t, self.num_prompt_tokens)
+        self._biases: dict[tuple[int | None, bool], tuple[Tensor | None, Tensor | None]] = {}
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
+        """[N, H, D] queries and [N, K, D] keys and values of the flat row -> [N, H, D]."""
+        prompt_bias, reply_bias = self._bias(rule)
+        pq, pk, pv = (self._prompts(x) for x in (q, k, v))
+        if self.record:
+            self.kept[layer] = (pk.transpose(1, 2), pv.transpose(1, 2))
+        prompts = attend_causally(pq, pk, pv, prompt_bias, rule).flatten(0, 1)
+        if self.prompt_back is not None:
+            prompts = prompts[self.prompt_back]
+        if self.t == 0:
+            return prompts
+        rq, rk, rv = (self._replies(x) for x in (q, k, v))
+        out = attend_prefix_and_own(
+            rq.view(self.u, self.g, self.t, *q.shape[1:]),
+            (pk.transpose(1, 2), pv.transpose(1, 2)),
+            (rk.transpose(1, 2), rv.transpose(1, 2)),
+            reply_bias, rule,
+        ).flatten(0, 2)  # fmt: skip
+        return torch.cat([prompts, out if self.reply_back is None else out[self.reply_back]])
+
+    def _prompts(self, x: Tensor) -> Tensor:
+        flat = x[: self.num_prompt_tokens] if self.prompt_index is None else x[self.prompt_index]
+        return flat.view(self.u, self.p, *x.shape[1:])
+
+    def _replies(self, x: Tensor) -> Tensor:
+        flat = x[self.num_prompt_tokens :] if self.reply_index is None else x[self.reply_index]
+        return flat.view(self.u * self.g, self.t, *x.shape[1:])
+
+    def _bias(self, rule: Rule) -> tuple[Tensor | None, Tensor | None]:
+        """Made once for all layers of one kind."""
+        window = None if rule.window is None or rule.window >= self.p + self.t else rule.window
+        fused = window is None and rule.softcap is None
+        if (window, fused) not in self._biases:
+            self._biases[window, fused] = (None if fused else self._prompt_bias(window), self._reply_bias(window))
+        return self._biases[window, fused]
+
+    def _prompt_bias(self, window: int | None) -> Tensor:
+        """Padding stands behind every real token, so causality alone hides it."""
+        steps = torch.arange(self.p, device=self.device)
+        return causal_bias(steps, steps, torch.ones_like(steps, dtype=torch.bool), window).expand(self.u, -1, -1)
+
+    def _reply_bias(self, window: int | None) -> Tensor | None:
+        if self.t == 0:
+            return None
+        steps_P = torch.arange(self.p, device=self.device)
+        steps_T = torch.arange(self.t, device=self.device)
+        starts = self.prompt_len.view(-1, 1)
+        query = (starts + steps_T).repeat(1, self.g)
+        prefix = causal_bias(query, steps_P.expand(self.u, -1), steps_P < starts, window)
+        own = causal_bias(steps_T, steps_T, torch.ones_like(steps_T, dtype=torch.bool), window)
+        return torch.cat([prefix, own.repeat(self.g, 1).expand(self.u, -1, -1)], dim=-1)
+
+
+def flat_positions(prompt_lengths: Sequence[int], reply_lengths: Sequence[Sequence[int]]) -> Tensor:
+    """Every prompt counts from 0, every reply goes on where its prompt ends."""
+    prompts = [torch.arange(length) for length in prompt_lengths]
+    replies = [
+        torch.arange(start, start + length)
+        for start, row in zip(prompt_lengths, reply_lengths, strict=True)
+        for length in row
+    ]
+    return torch.cat(prompts + replies)
+
+
+def ragged_index(lengths: Tensor, width: int, offset: int) -> tuple[Tensor | None, Tensor | None]:
+    """Where each cell of the padded rectangle lies in the flat row, and the way back.
+
+    None when every row is full: then a reshape does. Padding points at token 0; nobody looks at it.
+    """
+    if bool((lengths == width).all()):
+        return None, None
+    steps = torch.arange(width, device=lengths.device)
+    filled = steps < lengths.unsqueeze(1)
+    starts = offset + lengths.cumsum(0) - lengths
+    index = torch.where(filled, starts.unsqueeze(1) + steps, 0).flatten()
+    return index, filled.flatten().nonzero().flatten()
