@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from straw.cli.door import source_of
+from straw.cli.train import source_of
 from straw.config import load_page, parse_overrides, plain
 from straw.config.page import options
 from straw.training.assemble import plan_of

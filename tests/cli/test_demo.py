@@ -8,10 +8,10 @@ from rich.console import Console
 from tests.small_runs import WORDS, small_plan
 
 from straw.cli import main
-from straw.cli.demo import MULTI, SINGLE, Board, reached, slug
+from straw.cli.demo_runs import MULTI, SINGLE, Board, reached, slug
 from straw.cli.watch import label_of, subtitle_of
 from straw.report.curve import Curve
-from straw.runs.store import read_metrics
+from straw.runs.reading import read_metrics
 
 
 def shown(board: Board) -> list[str]:

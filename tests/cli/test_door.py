@@ -9,12 +9,12 @@ import pytest
 from tests.small_runs import WORDS
 
 from straw.algorithms.named import NAMED
-from straw.cli import door, main
-from straw.cli.door import take_option
+from straw.cli import main
+from straw.cli.words import take_option
 from straw.config import describe_options, load_page, parse_overrides, plain
 from straw.errors import ConfigError
 from straw.rewards.outcome import CHANNELS
-from straw.runs.store import read_config, read_metrics
+from straw.runs.reading import read_config, read_metrics
 
 TINY = "model_name=tiny-0.2M"
 
@@ -181,7 +181,7 @@ def test_stopping_by_hand_is_no_traceback(capsys, monkeypatch):
     def stop(words: list[str]) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(door, "models", stop)
+    monkeypatch.setattr("straw.cli.models.models", stop)
     assert main(["models"]) == 130
     assert capsys.readouterr().err.startswith("straw: stopped by you")
 
@@ -190,7 +190,7 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     def wrong(words: list[str]) -> int:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(door, "models", wrong)
+    monkeypatch.setattr("straw.cli.models.models", wrong)
     with pytest.raises(ZeroDivisionError):
         main(["models"])
 

@@ -4,20 +4,15 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
+from zlib import crc32
 
 import pytest
 
 from straw.errors import RunError
 from straw.runs import store
-from straw.runs.store import (
-    RunFolder,
-    check_is_free,
-    read_checkpoints,
-    read_config,
-    read_metrics,
-    read_rollouts,
-    rollout_record,
-)
+from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
+from straw.runs.records import rollout_record
+from straw.runs.store import RunFolder, check_is_free
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 PROBLEM = Problem(key="secret-0", messages=(Message("user", "Say it."),), reference=("1", "0"), facts={"secret": 2})
@@ -98,9 +93,12 @@ def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder):
         (empty / "model.safetensors").write_bytes(b"weights")
         assert read_checkpoints(folder.path) == []
         assert not (folder.path / "checkpoints" / "step-000100").exists()
-    assert read_checkpoints(folder.path) == [
-        {"step": 100, "folder": "checkpoints/step-000100", "policy_version": 7, "files": {"model.safetensors": 7}}
-    ]
+    (row,) = read_checkpoints(folder.path)
+    assert row == {
+        "step": 100, "folder": "checkpoints/step-000100", "policy_version": 7,
+        "lines": {"metrics.jsonl": 0, "rollouts.jsonl": 0},
+        "files": {"model.safetensors": 7}, "sums": {"model.safetensors": crc32(b"weights")},
+    }  # fmt: skip
     assert os.listdir(folder.path / "checkpoints") == ["step-000100"]
 
 

@@ -13,7 +13,8 @@ from tests.small_runs import Parts, train
 
 from straw.errors import RunError, TrainingError
 from straw.runs import lines
-from straw.runs.store import RunFolder, read_checkpoints, read_metrics, read_rollouts
+from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
+from straw.runs.store import RunFolder
 from straw.training.loop import Loop, summary
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
@@ -149,10 +150,12 @@ def test_the_summary_of_a_step_by_hand():
     groups = [[attempt(1.0), attempt(0.0, End.OUT_OF_TOKENS, False, 6)], [attempt(0.0), attempt(0.0)]]
     assert summary(groups) == {
         "reward": Metric(0.25, 4),
-        "reward/binary": Metric(0.25, 4),
+        "reward_std": Metric(0.25, 2),  # 0.5 and 0
+        "frac_reward_zero_std": Metric(0.5, 2),
+        "rewards/binary/mean": Metric(0.25, 4),
         "hits": Metric(0.25, 4),
         "format_errors": Metric(0.25, 4),
-        "cut_short": Metric(0.25, 4),
-        "reply_tokens": Metric(3.0, 4),
+        "completions/clipped_ratio": Metric(0.25, 4),
+        "completions/mean_length": Metric(3.0, 4),
         "groups_without_advantage": Metric(0.5, 2),
     }

@@ -14,7 +14,7 @@ from straw.algorithms.named import NAMED
 from straw.config import load_page, with_values
 from straw.errors import RunError
 from straw.rewards.outcome import CHANNELS
-from straw.runs.store import read_checkpoints, read_config, read_metrics, read_rollouts
+from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
 from straw.training.assemble import plan_of
 
 
@@ -81,7 +81,8 @@ def test_the_measurements_of_a_row(home, tmp_path):
     measured = {"bits_known", "bits_known_clamped", "bits_known_normalised", "p_secret", "valid_mass"}
     measured |= {"answer_entropy_bits", "distance_to_uniform"}
     assert measured <= start.keys() & step.keys()
-    seen = {"reward", "reward/binary", "hits", "format_errors", "cut_short", "reply_tokens", "groups_without_advantage"}
+    seen = {"reward", "reward_std", "rewards/binary/mean", "frac_reward_zero_std", "groups_without_advantage"}
+    seen |= {"completions/mean_length", "completions/clipped_ratio", "hits", "format_errors"}
     assert seen <= step.keys()
     assert start["bits_known"] == pytest.approx(3 + log2(start["p_secret"]))
 
@@ -171,7 +172,7 @@ def test_every_algorithm_takes_a_step(home, tmp_path, name):
     finished = train(tmp_path / "run", f"algorithm={name} reward_type=log_distance n_batches=2 group_size=8")
     for row in read_metrics(finished.folder)[1:]:
         assert row["grad_norm"] > 0
-        assert ("kl_reference" in row) == (NAMED[name].kl_coef > 0)
+        assert ("kl" in row) == (NAMED[name].kl_coef > 0)
         assert ("reward" in row) == (name != "sft")
 
 
@@ -181,7 +182,7 @@ def test_every_channel_pays(home, tmp_path, name):
         tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", "env_type=multi_step" * (name == "dense")
     )
     rows = read_metrics(finished.folder)[1:]
-    assert all(row["reward"] == row[f"reward/{name}"] for row in rows)
+    assert all(row["reward"] == row[f"rewards/{name}/mean"] for row in rows)
     assert any(row["grad_norm"] > 0 for row in rows if "grad_norm" in row)
 
 

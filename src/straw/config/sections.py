@@ -196,6 +196,15 @@ class Run(Section):
     n_batches: int | None = option(None, "the number of batches; none: as tuned", example=100, at_least=1)
     seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
-    save_every: int = option(0, "the number of steps from one checkpoint to the next; 0: only the last", at_least=0)
+    save_every: int | None = option(
+        None, "the number of steps between checkpoints; none: a minute; 0: only the last",
+        example=100, at_least=0,
+    )  # fmt: skip
+    keep_last: int = option(2, "how many of the newest checkpoints are kept; 0: all", at_least=0)
+    keep_best: str = option("", "the metric whose best checkpoint is kept too; -name: the lowest", example="bits_known")
+    track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
+        "none", "the tracker that gets the metrics, beside the run folder's files"
+    )
+    silence: tuple[str, ...] = option((), "the gates and alarms that are to keep silent", example=("kl_spike",))
     run_dir: str | None = option(None, "the run folder; none: a new one under runs", example="runs/first")
     question: str = option("", "what the run is to find out, in a sentence", example="how fast?")

@@ -13,7 +13,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from straw.runs.store import read_metrics
+from straw.runs.reading import read_metrics
 
 
 class Curve(NamedTuple):

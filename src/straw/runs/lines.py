@@ -46,6 +46,19 @@ class Lines:
                 os.ftruncate(self._descriptor, size)
             raise run_error(problem, self.path) from problem
 
+    @property
+    def size(self) -> int:
+        return os.fstat(self._descriptor).st_size
+
+    def cut(self, size: int) -> None:
+        """Take back what was written behind the first `size` bytes."""
+        if self.size < size:
+            raise RunError(f"{self.path} has {self.size:,} bytes and a checkpoint knows of {size:,}: lines are missing")
+        try:
+            os.ftruncate(self._descriptor, size)
+        except OSError as problem:
+            raise run_error(problem, self.path) from problem
+
     def sync(self) -> None:
         """Return when the lines would outlive a power cut."""
         try:

@@ -2,14 +2,18 @@
 
     runs/2026-05-01-143207-secret/
         config.toml               every resolved value
+        about.json                versions, machine, command, the config's hash
         metrics.jsonl             one line a step
         rollouts.jsonl            one line an attempt
+        events.jsonl              one line for whatever happened: started, alarm, resumed, failed
         checkpoints.jsonl         one line a checkpoint
         checkpoints/step-000100/  weights and state, there only when whole
+        done.json                 how it ended, there only when it did
         curve.png                 the picture
 
-The folder appears whole, with its config in it, or not at all; after that its files only grow.
-What goes into a checkpoint is for the engine to say, and how a run continues is not told here.
+The folder appears whole, with its config in it, or not at all; after that its files only grow, until a
+run that goes on from a checkpoint takes back the lines behind it. What goes into a checkpoint is for the
+engine and the loop to say.
 """
 
 from __future__ import annotations
@@ -17,21 +21,32 @@ from __future__ import annotations
 import re
 import shutil
 import time
-import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from os import W_OK, X_OK, access
-from os.path import normpath
 from pathlib import Path
 from typing import Any, Self
 
 from straw.errors import RunError
-from straw.runs.lines import Lines, Record, json_line, read_lines
+from straw.runs.about import about_run
+from straw.runs.lines import Lines, Record, json_line
+from straw.runs.lock import Lock
+from straw.runs.reading import (
+    ABOUT,
+    CHECKPOINTS,
+    CONFIG,
+    DONE,
+    EVENTS,
+    METRICS,
+    ROLLOUTS,
+    file_sizes,
+    file_sums,
+    run_folder,
+    spelled_out,
+)
 from straw.runs.whole import run_error, whole_folder, write_whole
-from straw.types import Datum, Rollout, Turn
-
-CONFIG, METRICS, ROLLOUTS, CHECKPOINTS = "config.toml", "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl"
+from straw.types import Datum
 
 
 class RunFolder:
@@ -47,28 +62,44 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock = Lock(path)
         self._metrics = Lines(path / METRICS)
         self._rollouts = Lines(path / ROLLOUTS)
         self._checkpoints = Lines(path / CHECKPOINTS)
+        self._events = Lines(path / EVENTS)
 
     @classmethod
-    def create(cls, path: str | Path | None, config_toml: str, name: str = "run") -> Self:
+    def create(cls, path: str | Path | None, config_toml: str, name: str = "run", **facts: object) -> Self:
         """A new folder with its config, at a path that nobody uses: call it when all else is checked."""
-        folder = default_path(name) if path is None else _spelled_out(path)
+        folder = default_path(name) if path is None else spelled_out(path)
         check_is_free(folder)
         with whole_folder(folder) as staging:
             (staging / CONFIG).write_text(config_toml, encoding="utf-8")
-            for file in (METRICS, ROLLOUTS, CHECKPOINTS):
+            (staging / ABOUT).write_text(json_line({**about_run(config_toml), **facts}), encoding="utf-8")
+            for file in (METRICS, ROLLOUTS, CHECKPOINTS, EVENTS):
                 (staging / file).touch()
         return cls(folder)
 
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """A folder that is there, to write on; what a killed process left half done is removed."""
-        folder = _checked(path)
-        for staging in (folder / "checkpoints").glob(".*.tmp"):
-            shutil.rmtree(staging, ignore_errors=True)
-        return cls(folder)
+        opened = cls(run_folder(path))
+        for staging in [*opened.path.glob(".*.tmp"), *(opened.path / "checkpoints").glob(".*.tmp")]:
+            shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
+        return opened
+
+    def rewind(self, checkpoint: Mapping[str, Any] | None) -> None:
+        """Take back the lines behind a checkpoint (None: all): the run that goes on writes them again, bit for bit.
+
+        Checkpoints of later steps are set aside, not removed: whoever goes back had a reason.
+        """
+        sizes = checkpoint["lines"] if checkpoint else {}
+        for lines in (self._metrics, self._rollouts):
+            lines.cut(sizes.get(lines.path.name, 0))
+        step = checkpoint["step"] if checkpoint else -1
+        for folder in sorted((self.path / "checkpoints").glob("step-*")):
+            if int(folder.name.removeprefix("step-")) > step:
+                folder.rename(free_name(folder.with_name(f"aside-{folder.name}")))
 
     @property
     def picture(self) -> Path:
@@ -81,6 +112,14 @@ class RunFolder:
         """All of a step's rollouts in one write."""
         self._rollouts.append(records)
 
+    def write_event(self, event: str, step: int, **facts: object) -> None:
+        """Something that a person may want to know about later."""
+        self._events.append([{"time": round(time.time(), 3), "event": event, "step": step, **facts}])
+
+    def write_done(self, facts: Record) -> None:
+        """The run's last word; from here on its folder is `done`."""
+        write_whole(self.path / DONE, json_line(facts))
+
     def write_batch(self, step: int, data: Sequence[Datum]) -> Path:
         """What a step was trained on when it broke, to be looked at."""
         path = self.path / f"broken-step-{step:06d}.jsonl"
@@ -91,20 +130,26 @@ class RunFolder:
     def checkpoint(self, step: int, **facts: object) -> Iterator[Path]:
         """Lend an empty folder for weights and state; it becomes checkpoints/step-000100 when whole.
 
-        Its line, with the size of every file, is written first and counts only when the folder is
-        there, so a checkpoint without a line cannot be.
+        Its line, with the size and sum of every file, is written first and counts only when the folder
+        is there, so a checkpoint without a line cannot be. `lines` says how far the other files had come.
         """
         folder = self.path / "checkpoints" / f"step-{step:06d}"
         with whole_folder(folder) as staging:
             yield staging
-            place = f"checkpoints/{folder.name}"
-            self._checkpoints.append([{"step": step, "folder": place, **facts, "files": _sizes(staging)}])
-            for lines in (self._metrics, self._rollouts, self._checkpoints):
+            row = {"step": step, "folder": f"checkpoints/{folder.name}", **facts}
+            row |= {"lines": {lines.path.name: lines.size for lines in (self._metrics, self._rollouts)}}
+            self._checkpoints.append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
+            for lines in self._all:
                 lines.sync()  # or a power cut could keep the weights and lose the lines that led to them
 
+    @property
+    def _all(self) -> tuple[Lines, ...]:
+        return self._metrics, self._rollouts, self._checkpoints, self._events
+
     def close(self) -> None:
-        for lines in (self._metrics, self._rollouts, self._checkpoints):
+        for lines in self._all:
             lines.close()
+        self._lock.release()
 
     def __enter__(self) -> Self:
         return self
@@ -116,17 +161,21 @@ class RunFolder:
 def default_path(name: str) -> Path:
     """runs/<date-time>-<name>, with -2, -3 behind it when several start within a second."""
     words = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.") or "run"
-    first = Path("runs") / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{words}"
-    path, number = first, 1
-    while path.exists():
+    return free_name(Path("runs") / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{words}")
+
+
+def free_name(path: Path) -> Path:
+    """The path, or with -2, -3 behind it."""
+    free, number = path, 1
+    while free.exists():
         number += 1
-        path = first.with_name(f"{first.name}-{number}")
-    return path
+        free = path.with_name(f"{path.name}-{number}")
+    return free
 
 
 def check_is_free(path: str | Path) -> None:
     """Refuse a path that no new run can be written to, without touching it."""
-    folder = _spelled_out(path)
+    folder = spelled_out(path)
     try:
         if taken := _what_is_wrong_with(folder):
             raise RunError(f"{taken}: choose another run_dir")
@@ -146,89 +195,3 @@ def _what_is_wrong_with(folder: Path) -> str | None:
     if not nearest.is_dir() or not access(nearest, W_OK | X_OK):
         return f"a run needs a folder it may write to, and nothing can be made in {nearest}"
     return None
-
-
-def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, object]:
-    """One attempt as one line: what it earned comes first, its tokens last.
-
-    The `prompt_tokens` of a turn are those read since the reply before it, so the turns of a record,
-    read one after the other, are the conversation. A turn that begins another one says `restarts`.
-    """
-    turns = rollout.turns
-    return {
-        "step": step,
-        "problem": rollout.problem.key,
-        "reward": rollout.reward,
-        "rewards": rollout.rewards,
-        "turn_rewards": rollout.turn_rewards,
-        "advantages": rollout.advantages,
-        "end": rollout.end,
-        "policy_version": min((turn.policy_version for turn in turns), default=None),
-        "prompt": prompt_text,
-        "replies": rollout.replies,
-        "facts": rollout.problem.facts,
-        "grade": {
-            "hits": rollout.grade.hits,
-            "well_formed": rollout.grade.well_formed,
-            "offsets": rollout.grade.offsets,
-        },
-        "turns": [_turn_record(turn, before) for before, turn in zip((None, *turns), turns, strict=False)],
-    }
-
-
-def _turn_record(turn: Turn, before: Turn | None) -> dict[str, object]:
-    known = before.prompt + before.reply if before else ()
-    continues = turn.prompt[: len(known)] == known
-    record: dict[str, object] = {
-        "policy_version": turn.policy_version,
-        "prompt_tokens": turn.prompt[len(known) :] if continues else turn.prompt,
-        "reply_tokens": turn.reply,
-        "logprobs": turn.logprobs,
-    }
-    return record if continues else {"restarts": True, **record}
-
-
-def read_config(folder: str | Path) -> dict[str, Any]:
-    """The page that the run used, every value resolved."""
-    path = _checked(folder) / CONFIG
-    try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, OSError) as problem:
-        raise RunError(f"a run's config is TOML, but {path} cannot be read ({problem}): restore it") from problem
-
-
-def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
-    """One row a step, in order."""
-    return list(read_lines(_checked(folder) / METRICS))
-
-
-def read_rollouts(folder: str | Path) -> Iterator[dict[str, Any]]:
-    """One record an attempt, in order, read as they are asked for: a run has many."""
-    return read_lines(_checked(folder) / ROLLOUTS)
-
-
-def read_checkpoints(folder: str | Path) -> list[dict[str, Any]]:
-    """The lines of the checkpoints that are there, whole, by step: the last is the newest."""
-    path = _checked(folder)
-    rows = {row["step"]: row for row in read_lines(path / CHECKPOINTS)}
-    return [rows[step] for step in sorted(rows) if _is_whole(path / rows[step]["folder"], rows[step]["files"])]
-
-
-def _is_whole(checkpoint: Path, sizes: dict[str, int]) -> bool:
-    return checkpoint.is_dir() and _sizes(checkpoint) == sizes
-
-
-def _sizes(folder: Path) -> dict[str, int]:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in files}
-
-
-def _checked(path: str | Path) -> Path:
-    folder = _spelled_out(path)
-    if not (folder / CONFIG).is_file():
-        raise RunError(f"a run folder holds {CONFIG}, and {folder} has none: name the folder of a run")
-    return folder
-
-
-def _spelled_out(path: str | Path) -> Path:
-    return Path(normpath(Path(path).expanduser()))

@@ -14,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from statistics import pstdev
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
@@ -23,7 +24,8 @@ from straw.measure.bits_known import mean_known, measure_known
 from straw.rollouts.collect import Place, collect
 from straw.rollouts.datums import datum_of
 from straw.runs.metrics import mean_of, metrics_row
-from straw.runs.store import RunFolder, rollout_record
+from straw.runs.records import rollout_record
+from straw.runs.store import RunFolder
 from straw.tasks.forced import forced
 from straw.training.assemble import Plan
 from straw.training.schedule import learning_rate_at, share_left
@@ -128,7 +130,7 @@ class Loop:
                 raise self.broken(str(error), data) from error
         self.engine.publish()
         weight = sums.pop("weight") or 1.0
-        for name in ("entropy", "kl_sampler", "kl_reference"):
+        for name in ("entropy", "kl_sampler", "kl"):
             if name in sums:
                 sums[name] /= weight
         return {name: Metric(value) for name, value in {**sums, "learning_rate": rate}.items()}
@@ -177,17 +179,19 @@ class Loop:
 
 
 def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
-    """What the rollouts of a step look like, each number a mean over rollouts (or groups)."""
+    """What the rollouts of a step look like, each number a mean over rollouts (or groups), named as TRL names it."""
     rollouts = [rollout for group in groups for rollout in group]
     rewards = {
         name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards
     }
     return {
         "reward": mean_of([rollout.reward for rollout in rollouts]),
-        **{f"reward/{name}": metric for name, metric in rewards.items()},
+        "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
+        **{f"rewards/{name}/mean": metric for name, metric in rewards.items()},
         "hits": mean_of([all(rollout.grade.hits) for rollout in rollouts]),
         "format_errors": mean_of([not rollout.grade.well_formed for rollout in rollouts]),
-        "cut_short": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
-        "reply_tokens": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
+        "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
+        "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
+        "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
     }

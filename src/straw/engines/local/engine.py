@@ -212,7 +212,7 @@ class LocalEngine(Engine):
         if reference is not None:
             theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.place, strict=True)])
             kl = (flat.weights * kl_estimate(logprobs, theirs)).sum()
-            metrics["kl_reference"] = kl.detach()
+            metrics["kl"] = kl.detach()
             total = total + loss.kl_coef * kl
         metrics["kl_sampler"] = (flat.weights * (sampler - logprobs.detach())).sum()
         total.backward()

@@ -1,0 +1,58 @@
+"""straw train: a run from a task or a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from straw.cli.words import print_options, take_flag, wants_help
+from straw.errors import ConfigError, did_you_mean
+
+TRAIN = """straw train TASK|PAGE.toml [key=value ...]
+
+Train a model and leave a run folder: config, metrics, every rollout, checkpoints and the picture.
+
+  straw train secret env_type=single_step N=64 reward_type=binary
+  straw train secret N=64 reward_type=binned_log_distance reward_bins=8
+  straw train secret env_type=multi_step N=64
+  straw train secret N=64 algorithm=sft                     the supervised anchor
+  straw train secret N=64 model_name=smollm2 lora_rank=8    a real model (straw models add smollm2)
+
+  --dry-run   print the page with every value resolved and what the run will cost, and stop
+  --quiet     no live line
+
+Options (key=value, --key value or --key=value, with - or _), and their defaults:
+"""
+
+
+def train(words: list[str]) -> int:
+    from straw.config import load_page, parse_overrides
+
+    if wants_help(words):
+        print_options(TRAIN)
+        return 0
+    dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
+    page, overrides = source_of(words)
+    loaded = load_page(page, {**overrides, **parse_overrides(words)})
+    if dry:
+        from straw.training.forecast import print_forecast
+
+        print_forecast(loaded)
+        return 0
+    from straw.cli.watch import train_watched
+
+    train_watched(loaded, quiet=quiet)
+    return 0
+
+
+def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
+    """The task or the page that comes first, taken off the words."""
+    if not words or words[0].startswith("-") or "=" in words[0]:
+        return None, {}
+    first = words.pop(0)
+    if first.endswith(".toml"):
+        return Path(first), {}
+    from straw import catalogue
+
+    if first not in catalogue.names("tasks"):
+        raise ConfigError(f"there is no task {first!r}: {did_you_mean(first, catalogue.names('tasks'))}")
+    return None, {"kind": first}

@@ -1,0 +1,49 @@
+"""The words behind a command: flags and options that no page has, taken off one by one; and help on those it has."""
+
+from __future__ import annotations
+
+from straw.errors import ConfigError
+
+
+def wants_help(words: list[str]) -> bool:
+    return any(word in ("-h", "--help") for word in words)
+
+
+def take_flag(words: list[str], *names: str) -> bool:
+    found = [word for word in words if word in names]
+    words[:] = [word for word in words if word not in names]
+    return bool(found)
+
+
+def take_option(words: list[str], name: str) -> str | None:
+    """The value of an option that no page has, taken off the words: name=x, --name=x or --name x; the last counts."""
+    found, left = None, []
+    waiting = list(words)
+    while waiting:
+        word = waiting.pop(0)
+        spelling, equals, value = word.partition("=")
+        if spelling == f"--{name}" and not equals:
+            if not waiting:
+                raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} runs/mine.")
+            found = waiting.pop(0)
+        elif spelling.removeprefix("--") == name and equals:
+            found = value
+        else:
+            left.append(word)
+    words[:] = left
+    return found
+
+
+def print_options(intro: str) -> None:
+    from straw import catalogue
+    from straw.config import describe_options, plain
+
+    print(intro)
+    section = ""
+    for option in describe_options():
+        if option.section != section:
+            section = option.section
+            print(f"[{section}]")
+        choices = option.choices or (catalogue.names(option.catalogue) if option.catalogue else ())
+        takes = f" ({' | '.join(choices)})" if choices else ""
+        print(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}")

@@ -1,0 +1,48 @@
+"""What ran: versions, machine, command and the hash of the config, as about.json of a run folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import time
+from hashlib import blake2b
+from importlib import metadata
+from pathlib import Path
+
+PACKAGES = ("straw", "torch", "transformers", "tokenizers", "safetensors", "peft", "numpy")
+
+
+def about_run(config_toml: str) -> dict[str, object]:
+    """Plain JSON values."""
+    return {
+        "config_hash": config_hash(config_toml),
+        "versions": versions(),
+        "machine": {"processor": processor(), "system": platform.platform(), "cores": os.cpu_count()},
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "started": time.time(),
+    }
+
+
+def config_hash(config_toml: str) -> str:
+    return blake2b(config_toml.encode(), digest_size=12).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Of whatever can change a bit; a package that is not installed cannot."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """Its model name: equal bits are promised on equal processors only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,129 @@
+"""The reading end of a run folder: no torch, and no harm to a run that is still writing.
+
+state_of(folder)     done      it says so itself
+                     running   a process holds its lock
+                     failed    its last word was an error
+                     stopped   neither: killed, or interrupted; `straw resume` goes on from its newest checkpoint
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from os.path import normpath
+from pathlib import Path
+from typing import Any, Literal
+from zlib import crc32
+
+from straw.errors import RunError
+from straw.runs.lines import read_lines
+from straw.runs.lock import is_held
+
+CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
+METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"
+State = Literal["done", "running", "failed", "stopped"]
+BLOCK = 1 << 22
+
+
+def read_config(folder: str | Path) -> dict[str, Any]:
+    """The page that the run used, every value resolved."""
+    path = run_folder(folder) / CONFIG
+    try:
+        return tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, OSError) as problem:
+        raise RunError(f"a run's config is TOML, but {path} cannot be read ({problem}): restore it") from problem
+
+
+def read_about(folder: str | Path) -> dict[str, Any]:
+    """What ran it: versions, machine, command, the config's hash, and the run it branched from."""
+    return read_json(run_folder(folder) / ABOUT) or {}
+
+
+def read_done(folder: str | Path) -> dict[str, Any] | None:
+    """How the run ended, or None while it has not."""
+    return read_json(run_folder(folder) / DONE)
+
+
+def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
+    """One row a step, in order."""
+    return list(read_lines(run_folder(folder) / METRICS))
+
+
+def read_rollouts(folder: str | Path) -> Iterator[dict[str, Any]]:
+    """One record an attempt, in order, read as they are asked for: a run has many."""
+    return read_lines(run_folder(folder) / ROLLOUTS)
+
+
+def read_events(folder: str | Path) -> list[dict[str, Any]]:
+    """What happened, in order: {"event": "started", "time": seconds since 1970, "step": 0, ...}."""
+    path = run_folder(folder) / EVENTS
+    return list(read_lines(path)) if path.exists() else []
+
+
+def read_checkpoints(folder: str | Path) -> list[dict[str, Any]]:
+    """The lines of the checkpoints that are there, whole, by step: the last is the newest."""
+    path = run_folder(folder)
+    rows = {row["step"]: row for row in read_lines(path / CHECKPOINTS)}
+    return [rows[step] for step in sorted(rows) if is_whole(path / rows[step]["folder"], rows[step]["files"])]
+
+
+def state_of(folder: str | Path) -> State:
+    path = run_folder(folder)
+    if (path / DONE).exists():
+        return "done"
+    if is_held(path):
+        return "running"
+    events = read_events(path)
+    return "failed" if events and events[-1]["event"] == "failed" else "stopped"
+
+
+def is_whole(checkpoint: Path, sizes: dict[str, int]) -> bool:
+    return checkpoint.is_dir() and file_sizes(checkpoint) == sizes
+
+
+def file_sizes(folder: Path) -> dict[str, int]:
+    return {name: path.stat().st_size for name, path in files_of(folder).items()}
+
+
+def file_sums(folder: Path) -> dict[str, int]:
+    """A checksum of every file, to tell a damaged one that kept its size."""
+    return {name: checksum(path) for name, path in files_of(folder).items()}
+
+
+def files_of(folder: Path) -> dict[str, Path]:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+def checksum(path: Path) -> int:
+    total = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            total = crc32(block, total)
+    return total
+
+
+def read_json(path: Path) -> dict[str, Any] | None:
+    """None where there is no such file."""
+    try:
+        record = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as problem:
+        raise RunError(f"{path} cannot be read ({problem}): restore it, or remove it") from problem
+    if not isinstance(record, dict):
+        raise RunError(f"{path} holds a JSON object, and this is none: restore it, or remove it")
+    return record
+
+
+def run_folder(path: str | Path) -> Path:
+    """The path, if it is that of a run."""
+    folder = spelled_out(path)
+    if not (folder / CONFIG).is_file():
+        raise RunError(f"a run folder holds {CONFIG}, and {folder} has none: name the folder of a run")
+    return folder
+
+
+def spelled_out(path: str | Path) -> Path:
+    return Path(normpath(Path(path).expanduser()))

@@ -1,0 +1,45 @@
+"""A rollout as one line of JSON: what it earned comes first, its tokens last."""
+
+from __future__ import annotations
+
+from straw.types import Rollout, Turn
+
+
+def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, object]:
+    """One attempt as one line: what it earned comes first, its tokens last.
+
+    The `prompt_tokens` of a turn are those read since the reply before it, so the turns of a record,
+    read one after the other, are the conversation. A turn that begins another one says `restarts`.
+    """
+    turns = rollout.turns
+    return {
+        "step": step,
+        "problem": rollout.problem.key,
+        "reward": rollout.reward,
+        "rewards": rollout.rewards,
+        "turn_rewards": rollout.turn_rewards,
+        "advantages": rollout.advantages,
+        "end": rollout.end,
+        "policy_version": min((turn.policy_version for turn in turns), default=None),
+        "prompt": prompt_text,
+        "replies": rollout.replies,
+        "facts": rollout.problem.facts,
+        "grade": {
+            "hits": rollout.grade.hits,
+            "well_formed": rollout.grade.well_formed,
+            "offsets": rollout.grade.offsets,
+        },
+        "turns": [_turn_record(turn, before) for before, turn in zip((None, *turns), turns, strict=False)],
+    }
+
+
+def _turn_record(turn: Turn, before: Turn | None) -> dict[str, object]:
+    known = before.prompt + before.reply if before else ()
+    continues = turn.prompt[: len(known)] == known
+    record: dict[str, object] = {
+        "policy_version": turn.policy_version,
+        "prompt_tokens": turn.prompt[len(known) :] if continues else turn.prompt,
+        "reply_tokens": turn.reply,
+        "logprobs": turn.logprobs,
+    }
+    return record if continues else {"restarts": True, **record}
