@@ -208,5 +208,5 @@ def test_a_disk_that_is_full_when_the_run_begins(capsys, place, monkeypatch):
 def test_a_disk_without_room_for_the_checkpoints(capsys, place, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3_000_000))
     line = refused(secret("n_batches=4 save_every=2"), capsys, quiet=True)
-    assert re.search(r"room for its checkpoints, 6\.\d MB, and the disk of .* has 3\.0 MB left: free some", line), line
+    assert re.search(r"room for its checkpoints, 7\.\d MB, and the disk of .* has 3\.0 MB left: free some", line), line
     assert main([*secret("n_batches=4 run_dir=fits"), "--quiet"]) == 0  # one checkpoint of 2.2 MB

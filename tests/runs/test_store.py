@@ -12,7 +12,7 @@ from straw.errors import RunError
 from straw.runs import store
 from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
 from straw.runs.records import rollout_record
-from straw.runs.store import RunFolder, check_is_free
+from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 PROBLEM = Problem(key="secret-0", messages=(Message("user", "Say it."),), reference=("1", "0"), facts={"secret": 2})
@@ -193,7 +193,7 @@ def test_runs_without_a_name_of_their_own_get_date_time_and_number(tmp_path, mon
     monkeypatch.setattr(store.time, "strftime", lambda form: "2026-05-01-143207")
     paths = []
     for _ in range(3):
-        with RunFolder.create(None, "", name="secret / binary") as folder:
+        with RunFolder.create(default_path("secret / binary"), "") as folder:
             paths.append(str(folder.path))
     first = "runs/2026-05-01-143207-secret-binary"
     assert paths == [first, first + "-2", first + "-3"]

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.small_runs import Parts, train
+from tests.small_runs import Listener, Parts, train
 
 from straw.errors import RunError, TrainingError
 from straw.runs import lines
-from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
+from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts, state_of
 from straw.runs.store import RunFolder
-from straw.training.loop import Loop, summary
+from straw.training.loop import Loop
+from straw.training.summary import summary
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
 
@@ -50,7 +51,7 @@ def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(home, tmp_p
     with torch.no_grad():
         parts.engine.model.model.norm.weight[0] = torch.nan
     with RunFolder.create(tmp_path / "run", "") as folder:
-        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         with pytest.raises(TrainingError, match=f"step 1 had to stop, {reason}"):
             loop.run()
     assert len(kept_batch(tmp_path / "run")) == 4
@@ -65,7 +66,7 @@ def test_a_gradient_that_is_no_number_stops_too(home, tmp_path, monkeypatch):
 
     monkeypatch.setattr(parts.engine, "optim_step", breaks)
     with RunFolder.create(tmp_path / "run", "") as folder:
-        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         with pytest.raises(TrainingError, match=r"step 1 had to stop, the gradient is not finite \(norm inf\)"):
             loop.run()
     assert len(kept_batch(tmp_path / "run")) == 4
@@ -84,7 +85,7 @@ class FullDisk:
         return self.write(descriptor, data)
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3])
 def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monkeypatch, writes):
     monkeypatch.setattr(lines.os, "write", FullDisk(writes))
     with pytest.raises(RunError, match="is full"):
@@ -93,7 +94,7 @@ def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monke
 
 
 def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monkeypatch):
-    monkeypatch.setattr(lines.os, "write", FullDisk(6))  # rows 0 to 2 and the rollouts of 1 to 3
+    monkeypatch.setattr(lines.os, "write", FullDisk(7))  # an event, rows 0 to 2 and the rollouts of 1 to 3
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=9")
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [0, 1, 2]
@@ -101,20 +102,22 @@ def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monk
 
 
 def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch):
-    def full(*_: object, **__: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def full_behind_the_start(tensors: dict[str, object], path: Path) -> None:
+        if "checkpoints" in path.parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("straw.engines.local.checkpoints.save_file", full)
+    monkeypatch.setattr("straw.engines.local.checkpoints.save_file", full_behind_the_start)
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=3")
     assert not (tmp_path / "run" / "checkpoints").exists()
     assert len(read_metrics(tmp_path / "run")) == 4
+    assert state_of(tmp_path / "run") == "failed"
 
 
 def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
     parts = Parts("N=8 entropy_coef=0.4 n_batches=4")
     with RunFolder.create(tmp_path / "run", "") as folder:
-        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         bonus = []
         for step in range(1, 5):
             loop.state.step = step
@@ -125,7 +128,7 @@ def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
 def test_groups_take_the_problems_in_turn_across_steps(home, tmp_path):
     parts = Parts("N=8 num_secrets=2 batch_size=3")
     with RunFolder.create(tmp_path / "run", "") as folder:
-        loop = Loop(parts.plan, parts.engine, parts.params, folder, lambda step, row: None)
+        loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         asked = []
         for step in (1, 2):
             loop.state.step = step

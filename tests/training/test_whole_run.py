@@ -66,7 +66,7 @@ def test_one_possible_secret_is_a_run_like_any_other(home, tmp_path):
 
 
 def test_the_folder_tells_the_whole_run(home, tmp_path):
-    finished = train(tmp_path / "run", "n_batches=5 eval_every=2 save_every=2 batch_size=2")
+    finished = train(tmp_path / "run", "n_batches=5 eval_every=2 save_every=2 keep_last=0 batch_size=2")
     rows = read_metrics(finished.folder)
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
     assert [row["episodes"] for row in rows] == [0, 8, 16, 24, 32, 40]

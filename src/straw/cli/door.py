@@ -21,6 +21,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
 
   straw train TASK [key=value ...]     train, and leave a run folder     straw train --help
   straw train PAGE.toml [key=value ..] the same from a page
+  straw resume RUN                     go on where a run stopped
   straw demo [key=value ...]           measure four reward channels and SFT, in minutes
   straw models [list | add NAME]       which models are there
 
@@ -61,6 +62,7 @@ def version() -> str:
 
 COMMANDS = {
     "train": "straw.cli.train:train",
+    "resume": "straw.cli.resume:resume",
     "demo": "straw.cli.demo:demo",
     "models": "straw.cli.models:models",
 }

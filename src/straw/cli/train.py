@@ -18,6 +18,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train secret N=64 model_name=smollm2 lora_rank=8    a real model (straw models add smollm2)
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop
+  --resume    go on with the run in run_dir where it stopped; without one there, begin it
   --quiet     no live line
 
 Options (key=value, --key value or --key=value, with - or _), and their defaults:
@@ -31,6 +32,7 @@ def train(words: list[str]) -> int:
         print_options(TRAIN)
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
+    again = take_flag(words, "--resume")
     page, overrides = source_of(words)
     loaded = load_page(page, {**overrides, **parse_overrides(words)})
     if dry:
@@ -38,10 +40,11 @@ def train(words: list[str]) -> int:
 
         print_forecast(loaded)
         return 0
-    from straw.cli.watch import train_watched
+    from straw.cli.watch import watched
+    from straw.training.session import continue_page, run_page
 
-    train_watched(loaded, quiet=quiet)
-    return 0
+    run = continue_page if again else run_page
+    return watched(lambda watcher: run(loaded, watcher), quiet=quiet)
 
 
 def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log2
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
-from straw.config import Loaded
+from straw.cli.stop_signal import StopSignal
 from straw.report.curve import curve_of
 from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
 from straw.training.assemble import Plan
-from straw.training.session import Finished, run_page
+from straw.training.session import Finished
 
 
 class LiveWatcher:
@@ -23,6 +24,7 @@ class LiveWatcher:
     def __init__(self, quiet: bool) -> None:
         self.quiet, self.console = quiet, Console(stderr=True, quiet=quiet)
         self.bar: Progress | None = None
+        self.stop = StopSignal()
 
     def say(self, line: str) -> None:
         if self.bar is None:
@@ -35,25 +37,34 @@ class LiveWatcher:
         steps = int(plan.page.run.n_batches or 0)
         self.bar = Progress(steps, label_of(plan), ceiling_bits=log2(plan.task.space), quiet=self.quiet)
         self.bar.__enter__()
+        self.stop.listen(self.say)
 
-    def update(self, step: int, row: dict[str, float]) -> None:
+    def update(self, step: int, row: dict[str, float]) -> bool:
         if self.bar is not None:
             self.bar.update(step, row)
+        return self.stop.was_heard
 
     def end(self) -> None:
+        self.stop.ignore()
         if self.bar is not None:
             self.bar.__exit__(None, None, None)
             self.bar = None
 
 
-def train_watched(loaded: Loaded, *, quiet: bool) -> Finished:
+def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
+    """A run with somebody looking on; exit status 130 when it was asked to stop before its end."""
     watcher = LiveWatcher(quiet)
     try:
-        finished = run_page(loaded, watcher)
+        finished = run(watcher)
     finally:
         watcher.end()
-    show_finished(finished)
-    return finished
+    if finished.is_done:
+        show_finished(finished)
+        return 0
+    watcher.console.print(
+        f"stopped at step {finished.steps}; go on with: straw resume {finished.folder}", soft_wrap=True
+    )
+    return 130
 
 
 def show_finished(finished: Finished) -> None:

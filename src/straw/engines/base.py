@@ -135,7 +135,7 @@ class Engine(ABC):
         """What happens inside is taken back bit for bit: weights, optimiser, gradients, version."""
 
     @abstractmethod
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, optimizer: bool = True) -> None:
         """Weights, optimiser and version, in safetensors; not what a `forward_backward` has added up."""
 
     @abstractmethod

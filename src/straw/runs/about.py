@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+import tomllib
 from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
@@ -17,6 +18,7 @@ def about_run(config_toml: str) -> dict[str, object]:
     """Plain JSON values."""
     return {
         "config_hash": config_hash(config_toml),
+        "config": tomllib.loads(config_toml),  # so that an edit can be named
         "versions": versions(),
         "machine": {"processor": processor(), "system": platform.platform(), "cores": os.cpu_count()},
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],

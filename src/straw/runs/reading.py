@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import Any, Literal
 from zlib import crc32
 
-from straw.errors import RunError
+from straw.errors import RunError, did_you_mean
 from straw.runs.lines import read_lines
 from straw.runs.lock import is_held
 
@@ -66,6 +66,16 @@ def read_checkpoints(folder: str | Path) -> list[dict[str, Any]]:
     path = run_folder(folder)
     rows = {row["step"]: row for row in read_lines(path / CHECKPOINTS)}
     return [rows[step] for step in sorted(rows) if is_whole(path / rows[step]["folder"], rows[step]["files"])]
+
+
+def best_of(checkpoints: Sequence[dict[str, Any]], metric: str) -> dict[str, Any]:
+    """The checkpoint with the highest value (-name: the lowest); the later one of equals."""
+    name, sign = metric.removeprefix("-"), -1 if metric.startswith("-") else 1
+    known = [row for row in checkpoints if isinstance(row.get("metrics", {}).get(name), (int, float))]
+    if not known:
+        there = {key for row in checkpoints for key, value in row.get("metrics", {}).items() if value is not None}
+        raise RunError(f"no checkpoint has the metric {name!r}; {did_you_mean(name, there)}")
+    return max(known, key=lambda row: (sign * row["metrics"][name], row["step"]))
 
 
 def state_of(folder: str | Path) -> State:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from os import W_OK, X_OK, access
@@ -40,12 +40,14 @@ from straw.runs.reading import (
     EVENTS,
     METRICS,
     ROLLOUTS,
+    best_of,
     file_sizes,
     file_sums,
+    read_checkpoints,
     run_folder,
     spelled_out,
 )
-from straw.runs.whole import run_error, whole_folder, write_whole
+from straw.runs.whole import run_error, staging_path, whole_folder, write_whole
 from straw.types import Datum
 
 
@@ -53,7 +55,7 @@ class RunFolder:
     """The writing end of a run folder.
 
     Example:
-        with RunFolder.create("runs/mine", config_toml, name="secret") as folder:
+        with RunFolder.create("runs/mine", config_toml) as folder:
             folder.write_rollouts(rollout_record(step, rollout, prompt) for rollout in rollouts)
             folder.write_metrics({"step": 1, "episodes": 64, "time_s": 0.4, "reward": 0.25})
             with folder.checkpoint(step=1, policy_version=1) as empty_folder:
@@ -69,15 +71,20 @@ class RunFolder:
         self._events = Lines(path / EVENTS)
 
     @classmethod
-    def create(cls, path: str | Path | None, config_toml: str, name: str = "run", **facts: object) -> Self:
-        """A new folder with its config, at a path that nobody uses: call it when all else is checked."""
-        folder = default_path(name) if path is None else spelled_out(path)
+    def create(cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None) -> Self:
+        """A new folder with its config, at a path that nobody uses: call it when all else is checked.
+
+        `fill` puts in what else has to be there from the first moment.
+        """
+        folder = spelled_out(path)
         check_is_free(folder)
         with whole_folder(folder) as staging:
             (staging / CONFIG).write_text(config_toml, encoding="utf-8")
-            (staging / ABOUT).write_text(json_line({**about_run(config_toml), **facts}), encoding="utf-8")
+            (staging / ABOUT).write_text(json_line(about_run(config_toml)), encoding="utf-8")
             for file in (METRICS, ROLLOUTS, CHECKPOINTS, EVENTS):
                 (staging / file).touch()
+            if fill is not None:
+                fill(staging)
         return cls(folder)
 
     @classmethod
@@ -141,6 +148,24 @@ class RunFolder:
             self._checkpoints.append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
             for lines in self._all:
                 lines.sync()  # or a power cut could keep the weights and lose the lines that led to them
+
+    def keep_checkpoints(self, newest: int, best: str = "") -> str | None:
+        """Remove all but the newest ones (0: none is removed) and the best by a metric (-name: the lowest).
+
+        Returns a complaint when no checkpoint has that metric.
+        """
+        rows, complaint = read_checkpoints(self.path), None
+        kept = {row["step"] for row in rows[-newest:]}
+        try:
+            kept |= {best_of(rows, best)["step"]} if best else set()
+        except RunError as error:
+            complaint = f"keep_best: {error}"
+        for row in rows:
+            if row["step"] not in kept:
+                folder = self.path / row["folder"]
+                folder.rename(staging_path(folder))  # in one act, so that no half of a checkpoint is met
+                shutil.rmtree(staging_path(folder), ignore_errors=True)
+        return complaint
 
     @property
     def _all(self) -> tuple[Lines, ...]:

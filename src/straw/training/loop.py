@@ -12,60 +12,63 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from statistics import pstdev
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
-from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Engine, Loss, SamplingParams
 from straw.errors import TrainingError
 from straw.measure.bits_known import mean_known, measure_known
 from straw.rollouts.collect import Place, collect
 from straw.rollouts.datums import datum_of
-from straw.runs.metrics import mean_of, metrics_row
+from straw.runs.metrics import metrics_row
 from straw.runs.records import rollout_record
 from straw.runs.store import RunFolder
 from straw.tasks.forced import forced
 from straw.training.assemble import Plan
 from straw.training.schedule import learning_rate_at, share_left
+from straw.training.state import RunState
 from straw.training.step import credited, replayed, training_data
+from straw.training.summary import summary
+from straw.training.watcher import Watcher
 from straw.types import Datum, Metric, Problem, Rollout
 
-Watch = Callable[[int, dict[str, float]], None]
-
-
-@dataclass(slots=True, kw_only=True)
-class RunState:
-    """What outlives a step, beside the engine."""
-
-    credit: Credit
-    replay: BestReplay
-    step: int = 0
-    known: dict[str, float] = field(default_factory=dict)  # the last measurement
+SAVE_EVERY_S = 60.0  # where the page leaves it open: what a kill may cost
 
 
 class Loop:
-    """One run: a plan, an engine, a folder."""
+    """One run: a plan, an engine, a folder, and the state that a checkpoint keeps."""
 
-    def __init__(self, plan: Plan, engine: Engine, sampling: SamplingParams, folder: RunFolder, watch: Watch) -> None:
+    def __init__(
+        self, plan: Plan, engine: Engine, sampling: SamplingParams, folder: RunFolder, watcher: Watcher
+    ) -> None:
         self.plan, self.page, self.engine = plan, plan.page, engine
-        self.sampling, self.folder, self.watch = sampling, folder, watch
+        self.sampling, self.folder, self.watcher = sampling, folder, watcher
         self.state = RunState(credit=plan.credit(), replay=BestReplay(self.page.algorithm.replay or 0))
         self.num_steps = int(self.page.run.n_batches or 0)
-        self.started = time.monotonic()
+        self.started = self.saved_at = time.monotonic()
+        self.is_asked_to_stop = False
+        self.said: set[str] = set()
 
     def run(self) -> dict[str, float]:
-        """All steps; returns the last measurement."""
-        self.log({}, self.measured())
-        while self.state.step < self.num_steps:
+        """All steps, or those up to the one in which somebody asked to stop; returns the last measurement."""
+        if self.state.step == 0:
+            self.log({}, self.measured())
+        while self.state.step < self.num_steps and not self.is_asked_to_stop:
             self.state.step += 1
             metrics = self.supervised_step() if self.plan.is_sft else self.step()
             step, last = self.state.step, self.state.step == self.num_steps
-            self.log(metrics, self.measured() if step % self.page.run.eval_every == 0 or last else {})
-            if last or (self.page.run.save_every and step % self.page.run.save_every == 0):
-                self.save()
+            row = self.log(metrics, self.measured() if step % self.page.run.eval_every == 0 or last else {})
+            if last or self.is_asked_to_stop or self.is_time_to_save():
+                self.save(row)
         return self.state.known
+
+    def is_time_to_save(self) -> bool:
+        every = self.page.run.save_every
+        if every is None:
+            return time.monotonic() - self.saved_at > SAVE_EVERY_S
+        return every > 0 and self.state.step % every == 0
 
     # --- a step ------------------------------------------------------------------------------
 
@@ -89,7 +92,11 @@ class Loop:
         for rollout in (rollout for group in groups for rollout in group):
             self.state.replay.add(rollout)
         data = training_data(groups, extra, str(self.page.algorithm.weigh), self.entropy_coef)
-        return {**summary(groups), **self.update(data, self.loss)}
+        self.state.num_tokens += sum(
+            len(turn.prompt) + len(turn.reply) for group in groups for one in group for turn in one.turns[-1:]
+        )
+        counted = {"num_tokens": Metric(self.state.num_tokens)}
+        return {**summary(groups), **counted, **self.update(data, self.loss)}
 
     def supervised_step(self) -> dict[str, Metric]:
         problems = [problem for problem in self.problems() for _ in range(self.page.algorithm.group_size)]
@@ -163,35 +170,38 @@ class Loop:
             for rollout in group
         )
 
-    def log(self, metrics: dict[str, Metric], known: dict[str, float]) -> None:
+    def log(self, metrics: dict[str, Metric], known: dict[str, float]) -> dict[str, float]:
         row = metrics_row(
             step=self.state.step,
             episodes=self.state.step * self.plan.episodes_per_step,
-            time_s=time.monotonic() - self.started,
+            time_s=self.time_s,
             metrics={**metrics, **{name: Metric(value) for name, value in known.items()}},
         )
         self.folder.write_metrics(row)
-        self.watch(self.state.step, row)
+        self.is_asked_to_stop |= bool(self.watcher.update(self.state.step, row))
+        return row
 
-    def save(self) -> None:
-        with self.folder.checkpoint(self.state.step) as staging:
+    @property
+    def time_s(self) -> float:
+        """Since the run began, over all processes that worked on it."""
+        return self.state.time_s + time.monotonic() - self.started
+
+    def save(self, row: dict[str, float]) -> None:
+        """A checkpoint with the metrics of its step; older ones leave when it is whole."""
+        with self.folder.checkpoint(self.state.step, metrics={**self.state.known, **row}) as staging:
             self.engine.save(staging)
+            replace(self.state, time_s=self.time_s).save(staging)
+        if complaint := self.folder.keep_checkpoints(self.page.run.keep_last, self.page.run.keep_best):
+            self.say_once(complaint)
+        self.folder.write_event("checkpoint", self.state.step)
+        self.saved_at = time.monotonic()
 
+    def say_once(self, line: str) -> None:
+        if line not in self.said:
+            self.said.add(line)
+            self.watcher.say(line)
 
-def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
-    """What the rollouts of a step look like, each number a mean over rollouts (or groups), named as TRL names it."""
-    rollouts = [rollout for group in groups for rollout in group]
-    rewards = {
-        name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards
-    }
-    return {
-        "reward": mean_of([rollout.reward for rollout in rollouts]),
-        "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
-        **{f"rewards/{name}/mean": metric for name, metric in rewards.items()},
-        "hits": mean_of([all(rollout.grade.hits) for rollout in rollouts]),
-        "format_errors": mean_of([not rollout.grade.well_formed for rollout in rollouts]),
-        "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
-        "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
-        "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
-        "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
-    }
+    def resume(self, checkpoint: Path) -> None:
+        """Go on from here instead of from the start."""
+        self.engine.load(checkpoint)
+        self.state.load(checkpoint)

@@ -1,6 +1,8 @@
 """A whole run: from a page to a run folder, in the order that wastes nothing.
 
-    page -> plan -> free folder? -> model, warm-up -> gates -> run folder -> loop
+    run_page       page -> plan -> free folder? -> model, warm-up -> gates -> run folder -> loop
+    resume_run     folder -> its page -> newest sound checkpoint -> start, checkpoint -> gates -> loop
+    continue_page  whichever of the two it takes, for a page that names its run_dir
 
 A page that cannot be run is refused before a model is loaded, and no folder appears before the
 engine has passed its gates.
@@ -8,38 +10,43 @@ engine has passed its gates.
 
 from __future__ import annotations
 
+import resource
 import shutil
-import sys
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
-from straw.config import Loaded, dump, with_values
+from straw.config import Loaded, Page, dump, with_values
 from straw.engines.local.engine import LocalEngine
-from straw.errors import RunError
+from straw.errors import ConfigError, RunError
+from straw.runs.about import versions
+from straw.runs.reading import CONFIG, read_about, read_done, run_folder
+from straw.runs.same_page import check_is_same, page_of
+from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.begin_again import START, save_start, starting_again
 from straw.training.gates import check_engine
 from straw.training.loop import Loop
 from straw.training.start import starting_engine
-
-
-class Watcher(Protocol):
-    """Whoever looks on: a live table, a log, nobody."""
-
-    def say(self, line: str) -> None: ...
-
-    def begin(self, plan: Plan, folder: Path) -> None: ...
-
-    def update(self, step: int, row: dict[str, float]) -> None: ...
+from straw.training.watcher import Watcher
 
 
 @dataclass(frozen=True, slots=True)
 class Finished:
+    """A run that came to its end, or to where somebody asked it to stop."""
+
     plan: Plan
     folder: Path
     known: dict[str, float]
+    steps: int
+
+    @property
+    def is_done(self) -> bool:
+        return self.steps == self.plan.page.run.n_batches
 
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
@@ -51,25 +58,115 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
         sampling = sampling_of(plan, engine.chat)
         page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
         plan = replace(plan, page=page)
-        checked = check_engine(engine, plan.task, sampling, page.model.dtype)
-        watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
-        check_room(path, engine, 1 + int(page.run.n_batches or 0) // (page.run.save_every or sys.maxsize))
+        pass_gates(plan, engine, watcher)
+        check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
-        with RunFolder.create(path, dump(page)) as folder:
-            watcher.begin(plan, folder.path)
-            loop = Loop(plan, engine, sampling, folder, watcher.update)
+        with RunFolder.create(path, dump(page), lambda staging: save_start(engine, page, staging / START)) as folder:
+            loop = Loop(plan, engine, sampling, folder, watcher)
             try:
-                known = loop.run()
+                folder.write_event("started", 0)
+                return worked(loop)
             except RunError:
                 if loop.state.step <= 1:
                     take_back(folder.path, parents)
                 raise
-    return Finished(plan, folder.path, known)
 
 
-def check_room(path: Path, engine: LocalEngine, num_checkpoints: int) -> None:
-    """A checkpoint is the weights that train and two moments for each."""
-    needed = 3 * num_checkpoints * sum(p.numel() * p.element_size() for p in engine.trained.values())
+def resume_run(path: str | Path, watcher: Watcher) -> Finished:
+    """Go on where a run stopped; every later line and weight is that of a run that never did."""
+    with RunFolder.open(path) as folder:
+        plan = plan_of(Loaded(page_of(folder.path), frozenset(names_of(page_of(folder.path)))))
+        if done := read_done(folder.path):
+            watcher.say(f"{folder.path} is done, nothing is left to do")
+            return Finished(plan, folder.path, done["known"], done["steps"])
+        checkpoint = newest_sound(folder.path, watcher.say)
+        with starting_again(plan.page, folder.path) as engine:
+            pass_gates(plan, engine, watcher)
+            loop = Loop(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
+            if checkpoint:
+                loop.resume(folder.path / checkpoint["folder"])
+            folder.rewind(checkpoint)
+            watcher.say(f"going on from step {loop.state.step} of {folder.path}")
+            folder.write_event("resumed", loop.state.step, versions_changed=changed_versions(folder.path, watcher))
+            return worked(loop)
+
+
+def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
+    """The run of this page in its run_dir: begun, taken up again, or found done."""
+    path = loaded.page.run.run_dir
+    if path is None:
+        raise ConfigError("to resume is to go on in a folder, and none is named: write run_dir=runs/mine")
+    if not (Path(path).expanduser() / CONFIG).is_file():
+        return run_page(loaded, watcher)
+    check_is_same(plan_of(loaded).page, run_folder(path))
+    return resume_run(path, watcher)
+
+
+def worked(loop: Loop) -> Finished:
+    """All steps of the loop; the folder learns how they ended."""
+    folder, plan = loop.folder, loop.plan
+    loop.watcher.begin(plan, folder.path)
+    with writing_failures(loop):
+        known = loop.run()
+        finished = Finished(plan, folder.path, known, loop.state.step)
+        if finished.is_done:
+            folder.write_event("finished", loop.state.step)
+            folder.write_done(last_word(loop, known))
+        else:
+            folder.write_event("stopped", loop.state.step)
+    return finished
+
+
+@contextmanager
+def writing_failures(loop: Loop) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        with suppress(RunError):  # a full disk keeps no last word
+            event = "stopped" if isinstance(error, KeyboardInterrupt) else "failed"
+            loop.folder.write_event(event, loop.state.step, error=f"{type(error).__name__}: {error}")
+        raise
+
+
+def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return {
+        "steps": loop.state.step,
+        "episodes": loop.state.step * loop.plan.episodes_per_step,
+        "known": known,
+        "wall_s": round(loop.time_s, 3),
+        "cpu_s": round(used.ru_utime + used.ru_stime, 3),  # of this process
+        "finished": round(time.time(), 3),
+    }
+
+
+def pass_gates(plan: Plan, engine: LocalEngine, watcher: Watcher) -> None:
+    checked = check_engine(engine, plan.task, sampling_of(plan, engine.chat), plan.page.model.dtype)
+    watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
+
+
+def names_of(page: Page) -> list[str]:
+    """Every option: a page that ran leaves nothing open."""
+    return [name for body in vars(page).values() for name in vars(body)]
+
+
+def changed_versions(folder: Path, watcher: Watcher) -> dict[str, str]:
+    """Since the run began: its bits are promised for the same versions only."""
+    before, now = read_about(folder).get("versions", {}), versions()
+    changed = {name: f"{old} -> {now.get(name)}" for name, old in before.items() if old != now.get(name)}
+    if changed:
+        listed = ", ".join(f"{name} {versions}" for name, versions in changed.items())
+        watcher.say(f"the bits may differ from here on, versions changed: {listed}")
+    return changed
+
+
+def check_room(path: Path, engine: LocalEngine, page: Page) -> None:
+    """The start, and for each checkpoint the weights that train and two moments for each."""
+    run = page.run
+    steps = int(run.n_batches or 0)
+    saved = 1 + steps // (run.save_every or steps + 1)
+    held = min(saved, run.keep_last + 1) if run.keep_last else saved  # an old one leaves when the new one is whole
+    needed = (1 + 3 * held) * sum(p.numel() * p.element_size() for p in engine.trained.values())
     place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     if (free := shutil.disk_usage(place).free) < needed:
         raise RunError(

@@ -127,8 +127,7 @@ def keep(engine: LocalEngine, found: Found, folder: Path, say: Say) -> None:
     """A run goes on when its warm-up cannot be kept. Two may warm up the same model at once: either will do."""
     try:
         with whole_folder(folder) as staging:
-            engine.save(staging)
-            (staging / "optimizer.safetensors").unlink()
+            engine.save(staging, optimizer=False)
             (staging / FOUND).write_text(json.dumps(asdict(found)))
             shutil.rmtree(folder, ignore_errors=True)  # an older one was not good enough
     except RunError as error:

@@ -33,8 +33,10 @@ class Adam:
     is_published: bool
 
 
-def write_checkpoint(folder: Path, trained: Parameters, adam: Adam) -> None:
+def write_checkpoint(folder: Path, trained: Parameters, adam: Adam | None) -> None:
     save_file({name: p.detach().contiguous() for name, p in trained.items()}, folder / WEIGHTS)
+    if adam is None:
+        return
     moments = {
         f"{name}|{moment}": value.contiguous()
         for name, p in trained.items()

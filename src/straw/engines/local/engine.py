@@ -288,11 +288,12 @@ class LocalEngine(Engine):
 
     # --- keeping ---------------------------------------------------------------------------
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, *, optimizer: bool = True) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if self.adapters is not None:
             save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
-        write_checkpoint(folder, self.trained, Adam(self.optimizer.state, self.policy_version, self._published))
+        adam = Adam(self.optimizer.state, self.policy_version, self._published) if optimizer else None
+        write_checkpoint(folder, self.trained, adam)
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)

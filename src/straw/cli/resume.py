@@ -1,0 +1,61 @@
+"""straw resume: go on where a run stopped, or branch off from it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from straw.cli.words import take_flag, take_option, wants_help
+from straw.errors import ConfigError
+
+RESUME = """straw resume RUN [--quiet]
+straw resume RUN --branch [--at STEP] key=value ...
+
+Go on where a run stopped, was killed or failed. Every later metric, rollout and weight is bit for bit that of a run
+that was never stopped, on the same kind of processor, with the same versions and number of threads.
+
+  straw resume runs/mine                                     from its newest sound checkpoint
+  straw resume runs/mine --branch learning_rate=1e-4         another run, from there on with other options
+  straw resume runs/mine --branch --at 100 run_dir=runs/b    from the checkpoint of step 100, to a folder of your choice
+
+A run keeps its page, so options are for branches only. A branch copies the history up to the checkpoint, and its
+about.json names the run, the step and the options that were changed.
+"""
+
+
+def resume(words: list[str]) -> int:
+    if wants_help(words) or not words:
+        print(RESUME)
+        return 0 if words else 2
+    quiet, branches, at = take_flag(words, "--quiet"), take_flag(words, "--branch"), take_option(words, "at")
+    run, *rest = words
+    from straw.config import parse_overrides
+
+    values = parse_overrides(rest)
+    folder = make(Path(run), values, at) if branches else Path(run)
+    if not branches and (values or at):
+        raise ConfigError(
+            f"a run keeps its page, got {' '.join(rest) or '--at ' + str(at)}: write straw resume {run} --branch "
+            f"{' '.join(rest)} to make it another run that begins at a checkpoint of this one"
+        )
+    from straw.cli.watch import watched
+    from straw.training.session import resume_run
+
+    return watched(lambda watcher: resume_run(folder, watcher), quiet=quiet)
+
+
+def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
+    """The folder of a branch, ready to be resumed."""
+    from straw.config import dump, load_page
+    from straw.runs.branch import make_branch
+    from straw.runs.reading import CONFIG, run_folder
+    from straw.runs.sound import checkpoint_at, newest_sound
+    from straw.runs.store import free_name
+
+    parent = run_folder(parent)
+    if at is not None and not at.isdecimal():
+        raise ConfigError(f"--at takes the step of a checkpoint; got {at!r}. Write for example --at 100.")
+    checkpoint = newest_sound(parent, print) if at is None else checkpoint_at(parent, int(at))
+    path = Path(values.get("run_dir") or free_name(parent.with_name(f"{parent.name}-branch"))).expanduser()
+    page = load_page(parent / CONFIG, {**values, "run_dir": str(path)}).page
+    make_branch(parent, checkpoint, path, dump(page), values)
+    return path

@@ -1,0 +1,51 @@
+"""Another run that begins where a checkpoint of a run stands: its history up to there, a page of its own.
+
+about.json names the parent, the step and what was changed, so that no curve of two pages looks like one.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from straw.errors import RunError
+from straw.runs.about import about_run
+from straw.runs.lines import json_line
+from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS
+from straw.runs.store import check_is_free
+from straw.runs.whole import whole_folder
+
+
+def make_branch(
+    parent: Path, checkpoint: Mapping[str, Any] | None, path: Path, config_toml: str, changed: Mapping[str, object]
+) -> None:
+    """A folder that `resume` takes up; without a checkpoint it begins at the parent's start."""
+    check_is_free(path)
+    facts = {"run": str(parent), "step": checkpoint["step"] if checkpoint else 0, "changed": dict(changed)}
+    with whole_folder(path) as staging:
+        (staging / CONFIG).write_text(config_toml, encoding="utf-8")
+        (staging / ABOUT).write_text(json_line({**about_run(config_toml), "parent": facts}), encoding="utf-8")
+        (staging / EVENTS).touch()
+        copy_folder(parent / "start", staging / "start")
+        for name in (METRICS, ROLLOUTS):
+            copy_head(parent / name, staging / name, checkpoint["lines"][name] if checkpoint else 0)
+        (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")
+        if checkpoint:
+            copy_folder(parent / checkpoint["folder"], staging / checkpoint["folder"])
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    if not source.is_dir():
+        raise RunError(f"a branch copies {source.name}, and {source.parent} has none: restore it, or begin a new run")
+    shutil.copytree(source, target)
+
+
+def copy_head(source: Path, target: Path, size: int) -> None:
+    """Its first bytes; what is missing of them is missing in the copy."""
+    left = size
+    with source.open("rb") as file, target.open("wb") as copy:
+        while left and (block := file.read(min(left, 1 << 22))):
+            copy.write(block)
+            left -= len(block)

@@ -1,0 +1,65 @@
+"""A run keeps its page: what was changed is found, named and refused.
+
+lr=0.001, not 0.0003      the page says the first, the run began with the second
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from straw.config import Page, dump, load_page, with_values
+from straw.errors import RunError
+from straw.runs.reading import CONFIG, read_about, read_config
+
+
+def page_of(folder: Path) -> Page:
+    """The page that the run began with; a config that was edited since is refused."""
+    begun, now = read_about(folder).get("config"), read_config(folder)
+    if begun is not None and (changed := differences(now, begun)):
+        raise RunError(
+            f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
+            f"undo that, or make it another run: {as_branch(folder, changed)}"
+        )
+    return load_page(folder / CONFIG).page
+
+
+def check_is_same(page: Page, folder: Path) -> None:
+    """What a page leaves open was filled in when the run began, and where the folder lies is no matter."""
+    begun = page_of(folder)
+    mine = with_values(
+        page, {"run_dir": begun.run.run_dir, "max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens}
+    )
+    if changed := differences(tomllib.loads(dump(mine)), tomllib.loads(dump(begun))):
+        raise RunError(
+            f"a run keeps its page, and the one in {folder} began with another ({listed(changed)}): choose another "
+            f"run_dir, or go on from its checkpoint as another run: {as_branch(folder, changed)}"
+        )
+
+
+def differences(page: Mapping[str, Any], begun: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
+    """Options with another value than the run began with, by name: (the page's, the run's)."""
+    ours, theirs = (flat(one) for one in (page, begun))
+    return {
+        name: (ours.get(name), theirs.get(name))
+        for name in sorted(ours.keys() | theirs.keys())
+        if ours.get(name) != theirs.get(name)
+    }
+
+
+def flat(page: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by name, from sections or without."""
+    values: dict[str, Any] = {}
+    for name, value in page.items():
+        values |= value if isinstance(value, dict) else {name: value}
+    return values
+
+
+def listed(changed: Mapping[str, tuple[object, object]]) -> str:
+    return "; ".join(f"{name}={ours}, not {begun}" for name, (ours, begun) in changed.items())
+
+
+def as_branch(folder: Path, changed: Mapping[str, tuple[object, object]]) -> str:
+    return f"straw resume {folder} --branch " + " ".join(f"{name}={ours}" for name, (ours, _) in changed.items())

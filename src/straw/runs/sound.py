@@ -1,0 +1,53 @@
+"""Which checkpoint a run goes on from: the newest whose bytes are those that were written.
+
+A damaged one is named and passed over. Lines that a checkpoint knows of and that are gone stop everything: the run
+that went on would claim a history that it has not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from straw.errors import RunError
+from straw.runs.reading import file_sums, read_checkpoints
+
+Say = Callable[[str], None]
+
+
+def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
+    """Its line, or None where there is no sound one."""
+    rows = read_checkpoints(folder)
+    whole = {row["folder"] for row in rows}
+    for path in sorted((folder / "checkpoints").glob("step-*")):
+        if f"checkpoints/{path.name}" not in whole:
+            say(f"{path} is damaged (a file is missing or was cut) and passed over")
+    for row in reversed(rows):
+        if is_sound(folder, row):
+            check_lines(folder, row)
+            return row
+        say(f"{folder / row['folder']} is damaged (its bytes are not those that were written) and passed over")
+    return None
+
+
+def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:
+    return file_sums(folder / checkpoint["folder"]) == checkpoint["sums"]
+
+
+def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
+    for name, size in checkpoint["lines"].items():
+        path = folder / name
+        if (there := path.stat().st_size if path.exists() else 0) < size:
+            raise RunError(
+                f"{path} had {size:,} bytes at step {checkpoint['step']} and has {there:,}, lines are missing: restore "
+                f"it, or go on without them as another run: straw resume {folder} --branch"
+            )
+
+
+def checkpoint_at(folder: Path, step: int) -> dict[str, Any]:
+    rows = {row["step"]: row for row in read_checkpoints(folder)}
+    if step not in rows:
+        there = ", ".join(map(str, rows)) or "none"
+        raise RunError(f"{folder} has no checkpoint of step {step}; it has those of step {there}: give one of them")
+    return rows[step]

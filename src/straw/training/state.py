@@ -1,0 +1,92 @@
+"""What outlives a step beside the weights: the part of a checkpoint that is the loop's own.
+
+    engine.save      weights, both of Adam's moments and its step, policy version
+    state.json       step, running mean of the baseline, replayed attempts, alarms, last measurement, counters
+
+Problem order and every seed are functions of (seed, step, group, sample), so no generator has a state to keep.
+Floats are written so that they read back equal: a run that goes on has the bits of one that never stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from straw.algorithms.named import Credit
+from straw.algorithms.replay import BestReplay
+from straw.errors import RunError
+from straw.runs.lines import json_line
+from straw.types import End, Grade, Message, Problem, Rollout, Turn
+
+STATE = "state.json"
+
+
+@dataclass(slots=True, kw_only=True)
+class RunState:
+    """The loop's own part of a run."""
+
+    credit: Credit
+    replay: BestReplay
+    step: int = 0
+    num_tokens: int = 0  # of all attempts so far, prompts included
+    time_s: float = 0.0  # before this process took over
+    known: dict[str, float] = field(default_factory=dict)  # the last measurement
+
+    def state_dict(self) -> dict[str, Any]:
+        """Plain JSON values, one entry a part."""
+        replay = {key: [asdict(rollout) for rollout in kept] for key, kept in self.replay.best.items()}
+        return {
+            "step": self.step, "num_tokens": self.num_tokens, "time_s": self.time_s, "known": self.known,
+            "credit": self.credit.state_dict(), "replay": replay,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.step, self.num_tokens, self.time_s = state["step"], state["num_tokens"], state["time_s"]
+        self.known = dict(state["known"])
+        self.credit.load_state_dict(state["credit"])
+        self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}
+
+    def save(self, folder: Path) -> None:
+        (folder / STATE).write_text(json_line(self.state_dict()), encoding="ascii")
+
+    def load(self, folder: Path) -> None:
+        try:
+            self.load_state_dict(json.loads((folder / STATE).read_text()))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunError(
+                f"a checkpoint holds the loop's {STATE}, and that of {folder} cannot be used ({error!r}): "
+                "go on from another checkpoint"
+            ) from error
+
+
+def rollout_from(record: Mapping[str, Any]) -> Rollout:
+    """The way back from `asdict` and JSON."""
+    problem, grade = record["problem"], record["grade"]
+    per_turn = record["turn_rewards"]
+    return Rollout(
+        problem=Problem(
+            key=problem["key"],
+            messages=tuple(Message(*message) for message in problem["messages"]),
+            reference=tuple(problem["reference"]),
+            facts=problem["facts"],
+        ),
+        turns=tuple(turn_from(turn) for turn in record["turns"]),
+        replies=tuple(record["replies"]),
+        end=End(record["end"]),
+        grade=Grade(hits=tuple(grade["hits"]), well_formed=grade["well_formed"], offsets=tuple(grade["offsets"])),
+        rewards=record["rewards"],
+        turn_rewards=None if per_turn is None else tuple(per_turn),
+        advantages=tuple(record["advantages"]),
+    )
+
+
+def turn_from(record: Mapping[str, Any]) -> Turn:
+    return Turn(
+        prompt=tuple(record["prompt"]),
+        reply=tuple(record["reply"]),
+        logprobs=tuple(record["logprobs"]),
+        policy_version=record["policy_version"],
+    )

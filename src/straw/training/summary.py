@@ -1,0 +1,28 @@
+"""What the rollouts of a step look like, in numbers named as TRL names them where they are the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import pstdev
+
+from straw.runs.metrics import mean_of
+from straw.types import Metric, Rollout
+
+
+def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
+    """Each number is a mean over rollouts, or over groups."""
+    rollouts = [rollout for group in groups for rollout in group]
+    rewards = {
+        name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards
+    }
+    return {
+        "reward": mean_of([rollout.reward for rollout in rollouts]),
+        "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
+        **{f"rewards/{name}/mean": metric for name, metric in rewards.items()},
+        "hits": mean_of([all(rollout.grade.hits) for rollout in rollouts]),
+        "format_errors": mean_of([not rollout.grade.well_formed for rollout in rollouts]),
+        "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
+        "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
+        "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
+        "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
+    }

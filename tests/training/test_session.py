@@ -1,0 +1,221 @@
+"""A run that stopped and went on is bit for bit the run that never stopped."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.small_runs import Listener, small_page, train
+
+from straw.config import load_page
+from straw.errors import ConfigError, RunError
+from straw.runs.reading import (
+    read_about,
+    read_checkpoints,
+    read_config,
+    read_events,
+    read_metrics,
+    state_of,
+)  # fmt: skip
+from straw.training.session import continue_page, resume_run, run_page
+
+WORDS = "n_batches=6 eval_every=2 save_every=2 keep_last=0 replay=1 kl_coef=0.1 baseline=ema learning_rate=1e-3"
+
+
+class Stopping(Listener):
+    """Asks to stop at a step."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def update(self, step: int, row: dict[str, float]) -> bool:
+        return step == self.at
+
+
+class Falling(Listener):
+    """Falls over at a step."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        if step == self.at:
+            raise ZeroDivisionError
+
+
+def everything(folder: Path) -> dict[str, object]:
+    """All that a run leaves, but the clock."""
+    rows = [{key: value for key, value in row.items() if key != "time_s"} for row in read_metrics(folder)]
+    last = folder / read_checkpoints(folder)[-1]["folder"]
+    files = {path.name: path.read_bytes() for path in last.rglob("*.safetensors")}
+    return {"rows": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), **files}
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["", "lora_rank=2", "env_type=multi_step", "algorithm=sft", "algorithm=grpo updates_per_batch=2"],
+)
+@pytest.mark.parametrize("at", [1, 3, 4])
+def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home, tmp_path, words, at):
+    words = f"{WORDS} {words}".replace("baseline=ema", "" if "algorithm" in words else "baseline=ema")
+    words = words.replace("kl_coef=0.1 ", "") if "sft" in words else words
+    whole = train(tmp_path / "whole", words)
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={tmp_path / 'cut'}", words), Falling(at))
+    assert state_of(tmp_path / "cut") == "failed"
+    resumed = resume_run(tmp_path / "cut", Listener())
+    assert state_of(resumed.folder) == "done"
+    assert everything(resumed.folder) == everything(whole.folder)
+    assert resumed.known == whole.known
+    assert [event["step"] for event in read_events(resumed.folder) if event["event"] == "resumed"] == [
+        (at - 1) // 2 * 2
+    ]
+
+
+def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home, tmp_path):
+    whole = train(tmp_path / "whole", WORDS)
+    stopped = run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Stopping(3))
+    assert (stopped.is_done, stopped.steps, state_of(tmp_path / "cut")) == (False, 3, "stopped")
+    assert [row["step"] for row in read_checkpoints(tmp_path / "cut")] == [2, 3]
+    assert resume_run(tmp_path / "cut", Listener()).steps == 6
+    assert everything(tmp_path / "cut") == everything(whole.folder)
+
+
+def test_no_cache_is_needed_to_go_on(home, tmp_path, monkeypatch):
+    """Neither the warm-up, nor for adapters the weights beneath them."""
+    words = f"{WORDS} lora_rank=2"
+    whole = train(tmp_path / "whole", words)
+    run_page(small_page(f"run_dir={tmp_path / 'cut'}", words), Stopping(2))
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "empty"))
+    resume_run(tmp_path / "cut", Listener())
+    assert everything(tmp_path / "cut") == everything(whole.folder)
+    assert not (tmp_path / "empty").exists()
+
+
+def test_a_run_that_is_done_is_left_alone(home, tmp_path):
+    train(tmp_path / "run", WORDS)
+    before = everything(tmp_path / "run")
+    listener = Listener()
+    assert resume_run(tmp_path / "run", listener).is_done
+    assert "is done" in listener.lines[-1]
+    assert everything(tmp_path / "run") == before
+
+
+# --- damage
+
+
+@pytest.fixture
+def cut(home, tmp_path) -> Path:
+    run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Stopping(5))  # checkpoints at 2, 4 and 5
+    return tmp_path / "cut"
+
+
+def damage_size(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def damage_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [damage_size, damage_bit, Path.unlink])
+@pytest.mark.parametrize("file", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path, damage, file):
+    whole = train(tmp_path / "whole", WORDS)
+    damage(cut / "checkpoints" / "step-000005" / file)
+    listener = Listener()
+    resume_run(cut, listener)
+    assert any("step-000005 is damaged" in line for line in listener.lines)
+    assert any("going on from step 4" in line for line in listener.lines)
+    assert (cut / "checkpoints" / "aside-step-000005").is_dir()  # not overwritten, not removed
+    assert everything(cut) == everything(whole.folder)
+
+
+def test_a_line_that_was_cut_by_a_kill_is_written_again(cut, tmp_path):
+    whole = train(tmp_path / "whole", WORDS)
+    with (cut / "rollouts.jsonl").open("ab") as file:
+        file.write(b'{"step":6,"problem":"sec')
+    resume_run(cut, Listener())
+    assert everything(cut) == everything(whole.folder)
+
+
+@pytest.mark.parametrize("file", ["metrics.jsonl", "rollouts.jsonl"])
+def test_lines_that_are_missing_stop_it(cut, file):
+    (cut / file).write_text("")
+    with pytest.raises(RunError, match=rf"{file} had [\d,]+ bytes at step 5 and has 0, lines are missing: restore it"):
+        resume_run(cut, Listener())
+
+
+def test_a_config_that_was_edited_is_refused_and_the_edit_named(cut):
+    config = cut / "config.toml"
+    config.write_text(config.read_text().replace("learning_rate = 0.001", "learning_rate = 0.002", 1))
+    with pytest.raises(RunError, match=r"learning_rate=0\.002, not 0\.001.*--branch learning_rate=0\.002"):
+        resume_run(cut, Listener())
+
+
+def test_one_writer_at_a_time(cut):
+    from straw.runs.store import RunFolder
+
+    with RunFolder.open(cut), pytest.raises(RunError, match="one writer"):
+        resume_run(cut, Listener())
+
+
+# --- --resume
+
+
+def test_the_same_page_goes_on_and_another_is_refused(cut, tmp_path):
+    whole = train(tmp_path / "whole", WORDS)
+    with pytest.raises(RunError, match="group_size=8, not 4"):
+        continue_page(small_page(f"run_dir={cut}", WORDS, "group_size=8"), Listener())
+    continue_page(small_page(f"run_dir={cut}", WORDS), Listener())
+    assert everything(cut) == everything(whole.folder)
+
+
+def test_to_resume_what_never_began_is_to_begin(home, tmp_path):
+    assert continue_page(small_page(f"run_dir={tmp_path / 'new'}", "n_batches=1"), Listener()).is_done
+    with pytest.raises(ConfigError, match="write run_dir="):
+        continue_page(small_page("n_batches=1"), Listener())
+
+
+def test_a_run_may_be_moved(cut, tmp_path):
+    whole = train(tmp_path / "whole", WORDS)
+    shutil.move(cut, tmp_path / "elsewhere")
+    resume_run(tmp_path / "elsewhere", Listener())
+    assert everything(tmp_path / "elsewhere") == everything(whole.folder)
+
+
+# --- what a folder tells
+
+
+def test_a_folder_tells_what_ran_it(home, tmp_path):
+    finished = train(tmp_path / "run", "n_batches=2")
+    about = read_about(finished.folder)
+    assert about["versions"].keys() >= {"python", "torch", "transformers"}
+    assert about["config"] == read_config(finished.folder)
+    assert load_page(finished.folder / "config.toml").page == finished.plan.page
+    assert [event["event"] for event in read_events(finished.folder)] == ["started", "checkpoint", "finished"]
+
+
+def test_the_newest_and_the_best_are_kept(home, tmp_path):
+    words = "algorithm=sft n_batches=6 save_every=1 keep_last=2"
+    kept = train(tmp_path / "falls", words, "schedule=linear keep_best=learning_rate").folder
+    assert [row["step"] for row in read_checkpoints(kept)] == [1, 5, 6]
+    assert sorted(path.name for path in (kept / "checkpoints").iterdir()) == [
+        "step-000001", "step-000005", "step-000006"
+    ]  # fmt: skip
+    kept = train(tmp_path / "rises", words, "schedule=linear keep_best=-learning_rate").folder
+    assert [row["step"] for row in read_checkpoints(kept)] == [5, 6]
+
+
+def test_a_best_metric_that_no_checkpoint_has_keeps_none_and_is_told(home, tmp_path):
+    listener = Listener()
+    finished = run_page(
+        small_page(f"run_dir={tmp_path / 'run'}", "n_batches=3 save_every=1 keep_last=1 keep_best=bits_know"), listener
+    )
+    assert [row["step"] for row in read_checkpoints(finished.folder)] == [3]
+    assert sum("did you mean 'bits_known'" in line for line in listener.lines) == 1
