@@ -22,6 +22,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw train TASK [key=value ...]     train, and leave a run folder     straw train --help
   straw train PAGE.toml [key=value ..] the same from a page
   straw resume RUN                     go on where a run stopped
+  straw export RUN                     its weights as a folder for transformers and PEFT
   straw demo [key=value ...]           measure four reward channels and SFT, in minutes
   straw models [list | add NAME]       which models are there
 
@@ -63,6 +64,7 @@ def version() -> str:
 COMMANDS = {
     "train": "straw.cli.train:train",
     "resume": "straw.cli.resume:resume",
+    "export": "straw.cli.export:export",
     "demo": "straw.cli.demo:demo",
     "models": "straw.cli.models:models",
 }

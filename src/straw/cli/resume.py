@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
 
 RESUME = """straw resume RUN [--quiet]
-straw resume RUN --branch [--at STEP] key=value ...
+straw resume RUN --branch [--at last|STEP|best:METRIC] key=value ...
 
 Go on where a run stopped, was killed or failed. Every later metric, rollout and weight is bit for bit that of a run
 that was never stopped, on the same kind of processor, with the same versions and number of threads.
@@ -48,14 +49,16 @@ def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
     from straw.config import dump, load_page
     from straw.runs.branch import make_branch
     from straw.runs.reading import CONFIG, run_folder
-    from straw.runs.sound import checkpoint_at, newest_sound
+    from straw.runs.sound import checkpoint_named, newest_sound
     from straw.runs.store import free_name
 
     parent = run_folder(parent)
-    if at is not None and not at.isdecimal():
-        raise ConfigError(f"--at takes the step of a checkpoint; got {at!r}. Write for example --at 100.")
-    checkpoint = newest_sound(parent, print) if at is None else checkpoint_at(parent, int(at))
+    checkpoint = newest_sound(parent, warn) if at is None else checkpoint_named(parent, at, warn)
     path = Path(values.get("run_dir") or free_name(parent.with_name(f"{parent.name}-branch"))).expanduser()
     page = load_page(parent / CONFIG, {**values, "run_dir": str(path)}).page
     make_branch(parent, checkpoint, path, dump(page), values)
     return path
+
+
+def warn(line: str) -> None:
+    print(f"straw: {line}", file=sys.stderr)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from straw.errors import RunError
-from straw.runs.reading import file_sums, read_checkpoints
+from straw.errors import ConfigError, RunError
+from straw.runs.reading import best_of, file_sums, read_checkpoints
 
 Say = Callable[[str], None]
 
@@ -43,6 +43,23 @@ def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
                 f"{path} had {size:,} bytes at step {checkpoint['step']} and has {there:,}, lines are missing: restore "
                 f"it, or go on without them as another run: straw resume {folder} --branch"
             )
+
+
+def checkpoint_named(folder: Path, name: str, say: Say) -> dict[str, Any]:
+    """A sound one: last, a step, or best:METRIC (best:-METRIC the lowest)."""
+    if name == "last":
+        row = newest_sound(folder, say)
+    elif name.startswith("best:"):
+        row = best_of(read_checkpoints(folder), name.removeprefix("best:"))
+    elif name.isdecimal():
+        row = checkpoint_at(folder, int(name))
+    else:
+        raise ConfigError(f"a checkpoint is last, a step, or best:METRIC; got {name!r}. Write for example --at 100.")
+    if row is None:
+        raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {folder}")
+    if not is_sound(folder, row):
+        raise RunError(f"{folder / row['folder']} is damaged: its bytes are not those that were written. Take another.")
+    return row
 
 
 def checkpoint_at(folder: Path, step: int) -> dict[str, Any]:
