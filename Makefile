@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make slow   the tests that take longer
 # make bench  speed against TRL
+# make torture  kill runs at random moments and compare them with runs that were left alone
 #
 # Needed: make and python3, 3.11 or newer, with pip and venv. Another python: make demo PYTHON=python3.13
 
@@ -13,7 +14,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # One thread for each of the two test processes: more would make them wait for each other.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint slow bench clean
+.PHONY: demo test lint slow bench torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -31,6 +32,9 @@ slow: .venv/.ready-dev
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+torture: .venv/.ready-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture
 
 clean:
 	rm -rf .venv
