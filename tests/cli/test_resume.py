@@ -1,0 +1,109 @@
+"""straw resume and straw train --resume, as a person types them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.small_runs import WORDS, Listener, small_page, train
+
+from straw.cli import main
+from straw.runs.reading import read_about, read_checkpoints, read_metrics, state_of
+from straw.training.session import run_page
+
+RUN = "algorithm=sft n_batches=6 save_every=2 keep_last=0 eval_every=2 learning_rate=1e-3"
+
+
+class Stopping(Listener):
+    def update(self, step: int, row: dict[str, float]) -> bool:
+        return step == 3
+
+
+@pytest.fixture
+def stopped(home, tmp_path) -> Path:
+    run_page(small_page(f"run_dir={tmp_path / 'run'}", RUN), Stopping())  # checkpoints at 2 and 3
+    return tmp_path / "run"
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    return [{name: value for name, value in row.items() if name != "time_s"} for row in read_metrics(folder)]
+
+
+def test_a_stopped_run_goes_on(stopped, tmp_path, capsys):
+    assert main(["resume", str(stopped), "--quiet"]) == 0
+    assert rows(stopped) == rows(train(tmp_path / "whole", RUN).folder)
+
+
+def test_the_same_words_with_resume_begin_go_on_and_find_it_done(home, tmp_path, capsys):
+    words = ["train", "secret", *WORDS, *RUN.split(), f"run_dir={tmp_path / 'run'}", "--resume"]
+    assert main(words) == 0
+    before = rows(tmp_path / "run")
+    assert main(words) == 0
+    assert "is done, nothing is left to do" in capsys.readouterr().err
+    assert rows(tmp_path / "run") == before
+
+
+def test_options_make_another_run(stopped, capsys):
+    assert main(["resume", str(stopped), "learning_rate=2e-3"]) == 2
+    assert f"straw resume {stopped} --branch learning_rate=2e-3" in capsys.readouterr().err
+
+
+def test_a_branch_has_the_history_and_another_future(stopped, tmp_path, capsys):
+    assert main(["resume", str(stopped), "--branch", "--quiet", "learning_rate=5e-3"]) == 0
+    branch = stopped.with_name("run-branch")
+    assert read_about(branch)["parent"] == {"run": str(stopped), "step": 3, "changed": {"learning_rate": "5e-3"}}
+    assert rows(branch)[:4] == rows(stopped)
+    assert [row["learning_rate"] for row in rows(branch)[1:]] == [1e-3] * 3 + [5e-3] * 3
+    assert state_of(stopped) == "stopped"
+
+
+def test_a_branch_may_begin_earlier_and_lie_elsewhere(stopped, tmp_path, capsys):
+    there = tmp_path / "there"
+    words = ["resume", str(stopped), "--branch", "--at", "2", "--quiet", f"run_dir={there}", "n_batches=4"]
+    assert main(words) == 0
+    assert [row["step"] for row in read_checkpoints(there)] == [2, 4]
+    assert main(words) == 2
+    assert "overwrites nothing" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["nowhere"], "a run folder holds config.toml, and nowhere has none"),
+        (["{run}", "--branch", "--at", "soon"], "a checkpoint is last, a step, or best:METRIC; got 'soon'"),
+        (["{run}", "--branch", "--at", "9"], "has no checkpoint of step 9; it has those of step 2, 3"),
+        (["{run}", "--branch", "learning_rat=1"], "did you mean 'learning_rate'"),
+        (["{run}", "--branch", "--at", "best:bits"], "no checkpoint has the metric 'bits'"),
+    ],
+)
+def test_bad_wishes_get_one_line_and_leave_nothing(stopped, capsys, words, line):
+    there = sorted(stopped.parent.rglob("*"))
+    assert main(["resume", *(word.format(run=stopped) for word in words)]) == 2
+    assert line in capsys.readouterr().err
+    assert sorted(stopped.parent.rglob("*")) == there
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_and_keeps_it(home, tmp_path, number):
+    folder = tmp_path / "run"
+    words = [*WORDS, "n_batches=100000", "save_every=0", f"run_dir={folder}"]
+    env = {**os.environ, "STRAW_HOME": str(home)}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "straw", "train", "secret", *words], env=env, stderr=subprocess.PIPE, text=True
+    )
+    deadline = time.monotonic() + 60
+    while not folder.is_dir() or len(read_metrics(folder)) < 3:
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.05)
+    child.send_signal(number)
+    _, said = child.communicate(timeout=60)
+    assert child.returncode == 130
+    step = read_metrics(folder)[-1]["step"]
+    assert f"stopped at step {step}; go on with: straw resume {folder}" in said
+    assert [row["step"] for row in read_checkpoints(folder)] == [step]
+    assert state_of(folder) == "stopped"
