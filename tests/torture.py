@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import random
 import shutil
@@ -31,6 +32,7 @@ from straw.algorithms.named import NAMED
 from straw.engines.local import checkpoints
 from straw.runs import reading
 from straw.training.session import continue_page
+from straw.training.state import STATE
 
 COMMON = "n_batches=10 save_every=3 eval_every=4 keep_last=0 learning_rate=1e-3 seed=3"
 GAMES = ("", "env_type=multi_step", "lora_rank=2", "env_type=multi_step lora_rank=2")
@@ -131,6 +133,7 @@ def everything(folder: Path) -> dict[str, object]:
     rows = [{k: v for k, v in row.items() if k != "time_s"} for row in reading.read_metrics(folder)]
     kept = reading.read_checkpoints(folder)
     measured = {row["step"]: {k: v for k, v in row["metrics"].items() if k != "time_s"} for row in kept}
+    states = {row["step"]: state_in(folder / row["folder"]) for row in kept}
     weights = {
         f"{row['folder']}/{path.name}": path.read_bytes()
         for row in kept for path in (folder / row["folder"]).glob("*.safetensors")
@@ -138,9 +141,14 @@ def everything(folder: Path) -> dict[str, object]:
     done = reading.read_done(folder) or {}
     known = {name: done.get(name) for name in ("steps", "episodes", "known")}
     return {
-        "metrics": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), "checkpoints": measured, "done": known,
+        "metrics": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), "checkpoints": measured, "states": states,
+        "done": known,
         **weights,
     }  # fmt: skip
+
+
+def state_in(checkpoint: Path) -> dict[str, object]:
+    return {name: value for name, value in json.loads((checkpoint / STATE).read_text()).items() if name != "time_s"}
 
 
 def differing(one: Path, other: Path) -> list[str]:

@@ -1,128 +1,107 @@
 from __future__ import annotations
 
-from copy import deepcopy
 from dataclasses import replace
-from math import isnan, nan
 
 import pytest
 import torch
-from tests.small_runs import Parts
+from tests.small_runs import Parts, small_plan, train
 
-from straw.engines.base import AdamParams, Loss, Reply
+from straw.config import Page
+from straw.engines.base import Engine, Reply
 from straw.engines.local.engine import LocalEngine
-from straw.errors import TrainingError
-from straw.tasks.forced import forced
-from straw.training.gates import Checked, check_engine, elsewhere, gap
-from straw.types import Datum
+from straw.errors import ConfigError, TrainingError
+from straw.runs.reading import read_config, read_rollouts
+from straw.training import gates
+from straw.training.alarms import ALARMS
+from straw.training.gates import GATES, Passed, run_gates
+from straw.training.silence import NAMES, check_silence
 
 
-class Wrong(LocalEngine):
-    """Its sampler says log-probabilities that are a little off, on the second token of a reply alone."""
-
-    error = 1e-3
-
-    def sample(self, *args: object) -> list[list[Reply]]:
-        groups = super().sample(*args)
-        return [[Reply(one.tokens, self.off(one.logprobs), one.stopped) for one in group] for group in groups]
-
-    def off(self, logprobs: tuple[float, ...]) -> tuple[float, ...]:
-        return tuple(logprob + self.error * (place == 1) for place, logprob in enumerate(logprobs))
+def run(parts: Parts, engine: Engine | None = None) -> list[Passed]:
+    parts.heard.lines.clear()
+    return run_gates(parts.plan, engine or parts.engine, parts.params, parts.heard.say)
 
 
-class Unsure(Wrong):
-    error = nan
+@pytest.mark.parametrize(
+    "words",
+    ["", "reward_type=log_distance", "reward_type=log_distance form=raw", "reward_type=binned_log_distance reward_bins=2",
+     "reward_type=random", "reward_type=shuffled_bins", "reward_type=higher_lower", "reward_type=noisy_binary",
+     "env_type=multi_step", "env_type=multi_step credit=sum", "algorithm=sft", "length=2 reward_type=dense credit=sum",
+     "num_secrets=3", "lora_rank=2", "temperature=0.7", "group_size=1 baseline=ema"],
+)  # fmt: skip
+def test_whatever_straw_ships_passes_every_gate_and_is_left_as_it_was(home, words):
+    parts = Parts("N=8", words)
+    before = {name: value.clone() for name, value in parts.engine.model.state_dict().items()}
+    assert [one.name for one in run(parts)] == list(GATES)
+    assert all(torch.equal(value, before[name]) for name, value in parts.engine.model.state_dict().items())
+    assert parts.engine.policy_version == 0 and not parts.engine.optimizer.state
+    assert all(p.grad is None for p in parts.engine.model.parameters())
 
 
-class Stale(LocalEngine):
-    """Its sampler has a copy of the weights and nobody brings it new ones."""
-
-    def __init__(self, engine: LocalEngine) -> None:
-        super().__init__(engine.model, engine.chat, engine.settings)
-        self.copy = LocalEngine(deepcopy(engine.model), engine.chat, engine.settings)
-
-    def sample(self, *args: object) -> list[list[Reply]]:
-        return self.copy.sample(*args)
+def test_what_they_found_is_said_in_a_line_and_news_in_lines_of_their_own(home):
+    parts = Parts("N=8")
+    run(parts)
+    first, forecast = parts.heard.lines
+    assert first.startswith("gates passed: sampler and trainer ")
+    assert "the reference earns 1" in first
+    assert forecast.startswith("forecast: ")
 
 
 class Deaf(LocalEngine):
-    """Its optimiser does nothing."""
+    """Its samples belong to another distribution than it says."""
 
-    def optim_step(self, params: AdamParams) -> dict[str, float]:
-        return super().optim_step(replace(params, learning_rate=1e-12))
-
-
-def check(parts: Parts, engine: LocalEngine | None = None) -> Checked:
-    """The gates; whatever they find, the engine is afterwards as it was before."""
-    engine = engine or parts.engine
-    before = {name: value.clone() for name, value in engine.model.state_dict().items()}
-    try:
-        return check_engine(engine, parts.task, parts.params, "float32")
-    finally:
-        assert all(torch.equal(value, before[name]) for name, value in engine.model.state_dict().items())
-        assert not engine.optimizer.state
-        assert engine.policy_version == 0
-        assert all(p.grad is None for p in engine.model.parameters())
+    def sample(self, *args: object) -> list[list[Reply]]:
+        groups = super().sample(*args)
+        return [[replace(one, logprobs=tuple(x - 1 for x in one.logprobs)) for one in group] for group in groups]
 
 
-@pytest.mark.parametrize("words", ["N=8", "N=8 env_type=multi_step", "N=8 lora_rank=2", "N=8 temperature=0.7"])
-def test_a_good_engine_passes_and_is_left_as_it_was(home, words):
-    found = check(Parts(words))
-    assert found.gap <= 1e-4
-    assert found.gap_after_update <= 1e-4
-    assert found.moved > 1e-4
-
-
-def test_a_run_draws_the_same_with_the_gates_as_without(home):
-    one, other = Parts("N=8"), Parts("N=8")
-    check(one)
-    prompt = one.chat.opening(one.task.problem(0).messages)
-    draws = [parts.engine.sample([prompt], 8, parts.params, [list(range(8))]) for parts in (one, other)]
-    assert draws[0] == draws[1]
-
-
-@pytest.mark.parametrize("kind", [Wrong, Unsure])
-def test_a_sampler_that_computes_something_else_is_caught(home, kind):
+def test_a_gate_that_fails_names_itself_and_can_be_silenced(home):
     parts = Parts("N=8")
-    with pytest.raises(TrainingError, match=r"sampler and trainer agree within 0\.0001 nats in float32") as caught:
-        check(parts, kind(parts.engine.model, parts.chat, parts.engine.settings))
-    assert "\n" not in str(caught.value)
-    assert ("nan" if kind is Unsure else "0.001 apart") in str(caught.value)
+    deaf = Deaf(parts.engine.model, parts.chat, parts.engine.settings)
+    with pytest.raises(TrainingError, match=r"1 apart.* silence=sampler_equals_trainer goes on without it"):
+        run(parts, deaf)
+    silent = replace(parts.plan, page=with_silence(parts.plan.page, "sampler_equals_trainer", "update_reaches_sampler"))
+    passed = run_gates(silent, deaf, parts.params, parts.heard.say)
+    assert "sampler_equals_trainer" not in [one.name for one in passed]
+    assert "silenced: sampler_equals_trainer, update_reaches_sampler" in parts.heard.lines[0]
 
 
-def test_a_sampler_with_stale_weights_is_caught(home):
+def with_silence(page: Page, *names: str) -> Page:
+    return replace(page, run=replace(page.run, silence=names))
+
+
+def test_a_crowd_that_changes_bits_is_news_and_no_reason_to_stop(home, monkeypatch):
     parts = Parts("N=8")
-    with pytest.raises(TrainingError, match="it reads other weights than the trainer writes"):
-        check(parts, Stale(parts.engine))
+    monkeypatch.setattr(gates, "rows_are_independent", lambda engine: False)
+    (found,) = [one for one in run(parts) if one.name == "rows_are_independent"]
+    assert found.is_news and found.finding in parts.heard.lines
+    assert "neighbours" in found.finding
 
 
-def test_an_update_that_moves_nothing_is_caught(home):
-    parts = Parts("N=8")
-    with pytest.raises(TrainingError, match="an update reaches the sampler"):
-        check(parts, Deaf(parts.engine.model, parts.chat, parts.engine.settings))
+def test_supervised_learning_attempts_nothing(home, monkeypatch):
+    monkeypatch.setattr(gates, "collect", lambda *_: pytest.fail("nothing is to be sampled"))
+    run(Parts("N=8 algorithm=sft"))
 
 
-def test_a_policy_that_is_sure_of_its_reply_passes_too(home):
-    """The gradient of a reply with probability 1 is 0, and a run may start from a memorised secret."""
-    parts = Parts("N=8")
-    datum = forced(parts.chat, parts.task, parts.task.problem(0), ("5",))
-    for _ in range(60):
-        parts.engine.forward_backward([datum], Loss(name="cross_entropy"))
-        parts.engine.optim_step(AdamParams(learning_rate=3e-3))
-    assert min(parts.engine.logprobs([datum])[0]) > -1e-3
-    sure = LocalEngine(parts.engine.model, parts.chat, parts.engine.settings)
-    assert check(parts, sure).moved > 1e-4
-    with pytest.raises(TrainingError, match="it reads other weights"):
-        check(parts, Stale(sure))
+def test_silence_of_everything_runs_no_gate(home):
+    parts = Parts("N=8", f"silence={','.join(NAMES)}")
+    assert run(parts) == []
+    assert parts.heard.lines[0].startswith("gates passed: none; silenced: sampler_equals_trainer,")
 
 
-def test_the_update_is_about_words_that_were_not_said():
-    datum = Datum(prompt=(1, 2, 3), tokens=(7, 8), weights=(1.0, 1.0), logprobs=(-1.0, -1.0))
-    assert elsewhere(datum) == Datum(prompt=(1, 2, 3), tokens=(1, 2), weights=(1.0, 1.0))
+def test_an_unknown_name_in_silence_is_refused_with_its_neighbour():
+    with pytest.raises(ConfigError, match="did you mean 'kl_spike'"):
+        small_plan("silence=kl_spikes")
+    with pytest.raises(ConfigError, match="did you mean 'end_tokens'"):
+        check_silence(["kl_spike", "end_token"])
 
 
-def test_the_gap_is_the_largest_difference_and_nan_is_never_small():
-    assert gap([[-1.0, -2.0], [-3.0]], [[-1.0, -2.5], [-3.25]]) == 0.5
-    for place in range(3):
-        ours = [-1.0] * 3
-        ours[place] = nan
-        assert isnan(gap([ours], [[-1.0] * 3]))
+def test_names_of_gates_and_alarms_do_not_clash():
+    assert len({*GATES, *ALARMS}) == len(GATES) + len(ALARMS) == len(NAMES)
+
+
+def test_the_config_of_a_run_records_what_was_silenced_and_its_attempts_are_those_without_gates(home, tmp_path):
+    loud = train(tmp_path / "loud", "n_batches=3")
+    quiet = train(tmp_path / "quiet", f"n_batches=3 silence={','.join(GATES)}")
+    assert read_config(quiet.folder)["run"]["silence"] == list(GATES)
+    assert list(read_rollouts(quiet.folder)) == list(read_rollouts(loud.folder))

@@ -100,7 +100,7 @@ def begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 PARTS: dict[str, Patch] = {
-    **{part: leave_out(part) for part in ("step", "num_tokens", "known", "credit", "replay")},
+    **{part: leave_out(part) for part in ("step", "num_tokens", "known", "credit", "replay", "alarms")},
     "weights": after_loading(lose_weights),
     "first moment": after_loading(lose("exp_avg")),
     "second moment": after_loading(lose("exp_avg_sq")),
@@ -152,6 +152,7 @@ def test_without_a_part_something_differs(alone, home, tmp_path, monkeypatch, pa
 def test_every_part_of_the_loops_state_is_left_out_once():
     from straw.algorithms.named import Credit
     from straw.algorithms.replay import BestReplay
+    from straw.training.alarms import Alarms
 
-    state = RunState(credit=Credit(baseline="ema"), replay=BestReplay(1))
+    state = RunState(credit=Credit(baseline="ema"), replay=BestReplay(1), alarms=Alarms())
     assert state.state_dict().keys() - {"time_s"} <= PARTS.keys()

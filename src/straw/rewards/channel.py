@@ -20,8 +20,8 @@ class Channel(ABC):
     """Pays for a grade.
 
     `levels` is how many values the total can take (how many tuples when turns are paid one by one), None when
-    undeclared. `plateau` is the largest distance that still earns the highest pay, None when the highest pay
-    does not point at the secret.
+    undeclared; they lie from `lowest` to `highest`. `plateau` is the largest distance that still earns the highest
+    pay, None when the highest pay does not point at the secret.
     """
 
     __slots__ = ()
@@ -32,6 +32,15 @@ class Channel(ABC):
     @property
     @abstractmethod
     def levels(self) -> int | None: ...
+
+    @property
+    def lowest(self) -> float:
+        return 0.0
+
+    @property
+    def highest(self) -> float:
+        """Full reward."""
+        return 1.0
 
     @property
     def plateau(self) -> int | None:

@@ -88,6 +88,14 @@ class LogDistance(Channel):
     def levels(self) -> None:
         return None
 
+    @property
+    def lowest(self) -> float:
+        return 0.0 if self.form == "normalised" else self._raw(None)
+
+    @property
+    def highest(self) -> float:
+        return 1.0 if self.form == "normalised" else 0.0
+
     def __call__(self, grade: Grade, draw: float) -> Payment:
         pay = self._raw if self.form == "raw" else self._normalised
         paid = [pay(distance) for distance in distances(grade, self.name)]

@@ -74,6 +74,10 @@ class Dense(Channel):
     def levels(self) -> int:
         return int(2**self.num_hits) if self.credit == "turn" else self.num_hits + 1
 
+    @property
+    def highest(self) -> float:
+        return float(self.num_hits)
+
     def __call__(self, grade: Grade, draw: float) -> Payment:
         if len(grade.hits) != self.num_hits:
             raise ValueError(f"dense was made for {self.num_hits} hits, and the grade has {len(grade.hits)}")

@@ -30,8 +30,8 @@ def read_config(folder: str | Path) -> dict[str, Any]:
     """The page that the run used, every value resolved."""
     path = run_folder(folder) / CONFIG
     try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, OSError) as problem:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as problem:  # not TOML, not text, not readable
         raise RunError(f"a run's config is TOML, but {path} cannot be read ({problem}): restore it") from problem
 
 

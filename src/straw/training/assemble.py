@@ -25,6 +25,7 @@ from straw.rewards.outcome import Channel, make_channel
 from straw.tasks.base import Task
 from straw.text.chat import Chat
 from straw.training.device import best_device, best_dtype, check_threads
+from straw.training.silence import check_silence
 from straw.training.tuned import enough_batches, tuned_values
 
 LARGE_SPACE = 1024
@@ -69,6 +70,7 @@ def plan_of(loaded: Loaded) -> Plan:
     """Fill in what nobody chose: first the algorithm's row, then what was tuned for the channel."""
     row: Algorithm = find("algorithms", loaded.page.algorithm.algorithm)
     find("channels", loaded.page.channel)
+    check_silence(loaded.page.run.silence)
     page = loaded.with_defaults(tuned_values(loaded.page))
     if page.run.n_batches is None:
         page = with_values(page, {"n_batches": enough_batches(page)})

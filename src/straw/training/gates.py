@@ -1,84 +1,162 @@
-"""What a run checks before its first step, and takes back bit for bit.
+"""What a run checks before its first step: gates, each with a name by which it can be silenced.
 
-    sampler = trainer     the log-probabilities of the same replies agree      within 1e-4 nats in float32
-    update arrives        after an update they have moved, and they still agree
+    sampler_equals_trainer    the log-probabilities of the same replies agree                 canary
+    update_reaches_sampler    an update moves both, and is taken back bit for bit             canary
+    rows_are_independent      a sample has the same bits alone and in a crowd: a line if not  engines.local.probe
+    end_tokens                replies end where the sampler thinks they end                   end_tokens
+    reference_reply           the reference earns full reward                                 reward_gates
+    deterministic_reward      equal attempts and coins are paid alike                         reward_gates
+    reward_range              pay lies where the channel says                                 reward_gates
+    variance_forecast         a line: how many groups will teach nothing at the start         variance
 
-The first catches a sampler that computes something else than the trainer does, the second one that
-samples from stale weights: both are silent otherwise, and both have cost people weeks.
+A gate that fails stops the run; nothing has been written by then, and the engine is as it was. silence=end_tokens
+leaves one out, and the run's config says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isnan, nan
+from functools import cached_property
+from typing import TYPE_CHECKING
 
-from straw.engines.base import AdamParams, Engine, Loss, SamplingParams
-from straw.errors import TrainingError
-from straw.seeds import seed_for
-from straw.tasks.base import Task
-from straw.types import Datum
+from straw.engines.base import Engine, SamplingParams
+from straw.engines.local.probe import rows_are_independent
+from straw.errors import ConfigError, TrainingError
+from straw.rollouts.collect import Place, collect
+from straw.training.canary import check_sampler, check_update
+from straw.training.end_tokens import check_ends, unended
+from straw.training.reward_gates import check_deterministic, check_full, check_range, references
+from straw.training.variance import forecast_groups
+from straw.types import Rollout
 
-NUM_ROWS = 4
-MOST_STEPS = 20
-LIMIT_NATS = {"float32": 1e-4, "bfloat16": 0.5}
+if TYPE_CHECKING:
+    from straw.training.assemble import Plan
+
+MOST_ATTEMPTS, MOST_PROBLEMS, MOST_TOKENS = 32, 4, 4096
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What the gates look at, and a few attempts that no step of the run will make again."""
+
+    plan: Plan
+    engine: Engine
+    sampling: SamplingParams
+
+    @cached_property
+    def groups(self) -> list[list[Rollout]]:
+        """Graded and paid; none for supervised learning, which attempts nothing."""
+        if self.plan.is_sft:
+            return []
+        task, longest = self.plan.task, self.sampling.max_tokens * self.plan.task.max_turns
+        count = min(task.num_problems or MOST_PROBLEMS, MOST_PROBLEMS)
+        size = max(4, min(MOST_ATTEMPTS, MOST_TOKENS // longest) // count)
+        problems = [task.problem(index) for index in range(count)]
+        places = [Place(self.plan.page.run.seed, 0, group) for group in range(count)]  # the run's steps count from 1
+        return collect(self.engine, task, self.plan.channel, problems, places, size, self.sampling)
+
+    @cached_property
+    def rollouts(self) -> list[Rollout]:
+        """Those attempts, and the references."""
+        stop = self.sampling.stop
+        return [*references(self.engine.chat, self.plan.task, stop), *(one for group in self.groups for one in group)]
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What the gates measured, in nats."""
+class Passed:
+    """What a gate found; `is_news` when a person should read it."""
 
-    gap: float
-    gap_after_update: float
-    moved: float
-
-
-def check_engine(engine: Engine, task: Task, params: SamplingParams, dtype: str) -> Checked:
-    """Both gates, or a TrainingError that says which."""
-    limit = LIMIT_NATS[dtype]
-    data = drawn(engine, task, params)
-    before = engine.logprobs(data, "current", params.temperature)
-    apart = gap([datum.logprobs for datum in data], before)
-    if not apart <= limit:
-        raise TrainingError(
-            f"sampler and trainer agree within {limit} nats in {dtype}; here they are {apart:.3g} apart: importance "
-            "ratios would be wrong. Try fast_llama=false, or dtype=float32."
-        )
-    with engine.undone():
-        for _ in range(MOST_STEPS):
-            engine.forward_backward([elsewhere(datum) for datum in data], Loss(name="cross_entropy"))
-            engine.optim_step(AdamParams(learning_rate=1e-3))
-            engine.publish()
-            moved = gap(before, engine.logprobs(data, "current", params.temperature))
-            if moved > limit:  # far enough to be seen: a policy that is sure of its replies takes a few steps
-                break
-        fresh = drawn(engine, task, params)
-        after = gap([datum.logprobs for datum in fresh], engine.logprobs(fresh, "current", params.temperature))
-    if not (after <= limit and moved > limit / 10):
-        raise TrainingError(
-            f"an update reaches the sampler; after steps that moved the trainer by {moved:.3g} nats the sampler is "
-            f"{after:.3g} apart from it (limit {limit}): it reads other weights than the trainer writes."
-        )
-    return Checked(apart, after, moved)
+    name: str
+    finding: str
+    is_news: bool = False
 
 
-def drawn(engine: Engine, task: Task, params: SamplingParams) -> list[Datum]:
-    """A few replies as data, with the sampler's log-probabilities."""
-    prompt = engine.chat.opening(task.problem(0).messages)
-    seeds = [[seed_for("gate", row) for row in range(NUM_ROWS)]]
-    return [
-        Datum(prompt=prompt, tokens=reply.tokens, weights=(1.0,) * len(reply.tokens), logprobs=reply.logprobs)
-        for reply in engine.sample([prompt], NUM_ROWS, params, seeds)[0]
-    ]
+Gate = Callable[[Trial], tuple[str, bool]]
 
 
-def elsewhere(datum: Datum) -> Datum:
-    """The datum with words of its prompt in place of the reply, whose own gradient may be 0."""
-    size = min(len(datum.prompt), len(datum.tokens))
-    return Datum(prompt=datum.prompt, tokens=datum.prompt[:size], weights=datum.weights[:size])
+def sampler_equals_trainer(trial: Trial) -> tuple[str, bool]:
+    apart = check_sampler(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model.dtype)
+    return f"sampler and trainer {apart:.1e} nats apart", False
 
 
-def gap(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
-    """The largest difference; nan when any is, which passes no limit."""
-    apart = [abs(a - b) for one, other in zip(ours, theirs, strict=True) for a, b in zip(one, other, strict=True)]
-    return nan if any(map(isnan, apart)) else max(apart)
+def update_reaches_sampler(trial: Trial) -> tuple[str, bool]:
+    check_update(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model.dtype)
+    return "an update moves both", False
+
+
+def independent_rows(trial: Trial) -> tuple[str, bool]:
+    """A crowd that changes bits is no reason to stop: a resumed run has the same crowd."""
+    try:
+        is_so = rows_are_independent(trial.engine)
+    except ConfigError:  # a model with room for less than the probe reads
+        return "samples were not probed for independence of their neighbours", True
+    if is_so:
+        return "samples independent of each other", False
+    return (
+        "a sample's bits depend on its neighbours here (this device, or threads > 1): a resumed run still repeats the "
+        "uninterrupted one, but another group_size or batch_size draws other replies from the same seeds"
+    ), True
+
+
+def end_tokens(trial: Trial) -> tuple[str, bool]:
+    finding = check_ends(trial.engine, trial.plan.task, trial.sampling.stop)
+    doubt = unended([one for group in trial.groups for one in group])
+    return doubt or finding, doubt is not None
+
+
+def reference_reply(trial: Trial) -> tuple[str, bool]:
+    stop = trial.sampling.stop
+    return check_full(trial.plan.channel, [*references(trial.engine.chat, trial.plan.task, stop)]), False
+
+
+def deterministic_reward(trial: Trial) -> tuple[str, bool]:
+    return check_deterministic(trial.plan.channel, trial.plan.task, trial.rollouts), False
+
+
+def reward_range(trial: Trial) -> tuple[str, bool]:
+    return check_range(trial.plan.channel, trial.rollouts), False
+
+
+def variance_forecast(trial: Trial) -> tuple[str, bool]:
+    if not trial.groups:
+        return "supervised learning compares no attempts", False
+    ours = trial.plan.page.algorithm
+    size = ours.group_size if ours.group_size > 1 else ours.batch_size  # groups of one are compared with each other
+    return forecast_groups(trial.groups, size, trial.plan.credit).line, True
+
+
+GATES: dict[str, Gate] = {
+    "sampler_equals_trainer": sampler_equals_trainer,
+    "update_reaches_sampler": update_reaches_sampler,
+    "rows_are_independent": independent_rows,
+    "end_tokens": end_tokens,
+    "reference_reply": reference_reply,
+    "deterministic_reward": deterministic_reward,
+    "reward_range": reward_range,
+    "variance_forecast": variance_forecast,
+}
+
+
+def run_gates(plan: Plan, engine: Engine, sampling: SamplingParams, say: Callable[[str], None]) -> list[Passed]:
+    """All that are not silenced, or a TrainingError that says which one failed and how to go on without it."""
+    trial, silenced = Trial(plan, engine, sampling), plan.page.run.silence
+    passed = [pass_gate(name, gate, trial) for name, gate in GATES.items() if name not in silenced]
+    say(headline(passed, [name for name in GATES if name in silenced]))
+    for one in passed:
+        if one.is_news:
+            say(one.finding)
+    return passed
+
+
+def pass_gate(name: str, gate: Gate, trial: Trial) -> Passed:
+    try:
+        return Passed(name, *gate(trial))
+    except TrainingError as error:
+        raise TrainingError(f"{error} (the gate {name}; silence={name} goes on without it)") from error
+
+
+def headline(passed: Sequence[Passed], silenced: Sequence[str]) -> str:
+    plain = ", ".join(one.finding for one in passed if not one.is_news)
+    without = f"; silenced: {', '.join(silenced)}" if silenced else ""
+    return f"gates passed: {plain or 'none'}{without}"

@@ -25,7 +25,9 @@ from straw.rollouts.datums import datum_of
 from straw.runs.metrics import metrics_row
 from straw.runs.records import rollout_record
 from straw.runs.store import RunFolder
+from straw.runs.tracker import Tracker
 from straw.tasks.forced import forced
+from straw.training.alarms import Alarms
 from straw.training.assemble import Plan
 from straw.training.schedule import learning_rate_at, share_left
 from straw.training.state import RunState
@@ -45,7 +47,12 @@ class Loop:
     ) -> None:
         self.plan, self.page, self.engine = plan, plan.page, engine
         self.sampling, self.folder, self.watcher = sampling, folder, watcher
-        self.state = RunState(credit=plan.credit(), replay=BestReplay(self.page.algorithm.replay or 0))
+        self.state = RunState(
+            credit=plan.credit(),
+            replay=BestReplay(self.page.algorithm.replay or 0),
+            alarms=Alarms(self.page.run.silence, best=plan.channel.highest),
+        )
+        self.tracker: Tracker | None = None
         self.num_steps = int(self.page.run.n_batches or 0)
         self.started = self.saved_at = time.monotonic()
         self.is_asked_to_stop = False
@@ -178,6 +185,11 @@ class Loop:
             metrics={**metrics, **{name: Metric(value) for name, value in known.items()}},
         )
         self.folder.write_metrics(row)
+        if self.tracker is not None:
+            self.tracker.log(row)
+        for alarm in self.state.alarms.watch(self.state.step, row):
+            self.folder.write_event("alarm", self.state.step, name=alarm.name, value=alarm.value, advice=alarm.advice)
+            self.watcher.say(f"alarm at step {self.state.step}, {alarm.name}: {alarm.advice}")
         self.is_asked_to_stop |= bool(self.watcher.update(self.state.step, row))
         return row
 

@@ -27,9 +27,10 @@ from straw.runs.reading import CONFIG, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_of
 from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
+from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.begin_again import START, save_start, starting_again
-from straw.training.gates import check_engine
+from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.start import starting_engine
 from straw.training.watcher import Watcher
@@ -54,6 +55,7 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
+    check_tracker(plan.page)
     with starting_engine(plan, watcher.say) as engine:
         sampling = sampling_of(plan, engine.chat)
         page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
@@ -79,6 +81,7 @@ def resume_run(path: str | Path, watcher: Watcher) -> Finished:
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
+        check_tracker(plan.page)
         checkpoint = newest_sound(folder.path, watcher.say)
         with starting_again(plan.page, folder.path) as engine:
             pass_gates(plan, engine, watcher)
@@ -106,7 +109,7 @@ def worked(loop: Loop) -> Finished:
     """All steps of the loop; the folder learns how they ended."""
     folder, plan = loop.folder, loop.plan
     loop.watcher.begin(plan, folder.path)
-    with writing_failures(loop):
+    with writing_failures(loop), tracking(loop):
         known = loop.run()
         finished = Finished(plan, folder.path, known, loop.state.step)
         if finished.is_done:
@@ -115,6 +118,17 @@ def worked(loop: Loop) -> Finished:
         else:
             folder.write_event("stopped", loop.state.step)
     return finished
+
+
+@contextmanager
+def tracking(loop: Loop) -> Iterator[None]:
+    """The page's tracker, brought up to date and closed in any case."""
+    loop.tracker, failed = tracker_for(loop.page, loop.folder, loop.watcher.say), True
+    try:
+        yield
+        failed = False
+    finally:
+        loop.tracker.close(failed)
 
 
 @contextmanager
@@ -141,8 +155,7 @@ def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
 
 
 def pass_gates(plan: Plan, engine: LocalEngine, watcher: Watcher) -> None:
-    checked = check_engine(engine, plan.task, sampling_of(plan, engine.chat), plan.page.model.dtype)
-    watcher.say(f"gates passed: sampler and trainer {checked.gap:.1e} nats apart, an update moves both")
+    run_gates(plan, engine, sampling_of(plan, engine.chat), watcher.say)
 
 
 def names_of(page: Page) -> list[str]:

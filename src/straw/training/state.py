@@ -19,6 +19,7 @@ from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
 from straw.runs.lines import json_line
+from straw.training.alarms import Alarms
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
@@ -30,6 +31,7 @@ class RunState:
 
     credit: Credit
     replay: BestReplay
+    alarms: Alarms
     step: int = 0
     num_tokens: int = 0  # of all attempts so far, prompts included
     time_s: float = 0.0  # before this process took over
@@ -40,13 +42,14 @@ class RunState:
         replay = {key: [asdict(rollout) for rollout in kept] for key, kept in self.replay.best.items()}
         return {
             "step": self.step, "num_tokens": self.num_tokens, "time_s": self.time_s, "known": self.known,
-            "credit": self.credit.state_dict(), "replay": replay,
+            "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.step, self.num_tokens, self.time_s = state["step"], state["num_tokens"], state["time_s"]
         self.known = dict(state["known"])
         self.credit.load_state_dict(state["credit"])
+        self.alarms.load_state_dict(state["alarms"])
         self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}
 
     def save(self, folder: Path) -> None:

@@ -24,5 +24,7 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
         "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
         "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
+        "frac_equal_replies": mean_of([len({one.replies for one in group}) == 1 for group in groups if len(group) > 1]),
+        "advantage_scale": mean_of([abs(advantage) for rollout in rollouts for advantage in rollout.advantages]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
     }
