@@ -140,10 +140,9 @@ def everything(folder: Path) -> dict[str, object]:
     }  # fmt: skip
     done = reading.read_done(folder) or {}
     known = {name: done.get(name) for name in ("steps", "episodes", "known")}
+    rollouts = (folder / "rollouts.jsonl").read_bytes()
     return {
-        "metrics": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), "checkpoints": measured, "states": states,
-        "done": known,
-        **weights,
+        "metrics": rows, "rollouts": rollouts, "checkpoints": measured, "states": states, "done": known, **weights,
     }  # fmt: skip
 
 

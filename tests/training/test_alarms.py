@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from math import inf, isnan, nan
 from random import Random
 
@@ -142,7 +143,7 @@ def test_every_number_that_is_none_is_an_alarm():
 def test_a_lasting_alarm_is_raised_ever_more_rarely():
     found = raised(steps_of(set_to(0, kl_sampler=1.0), count=1000))
     steps = [step for step, _ in found]
-    assert [later - earlier for earlier, later in zip(steps, steps[1:], strict=False)] == [QUIET, 2 * QUIET, 4 * QUIET]
+    assert [later - earlier for earlier, later in pairwise(steps)] == [QUIET, 2 * QUIET, 4 * QUIET]
 
 
 def test_a_silenced_alarm_is_not_raised_and_the_others_are():

@@ -5,10 +5,11 @@ from tests.small_runs import small_page, small_plan
 
 from straw.algorithms.named import NAMED
 from straw.config import dump, load_page
+from straw.engines.local.build import load_engine, with_adapters
 from straw.errors import ConfigError
 from straw.rewards.outcome import CHANNELS
 from straw.tasks.secret_bits import SecretBits
-from straw.training.assemble import load_engine, plan_of, sampling_of, with_adapters
+from straw.training.assemble import plan_of, sampling_of
 
 
 def complaint(*words: str) -> str:

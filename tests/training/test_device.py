@@ -5,7 +5,7 @@ import torch
 
 from straw.errors import ConfigError
 from straw.training import device
-from straw.training.device import best_device, best_dtype, check_threads
+from straw.training.device import best_device, best_dtype
 
 
 @pytest.mark.parametrize("name", ["gpu", "meta", "cuda:", "cuda:x", "tpu", "", "cpu; rm"])
@@ -40,9 +40,3 @@ def test_bfloat16_is_taken_where_it_is_measured_to_pay(monkeypatch, gain, is_emb
 
 def test_a_matmul_can_be_timed_here():
     assert device.seconds(torch.float32, "cpu", repeats=1) > 0
-
-
-def test_threads_count_from_one():
-    check_threads(1)
-    with pytest.raises(ConfigError, match="threads=0"):
-        check_threads(0)

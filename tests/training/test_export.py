@@ -10,12 +10,12 @@ from tests.small_runs import train
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from straw.cli import main
+from straw.engines.local.build import starting_again
 from straw.engines.local.models import load_model
 from straw.engines.local.modules import plainly
 from straw.errors import RunError
 from straw.runs.reading import read_checkpoints
 from straw.runs.same_page import page_of
-from straw.training.begin_again import starting_again
 from straw.training.export import export_run
 
 WORDS = "algorithm=sft n_batches=20 save_every=10 learning_rate=1e-3"

@@ -24,10 +24,13 @@ def run(parts: Parts, engine: Engine | None = None) -> list[Passed]:
 
 @pytest.mark.parametrize(
     "words",
-    ["", "reward_type=log_distance", "reward_type=log_distance form=raw", "reward_type=binned_log_distance reward_bins=2",
-     "reward_type=random", "reward_type=shuffled_bins", "reward_type=higher_lower", "reward_type=noisy_binary",
-     "env_type=multi_step", "env_type=multi_step credit=sum", "algorithm=sft", "length=2 reward_type=dense credit=sum",
-     "num_secrets=3", "lora_rank=2", "temperature=0.7", "group_size=1 baseline=ema"],
+    [
+        "", "reward_type=log_distance", "reward_type=log_distance form=raw",
+        "reward_type=binned_log_distance reward_bins=2", "reward_type=random", "reward_type=shuffled_bins",
+        "reward_type=higher_lower", "reward_type=noisy_binary", "env_type=multi_step",
+        "env_type=multi_step credit=sum", "algorithm=sft", "length=2 reward_type=dense credit=sum", "num_secrets=3",
+        "lora_rank=2", "temperature=0.7", "group_size=1 baseline=ema",
+    ],
 )  # fmt: skip
 def test_whatever_straw_ships_passes_every_gate_and_is_left_as_it_was(home, words):
     parts = Parts("N=8", words)

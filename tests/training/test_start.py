@@ -8,10 +8,10 @@ import pytest
 import torch
 from tests.small_runs import Listener, Parts, small_plan, train
 
+from straw.engines.local.build import load_engine
 from straw.errors import ConfigError, RunError, StrawError, TrainingError
 from straw.measure.bits_known import measure_known
 from straw.runs.reading import read_checkpoints, read_metrics
-from straw.training.assemble import load_engine
 from straw.training.start import fingerprint, goal_of, starting_engine
 
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.small_runs import Parts, small_plan
 
+from straw.engines.local.build import load_engine
 from straw.engines.local.engine import LocalEngine
 from straw.tasks.forced import forced
 from straw.tasks.hidden import Hidden
@@ -16,7 +17,6 @@ from straw.tasks.secret import Secret
 from straw.tasks.secret_bits import SecretBits
 from straw.text.characters import character_tokenizer
 from straw.text.chat import Chat
-from straw.training.assemble import load_engine
 from straw.training.start import goal_of
 from straw.training.warmup import (
     LISTED,

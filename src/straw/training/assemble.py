@@ -1,4 +1,4 @@
-"""From a page to the things that run: task, channel, algorithm, engine.
+"""From a page to the things that run: task, channel, algorithm (the engine is built in engines/local/build).
 
 Everything that can be wrong with a page is found here, before a run folder exists and before a
 model is loaded. What the page leaves open is filled in, so that the page a run writes is the page
@@ -9,22 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
-
 from straw.algorithms.losses import loss_named
 from straw.algorithms.named import Algorithm, Credit
 from straw.catalogue import find
 from straw.config import Loaded, Page, with_values
 from straw.engines.base import AdamParams, SamplingParams
 from straw.engines.local.embedded import SHAPES
-from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.lora import add_lora
-from straw.engines.local.models import load_model
 from straw.errors import ConfigError
 from straw.rewards.outcome import Channel, make_channel
 from straw.tasks.base import Task
 from straw.text.chat import Chat
-from straw.training.device import best_device, best_dtype, check_threads
+from straw.training.device import best_device, best_dtype
 from straw.training.silence import check_silence
 from straw.training.tuned import enough_batches, tuned_values
 
@@ -133,25 +128,3 @@ def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
         max_tokens=ours.max_tokens or room, temperature=ours.temperature, top_k=ours.top_k, top_p=ours.top_p,
         stop=frozenset(stops),
     )  # fmt: skip
-
-
-def load_engine(page: Page, *, lora: bool = True) -> LocalEngine:
-    """A fresh copy of the page's model behind the engine's verbs."""
-    ours = page.model
-    check_threads(ours.threads)
-    torch.set_num_threads(ours.threads)
-    loaded = load_model(ours.model_name, seed=ours.model_seed, trust_remote_code=ours.trust_remote_code)
-    settings = LocalSettings(
-        device=ours.device, dtype=ours.dtype, tokens_per_microbatch=ours.tokens_per_microbatch,
-        gradient_checkpointing=ours.gradient_checkpointing, fast_llama=ours.fast_llama,
-    )  # fmt: skip
-    return LocalEngine(loaded.model, loaded.chat(), settings)
-
-
-def with_adapters(engine: LocalEngine, page: Page) -> LocalEngine:
-    """The same weights with fresh adapters on them; the engine without them is used up."""
-    ours = page.model
-    if not ours.lora_rank:
-        return engine
-    adapted = add_lora(engine.model, ours.lora_rank, ours.lora_alpha, ours.lora_targets, seed=page.model.model_seed)
-    return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted)

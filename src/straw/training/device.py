@@ -61,8 +61,3 @@ def seconds(dtype: torch.dtype, device: str, repeats: int = 5) -> float:
         float((a @ b)[0, 0])  # reading a number waits for the device
         best = min(best, time.perf_counter() - start)
     return best
-
-
-def check_threads(threads: int) -> None:
-    if threads < 1:
-        raise ConfigError(f"threads counts from 1; got threads={threads}")

@@ -28,8 +28,9 @@ def check_ends(engine: Engine, task: Task, stop: frozenset[int]) -> str:
     for rollout in references(chat, task, stop):
         if rollout.end.was_cut_short or rollout.replies != rollout.problem.reference:
             raise TrainingError(
-                f"a reference reply and its end token are a reply that stopped by itself; "
-                f"{' | '.join(rollout.problem.reference)!r} was read as {' | '.join(rollout.replies)!r} ({rollout.end}): "
+                "a reference reply and its end token are a reply that stopped by itself; "
+                f"{' | '.join(rollout.problem.reference)!r} was read as {' | '.join(rollout.replies)!r} "
+                f"({rollout.end}): "
                 "a stop text may be part of the answer, or the tokenizer does not give it back."
             )
     return f"ends at {', '.join(str(chat.tokenizer.convert_ids_to_tokens(token)) for token in sorted(stop))}"

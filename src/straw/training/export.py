@@ -14,6 +14,7 @@ from typing import Literal
 import torch
 from transformers import PreTrainedModel
 
+from straw.engines.local.build import starting_again
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import save_adapter
@@ -23,7 +24,6 @@ from straw.runs.reading import run_folder
 from straw.runs.same_page import page_of
 from straw.runs.sound import Say, checkpoint_named
 from straw.runs.whole import whole_folder
-from straw.training.begin_again import starting_again
 
 Form = Literal["merged", "adapter"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

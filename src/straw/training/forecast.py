@@ -13,9 +13,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from straw.config import Loaded, Page, dump
+from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.head import BUDGET
 from straw.errors import ModelError
-from straw.training.assemble import Plan, load_engine, plan_of, sampling_of, with_adapters
+from straw.training.assemble import Plan, plan_of, sampling_of
 
 FLOAT = 4
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from straw.config import Loaded, Page, dump, with_values
+from straw.engines.local.build import START, save_start, starting_again
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
 from straw.runs.about import versions
@@ -29,7 +30,6 @@ from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
-from straw.training.begin_again import START, save_start, starting_again
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.start import starting_engine

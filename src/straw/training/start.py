@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from straw.config import Page
+from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import chosen_layers
@@ -22,7 +23,7 @@ from straw.engines.local.model_folder import first_line
 from straw.engines.local.model_store import cache_folder
 from straw.errors import RunError, StrawError, TrainingError
 from straw.runs.whole import whole_folder
-from straw.training.assemble import Plan, load_engine, sampling_of, with_adapters
+from straw.training.assemble import Plan, sampling_of
 from straw.training.warmup import RECIPE, Found, Goal, warm_up
 
 Say = Callable[[str], None]

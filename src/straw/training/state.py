@@ -79,7 +79,10 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         turns=tuple(turn_from(turn) for turn in record["turns"]),
         replies=tuple(record["replies"]),
         end=End(record["end"]),
-        grade=Grade(hits=tuple(grade["hits"]), well_formed=grade["well_formed"], offsets=tuple(grade["offsets"])),
+        grade=Grade(
+            hits=tuple(grade["hits"]), well_formed=grade["well_formed"], offsets=tuple(grade["offsets"]),
+            answer=grade.get("answer"),
+        ),  # fmt: skip
         rewards=record["rewards"],
         turn_rewards=None if per_turn is None else tuple(per_turn),
         advantages=tuple(record["advantages"]),

@@ -42,8 +42,8 @@ class Forecast:
         if not self.is_bad:
             return f"{said} ({self.attempts} attempts tried)"
         return (
-            f"{said} (all {self.attempts} attempts tried were paid alike): the run waits for a lucky attempt. More would "
-            "come with a larger group_size, a baseline that teaches such groups, or a channel that says more (reward_type)"
+            f"{said} ({self.attempts} attempts tried, nearly all paid alike): the run waits for a lucky one. What "
+            "helps: a larger group_size, a baseline that teaches such groups, or a channel that says more (reward_type)"
         )
 
 

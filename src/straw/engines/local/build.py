@@ -1,9 +1,10 @@
-"""The start of a run, kept so that a run that goes on needs neither its warm-up nor the checkpoint it came from.
+"""From a page to an engine: the model, with adapters where the page wants them, and the start of a run.
 
     start/weights.safetensors        what trains, as it was before the first step
     start/base/weights.safetensors   what lies beneath adapters, where a warm-up made it
 
-The start is also what the KL to the reference is measured against, so it belongs to the state of a run.
+The start is kept in the run folder, so that a run that goes on (or a process that helps it) needs neither the
+warm-up nor the checkpoint it came from. It is also what the KL to the reference is measured against.
 """
 
 from __future__ import annotations
@@ -17,10 +18,32 @@ from torch import nn
 from straw.config import Page
 from straw.engines.local.checkpoints import WEIGHTS, read_weights
 from straw.engines.local.embedded import SHAPES
-from straw.engines.local.engine import LocalEngine
-from straw.training.assemble import load_engine, with_adapters
+from straw.engines.local.engine import LocalEngine, LocalSettings
+from straw.engines.local.lora import add_lora
+from straw.engines.local.models import load_model
 
 START, BASE = "start", "base"
+
+
+def load_engine(page: Page) -> LocalEngine:
+    """A fresh copy of the page's model behind the engine's verbs."""
+    ours = page.model
+    torch.set_num_threads(ours.threads)
+    loaded = load_model(ours.model_name, seed=ours.model_seed, trust_remote_code=ours.trust_remote_code)
+    settings = LocalSettings(
+        device=ours.device, dtype=ours.dtype, tokens_per_microbatch=ours.tokens_per_microbatch,
+        gradient_checkpointing=ours.gradient_checkpointing, fast_llama=ours.fast_llama,
+    )  # fmt: skip
+    return LocalEngine(loaded.model, loaded.chat(), settings)
+
+
+def with_adapters(engine: LocalEngine, page: Page) -> LocalEngine:
+    """The same weights with fresh adapters on them; the engine without them is used up."""
+    ours = page.model
+    if not ours.lora_rank:
+        return engine
+    adapted = add_lora(engine.model, ours.lora_rank, ours.lora_alpha, ours.lora_targets, seed=page.model.model_seed)
+    return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted)
 
 
 def save_start(engine: LocalEngine, page: Page, folder: Path) -> None:
