@@ -1,4 +1,4 @@
-from straw.report.curve import Curve, curve_of, drawable, fastest_first
+from straw.report.curve import Curve, curve_of, drawable, fastest_first, metric_curve, thinned
 from straw.runs.store import RunFolder
 
 
@@ -24,3 +24,16 @@ def test_a_run_gives_the_curve_of_the_steps_in_which_bits_were_measured(tmp_path
         folder.write_metrics({"step": 2, "episodes": 128, "bits_known": float("nan")})
         folder.write_metrics({"step": 3, "episodes": 192, "bits_known": 5.5})
     assert curve_of(tmp_path / "run", "binary") == Curve("binary", [0, 192], [0.0, 5.5])
+
+
+def test_any_metric_is_a_curve_over_the_rows_that_have_it():
+    rows = [{"episodes": 0, "bits_known": 0.0}, {"episodes": 4, "kl": 0.5}, {"episodes": 8, "kl": None}]
+    assert metric_curve(rows, "kl", "kl") == Curve("kl", [4], [0.5])
+
+
+def test_a_long_curve_is_thinned_to_means_that_end_where_it_ends():
+    assert thinned(Curve("", (1, 2, 3, 4), (0.0, 1.0, 0.0, 3.0)), most=2) == Curve("", [2, 4], [0.5, 1.5])
+    assert thinned(Curve("", (1, 2, 3), (0.0, 1.0, 5.0)), most=2) == Curve("", [2, 3], [0.5, 5.0])
+    short = Curve("", (1, 2), (0.0, 1.0))
+    assert thinned(short, most=2) is short
+    assert len(thinned(Curve("", range(1000), range(1000))).episodes) <= 128

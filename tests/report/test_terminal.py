@@ -64,3 +64,22 @@ def test_a_terminal_gets_the_characters_that_it_can_show(encoding, is_ascii):
     print_curves([RAMP], ceiling_bits=6, title="N = 64", console=Console(file=file, width=80))
     file.flush()
     assert raw.getvalue().isascii() == is_ascii
+
+
+def test_another_metric_gets_an_axis_that_holds_its_values_and_zero():
+    lines = draw_text([Curve("kl", (0, 100), (0.0, 0.004))], height=5, width=30, unit="").plain.split("\n")
+    assert lines[1].startswith("0.004 ┤") and lines[3].startswith("0.002 ┤") and lines[5].startswith("    0 ┤")
+    assert lines[-1].strip().endswith("kl: 0.004")
+    below = draw_text([Curve("loss", (0, 100), (-0.25, -0.125))], height=5, unit="").plain
+    assert "-0.25 ┤" in below and "    0 ┤" in below and "loss: -0.125" in below
+
+
+def test_a_wide_number_moves_the_whole_frame():
+    lines = draw_text([Curve("n", (0, 100), (0.0, 123456.0))], height=4, width=30, unit="").plain.split("\n")
+    assert lines[1].startswith("1.235e+05 ┤")
+    assert len({len(line) for line in lines[1:7]}) == 1
+
+
+def test_a_metric_that_is_always_zero_is_drawn_on_the_floor():
+    drawn = rows(draw_text([Curve("zero", (0, 100), (0.0, 0.0))], height=3, width=20, unit="", unicode=False), 3)
+    assert drawn[0].strip() == "" and drawn[2].startswith("*")

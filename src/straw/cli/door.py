@@ -23,6 +23,11 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw train PAGE.toml [key=value ..] the same from a page
   straw resume RUN                     go on where a run stopped
   straw export RUN                     its weights as a folder for transformers and PEFT
+  straw runs [FOLDER]                  what ran, and what became of it
+  straw show RUN                       a run's numbers, curves, and attempts to read
+  straw compare RUN RUN ...            runs side by side
+  straw sweep PAGE.toml                many runs from one page
+  straw check RECIPE.toml              does a recipe still learn as it did?
   straw demo [key=value ...]           measure four reward channels and SFT, in minutes
   straw models [list | add NAME]       which models are there
 
@@ -65,6 +70,11 @@ COMMANDS = {
     "train": "straw.cli.train:train",
     "resume": "straw.cli.resume:resume",
     "export": "straw.cli.export:export",
+    "runs": "straw.cli.runs:runs",
+    "show": "straw.cli.show:show",
+    "compare": "straw.cli.compare:compare",
+    "sweep": "straw.cli.sweep:sweep",
+    "check": "straw.cli.check:check",
     "demo": "straw.cli.demo:demo",
     "models": "straw.cli.models:models",
 }

@@ -15,7 +15,7 @@ def take_flag(words: list[str], *names: str) -> bool:
     return bool(found)
 
 
-def take_option(words: list[str], name: str) -> str | None:
+def take_option(words: list[str], name: str, example: str = "runs/mine") -> str | None:
     """The value of an option that no page has, taken off the words: name=x, --name=x or --name x; the last counts."""
     found, left = None, []
     waiting = list(words)
@@ -24,7 +24,7 @@ def take_option(words: list[str], name: str) -> str | None:
         spelling, equals, value = word.partition("=")
         if spelling == f"--{name}" and not equals:
             if not waiting:
-                raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} runs/mine.")
+                raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} {example}.")
             found = waiting.pop(0)
         elif spelling.removeprefix("--") == name and equals:
             found = value
@@ -32,6 +32,14 @@ def take_option(words: list[str], name: str) -> str | None:
             left.append(word)
     words[:] = left
     return found
+
+
+def take_whole(words: list[str], name: str, default: int) -> int:
+    """The same for a whole number that is 0 or more."""
+    found = take_option(words, name, str(default))
+    if found is not None and not (found.isascii() and found.isdecimal()):
+        raise ConfigError(f"{name} is a whole number, 0 or more; got {found!r}. Write for example --{name} {default}.")
+    return default if found is None else int(found)
 
 
 def print_options(intro: str) -> None:

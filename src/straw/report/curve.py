@@ -7,11 +7,11 @@ stand on one axis. The curve comes from numbers or from a run folder; how it is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from straw.runs.reading import read_metrics
 
@@ -48,8 +48,27 @@ def fastest_first(curves: Sequence[Curve]) -> list[int]:
 
 def curve_of(folder: str | Path, label: str, *, dashed: bool = False) -> Curve:
     """The curve of a run, from the rows in which the bits were measured."""
-    rows = [row for row in read_metrics(folder) if row.get("bits_known") is not None]
-    return Curve(label, [row["episodes"] for row in rows], [row["bits_known"] for row in rows], dashed)
+    return metric_curve(read_metrics(folder), "bits_known", label)._replace(dashed=dashed)
+
+
+def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:
+    """Any metric against episodes, from the rows that have it."""
+    points = [(row["episodes"], row[name]) for row in rows if row.get(name) is not None]
+    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points])
+
+
+def thinned(curve: Curve, most: int = 128) -> Curve:
+    """At most so many points, each the mean of some neighbours and placed at the last of them.
+
+    Example: thinned(Curve("", (1, 2, 3, 4), (0, 1, 0, 3)), most=2) == Curve("", [2, 4], [0.5, 1.5])
+    """
+    size = -(-len(curve.episodes) // most)
+    if size <= 1:
+        return curve
+    starts = range(0, len(curve.episodes), size)
+    groups = [curve.bits_known[start : start + size] for start in starts]
+    ends = [curve.episodes[start : start + size][-1] for start in starts]
+    return curve._replace(episodes=ends, bits_known=[sum(group) / len(group) for group in groups])
 
 
 def _finite(curve: Curve) -> Curve:

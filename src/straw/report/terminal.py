@@ -4,7 +4,8 @@
       │⡠⠊⠁            where the encoding has no braille, the marker itself draws the line
     0 ┼────────
 
-The text carries colours and markers both, so it still reads without colour.
+The text carries colours and markers both, so it still reads without colour. Curves of another metric than
+bits (`unit=""`) get an axis that holds all their values and zero.
 """
 
 from __future__ import annotations
@@ -81,10 +82,12 @@ def draw_text(
     width: int = 60,
     height: int = 14,
     unicode: bool = True,
+    unit: str = "bits",
 ) -> Text:
     """The curves as `height` lines of text with axes and a legend; its `.plain` is the same without colour."""
     drawn = drawable(curves)
-    scale = _scale(drawn, ceiling_bits, width * 2, height * 4)
+    lowest, highest = _range_of_bits(drawn, ceiling_bits) if unit == "bits" else _range(drawn)
+    scale = Scale(max([1.0, *(curve.episodes[-1] for curve in drawn)]), lowest, highest, width * 2, height * 4)
     canvas = Canvas(width, height)
     markers = MARKERS if unicode else ASCII_MARKERS
     if ceiling_bits is not None:
@@ -92,26 +95,38 @@ def draw_text(
             _ceiling_dot(canvas, x, scale.y(ceiling_bits), unicode)
     for index in reversed(fastest_first(drawn)):  # the fastest last, on top
         _draw_curve(canvas, scale, drawn[index], index, markers, unicode)
-    return _framed(canvas, scale, title, _legend(drawn, markers), unicode)
+    ticks = _whole_ticks(scale) if unit == "bits" else _even_ticks(scale)
+    return _framed(canvas, scale, ticks, title, _legend(drawn, markers, unit), unicode)
 
 
 def print_curves(
-    curves: Sequence[Curve], *, ceiling_bits: float | None = None, title: str, console: Console | None = None
+    curves: Sequence[Curve],
+    *,
+    ceiling_bits: float | None = None,
+    title: str,
+    console: Console | None = None,
+    unit: str = "bits",
+    height: int = 14,
 ) -> None:
     """Draw in the terminal, as wide as it is up to 72 columns, in characters that it can show."""
     console = console or Console()
     unicode = console.encoding.lower().startswith("utf")
     width = max(20, min(64, console.width - 8))
-    text = draw_text(curves, ceiling_bits=ceiling_bits, title=title, width=width, unicode=unicode)
+    text = draw_text(
+        curves, ceiling_bits=ceiling_bits, title=title, width=width, height=height, unicode=unicode, unit=unit
+    )
     console.print(text, soft_wrap=True)
 
 
-def _scale(curves: Sequence[Curve], ceiling_bits: float | None, width: int, height: int) -> Scale:
+def _range_of_bits(curves: Sequence[Curve], ceiling_bits: float | None) -> tuple[float, float]:
     bits = [bit for curve in curves for bit in curve.bits_known]
     highest = max([ceiling_bits or 0.0, 1.0, *bits])
-    lowest = max(min([0.0, *bits]), -highest / 2)  # a fall far below zero is cut off
-    episodes = max([1.0, *(curve.episodes[-1] for curve in curves)])
-    return Scale(episodes, lowest, highest, width, height)
+    return max(min([0.0, *bits]), -highest / 2), highest  # a fall far below zero is cut off
+
+
+def _range(curves: Sequence[Curve]) -> tuple[float, float]:
+    values = [0.0, *(value for curve in curves for value in curve.bits_known)]
+    return min(values), max(values) if max(values) > min(values) else 1.0
 
 
 def _ceiling_dot(canvas: Canvas, x: int, y: int, unicode: bool) -> None:
@@ -145,31 +160,38 @@ def _joined(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return dots
 
 
-def _framed(canvas: Canvas, scale: Scale, title: str, legend: Text, unicode: bool) -> Text:
+def _framed(canvas: Canvas, scale: Scale, ticks: Sequence[float], title: str, legend: Text, unicode: bool) -> Text:
     tick, wall, corner, floor = "┤│└─" if unicode else "+|+-"
-    labels = {canvas.cell(0, scale.y(bits))[1]: f"{bits:.4g}" for bits in _ticks(scale)}
+    labels = {canvas.cell(0, scale.y(value))[1]: f"{value:.4g}" for value in ticks}
+    left = max(5, *map(len, labels.values()))
     lines = [Text(title, style="bold")]
     for number in range(canvas.height):
         label = labels.get(number, "")
-        lines.append(Text(f"{label:>5} {tick if label else wall}") + canvas.row(number))
+        lines.append(Text(f"{label:>{left}} {tick if label else wall}") + canvas.row(number))
     last = f"{scale.episodes:,.0f} episodes"
-    lines.append(Text(" " * 6 + corner + floor * canvas.width))
-    lines.append(Text(" " * 7 + "0" + last.rjust(canvas.width - 1)))
+    lines.append(Text(" " * (left + 1) + corner + floor * canvas.width))
+    lines.append(Text(" " * (left + 2) + "0" + last.rjust(canvas.width - 1)))
     return Text("\n").join([*lines, legend])
 
 
-def _ticks(scale: Scale) -> list[float]:
+def _whole_ticks(scale: Scale) -> list[float]:
     """The ends and whole bits between them, about four in all."""
     step = max(1, round((scale.highest - scale.lowest) / 4))
     inner = [float(bits) for bits in range(0, int(scale.highest) + 1, step) if scale.highest - bits > step / 2]
     return [scale.lowest, *inner, scale.highest]
 
 
-def _legend(curves: Sequence[Curve], markers: str) -> Text:
+def _even_ticks(scale: Scale) -> list[float]:
+    """The ends, the middle, and zero, which no other may hide."""
+    return [scale.lowest, (scale.lowest + scale.highest) / 2, scale.highest, 0.0]
+
+
+def _legend(curves: Sequence[Curve], markers: str, unit: str) -> Text:
     """One line a curve, the fastest first."""
     legend = Text()
     for index in fastest_first(curves):
         legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=COLOURS[index % len(COLOURS)])
-        legend.append(f" {curves[index].label}: {curves[index].bits_known[-1]:.2f} bits\n")
+        last = curves[index].bits_known[-1]
+        legend.append(f" {curves[index].label}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}\n")
     legend.rstrip()
     return legend

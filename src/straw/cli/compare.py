@@ -1,0 +1,159 @@
+"""straw compare: runs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from straw.cli.words import take_flag, take_option, wants_help
+from straw.errors import ConfigError
+
+if TYPE_CHECKING:
+    from straw.report.compare import Compared
+
+COMPARE = """straw compare RUN RUN ... [--metric NAME] [out=FILE.png] [--json]
+
+What differs in the runs' options, their key numbers side by side, and their curves in one picture.
+
+  straw compare runs/binary runs/bins             in the terminal
+  straw compare binary bins                       names below runs/ are enough
+  straw compare runs/sweep/*                      as many as you like
+  straw compare binary bins out=curves.png        the picture as a file too
+  straw compare binary bins --metric reward       another curve than bits known
+  straw compare binary bins --json                for a program
+
+"episodes to 0.5 of the bits" is the first measured count of episodes at which half of log2 N was known: it is as
+exact as the runs' eval_every.
+"""
+WIDE = 4  # runs; more of them are rows of the table, with its narrow columns only
+NARROW = {
+    "state": "state",
+    "steps": "steps",
+    "reward, late": "reward",
+    "bits known": "bits known",
+    "episodes to 0.5 of the bits": "to 0.5",
+    "episodes to 0.9 of the bits": "to 0.9",
+}
+
+
+def compare(words: list[str]) -> int:
+    if wants_help(words):
+        print(COMPARE)
+        return 0
+    as_json = take_flag(words, "--json")
+    out, metric = take_option(words, "out", "curves.png"), take_option(words, "metric", "reward")
+    check(words, out, metric)
+    from straw.report.compare import compare as compare_runs
+    from straw.report.listing import run_named
+    from straw.report.summary import check_metric
+
+    compared = compare_runs([run_named(word) for word in words])
+    if metric is not None:
+        check_metric(metric, chain(*compared.rows), "these runs")
+    picture = draw(compared, Path(out)) if out else None
+    if as_json:
+        print(json.dumps(plain(compared, metric or "bits_known"), indent=1))
+    else:
+        print_compared(compared, metric or "bits_known")
+        if picture:
+            print(f"picture: {picture}")
+    return 0
+
+
+def check(words: list[str], out: str | None, metric: str | None) -> None:
+    if len(words) < 2 or any(word.startswith("-") for word in words):
+        raise ConfigError(
+            f"straw compare takes two runs or more; got {' '.join(words) or 'none'}. "
+            "Write for example straw compare runs/first runs/second."
+        )
+    if out is not None and not out.endswith(".png"):
+        raise ConfigError(f"the picture is a PNG; got out={out}. Write for example out=curves.png.")
+    if out is not None and not (folder := Path(out).absolute().parent).is_dir():
+        raise ConfigError(f"the picture goes into a folder that is there, and {folder} is none: make it first")
+    if out is not None and metric is not None:
+        raise ConfigError("the picture shows bits known; leave out= or --metric out.")
+
+
+def draw(compared: Compared, path: Path) -> Path:
+    from straw.report.picture import draw_picture
+
+    return draw_picture(compared.curves(), path, ceiling_bits=compared.ceiling_bits)
+
+
+def print_compared(compared: Compared, metric: str) -> None:
+    from straw.report.curve import thinned
+    from straw.report.summary import FACTS
+    from straw.report.terminal import print_curves
+
+    many = len(compared.labels) > WIDE
+    print_options(compared, many)
+    shown = NARROW if many else {name: name for name in FACTS}
+    facts = {short: [FACTS[name](one) for one in compared.summaries] for name, short in shown.items()}
+    print_side_by_side("key numbers", compared.labels, {name: of for name, of in facts.items() if set(of) != {"-"}})
+    curves = [thinned(curve) for curve in compared.curves(metric)]
+    is_bits = metric == "bits_known"
+    if any(curve.episodes for curve in curves):
+        title = f"{'bits known' if is_bits else metric} against episodes"
+        print_curves(
+            curves,
+            ceiling_bits=compared.ceiling_bits if is_bits else None,
+            title=title,
+            unit="bits" if is_bits else "",
+        )
+
+
+def print_options(compared: Compared, many: bool) -> None:
+    """A column a run; of many runs, which of them have which value."""
+    if not compared.options:
+        print("options that differ: none")
+    elif not many:
+        print_side_by_side("options that differ", compared.labels, compared.options)
+    else:
+        from rich.console import Console
+
+        from straw.cli.show_page import pairs
+
+        found = [(name, grouped(values, compared.labels)) for name, values in compared.options.items()]
+        Console().print(pairs("options that differ", found))
+
+
+def grouped(values: Sequence[str], labels: Sequence[str]) -> str:
+    """0.1 in a; 0.2 in the others"""
+    runs = {value: [label for label, one in zip(labels, values, strict=True) if one == value] for value in values}
+    *few, (usual, _) = sorted(runs.items(), key=lambda item: len(item[1]))
+    found = [f"{value or '-'} in {', '.join(names)}" for value, names in few]
+    return "; ".join([*found, f"{usual or '-'} in the others"])
+
+
+def print_side_by_side(title: str, labels: Sequence[str], facts: Mapping[str, Sequence[str]]) -> None:
+    """A column a run; of many runs, a row each."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    header, rows = ("", *labels), [(name, *values) for name, values in facts.items()]
+    if len(labels) > WIDE:
+        header, *rows = [tuple(row) for row in zip(header, *rows, strict=True)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for index, name in enumerate(header):
+        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console = Console()
+    console.print(Text(title, style="bold"))
+    console.print(table)
+
+
+def plain(compared: Compared, metric: str) -> dict[str, object]:
+    return {
+        "labels": compared.labels,
+        "options": compared.options,
+        "summaries": [asdict(one) for one in compared.summaries],
+        "curves": [
+            {"label": one.label, "episodes": one.episodes, metric: one.bits_known} for one in compared.curves(metric)
+        ],
+    }

@@ -1,0 +1,107 @@
+"""straw runs: what ran, and what became of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from straw.cli.words import take_flag, wants_help
+from straw.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from straw.report.listing import Listed
+
+RUNS = """straw runs [FOLDER] [--json]
+
+Every run under a folder (without one: runs), the newest first: its state, its age, what it learned and how far it came.
+Runs of sweeps and of the demo, in folders of their own, are among them.
+
+  straw runs                  what is under runs
+  straw runs runs/sweep       what is under that folder
+  straw runs --json           for a program
+
+  done      it says so itself          running   a process is writing it
+  stopped   killed or interrupted: straw resume RUN goes on       failed    its last word was an error
+  damaged   something cannot be read; a line below the table says what
+
+reward is the mean of the last ten steps. One run from near: straw show RUN.
+"""
+
+
+def runs(words: list[str]) -> int:
+    if wants_help(words):
+        print(RUNS)
+        return 0
+    as_json = take_flag(words, "--json")
+    if len(words) > 1 or (words and words[0].startswith("-")):
+        raise ConfigError(f"straw runs takes one folder; got {' '.join(words)!r}. Write for example straw runs runs.")
+    folder = Path(words[0] if words else "runs").expanduser()
+    if words and not folder.is_dir():
+        raise RunError(f"there is no folder {folder}: straw runs lists what is under a folder, without one under runs")
+    from straw.report.listing import runs_under
+
+    found = runs_under(folder)
+    if as_json:
+        print(json.dumps([plain(one) for one in found], indent=1))
+    elif found:
+        print_runs(found)
+    else:
+        print(f"no runs under {folder} yet: straw train --help tells how to make one")
+    return 0
+
+
+def print_runs(found: Sequence[Listed]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("run", "state", "age", "what", "steps", "bits known", "reward"):
+        is_number = column in ("age", "steps", "bits known", "reward")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
+    for one in found:
+        table.add_row(*map(Text, cells(one)))
+    console = Console()
+    console.print(table)
+    for one in found:
+        if one.damage:
+            console.print(Text(f"{one.name}: {one.damage}", style="red"), soft_wrap=True)
+
+
+def cells(one: Listed) -> tuple[str, ...]:
+    from straw.report.summary import age, number, of_all
+
+    run = one.summary
+    told = (one.name, one.state, age(one.started), what(one.options))
+    if run is None:
+        return (*told, "-", "-", "-")
+    bits = of_all(run.bits_known, run.ceiling_bits, ".2f")
+    return (*told, of_all(run.step, run.n_batches, ".0f").replace(" of ", "/"), bits, number(run.reward, ".3f"))
+
+
+def what(options: dict[str, str]) -> str:
+    """secret N=64 binary tiny-1M"""
+    if not options:
+        return "-"
+    method = options.get("algorithm", "")
+    is_multi = options.get("env_type") == "multi_step"
+    channel = options.get("reward_type", "none")
+    channel = ("dense" if is_multi else "binary") if channel == "none" else channel
+    bins = f"-{options.get('reward_bins')}" if channel.startswith("binned") else ""
+    how = "sft" if method == "sft" else f"{channel}{bins}"
+    return f"{options.get('kind', '')} N={options.get('N', '-')} {how} {options.get('model_name', '')}"
+
+
+def plain(one: Listed) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "folder": one.folder,
+        "state": one.state,
+        "started": one.started,
+        "damage": one.damage,
+        "options": one.options,
+        "summary": asdict(one.summary) if one.summary else None,
+    }

@@ -1,0 +1,149 @@
+"""One run in a few numbers, from its folder alone.
+
+    reward                mean of the last ten rows that have one: a single step is noise
+    bits known            the last measurement
+    episodes to 0.9       the first measured count of episodes at which so much of the secret had arrived
+
+A number that the run does not have (yet) is None, never zero.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from straw.errors import ConfigError, did_you_mean
+from straw.report.choices import ceiling_bits
+from straw.report.curve import Curve, metric_curve
+from straw.runs.reading import State, read_about, read_config, read_metrics, state_of
+
+LATE = 10  # rows
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Key numbers of a run; the names are those of metrics.jsonl where there is one."""
+
+    folder: str
+    state: State
+    started: float | None  # seconds since 1970
+    step: int | None  # None before the first row
+    n_batches: int | None
+    episodes: int | None
+    num_tokens: int | None
+    time_s: float | None
+    reward: float | None
+    hits: float | None
+    bits_known: float | None
+    ceiling_bits: float | None
+    measured_at: int | None  # episodes
+    p_secret: float | None
+    valid_mass: float | None
+    episodes_to_half: float | None
+    episodes_to_most: float | None  # 0.9 of the bits
+
+    @property
+    def episodes_per_s(self) -> float | None:
+        return self.episodes / self.time_s if self.episodes and self.time_s else None
+
+
+def summary_of(folder: str | Path) -> Summary:
+    return summarised(folder, read_config(folder), read_metrics(folder))
+
+
+def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row]) -> Summary:
+    """The summary of rows that are read already: all of them, or those that matter."""
+    ceiling = ceiling_bits(config)
+    bits = metric_curve(rows, "bits_known", "")
+    n_batches, started = config.get("run", {}).get("n_batches"), read_about(folder).get("started")
+    return Summary(
+        folder=str(folder),
+        state=state_of(folder),
+        started=started if isinstance(started, (int, float)) else None,
+        n_batches=n_batches if isinstance(n_batches, int) else None,
+        **{name: last(rows, name) for name in ("step", "episodes", "num_tokens", "time_s")},
+        reward=late_mean(rows, "reward"),
+        hits=late_mean(rows, "hits"),
+        **{name: last(rows, name) for name in ("bits_known", "p_secret", "valid_mass")},
+        measured_at=int(bits.episodes[-1]) if bits.episodes else None,
+        ceiling_bits=ceiling,
+        episodes_to_half=episodes_to(bits, 0.5, ceiling),
+        episodes_to_most=episodes_to(bits, 0.9, ceiling),
+    )
+
+
+def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
+    """Refuse a metric that no row has, with its neighbour."""
+    there = {known for row in rows for known in row} - {"step", "episodes", "time_s"}
+    if name not in there:
+        known = did_you_mean(name, there) if there else "there is no row of metrics yet"
+        raise ConfigError(f"there is no metric {name!r} in {where}: {known}")
+
+
+def last(rows: Sequence[Row], name: str) -> Any:
+    """The newest value there is."""
+    return next((row[name] for row in reversed(rows) if row.get(name) is not None), None)
+
+
+def late_mean(rows: Sequence[Row], name: str) -> float | None:
+    values = [row[name] for row in rows[-LATE:] if row.get(name) is not None]
+    return sum(values) / len(values) if values else None
+
+
+def episodes_to(curve: Curve, share: float, ceiling: float | None) -> float | None:
+    """The first measured count of episodes with that share of the bits.
+
+    Example: episodes_to(Curve("", (0, 64, 128), (0.0, 3.5, 5.9)), 0.5, ceiling=6) == 64
+    """
+    if not ceiling:
+        return None
+    points = zip(curve.episodes, curve.bits_known, strict=True)
+    return next((episodes for episodes, bits in points if bits >= share * ceiling), None)
+
+
+def age(since: float | None, now: float | None = None) -> str:
+    """90 s -> 90 s, then 5 min, 3 h, 2 d; '' where the start is not known."""
+    if since is None:
+        return ""
+    seconds = max(0.0, (time.time() if now is None else now) - since)
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172800, 3600, "h")):
+        if seconds < limit:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds / 86400:.0f} d"
+
+
+def number(value: float | None, form: str = ",.0f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def of_all(part: float | None, whole: float | None, form: str) -> str:
+    """5.40 of 6.00; the part alone where the whole is not known."""
+    return number(part, form) + (f" of {whole:{form}}" if part is not None and whole is not None else "")
+
+
+def reached(run: Summary, episodes: float | None) -> str:
+    if episodes is None and run.bits_known is not None and run.ceiling_bits:
+        return "not reached"
+    return number(episodes)
+
+
+FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person reads them
+    "state": lambda run: run.state,
+    "started": lambda run: f"{age(run.started)} ago" if run.started else "-",
+    "steps": lambda run: of_all(run.step, run.n_batches, ",.0f"),
+    "episodes": lambda run: number(run.episodes),
+    "tokens": lambda run: number(run.num_tokens),
+    "seconds": lambda run: number(run.time_s, ",.1f"),
+    "episodes/s": lambda run: number(run.episodes_per_s),
+    "reward, late": lambda run: number(run.reward, ".3f"),
+    "hits, late": lambda run: number(run.hits, ".3f"),
+    "bits known": lambda run: of_all(run.bits_known, run.ceiling_bits, ".2f"),
+    "p(S)": lambda run: number(run.p_secret, ".3f"),
+    "valid mass": lambda run: number(run.valid_mass, ".4f"),
+    "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),
+    "episodes to 0.9 of the bits": lambda run: reached(run, run.episodes_to_most),
+}

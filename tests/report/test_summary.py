@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from tests.made_runs import curve_rows, write_run
+
+from straw.errors import ConfigError
+from straw.report.curve import Curve
+from straw.report.summary import FACTS, age, check_metric, episodes_to, late_mean, summary_of
+
+
+def test_a_summary_has_the_last_of_every_number(tmp_path):
+    found = summary_of(write_run(tmp_path / "run", curve_rows(0.0, 2.0, 3.5), N=16, n_batches=9))
+    assert (found.state, found.step, found.n_batches, found.episodes, found.time_s) == ("done", 2, 9, 20, 4.0)
+    assert (found.bits_known, found.ceiling_bits, found.measured_at) == (3.5, 4.0, 20)
+    assert found.episodes_per_s == 5.0
+    assert (found.episodes_to_half, found.episodes_to_most) == (10, None)  # 2 of 4 bits at 10; 3.6 never
+    assert found.num_tokens is None and found.p_secret is None
+
+
+def test_a_number_that_a_run_has_not_is_none_and_reads_as_a_dash(tmp_path):
+    found = summary_of(write_run(tmp_path / "run", done=False))
+    assert (found.state, found.step, found.reward, found.bits_known) == ("stopped", None, None, None)
+    assert {FACTS[name](found) for name in FACTS if name not in ("state", "started")} == {"-"}
+
+
+def test_bits_that_were_measured_and_too_few_are_not_reached(tmp_path):
+    found = summary_of(write_run(tmp_path / "run", curve_rows(0.0, 1.0), N=16))
+    assert FACTS["episodes to 0.9 of the bits"](found) == "not reached"
+    assert FACTS["bits known"](found) == "1.00 of 4.00"
+
+
+def test_the_reward_is_the_mean_of_the_last_ten_rows_that_have_one():
+    rows = [{"reward": 100.0}, *({"reward": float(value)} for value in range(8)), {"reward": None}, {}]
+    assert late_mean(rows, "reward") == 3.5  # 0 to 7: the 100 is too old
+    assert late_mean(rows, "hits") is None
+
+
+def test_episodes_are_counted_to_the_first_measurement_that_is_high_enough():
+    curve = Curve("", (0, 64, 128, 192), (0.0, 3.5, 2.0, 6.0))
+    assert episodes_to(curve, 0.5, 6.0) == 64
+    assert episodes_to(curve, 0.9, 6.0) == 192
+    assert episodes_to(curve, 0.5, None) is None
+    assert episodes_to(Curve("", (), ()), 0.5, 6.0) is None
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(5, "5 s"), (300, "5 min"), (3 * 3600, "3 h"), (4 * 86400, "4 d"), (-9, "0 s")]
+)
+def test_an_age_has_one_unit(seconds, words):
+    assert age(1000.0, now=1000.0 + seconds) == words
+    assert age(None) == ""
+
+
+def test_a_metric_that_is_not_there_is_answered_with_its_neighbour():
+    check_metric("kl", [{"kl": 1.0}], "runs/a")
+    with pytest.raises(ConfigError, match=r"no metric 'rewrd' in runs/a: did you mean 'reward'\?"):
+        check_metric("rewrd", [{"reward": 1.0, "kl": 0.1}], "runs/a")
+    with pytest.raises(ConfigError, match="no row of metrics yet"):
+        check_metric("kl", [], "runs/a")
