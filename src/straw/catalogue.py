@@ -18,6 +18,8 @@ from straw.errors import ConfigError, did_you_mean
 CATALOGUE: dict[str, dict[str, str] | str] = {
     "tasks": {
         "secret": "straw.tasks.secret:Secret",
+        "sum_digits": "straw.tasks.digits:SumDigits",
+        "reverse_digits": "straw.tasks.digits:ReverseDigits",
     },
     "engines": {
         "local": "straw.engines.local.engine:LocalEngine",

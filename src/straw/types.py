@@ -77,11 +77,13 @@ class Grade:
 
     `hits` has one entry per turn (or per secret of a sequence); `offsets` the signed distances
     guess - target where the task has a notion of near, None where the reply could not be read.
+    `answer` is the number that was read, where a task looks for one in a free text.
     """
 
     hits: tuple[bool, ...]
     well_formed: bool
     offsets: tuple[int | None, ...] = ()
+    answer: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,37 +1,15 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 from tests.small_runs import WORDS, small_plan
 
 from straw.cli import main
-from straw.cli.demo_runs import MULTI, SINGLE, Board, reached, slug
+from straw.cli.demo_runs import MULTI, SINGLE, reached, slug
 from straw.cli.watch import label_of, subtitle_of
 from straw.report.curve import Curve
 from straw.runs.reading import read_metrics
-
-
-def shown(board: Board) -> list[str]:
-    console = Console(width=120, record=True, quiet=False, file=open(os.devnull, "w"))  # noqa: SIM115
-    console.print(board.table())
-    return [line.strip() for line in console.export_text().splitlines()]
-
-
-def test_the_board_shows_every_run_from_waiting_to_done():
-    board = Board(["binary", "SFT"])
-    assert [line.split() for line in shown(board)[1:]] == [["binary", "waiting"], ["SFT", "waiting"]]
-    assert board.take("binary", "say", "warm-up 50 steps") == "binary: warm-up 50 steps"
-    assert "warming up" in shown(board)[1]
-    assert board.take("binary", "begin", 10) is None
-    board.take("binary", "update", (0, {"episodes": 0, "time_s": 0.0, "bits_known": 0.0, "p_secret": 1 / 64}))
-    board.take("binary", "update", (5, {"episodes": 20, "time_s": 0.5, "reward": 0.25}))
-    assert shown(board)[1].split() == ["binary", "step", "5/10", "20", "40", "0.25", "0.00", "0.016"]
-    board.take("binary", "update", (10, {"episodes": 40, "time_s": 1.0, "bits_known": 5.9}))
-    assert shown(board)[1].split()[1] == "done"
-    assert "5.90" in shown(board)[1]
 
 
 def test_the_first_count_of_episodes_with_so_many_bits():

@@ -18,6 +18,8 @@ from straw.config.option import Option, Section
 from straw.config.page import TASKS, Page, describe_options
 from straw.config.sections import (
     Algorithm,
+    DigitsTask,
+    Engine,
     Model,
     Optimizer,
     Reward,
@@ -33,6 +35,8 @@ __all__ = [
     "ALIASES",
     "TASKS",
     "Algorithm",
+    "DigitsTask",
+    "Engine",
     "Loaded",
     "Model",
     "Optimizer",

@@ -13,8 +13,11 @@ from typing import get_type_hints
 from straw.config.option import Option, Section, options_of
 from straw.config.sections import (
     Algorithm,
+    DigitsTask,
+    Engine,
     Model,
     Optimizer,
+    ReverseDigitsTask,
     Reward,
     Run,
     Sampling,
@@ -24,7 +27,11 @@ from straw.config.sections import (
 )
 from straw.errors import ConfigError, did_you_mean
 
-TASKS: dict[str, type[TaskSection]] = {"secret": SecretTask}  # a new task brings its options here
+TASKS: dict[str, type[TaskSection]] = {  # a new task brings its options here
+    "secret": SecretTask,
+    "sum_digits": DigitsTask,
+    "reverse_digits": ReverseDigitsTask,
+}
 FROM_THE_GROUP = ("group", "leave_one_out", "zscore")  # baselines that need another attempt to compare with
 
 
@@ -35,11 +42,12 @@ class Page:
     Example: Page(task=SecretTask(N=16), reward=Reward(reward_type="binary"))
     """
 
-    task: SecretTask = field(default_factory=SecretTask)
+    task: TaskSection = field(default_factory=SecretTask)
     reward: Reward = field(default_factory=Reward)
     algorithm: Algorithm = field(default_factory=Algorithm)
     optimizer: Optimizer = field(default_factory=Optimizer)
     model: Model = field(default_factory=Model)
+    engine: Engine = field(default_factory=Engine)
     sampling: Sampling = field(default_factory=Sampling)
     warmup: WarmUp = field(default_factory=WarmUp)
     run: Run = field(default_factory=Run)
@@ -47,7 +55,7 @@ class Page:
     @property
     def channel(self) -> str:
         """The reward channel in use."""
-        return self.reward.reward_type or ("dense" if self.task.has_turns else "binary")
+        return self.reward.reward_type or self.task.default_channel
 
     def __post_init__(self) -> None:
         for complaint in (lack_of_parts(self), lack_of_advantage(self), cut_distribution(self)):
@@ -58,7 +66,8 @@ class Page:
 def lack_of_parts(page: Page) -> str | None:
     if page.channel != "dense" or page.task.has_parts:
         return None
-    return "dense pays an attempt part by part, and this task has one part only. Write env_type=multi_step."
+    way_out = "env_type=multi_step" if isinstance(page.task, SecretTask) else f"reward_type={page.task.default_channel}"
+    return f"dense pays an attempt part by part, and this task has one part only. Write {way_out}."
 
 
 def lack_of_advantage(page: Page) -> str | None:

@@ -29,6 +29,11 @@ class TaskSection(Section):
         """Whether an attempt is right or wrong in several places: its turns, or items of a sequence."""
         return self.has_turns
 
+    @property
+    def default_channel(self) -> str:
+        """What is paid where nobody chose."""
+        return "dense" if self.has_turns else "binary"
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecretTask(TaskSection):
@@ -64,12 +69,34 @@ class SecretTask(TaskSection):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DigitsTask(TaskSection):
+    """Questions about the digits of numbers, with problems that are never trained on."""
+
+    kind: str = option("sum_digits", "the task", catalogue="tasks")
+    prompt: Literal["long", "short"] | None = option(
+        None, "how it is asked: with an example, or in a few characters; none: by the model"
+    )
+    task_seed: int = option(0, "the seed that draws the problems, apart from the run's own seed", at_least=0)
+
+    @property
+    def default_channel(self) -> str:
+        return "plus_minus"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReverseDigitsTask(DigitsTask):
+    """The same options."""
+
+    kind: str = option("reverse_digits", "the task", catalogue="tasks")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reward(Section):
     """The channel from grades to numbers."""
 
     reward_type: str | None = option(
         None,
-        "the reward channel; none: binary, or dense with env_type=multi_step",
+        "the reward channel; none: the task's own, such as binary",
         example="binary",
         catalogue="channels",
     )
@@ -117,6 +144,9 @@ class Algorithm(Section):
     )
     group_size: int = option(4, "the number of attempts at one problem", at_least=1)
     batch_size: int = option(1, "the number of groups in a batch", at_least=1)
+    samples_per_step: int | None = option(
+        None, "the number of attempts in a batch, said instead of batch_size", example=8, at_least=1
+    )
     updates_per_batch: int = option(1, "the number of updates from one batch", at_least=1)
 
 
@@ -156,6 +186,14 @@ class Model(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Engine(Section):
+    """Who computes."""
+
+    engine: str = option("local", "the engine", catalogue="engines")
+    num_generators: int = option(2, "the number of generators; a batch of digits has an attempt of each", at_least=1)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sampling(Section):
     """How replies are drawn."""
 
@@ -187,6 +225,9 @@ class WarmUp(Section):
     warmup_distance: float | None = option(
         None, "the distance from uniform that it may leave; none: by the model", example=0.02, above=0, at_most=1
     )
+    warmup_accuracy: float | None = option(
+        None, "the accuracy at which it stops, for a task with held-out problems", example=0.35, above=0, at_most=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,6 +237,7 @@ class Run(Section):
     n_batches: int | None = option(None, "the number of batches; none: as tuned", example=100, at_least=1)
     seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
+    eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
     save_every: int | None = option(
         None, "the number of steps between checkpoints; none: a minute; 0: only the last",
         example=100, at_least=0,
@@ -205,6 +247,7 @@ class Run(Section):
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
         "none", "the tracker that gets the metrics, beside the run folder's files"
     )
+    verbose: bool = option(False, "whether every attempt is printed")
     silence: tuple[str, ...] = option((), "the gates and alarms that are to keep silent", example=("kl_spike",))
     run_dir: str | None = option(None, "the run folder; none: a new one under runs", example="runs/first")
     question: str = option("", "what the run is to find out, in a sentence", example="how fast?")

@@ -18,7 +18,7 @@ from math import exp, fsum, log
 
 from straw.engines.base import Engine
 from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
-from straw.tasks.base import Task
+from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
 from straw.types import Problem
 
@@ -52,7 +52,7 @@ def stratified(count: int, limit: int) -> list[int]:
     return [(2 * i + 1) * count // (2 * limit) for i in range(limit)]
 
 
-def measure_known(engine: Engine, task: Task, problem: Problem, *, max_answers: int = 1024) -> Known:
+def measure_known(engine: Engine, task: Enumerable, problem: Problem, *, max_answers: int = 1024) -> Known:
     target = task.target_index(problem)
     chosen = sorted({target, *stratified(task.space, max_answers)})
     logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen])

@@ -1,6 +1,7 @@
 """Rewards for how an attempt came out, and the table that names them.
 
     binary               1 when every turn is right, else 0
+    plus_minus           +1 when every turn is right, else -1
     log_distance         more for a near miss than for a far one      (log_distance.py)
     binned_log_distance  the same in a few levels                     (log_distance.py)
     dense                one 0/1 per turn
@@ -31,6 +32,7 @@ __all__ = [
     "HigherLower",
     "LogDistance",
     "NoisyBinary",
+    "PlusMinus",
     "Random",
     "RewardOptions",
     "ShuffledBins",
@@ -52,6 +54,24 @@ class Binary(Channel):
 
     def __call__(self, grade: Grade, draw: float) -> Payment:
         return Payment(total=float(all(grade.hits)))
+
+
+@dataclass(frozen=True, slots=True)
+class PlusMinus(Channel):
+    """+1 when every turn is right, else -1, readable or not: binary, with the zero in the middle."""
+
+    name: ClassVar[str] = "plus_minus"
+
+    @property
+    def levels(self) -> int:
+        return 2
+
+    @property
+    def lowest(self) -> float:
+        return -1.0
+
+    def __call__(self, grade: Grade, draw: float) -> Payment:
+        return Payment(total=1.0 if all(grade.hits) else -1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +124,23 @@ class RewardOptions(Protocol):
 class _Game:
     """What a channel needs to know of the task."""
 
-    N: int
+    num_guesses: int | None  # None: answers have no distance from each other
     num_turns: int
     length: int
+
+    @property
+    def N(self) -> int:
+        if self.num_guesses is None:
+            raise ConfigError(
+                "a channel that pays by distance is for guesses in [0, N), and this task knows none: write "
+                "reward_type=plus_minus or reward_type=binary"
+            )
+        return self.num_guesses
+
+    @property
+    def length_in_numbers(self) -> int:
+        """How many guesses with a distance one reply holds."""
+        return self.length if self.N else 0
 
 
 def _dense(options: RewardOptions, game: _Game) -> Dense:
@@ -119,6 +153,7 @@ def _dense(options: RewardOptions, game: _Game) -> Dense:
 
 CHANNELS: dict[str, Callable[[RewardOptions, _Game], Channel]] = {
     "binary": lambda options, game: Binary(),
+    "plus_minus": lambda options, game: PlusMinus(),
     "log_distance": lambda options, game: LogDistance(N=game.N, form=options.form),
     "binned_log_distance": lambda options, game: BinnedLogDistance(
         N=game.N, bins=options.reward_bins, length=game.length
@@ -126,16 +161,19 @@ CHANNELS: dict[str, Callable[[RewardOptions, _Game], Channel]] = {
     "dense": _dense,
     "random": lambda options, game: Random(),
     "shuffled_bins": lambda options, game: ShuffledBins(N=game.N, bins=options.reward_bins, length=game.length),
-    "higher_lower": lambda options, game: HigherLower(length=game.length),
+    "higher_lower": lambda options, game: HigherLower(length=game.length_in_numbers),
     "noisy_binary": lambda options, game: NoisyBinary(flip_probability=options.flip_probability),
 }
 
 
-def make_channel(options: RewardOptions, N: int, num_turns: int, length: int = 1) -> Channel:
-    """The channel that `reward_type` names, for guesses in [0, N), conversations and sequences this long."""
+def make_channel(options: RewardOptions, N: int | None, num_turns: int, length: int = 1) -> Channel:
+    """The channel that `reward_type` names, for guesses in [0, N), conversations and sequences this long.
+
+    N=None: a task whose answers have no distance from each other.
+    """
     name = options.reward_type or "binary"
     if name not in CHANNELS:
         raise ConfigError(f"there is no reward_type={name!r}; {did_you_mean(name, CHANNELS)}")
-    if N < 1:
+    if N is not None and N < 1:
         raise ConfigError(f"a channel is for guesses in [0, N), so N >= 1; got N={N}. For six bits write N=64.")
-    return CHANNELS[name](options, _Game(N=N, num_turns=num_turns, length=length))
+    return CHANNELS[name](options, _Game(num_guesses=N, num_turns=num_turns, length=length))

@@ -22,6 +22,7 @@ from straw.runs.lock import is_held
 
 CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
 METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"
+EVALUATIONS = "evaluations.jsonl"
 State = Literal["done", "running", "failed", "stopped"]
 BLOCK = 1 << 22
 
@@ -53,6 +54,12 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
 def read_rollouts(folder: str | Path) -> Iterator[dict[str, Any]]:
     """One record an attempt, in order, read as they are asked for: a run has many."""
     return read_lines(run_folder(folder) / ROLLOUTS)
+
+
+def read_evaluations(folder: str | Path) -> list[dict[str, Any]]:
+    """The replies to held-out problems, measurement by measurement; none for a task that has no such problems."""
+    path = run_folder(folder) / EVALUATIONS
+    return list(read_lines(path)) if path.exists() else []
 
 
 def read_events(folder: str | Path) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from straw.types import Rollout, Turn
+from straw.types import Grade, Rollout, Turn
 
 
 def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, object]:
@@ -24,13 +24,14 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         "prompt": prompt_text,
         "replies": rollout.replies,
         "facts": rollout.problem.facts,
-        "grade": {
-            "hits": rollout.grade.hits,
-            "well_formed": rollout.grade.well_formed,
-            "offsets": rollout.grade.offsets,
-        },
+        "grade": _grade_record(rollout.grade),
         "turns": [_turn_record(turn, before) for before, turn in zip((None, *turns), turns, strict=False)],
     }
+
+
+def _grade_record(grade: Grade) -> dict[str, object]:
+    record: dict[str, object] = {"hits": grade.hits, "well_formed": grade.well_formed, "offsets": grade.offsets}
+    return record if grade.answer is None else {**record, "answer": grade.answer}
 
 
 def _turn_record(turn: Turn, before: Turn | None) -> dict[str, object]:

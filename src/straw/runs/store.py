@@ -5,6 +5,7 @@
         about.json                versions, machine, command, the config's hash
         metrics.jsonl             one line a step
         rollouts.jsonl            one line an attempt
+        evaluations.jsonl         one line a reply to a held-out problem, where the task has some
         events.jsonl              one line for whatever happened: started, alarm, resumed, failed
         checkpoints.jsonl         one line a checkpoint
         checkpoints/step-000100/  weights and state, there only when whole
@@ -37,6 +38,7 @@ from straw.runs.reading import (
     CHECKPOINTS,
     CONFIG,
     DONE,
+    EVALUATIONS,
     EVENTS,
     METRICS,
     ROLLOUTS,
@@ -67,6 +69,7 @@ class RunFolder:
         self._lock = Lock(path)
         self._metrics = Lines(path / METRICS)
         self._rollouts = Lines(path / ROLLOUTS)
+        self._evaluations = Lines(path / EVALUATIONS)
         self._checkpoints = Lines(path / CHECKPOINTS)
         self._events = Lines(path / EVENTS)
 
@@ -81,7 +84,7 @@ class RunFolder:
         with whole_folder(folder) as staging:
             (staging / CONFIG).write_text(config_toml, encoding="utf-8")
             (staging / ABOUT).write_text(json_line(about_run(config_toml)), encoding="utf-8")
-            for file in (METRICS, ROLLOUTS, CHECKPOINTS, EVENTS):
+            for file in (METRICS, ROLLOUTS, EVALUATIONS, CHECKPOINTS, EVENTS):
                 (staging / file).touch()
             if fill is not None:
                 fill(staging)
@@ -101,7 +104,7 @@ class RunFolder:
         Checkpoints of later steps are set aside, not removed: whoever goes back had a reason.
         """
         sizes = checkpoint["lines"] if checkpoint else {}
-        for lines in (self._metrics, self._rollouts):
+        for lines in self._of_steps:
             lines.cut(sizes.get(lines.path.name, 0))
         step = checkpoint["step"] if checkpoint else -1
         for folder in sorted((self.path / "checkpoints").glob("step-*")):
@@ -118,6 +121,10 @@ class RunFolder:
     def write_rollouts(self, records: Iterable[Record]) -> None:
         """All of a step's rollouts in one write."""
         self._rollouts.append(records)
+
+    def write_evaluations(self, records: Iterable[Record]) -> None:
+        """All replies of a measurement in one write."""
+        self._evaluations.append(records)
 
     def write_event(self, event: str, step: int, **facts: object) -> None:
         """Something that a person may want to know about later."""
@@ -144,7 +151,7 @@ class RunFolder:
         with whole_folder(folder) as staging:
             yield staging
             row = {"step": step, "folder": f"checkpoints/{folder.name}", **facts}
-            row |= {"lines": {lines.path.name: lines.size for lines in (self._metrics, self._rollouts)}}
+            row |= {"lines": {lines.path.name: lines.size for lines in self._of_steps}}
             self._checkpoints.append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
             for lines in self._all:
                 lines.sync()  # or a power cut could keep the weights and lose the lines that led to them
@@ -168,8 +175,13 @@ class RunFolder:
         return complaint
 
     @property
+    def _of_steps(self) -> tuple[Lines, ...]:
+        """What a run that goes on writes again."""
+        return self._metrics, self._rollouts, self._evaluations
+
+    @property
     def _all(self) -> tuple[Lines, ...]:
-        return self._metrics, self._rollouts, self._checkpoints, self._events
+        return *self._of_steps, self._checkpoints, self._events
 
     def close(self) -> None:
         for lines in self._all:

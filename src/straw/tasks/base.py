@@ -3,23 +3,22 @@
     problem(index) -> hear(...) after every turn -> grade(...)
 
 A conversation is a problem's messages, a reply, what `hear` says to it, a reply, ... until `hear` says None.
-Tasks know texts only, never tokens.
+Tasks know texts only, never tokens. What can be measured depends on what else a task can tell:
+
+    Enumerable   every possible answer      bits known, by teacher forcing        the secret game
+    HeldOut      problems never trained on  accuracy, by sampling                 digits
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from straw.types import End, Grade, Message, Problem
 
 
 class Task(Protocol):
-    """One kind of problem, with its options inside.
-
-    `answer_at` spells each of the `space` possible answers and `target_index` says which one is right, so that a
-    measure can ask the model for the probability of each without knowing the task.
-    """
+    """One kind of problem, with its options inside."""
 
     @property
     def name(self) -> str: ...
@@ -39,11 +38,6 @@ class Task(Protocol):
         """Different problems there are; None when they never repeat."""
         ...
 
-    @property
-    def space(self) -> int:
-        """How many answers a uniform guesser would choose from: N, or N**length for a sequence."""
-        ...
-
     def problem(self, index: int) -> Problem:
         """A function of the task's options and the index alone, so that a resumed run sees the same problems."""
         ...
@@ -56,10 +50,33 @@ class Task(Protocol):
         """Facts about the attempt. Turns that never came are misses."""
         ...
 
+
+@runtime_checkable
+class Enumerable(Task, Protocol):
+    """A task whose answers can be listed.
+
+    `answer_at` spells each of the `space` possible answers and `target_index` says which one is right, so that a
+    measure can ask the model for the probability of each without knowing the task.
+    """
+
+    @property
+    def space(self) -> int:
+        """How many answers a uniform guesser would choose from: N, or N**length for a sequence."""
+        ...
+
     def answer_at(self, index: int) -> tuple[str, ...]:
         """The possible answer with this index in [0, space), one text per turn, in the order of their values."""
         ...
 
     def target_index(self, problem: Problem) -> int:
         """Which answer is the right one."""
+        ...
+
+
+@runtime_checkable
+class HeldOut(Task, Protocol):
+    """A task with more problems than are trained on; one reply each."""
+
+    def held_out(self, index: int) -> Problem:
+        """Another function of options and index: a problem that `problem` never gives."""
         ...

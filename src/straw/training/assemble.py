@@ -8,22 +8,24 @@ it used.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log2
 
 from straw.algorithms.losses import loss_named
 from straw.algorithms.named import Algorithm, Credit
 from straw.catalogue import find
-from straw.config import Loaded, Page, with_values
+from straw.config import Loaded, Page, SecretTask, with_values
 from straw.engines.base import AdamParams, SamplingParams
 from straw.engines.local.embedded import SHAPES
 from straw.errors import ConfigError
 from straw.rewards.outcome import Channel, make_channel
-from straw.tasks.base import Task
+from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
 from straw.training.device import best_device, best_dtype
+from straw.training.left_open import batch_values, task_values, warmup_values
 from straw.training.silence import check_silence
 from straw.training.tuned import enough_batches, tuned_values
 
-LARGE_SPACE = 1024
+SOME = 64  # problems
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,11 @@ class Plan:
     @property
     def is_sft(self) -> bool:
         return self.page.algorithm.algorithm == "sft"
+
+    @property
+    def ceiling_bits(self) -> float | None:
+        """What there is to know, where answers can be listed."""
+        return log2(self.task.space) if isinstance(self.task, Enumerable) else None
 
     @property
     def episodes_per_step(self) -> int:
@@ -62,11 +69,15 @@ class Plan:
 
 
 def plan_of(loaded: Loaded) -> Plan:
-    """Fill in what nobody chose: first the algorithm's row, then what was tuned for the channel."""
-    row: Algorithm = find("algorithms", loaded.page.algorithm.algorithm)
-    find("channels", loaded.page.channel)
-    check_silence(loaded.page.run.silence)
-    page = loaded.with_defaults(tuned_values(loaded.page))
+    """Fill in what nobody chose: by the task, as tuned for the channel, by the algorithm's row."""
+    chosen = task_values(loaded.page)
+    page = loaded.with_defaults(chosen)
+    row: Algorithm = find("algorithms", page.algorithm.algorithm)
+    find("channels", page.channel)
+    find("engines", page.engine.engine)
+    check_silence(page.run.silence)
+    page = loaded.with_defaults(tuned_values(page) | chosen)
+    page = with_values(page, batch_values(page, loaded.named))
     if page.run.n_batches is None:
         page = with_values(page, {"n_batches": enough_batches(page)})
     chosen_row = "algorithm" in loaded.named
@@ -78,12 +89,17 @@ def plan_of(loaded: Loaded) -> Plan:
     page = with_values(
         page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.model_name in SHAPES)}
     )
-    page = with_values(page, warmup_goal(page))
+    page = with_values(page, warmup_values(page, loaded.named))
     loss_named(str(page.algorithm.loss_fn))
     check_loss(page)
     task: Task = find("tasks", page.task.kind).from_options(page.task)
-    channel = make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
-    return Plan(page=page, task=task, channel=channel)
+    return Plan(page=page, task=task, channel=channel_of(page, task))
+
+
+def channel_of(page: Page, task: Task) -> Channel:
+    if isinstance(page.task, SecretTask):
+        return make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
+    return make_channel(page.reward, None, task.max_turns)
 
 
 def check_loss(page: Page) -> None:
@@ -96,21 +112,17 @@ def check_loss(page: Page) -> None:
         )
 
 
-def warmup_goal(page: Page) -> dict[str, float]:
-    """Strict for an embedded model, which learns the task from nothing; rare answers take long to even out."""
-    ours, embedded = page.warmup, page.model.model_name in SHAPES
-    strict = embedded and page.task.N**page.task.length <= LARGE_SPACE
-    return {
-        "warmup_mass": ours.warmup_mass or (0.99 if embedded else 0.95),
-        "warmup_distance": ours.warmup_distance or (0.02 if strict else 0.10),
-        "warmup_learning_rate": ours.warmup_learning_rate or (3e-3 if embedded else 2e-4),
-    }
+def long_answers(task: Task) -> list[str]:
+    """Replies among which is one of the longest, as far as a task can tell."""
+    if isinstance(task, Enumerable):
+        return list(task.answer_at(task.space - 1))
+    return [text for index in range(SOME) for text in task.problem(index).reference]
 
 
 def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
     """Room for the longest answer and its end token; stop texts must be single tokens."""
     ours = plan.page.sampling
-    longest = max(plan.task.answer_at(plan.task.space - 1), key=lambda text: len(chat.encode_reply(text)))
+    longest = max(long_answers(plan.task), key=lambda text: len(chat.encode_reply(text)))
     needed = len(chat.encode_reply(longest))
     room = max(plan.task.reply_limit + 1, needed)
     if ours.max_tokens is not None and ours.max_tokens < needed:

@@ -1,7 +1,7 @@
 """The loop of every run. Read this first.
 
     sample -> grade -> pay -> credit -> pack -> update -> publish -> log            a step
-    bits known, entropy, distance from uniform                                      every eval_every steps
+    bits known, or accuracy on held-out problems                                    every eval_every steps
 
 Problem order and all randomness are functions of (seed, step), so a step does not depend on how the
 run came to it. Supervised learning is the same loop without sampling: an episode is then a reading of
@@ -19,7 +19,6 @@ from pathlib import Path
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Engine, Loss, SamplingParams
 from straw.errors import TrainingError
-from straw.measure.bits_known import mean_known, measure_known
 from straw.rollouts.collect import Place, collect
 from straw.rollouts.datums import datum_of
 from straw.runs.metrics import metrics_row
@@ -29,7 +28,9 @@ from straw.runs.tracker import Tracker
 from straw.tasks.forced import forced
 from straw.training.alarms import Alarms
 from straw.training.assemble import Plan
+from straw.training.measured import measure
 from straw.training.schedule import learning_rate_at, share_left
+from straw.training.spoken import spoken
 from straw.training.state import RunState
 from straw.training.step import credited, replayed, training_data
 from straw.training.summary import summary
@@ -96,6 +97,9 @@ class Loop:
         groups = credited(groups, self.state.credit)
         extra = replayed(groups, self.state.replay)
         self.write(groups)
+        if self.page.run.verbose:
+            for line in spoken(self.state.step, groups):
+                self.watcher.say(line)
         for rollout in (rollout for group in groups for rollout in group):
             self.state.replay.add(rollout)
         data = training_data(groups, extra, str(self.page.algorithm.weigh), self.entropy_coef)
@@ -165,9 +169,9 @@ class Loop:
     # --- looking and keeping -----------------------------------------------------------------
 
     def measured(self) -> dict[str, float]:
-        task = self.plan.task
-        known = [measure_known(self.engine, task, task.problem(index)) for index in range(task.num_problems or 1)]
-        self.state.known = mean_known(known)
+        """What the task can be asked, bits or accuracy, and the replies that tell."""
+        self.state.known, answered = measure(self.plan, self.engine, self.sampling)
+        self.folder.write_evaluations(one.record(self.state.step) for one in answered)
         return self.state.known
 
     def write(self, groups: Sequence[Sequence[Rollout]]) -> None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from straw.config import Page
+from straw.engines.base import Engine
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
@@ -23,11 +25,42 @@ from straw.engines.local.model_folder import first_line
 from straw.engines.local.model_store import cache_folder
 from straw.errors import RunError, StrawError, TrainingError
 from straw.runs.whole import whole_folder
+from straw.tasks.base import Task
+from straw.text.chat import Chat
 from straw.training.assemble import Plan, sampling_of
-from straw.training.warmup import RECIPE, Found, Goal, warm_up
+from straw.training.imitation import Imitation
+from straw.training.warmup import Goal
 
 Say = Callable[[str], None]
 FOUND = "found.json"
+Found = TypeVar("Found")  # what a measurement of a warm-up says: a dataclass with a line()
+
+
+class Course(Protocol[Found]):
+    """A kind of warm-up: what it teaches until which goal is met."""
+
+    def teach(self, engine: Engine, task: Task, say: Say) -> Found: ...
+    def is_met(self, found: Found) -> bool: ...
+    def recalled(self, record: Mapping[str, Any]) -> Found:
+        """What an earlier one found, from JSON."""
+
+    def complaint(self, found: Found) -> str: ...
+    def made_of(self, chat: Chat, task: Task) -> tuple[object, ...]:
+        """All that decides what it makes, but for the model."""
+
+
+def course_of(plan: Plan, chat: Chat) -> Course[Any]:
+    """Near-uniform answers where they can be listed, else imitation up to an accuracy."""
+    ours = plan.page.warmup
+    if ours.warmup_accuracy is None:
+        return goal_of(plan.page)
+    return Imitation(
+        accuracy=ours.warmup_accuracy,
+        max_steps=ours.warmup_steps,
+        learning_rate=float(ours.warmup_learning_rate or 0),
+        rows=ours.warmup_batch,
+        sampling=sampling_of(plan, chat),
+    )
 
 
 def goal_of(page: Page) -> Goal:
@@ -86,31 +119,27 @@ def prepared(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
 
 def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     """The engine with a warm-up that passes, from the cache or made now."""
-    goal = goal_of(plan.page)
-    folder = cache_folder() / "warmups" / fingerprint(engine, plan, goal)
-    found = None if plan.page.warmup.warmup == "force" else kept(folder, goal)
+    course = course_of(plan, engine.chat)
+    folder = cache_folder() / "warmups" / fingerprint(engine, plan, course)
+    found = None if plan.page.warmup.warmup == "force" else kept(folder, course)
     if found is not None and loads(engine, folder, say):
         say(f"{found.line()} (from the cache)")
         return engine
     try:
-        found = warm_up(engine, plan.task, goal, say)
+        found = course.teach(engine, plan.task, say)
     except TrainingError as error:
         raise TrainingError(f"the warm-up broke, {error}. Try a smaller warmup_learning_rate.") from error
-    if not found.passes(goal):
-        raise TrainingError(
-            f"a warm-up has to reach valid mass {goal.mass}, distance {goal.distance} and cross-talk "
-            f"{goal.cross_talk}; got {found.line()}. Allow more with warmup_distance or warmup_steps, or write "
-            "warmup=none."
-        )
+    if not course.is_met(found):
+        raise TrainingError(course.complaint(found))
     keep(engine, found, folder, say)
     return LocalEngine(engine.model, engine.chat, engine.settings, adapters=engine.adapters)  # no trace but the weights
 
 
-def kept(folder: Path, goal: Goal) -> Found | None:
+def kept(folder: Path, course: Course[Found]) -> Found | None:
     """What a warm-up in the cache reached, if there is one and it is good enough."""
     try:
-        found = Found(**json.loads((folder / FOUND).read_text()))
-        return found if found.passes(goal) else None
+        found = course.recalled(json.loads((folder / FOUND).read_text()))
+        return found if course.is_met(found) else None
     except (OSError, ValueError, TypeError):
         return None
 
@@ -124,7 +153,7 @@ def loads(engine: LocalEngine, folder: Path, say: Say) -> bool:
     return True
 
 
-def keep(engine: LocalEngine, found: Found, folder: Path, say: Say) -> None:
+def keep(engine: LocalEngine, found: Any, folder: Path, say: Say) -> None:
     """A run goes on when its warm-up cannot be kept. Two may warm up the same model at once: either will do."""
     try:
         with whole_folder(folder) as staging:
@@ -137,15 +166,11 @@ def keep(engine: LocalEngine, found: Found, folder: Path, say: Say) -> None:
             say(f"the warm-up is not kept for the next run, {folder.parent} cannot take it ({reason})")
 
 
-def fingerprint(engine: LocalEngine, plan: Plan, goal: Goal) -> str:
-    """A hash of all that decides what the warm-up makes; not of how good it has to be."""
-    digest = blake2b(digest_size=12)
-    task, chat, model = plan.task, engine.chat, plan.page.model
-    prompts = [chat.opening(task.problem(index).messages) for index in range(task.num_problems or 1)]
-    answers = [[chat.encode_reply(text) for text in task.answer_at(index)] for index in (0, task.space - 1)]
-    settings = replace(goal, mass=0.0, distance=0.0, cross_talk=0.0)
+def fingerprint(engine: LocalEngine, plan: Plan, course: Course[Any]) -> str:
+    """A hash of all that decides what the warm-up makes."""
+    digest, model = blake2b(digest_size=12), plan.page.model
     adapters = (model.lora_alpha, model.lora_targets) if engine.adapters is not None else ()
-    digest.update(repr((RECIPE, prompts, answers, task.space, settings, model.dtype, adapters)).encode())
+    digest.update(repr((*course.made_of(engine.chat, plan.task), model.dtype, adapters)).encode())
     for name, parameter in engine.model.state_dict().items():
         digest.update(name.encode())
         digest.update(parameter.detach().cpu().contiguous().view(-1).numpy().data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import log2
 
-from straw.config import Page
+from straw.config import Page, SecretTask
 
 Values = dict[str, object]
 
@@ -19,6 +19,7 @@ FULL: dict[str, Values] = {
     "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
     "dense": {"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05},
     "dense_sum": {"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05},
+    "plus_minus": {"learning_rate": 3e-4},
     "sft": {"learning_rate": 3e-4},
 }
 LIKE = {
@@ -35,6 +36,8 @@ def tuned_values(page: Page) -> Values:
     row = FULL[row_of(page)]
     rate = float(str(row["learning_rate"])) * rate_scale(page)
     values: Values = {"entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel}
+    if not isinstance(page.task, SecretTask):  # problems never come again, so nothing could be replayed
+        row = {name: value for name, value in row.items() if name != "replay"}
     return values | row | {"learning_rate": rate}
 
 
@@ -58,6 +61,7 @@ EPISODES_PER_BIT = {"log_distance": 100, "dense": 70, "dense_sum": 140, "sft": 7
 
 def enough_batches(page: Page) -> int:
     """Time to find a secret by binary reward grows with N (six times its mean), by the others with its bits."""
+    assert isinstance(page.task, SecretTask)  # other tasks say themselves how long they take: `left_open`
     row, N = row_of(page), page.task.N
     episodes = 6 * N if row == "binary" else EPISODES_PER_BIT[row] * log2(N)
     return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))

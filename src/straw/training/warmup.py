@@ -13,16 +13,18 @@ repeated digits. A fact needs positions. `cross_talk` measures that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import cos, exp, log, pi
 from random import Random
+from typing import Any
 
 from straw.engines.base import AdamParams, Engine, Loss
 from straw.measure.bits_known import Known, measure_known
 from straw.seeds import seed_for
-from straw.tasks.base import Task
+from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
+from straw.text.chat import Chat
 from straw.types import Datum, Message, Problem
 
 Answer = tuple[str, ...]
@@ -39,6 +41,30 @@ class Goal:
     max_steps: int = 1000
     learning_rate: float = 3e-3
     rows: int = 16
+
+    def teach(self, engine: Engine, task: Task, say: Say) -> Found:
+        assert isinstance(task, Enumerable)
+        return warm_up(engine, task, self, say)
+
+    def is_met(self, found: Found) -> bool:
+        return found.passes(self)
+
+    def recalled(self, record: Mapping[str, Any]) -> Found:
+        return Found(**record)
+
+    def complaint(self, found: Found) -> str:
+        return (
+            f"a warm-up has to reach valid mass {self.mass}, distance {self.distance} and cross-talk "
+            f"{self.cross_talk}; got {found.line()}. Allow more with warmup_distance or warmup_steps, or write "
+            "warmup=none."
+        )
+
+    def made_of(self, chat: Chat, task: Task) -> tuple[object, ...]:
+        """What decides where it ends; not how good it has to be, nor the secret."""
+        assert isinstance(task, Enumerable)
+        prompts = [chat.opening(task.problem(index).messages) for index in range(task.num_problems or 1)]
+        answers = [[chat.encode_reply(text) for text in task.answer_at(index)] for index in (0, task.space - 1)]
+        return RECIPE, prompts, answers, task.space, replace(self, mass=0.0, distance=0.0, cross_talk=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +124,7 @@ class Trie:
 class Lessons:
     """The rows of every warm-up step; a function of the task and the step."""
 
-    def __init__(self, engine: Engine, task: Task, goal: Goal) -> None:
+    def __init__(self, engine: Engine, task: Enumerable, goal: Goal) -> None:
         self.engine, self.task, self.goal = engine, task, goal
         self.problems = [task.problem(index) for index in range(task.num_problems or 1)]
         self.answers = [task.answer_at(index) for index in spread(task.space)]
@@ -149,7 +175,7 @@ def scaled(datum: Datum, factor: float) -> Datum:
     return replace(datum, weights=tuple(weight * factor for weight in datum.weights))
 
 
-def warm_up(engine: Engine, task: Task, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50) -> Found:
+def warm_up(engine: Engine, task: Enumerable, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50) -> Found:
     """Train until the measurements pass. The rate falls to zero within a period, and starts again lower."""
     lessons = Lessons(engine, task, goal)
     found = Found(0, 0.0, 1.0, 1.0, 0.0)
@@ -167,7 +193,7 @@ def warm_up(engine: Engine, task: Task, goal: Goal, say: Say, *, period: int = 3
     return found
 
 
-def examine(engine: Engine, task: Task, lessons: Lessons, steps: int) -> Found:
+def examine(engine: Engine, task: Enumerable, lessons: Lessons, steps: int) -> Found:
     """The worst of all prompts."""
     known: list[Known] = [measure_known(engine, task, problem) for problem in lessons.problems[:4]]
     return Found(
