@@ -1,0 +1,148 @@
+"""Every call to Monarch, and there are few: a process with one worker in it, called by the name of a method.
+
+    process = Process("generator-0", Generator, page, base)
+    reply = await process.call("sample", job, deadline_s=60)
+
+A call ends with an answer, at its deadline, or with the process: the system tells at once when one of this machine
+dies (a pidfd), and Monarch after seconds when one of another does. Monarch never tells that one hangs. Only the default
+transport is used (sockets without a port), so nothing here can be reached from another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import metadata
+from typing import Any
+
+from straw import errors
+from straw.errors import ConfigError, StrawError
+
+WANTED = "0.7."
+# Read by Monarch when it is first used, and handed on to the processes it starts.
+SETTINGS = {
+    "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY": "500ms",  # how soon a death is seen; 10 s by default
+    "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE": "3s",
+    "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE": "3s",
+    "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": "15m",  # on a loaded machine two minutes declare the living dead
+    "MONARCH_FILE_LOG": "error",
+}
+
+
+class WorkerDied(StrawError):
+    """The process is gone, or did not answer in time and was killed."""
+
+
+class WorkerRaised(StrawError):
+    """The worker is alive, and what it was asked to do raised."""
+
+
+def check_monarch() -> None:
+    """Refuse a missing or another Monarch before anything is started."""
+    try:
+        there = metadata.version("torchmonarch")
+    except metadata.PackageNotFoundError:
+        raise ConfigError(
+            "engine=monarch needs torchmonarch 0.7 and it is not installed: pip install 'straw[monarch]' (Linux, "
+            "Python up to 3.13), or write engine=local"
+        ) from None
+    if not there.startswith(WANTED):
+        raise ConfigError(
+            f"engine=monarch is written for torchmonarch 0.7; got {there}: pip install torchmonarch==0.7.0"
+        )
+
+
+def monarch() -> Any:
+    """Monarch's module, set up."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    import monarch.actor as actor
+
+    actor.unhandled_fault_hook = lambda failure: None  # to return is to survive; the caller is told by its call
+    return actor
+
+
+class Process:
+    """One process, one worker. `call` from an event loop, or `ask` from anywhere else."""
+
+    def __init__(self, name: str, worker: Callable[..., Any], *given: Any) -> None:
+        from straw.engines.monarch.host import Host
+
+        self.name = name
+        self._mesh = monarch().this_host().spawn_procs({"gpus": 1})
+        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, worker, given)
+        self.pid: int | None = None
+        self._death: int | None = None  # a descriptor that can be read when the process is gone
+
+    async def start(self, deadline_s: float) -> None:
+        """Return when the worker is made."""
+        self.pid = await self._answer(self._actor.pid.call_one(), deadline_s)
+        self._death = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+        await self._answer(self._actor.make.call_one(), deadline_s)
+
+    async def call(self, method: str, *given: Any, deadline_s: float) -> Any:
+        return await self._answer(self._actor.call.call_one(method, given), deadline_s)
+
+    async def _answer(self, future: Any, deadline_s: float) -> Any:
+        from monarch._rust_bindings.monarch_hyperactor.supervision import SupervisionError
+        from monarch.actor import ActorError
+
+        answer, death = asyncio.ensure_future(as_coroutine(future)), asyncio.ensure_future(self._dies())
+        try:
+            await asyncio.wait({answer, death}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                what = "died" if death.done() else f"gave no answer within {deadline_s:g} s and was killed"
+                raise WorkerDied(f"{self.name} {what}")
+            failure, value = answer.result()
+        except (SupervisionError, ActorError) as error:
+            raise WorkerDied(f"{self.name} died ({first_line(error)})") from error
+        finally:
+            death.cancel()
+            await asyncio.wait({death})
+            if not answer.done() or answer.exception() is not None:
+                answer.cancel()
+                self.kill()
+        if failure is not None:
+            kind, words = failure
+            raise getattr(errors, kind, WorkerRaised)(words)
+        return value
+
+    async def _dies(self) -> None:
+        """Return when the process is gone."""
+        if self._death is None:
+            await asyncio.Event().wait()
+            return
+        loop, gone, descriptor = asyncio.get_running_loop(), asyncio.Event(), self._death
+        loop.add_reader(descriptor, gone.set)
+        try:
+            await gone.wait()
+        finally:
+            loop.remove_reader(descriptor)
+
+    def kill(self) -> None:
+        """At once; a mesh that is asked to stop a dead process takes ten seconds."""
+        if self.pid is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        if self._death is not None:
+            os.close(self._death)
+            self._death = None
+
+    async def stop(self, deadline_s: float = 2.0) -> None:
+        """In good order, or else at once."""
+        with suppress(Exception):
+            await asyncio.wait_for(as_coroutine(self._mesh.stop()), deadline_s)
+        self.kill()
+
+
+async def as_coroutine(future: Any) -> Any:
+    """Monarch's futures can be awaited, and asyncio wants coroutines."""
+    return await future
+
+
+def first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

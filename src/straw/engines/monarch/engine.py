@@ -1,0 +1,214 @@
+"""The verbs of an engine, spread over processes: one trainer, some generators, and this one, which directs.
+
+    sample, converse      cut into shares, one for each generator; put together again in order
+    everything else       the trainer
+    publish               the trainer copies its weights into shared memory; generators look there
+
+A sample does not depend on its neighbours, so however the shares are cut, a synchronous run is bit for bit that of
+the local engine.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, pairwise
+from pathlib import Path
+from typing import Any
+
+from straw.config import Page
+from straw.engines.base import (
+    AdamParams,
+    Conversation,
+    Engine,
+    Loss,
+    Policy,
+    Reply,
+    SamplingParams,
+    Tokens,
+    TrainOutput,
+)  # fmt: skip
+from straw.engines.local.build import frozen_weights
+from straw.engines.local.engine import LocalEngine
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
+from straw.engines.monarch.generator import Generator, Hear, Sampling, Say, Talk, Version
+from straw.engines.monarch.pool import Limits, Pool, Tell
+from straw.engines.monarch.shared import Shared
+from straw.engines.monarch.trainer import NUM_SLOTS, Trainer
+from straw.errors import TrainingError
+from straw.types import Datum
+
+PATIENCE_S = 0.002
+
+
+def nobody(event: str, **facts: object) -> None:
+    """Listens to no event."""
+
+
+class EngineLost(TrainingError):
+    """The trainer is gone and with it the newest weights; a run goes on from its newest checkpoint."""
+
+
+class MonarchConversation(Conversation):
+    """Rows in shares, one for each generator, who is given its share's whole history with every turn."""
+
+    keys = count()
+
+    def __init__(self, engine: MonarchEngine, prompt: Tokens, num_rows: int) -> None:
+        self.engine, self.prompt, self.version = engine, prompt, engine.version
+        self.parts = shares(num_rows, engine.num_generators)
+        self.talks: list[list[Say | Hear]] = [[] for _ in self.parts]
+        self.names = [next(self.keys) for _ in self.parts]
+
+    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+        parts = self._turn([Say(params, seeds[start:end]) for start, end in self.parts])
+        return [reply for part in parts for reply in part]
+
+    def hear(self, tokens: Sequence[Tokens]) -> None:
+        self._turn([Hear(tokens[start:end]) for start, end in self.parts])
+
+    def _turn(self, turns: Sequence[Say | Hear]) -> list[Any]:
+        if self.version != self.engine.version:
+            raise TrainingError("a conversation is held by one version: begin a new one after publish()")
+        for talk, turn in zip(self.talks, turns, strict=True):
+            talk.append(turn)
+        jobs = [
+            Talk(name, self.prompt, end - start, tuple(talk))
+            for name, (start, end), talk in zip(self.names, self.parts, self.talks, strict=True)
+        ]
+        return self.engine.pool.work("converse", self.version, jobs)
+
+
+class MonarchEngine(Engine):
+    def __init__(
+        self,
+        page: Page,
+        start: LocalEngine,
+        num_generators: int,
+        limits: Limits | None = None,
+        tell: Tell | None = None,
+    ) -> None:
+        """Begins where `start` is, which is used up: its weights live on in the trainer."""
+        check_monarch()
+        self.page, self.num_generators = page, num_generators
+        self.chat, self.limits = start.chat, limits or Limits()
+        self.tell = tell
+        weights = Shared.holding({name: p.detach() for name, p in start.trained.items()})
+        frozen = {name: p.detach() for name, p in frozen_weights(start, page).items()}
+        self.base = Shared.holding(frozen) if frozen else None
+        base = self.base.handle if self.base is not None else None
+        self.trainer = Process("trainer", Trainer, page, weights.handle, base)
+        self.pool = Pool(
+            lambda name: Process(name, Generator, page, base),
+            num_generators,
+            self.limits,
+            lambda *a, **k: self.tell(*a, **k),
+        )
+        try:
+            self.pool.start(self.trainer)
+            self.version: Version = self._ask("show")
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            weights.close()
+        self.policy_version, self.sync_s, self.is_published = self.version.number, 0.0, True
+
+    def _tell(self, event: str, **facts: object) -> None:
+        self.tell(event, **facts)  # whoever listens now
+
+    # --- generators ----------------------------------------------------------------------------
+
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        self._check_published()
+        return MonarchConversation(self, prompt, num_rows)
+
+    def sample(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Reply]]:
+        self._check_published()
+        if len(prompts) >= self.num_generators:
+            parts = shares(len(prompts), self.num_generators)
+            jobs = [Sampling(prompts[a:b], num_samples, params, seeds[a:b]) for a, b in parts]
+            return [row for part in self.pool.work("sample", self.version, jobs) for row in part]
+        parts = shares(num_samples, self.num_generators)
+        jobs = [Sampling(prompts, b - a, params, [row[a:b] for row in seeds]) for a, b in parts]
+        answers = self.pool.work("sample", self.version, jobs)
+        return [[reply for part in answers for reply in part[row]] for row in range(len(prompts))]
+
+    # --- the trainer ---------------------------------------------------------------------------
+
+    def logprobs(
+        self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[float]]:
+        return self._ask("logprobs", data, policy, temperature)
+
+    def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
+        return self._ask("forward_backward", data, loss)
+
+    def optim_step(self, params: AdamParams) -> dict[str, float]:
+        measured = self._ask("optim_step", params)
+        self.is_published = False
+        return measured
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return self._ask("embed", texts)
+
+    def publish(self) -> int:
+        """Waits until nobody samples with the version whose memory is written over."""
+        if self.is_published:
+            return self.policy_version
+        begun = time.monotonic()
+        while any(serial <= self.version.serial + 1 - NUM_SLOTS for serial in self.pool.serials_in_use()):
+            time.sleep(PATIENCE_S)
+        self._show()
+        self.sync_s = time.monotonic() - begun
+        return self.policy_version
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        self._ask("remember")
+        try:
+            yield
+        finally:
+            self._ask("go_back")
+            self._show()
+
+    def save(self, folder: Path, *, optimizer: bool = True) -> None:
+        self._ask("save", folder.absolute(), optimizer)
+
+    def load(self, folder: Path, *, optimizer: bool = True) -> None:
+        self._ask("load", folder.absolute(), optimizer)
+        self._show()
+
+    def close(self) -> None:
+        self.pool.close(self.trainer)
+        if self.base is not None:
+            self.base.close()
+
+    def _show(self) -> None:
+        self.version = self._ask("show")
+        self.policy_version, self.is_published = self.version.number, True
+
+    def _check_published(self) -> None:
+        if not self.is_published:
+            raise TrainingError("the weights changed since the last publish: call publish() before sampling")
+
+    def _ask(self, method: str, *given: Any) -> Any:
+        try:
+            return self.pool.ask(self.trainer, method, *given, deadline_s=self.limits.answer_s)
+        except WorkerDied as error:
+            raise EngineLost(f"{error}: go on with straw resume") from error
+        except WorkerRaised as error:
+            raise TrainingError(str(error)) from error
+
+
+def shares(size: int, count: int) -> list[tuple[int, int]]:
+    """[start, end) of at most `count` parts as even as can be.
+
+    Example: shares(5, 2) == [(0, 3), (3, 5)] and shares(1, 2) == [(0, 1)]
+    """
+    count = max(1, min(size, count))
+    edges = [size * part // count for part in range(count + 1)]
+    return [(size - end, size - start) for start, end in pairwise(edges)][::-1]

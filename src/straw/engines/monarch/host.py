@@ -1,0 +1,45 @@
+"""The actor: it makes a worker and calls its methods. What a worker raises comes back as words, the actor lives on."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+from monarch.actor import Actor, endpoint
+
+from straw.errors import StrawError
+
+Failure = tuple[str, str]  # the name of its class and what it says
+Answer = tuple[Failure | None, Any]
+
+
+class Host(Actor):
+    """One message at a time, in the order of their coming."""
+
+    def __init__(self, worker: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        self.make_worker, self.given = worker, given
+        self.worker: Any = None
+
+    @endpoint
+    def pid(self) -> Answer:
+        return None, os.getpid()
+
+    @endpoint
+    def make(self) -> Answer:
+        return answered(lambda: setattr(self, "worker", self.make_worker(*self.given)))
+
+    @endpoint
+    def call(self, method: str, given: tuple[Any, ...]) -> Answer:
+        return answered(lambda: getattr(self.worker, method)(*given))
+
+
+def answered(act: Callable[[], Any]) -> Answer:
+    try:
+        return None, act()
+    except StrawError as error:
+        return (type(error).__name__, str(error)), None
+    except Exception as error:
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        return ("WorkerRaised", f"{type(error).__name__}: {error} ({where.filename}:{where.lineno})"), None

@@ -1,0 +1,197 @@
+"""Generators as a registry: work goes to a healthy one, and comes back whatever happens to it.
+
+    future = pool.submit(job)        the least busy generator takes it
+    pool.work(jobs)                  all answers, in order
+
+A generator that died, hangs or is too slow is killed and replaced, and its work goes to another; work that fails
+everywhere ends with the last error. What a generator answers is a function of the job and the version alone, so whoever
+answers, the bits are the same. One thread runs all of it, beside the thread that trains.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised
+from straw.engines.monarch.generator import Version
+from straw.errors import StrawError, TrainingError
+
+Tell = Callable[..., None]  # (event, **facts)
+
+
+@dataclass(slots=True, kw_only=True)
+class Limits:
+    """When patience ends."""
+
+    start_s: float = 180.0  # to load a model
+    answer_s: float = 300.0
+    tries: int = 3  # of one piece of work
+    replacements: int = 10  # of one generator
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    method: str
+    version: Version
+    job: Any
+    answer: Future[Any]
+    tries: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """A place for a generator; generators come and go."""
+
+    index: int
+    process: Process | None = None
+    replacements: int = 0
+    state: str = "starting"
+    queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
+    current: Work | None = None
+
+    @property
+    def load(self) -> int:
+        return self.queue.qsize() + (self.current is not None) + 1000 * (self.state != "ready")
+
+
+class Pool:
+    def __init__(self, make: Callable[[str], Process], count: int, limits: Limits, tell: Tell) -> None:
+        """`make` starts a process by its name."""
+        self.make, self.limits, self.tell = make, limits, tell
+        self.slots = [Slot(index) for index in range(count)]
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, name="generators", daemon=True)
+        self.thread.start()
+        self.serving = [self._run(self._serve(slot)) for slot in self.slots]
+        self.is_closed = False
+
+    def submit(self, method: str, version: Version, job: Any, *, prefer: int | None = None) -> Future[Any]:
+        """Hand out a piece of work; `prefer` a generator that knows how it began."""
+        work = Work(method, version, job, Future())
+        self.loop.call_soon_threadsafe(self._hand_out, work, prefer)
+        return work.answer
+
+    def work(self, method: str, version: Version, jobs: Sequence[Any]) -> list[Any]:
+        """All answers, in order; job i goes to generator i, if it can."""
+        futures = [self.submit(method, version, job, prefer=index % len(self.slots)) for index, job in enumerate(jobs)]
+        return [future.result() for future in futures]
+
+    def serials_in_use(self) -> set[int]:
+        """Of all weights whose work is not answered yet."""
+        return self._run(self._serials()).result()
+
+    def states(self) -> list[str]:
+        return [slot.state for slot in self.slots]
+
+    def pids(self) -> list[int | None]:
+        return [slot.process.pid if slot.process is not None else None for slot in self.slots]
+
+    def ask(self, process: Process, method: str, *given: Any, deadline_s: float) -> Any:
+        """A call to a process that is no generator."""
+        return self._run(process.call(method, *given, deadline_s=deadline_s)).result()
+
+    def start(self, process: Process) -> None:
+        self._run(process.start(self.limits.start_s)).result()
+
+    def close(self, *others: Process) -> None:
+        """No process and no thread is left."""
+        if self.is_closed:
+            return
+        self.is_closed = True
+        self._run(self._stop(others)).result()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    # --- inside the thread ---------------------------------------------------------------------
+
+    def _run(self, coroutine: Any) -> Future[Any]:
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+
+    async def _serials(self) -> set[int]:
+        waiting = [work for slot in self.slots for work in list(slot.queue._queue)]  # type: ignore[attr-defined]
+        working = [slot.current for slot in self.slots if slot.current is not None]
+        return {work.version.serial for work in [*waiting, *working]}
+
+    def _hand_out(self, work: Work, prefer: int | None = None, avoid: Slot | None = None) -> None:
+        there = [slot for slot in self.slots if slot.state != "given up"]
+        if not there:
+            work.answer.set_exception(
+                TrainingError("no generator is left, each was replaced too often: read events.jsonl")
+            )
+            return
+        others = [slot for slot in there if slot is not avoid and slot.state == "ready"] or there
+        chosen = min(others, key=lambda slot: (slot.load, slot.index))
+        if prefer is not None and avoid is None and self.slots[prefer] in there:
+            chosen = self.slots[prefer]
+        chosen.queue.put_nowait(work)
+
+    async def _serve(self, slot: Slot) -> None:
+        """One generator's life, and that of those who come after it."""
+        while await self._filled(slot):
+            work = await slot.queue.get()
+            slot.current = work
+            try:
+                assert slot.process is not None
+                answer = await slot.process.call(work.method, work.version, work.job, deadline_s=self.limits.answer_s)
+                work.answer.set_result(answer)
+            except (WorkerDied, WorkerRaised) as error:
+                self._came_back(slot, work, error)
+            except StrawError as error:  # wrong everywhere
+                work.answer.set_exception(error)
+            finally:
+                slot.current = None
+
+    async def _filled(self, slot: Slot) -> bool:
+        """Whether there is a living generator in the slot; a dead one is replaced."""
+        while slot.process is None:
+            if slot.replacements > self.limits.replacements:
+                self._give_up(slot)
+                return False
+            begun = time.monotonic()
+            process = self.make(f"generator-{slot.index}-{slot.replacements}")
+            try:
+                await process.start(self.limits.start_s)
+            except (WorkerDied, WorkerRaised) as error:
+                process.kill()
+                slot.replacements += 1
+                self.tell("generator_failed", generator=slot.index, error=str(error))
+                continue
+            slot.process, slot.state = process, "ready"
+            self.tell(
+                "generator_started", generator=slot.index, pid=process.pid, seconds=round(time.monotonic() - begun, 3)
+            )
+        return True
+
+    def _came_back(self, slot: Slot, work: Work, error: WorkerDied | WorkerRaised) -> None:
+        """The generator may be gone; its work is not."""
+        work.tries += 1
+        if isinstance(error, WorkerDied):
+            slot.process, slot.state = None, "starting"
+            slot.replacements += 1
+            self.tell("generator_died", generator=slot.index, error=str(error), tries=work.tries)
+        else:
+            self.tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
+        if work.tries >= self.limits.tries:
+            work.answer.set_exception(TrainingError(f"a piece of work failed {work.tries} times, at last: {error}"))
+        else:
+            self._hand_out(work, avoid=slot)
+
+    def _give_up(self, slot: Slot) -> None:
+        slot.state = "given up"
+        self.tell("generator_given_up", generator=slot.index)
+        while not slot.queue.empty():
+            self._hand_out(slot.queue.get_nowait(), avoid=slot)
+
+    async def _stop(self, others: Sequence[Process]) -> None:
+        for task in asyncio.all_tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
+        processes = [slot.process for slot in self.slots if slot.process is not None]
+        await asyncio.gather(*(process.stop() for process in [*processes, *others]))

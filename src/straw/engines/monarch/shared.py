@@ -1,0 +1,108 @@
+"""Named tensors in memory that several processes map: nobody copies, and nothing is left behind.
+
+    shared = Shared.holding(weights)          one process writes
+    weights = mapped(shared.handle)           others look at the same bytes
+
+The memory is a file without a name (memfd): others open it through the process that made it, and the system
+takes it back with the last process that maps it, also after a SIGKILL. Where there is none (macOS), it is a file in a
+folder of its own, which only its owner may open.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+ALIGNED = 64  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tensor lies."""
+
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    start: int
+
+    @property
+    def num_bytes(self) -> int:
+        return prod(self.shape) * self.dtype.itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What another process needs to map the tensors."""
+
+    path: str
+    num_bytes: int
+    places: dict[str, Place]
+
+
+class Shared:
+    """The memory and the process that owns it; `close` gives it back."""
+
+    def __init__(self, places: dict[str, Place]) -> None:
+        size = max((place.start + place.num_bytes for place in places.values()), default=0) or ALIGNED
+        self._folder: Path | None = None
+        if hasattr(os, "memfd_create"):
+            self._descriptor = os.memfd_create("straw", os.MFD_CLOEXEC)
+            path = f"/proc/{os.getpid()}/fd/{self._descriptor}"
+        else:
+            self._folder = Path(tempfile.mkdtemp(prefix="straw-"))  # 0700
+            path = str(self._folder / "weights")
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.truncate(self._descriptor, size)
+        self.handle = Handle(path, size, places)
+        self.tensors = mapped(self.handle)
+
+    @classmethod
+    def like(cls, tensors: Mapping[str, Tensor]) -> Shared:
+        """Room for these."""
+        return cls(places_of(tensors))
+
+    @classmethod
+    def holding(cls, tensors: Mapping[str, Tensor]) -> Shared:
+        """Their values, too."""
+        shared = cls.like(tensors)
+        shared.write(tensors)
+        return shared
+
+    @torch.no_grad()
+    def write(self, tensors: Mapping[str, Tensor]) -> None:
+        for name, tensor in tensors.items():
+            self.tensors[name].copy_(tensor)
+
+    def close(self) -> None:
+        """Those who have mapped it keep it; nobody else can come to it."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+        self._descriptor = -1
+        if self._folder is not None:
+            Path(self.handle.path).unlink(missing_ok=True)
+            self._folder.rmdir()
+            self._folder = None
+
+
+def places_of(tensors: Mapping[str, Tensor]) -> dict[str, Place]:
+    places: dict[str, Place] = {}
+    end = 0
+    for name, tensor in tensors.items():
+        places[name] = Place(tuple(tensor.shape), tensor.dtype, end)
+        end += -(-places[name].num_bytes // ALIGNED) * ALIGNED
+    return places
+
+
+def mapped(handle: Handle) -> dict[str, Tensor]:
+    """Views of the shared bytes."""
+    row = torch.from_file(handle.path, shared=True, size=handle.num_bytes, dtype=torch.uint8)
+    return {
+        name: row[place.start : place.start + place.num_bytes].view(place.dtype).view(place.shape)
+        for name, place in handle.places.items()
+    }

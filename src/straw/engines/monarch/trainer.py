@@ -1,0 +1,70 @@
+"""What the trainer process does: the local engine's training half, and two slots of shared memory for its weights.
+
+    showing 4 -> slot 0      generators that still write with showing 3 look at slot 1
+    showing 5 -> slot 1      written only when nobody writes with showing 3 any more
+
+So no generator ever sees weights that change under its hands; who may be overwritten is for the controller to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from straw.config import Page
+from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
+from straw.engines.local.build import frozen_weights, load_engine, with_adapters
+from straw.engines.monarch.generator import Version
+from straw.engines.monarch.shared import Handle, Shared, mapped
+from straw.types import Datum
+
+NUM_SLOTS = 2
+
+
+class Trainer:
+    def __init__(self, page: Page, start: Handle, base: Handle | None) -> None:
+        """`start`: what trains, as it is before the first step; `base`: what lies beneath adapters."""
+        self.engine = with_adapters(load_engine(page), page)
+        frozen = frozen_weights(self.engine, page)
+        for handle, parameters in ((start, self.engine.trained), (base, frozen)):
+            for name, tensor in (mapped(handle) if handle is not None else {}).items():
+                parameters[name].data.copy_(tensor)
+        self.slots = [Shared.like(self.engine.trained) for _ in range(NUM_SLOTS)]
+        self.undoing: ExitStack | None = None
+        self.serial = 0
+
+    def show(self) -> Version:
+        """The published weights, where generators find them."""
+        number, self.serial = self.engine.publish(), self.serial + 1
+        slot = self.slots[self.serial % NUM_SLOTS]
+        slot.write({name: parameter.detach() for name, parameter in self.engine.trained.items()})
+        return Version(number, self.serial, slot.handle)
+
+    def logprobs(self, data: Sequence[Datum], policy: Policy, temperature: float) -> list[list[float]]:
+        return self.engine.logprobs(data, policy, temperature)
+
+    def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
+        return self.engine.forward_backward(data, loss)
+
+    def optim_step(self, params: AdamParams) -> dict[str, float]:
+        return self.engine.optim_step(params)
+
+    def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return self.engine.embed(texts)
+
+    def remember(self) -> None:
+        """From here on everything is taken back by `go_back`."""
+        self.undoing = ExitStack()
+        self.undoing.enter_context(self.engine.undone())
+
+    def go_back(self) -> None:
+        if self.undoing is not None:
+            self.undoing.close()
+        self.undoing = None
+
+    def save(self, folder: Path, optimizer: bool) -> None:
+        self.engine.save(folder, optimizer=optimizer)
+
+    def load(self, folder: Path, optimizer: bool) -> None:
+        self.engine.load(folder, optimizer=optimizer)

@@ -1,0 +1,37 @@
+"""The distributed engine keeps the contract of every engine, with two generators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.engines.contract import Contract
+from tests.small_runs import small_plan
+
+pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
+
+from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.monarch.engine import MonarchEngine
+
+
+def made(words: str) -> MonarchEngine:
+    page = small_plan("warmup=none", words).page
+    return MonarchEngine(page, with_adapters(load_engine(page), page), num_generators=2)
+
+
+@pytest.fixture(scope="module", params=["", "lora_rank=2"], ids=["full", "lora"])
+def engines(request: pytest.FixtureRequest) -> Iterator[tuple[MonarchEngine, MonarchEngine]]:
+    with made(request.param) as one, made(request.param) as other:
+        yield one, other
+
+
+class TestMonarch(Contract):
+    @pytest.fixture
+    def engine(self, engines: tuple[MonarchEngine, MonarchEngine]) -> Iterator[MonarchEngine]:
+        with engines[0].undone():
+            yield engines[0]
+
+    @pytest.fixture
+    def another(self, engines: tuple[MonarchEngine, MonarchEngine]) -> Iterator[MonarchEngine]:
+        with engines[1].undone():
+            yield engines[1]
