@@ -42,7 +42,9 @@ class Listener:
 
 def small_page(*words: str) -> Loaded:
     """Words are split at blanks: small_page("N=4 seed=1")."""
-    return load_page(None, parse_overrides([*WORDS, *" ".join(words).split()]))
+    chosen = parse_overrides(" ".join(words).split())
+    small = [word for word in WORDS if "kind" not in chosen or not word.startswith("N=")]
+    return load_page(None, {**parse_overrides(small), **chosen})
 
 
 def small_plan(*words: str) -> Plan:

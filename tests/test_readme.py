@@ -33,7 +33,7 @@ def resolved(command: str) -> dict[str, str]:
 
 
 def values_of(plan: Plan) -> dict[str, str]:
-    sections = {option.name: option.section for option in options("secret").values()}
+    sections = {option.name: option.section for option in options(plan.page.task.kind).values()}
     return {name: plain(getattr(getattr(plan.page, section), name)) for name, section in sections.items()}
 
 

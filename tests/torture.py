@@ -147,7 +147,8 @@ def everything(folder: Path) -> dict[str, object]:
 
 
 def state_in(checkpoint: Path) -> dict[str, object]:
-    return {name: value for name, value in json.loads((checkpoint / STATE).read_text()).items() if name != "time_s"}
+    state = json.loads((checkpoint / STATE).read_text())
+    return {name: value for name, value in state.items() if name not in ("time_s", "cpu_s")}
 
 
 def differing(one: Path, other: Path) -> list[str]:

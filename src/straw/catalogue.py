@@ -23,6 +23,7 @@ CATALOGUE: dict[str, dict[str, str] | str] = {
     },
     "engines": {
         "local": "straw.engines.local.engine:LocalEngine",
+        "monarch": "straw.engines.monarch.engine:MonarchEngine",
     },
     "channels": "straw.rewards.outcome:CHANNELS",
     "algorithms": "straw.algorithms.named:NAMED",

@@ -30,6 +30,10 @@ class TrainingError(StrawError):
     """A run that had to stop: NaN, a failed gate."""
 
 
+class EngineLost(TrainingError):
+    """The process that trained is gone, and with it the newest weights; a run goes on from its newest checkpoint."""
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """' Did you mean X?' or the names there are."""
     names = sorted(known)

@@ -47,6 +47,14 @@ def test_help_names_every_option_with_its_default_and_a_line(command, capsys):
         assert all(choice in line for choice in option.choices)
 
 
+@pytest.mark.parametrize("task", ["sum_digits", "reverse_digits"])
+def test_help_behind_a_task_names_its_options(task, capsys):
+    assert main(["train", task, "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert f"kind={task}" in shown and "task_seed=0" in shown and "prompt=none" in shown
+    assert "\n  N=" not in shown
+
+
 def test_help_names_what_there_is_to_choose_from(capsys):
     main(["train", "--help"])
     shown = capsys.readouterr().out

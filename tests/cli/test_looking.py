@@ -106,7 +106,6 @@ def test_a_cut_line_of_the_rollouts_is_named_and_one_of_the_metrics_stops(place,
         (["compare", "binary", "sweep/bins", "--metric", "klx"], "no metric 'klx' in these runs"),
         (["compare", "binary", "sweep/bins", "out=x.jpg"], "the picture is a PNG"),
         (["compare", "binary", "sweep/bins", "out=no/x.png"], "folder that is there"),
-        (["compare", "binary", "sweep/bins", "out=x.png", "--metric=reward"], "leave out= or --metric out"),
         (["runs", "nowhere"], "there is no folder nowhere"),
         (["runs", "a", "b"], "one folder; got 'a b'"),
         (["runs", "--jsn"], "one folder; got '--jsn'"),
@@ -148,6 +147,8 @@ def test_short_turns_share_a_line_and_long_ones_have_their_own():
 
 
 def test_compare_puts_differences_and_numbers_side_by_side(place, capsys):
+    printed(capsys, "compare", "binary", "sweep/bins", "out=rewards.png", "--metric=reward")
+    assert (place / "rewards.png").read_bytes().startswith(b"\x89PNG")
     shown = printed(capsys, "compare", "binary", "sweep/bins", "out=curves.png")
     rows = {line.split("  ")[0]: line.split()[-2:] for line in shown.splitlines() if line}
     assert rows["reward_type"] == ["none", "log_distance"]

@@ -100,7 +100,7 @@ def test_a_golden_file_reads_back_and_says_what_it_means(tmp_path: Path):
     golden.save(tmp_path / "golden" / "r.json")
     assert read_golden(golden_path(tmp_path / "r.toml")) == golden
     facts = json.loads((tmp_path / "golden" / "r.json").read_text())
-    assert facts["mean"] == [0.0, 2.75]
+    assert facts["mean"] == facts["median"] == [0.0, 2.75]
     assert facts["band_of_heights"] == [1.1, 1.65]
     assert len(facts["low"]) == len(facts["high"]) == len(facts["episodes"])
     assert facts["metric"] == "accuracy" and facts["command"] and len(facts["seeds"]) == 16

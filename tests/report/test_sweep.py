@@ -32,8 +32,8 @@ def done(bits: tuple[float, ...], seed: int = 0, condition: str = "binary", **va
     return Ended(planned=planned(Path(), condition, seed, **values), state="done", curve=curve)
 
 
-def failed(seed: int = 0, condition: str = "binary") -> Ended:
-    return Ended(planned=planned(Path(), condition, seed), state="failed", reason="the loss is nan")
+def failed(seed: int = 0, condition: str = "binary", **values: object) -> Ended:
+    return Ended(planned=planned(Path(), condition, seed, **values), state="failed", reason="the loss is nan")
 
 
 def test_the_first_count_of_episodes_with_so_many_bits():
@@ -74,21 +74,19 @@ def test_a_picture_has_a_line_for_each_condition_with_a_run(tmp_path):
 
 
 def test_files_hold_every_run_with_the_options_in_which_they_differ(tmp_path):
+    same = {"N": 1024, "reward_bins": 8}
     row = Row(rate=1e-3, episodes=NEVER, bits=-inf, num_trials=2, num_reached=0)
     summaries = [
-        Summary(condition="binary", runs=[done((0.0, 9.0, 9.4), N=1024), failed(1)], trials=[row]),
-        Summary(condition="8 bins", runs=[done((0.0, 1.0, 2.0), 0, "8 bins", N=1024, reward_bins=4)]),
+        Summary(condition="binary", runs=[done((0.0, 9.0, 9.4), 0, **same), failed(1, **same)], trials=[row]),
+        Summary(condition="4 bins", runs=[done((0.0, 1.0, 2.0), 0, "4 bins", **(same | {"reward_bins": 4}))]),
     ]
-    summaries[0].runs[1].planned.values["N"] = 1024  # type: ignore[index]
     sweep = Sweep(
         name="width", question="How?", folder=tmp_path, seeds=(0, 1), seed_options=("seed",), base={"N": 1024},
         conditions=(Condition(label="binary", options={}),),
     )  # fmt: skip
-    for one in summaries[0].runs:
-        one.planned.values["reward_bins"] = 8  # type: ignore[index]
-    write_files(sweep, summaries, [done((0.0, 9.0, 9.4), 100, N=1024, reward_bins=8)], {"wall_s": 1.5})
+    write_files(sweep, summaries, [done((0.0, 9.0, 9.4), 100, **same)], {"wall_s": 1.5})
     rows = list(csv.DictReader((tmp_path / "sweep.csv").open()))
-    assert [row["condition"] for row in rows] == ["binary", "binary", "8 bins", "binary"]
+    assert [row["condition"] for row in rows] == ["binary", "binary", "4 bins", "binary"]
     assert [row["bits_known"] for row in rows] == ["9.4", "", "2.0", "9.4"]
     assert [row["is_trial"] for row in rows] == ["False", "False", "False", "True"]
     assert [row["reward_bins"] for row in rows] == ["8", "8", "4", "8"] and "N" not in rows[0]

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.errors import ConfigError
-from straw.rewards.outcome import CHANNELS, Binary, Dense, make_channel
+from straw.rewards.outcome import CHANNELS, Binary, Dense, PlusMinus, make_channel
 from straw.tasks.hidden import Hidden
 from straw.tasks.secret import Secret
 from straw.tasks.secret_bits import SecretBits
@@ -96,12 +96,26 @@ def test_the_reference_reply_earns_the_highest_pay_in_every_game(name, N, seed):
 
 @pytest.mark.parametrize("name", sorted(CHANNELS))
 @given(replies=st.lists(st.sampled_from(["0", "1", "Bit: 1", "?", ""]), max_size=6), draw=st.floats(0, 0.999))
-def test_whatever_is_said_the_pay_stays_between_nothing_and_full(name, replies, draw):
+def test_whatever_is_said_the_pay_stays_between_the_lowest_and_full(name, replies, draw):
     task = SecretBits(Hidden(N=50, fixed_secret=37))
     end = End.ANSWERED if len(replies) == 6 else End.OUT_OF_TURNS
-    payment = make_channel(options(name), 50, 6)(task.grade(task.problem(0), replies, end), draw)
+    channel = make_channel(options(name), 50, 6)
+    payment = channel(task.grade(task.problem(0), replies, end), draw)
     for pay in payment.per_turn or (payment.total,):
-        assert 0.0 <= pay <= 1.0
+        assert channel.lowest <= pay <= 1.0
+
+
+def test_plus_minus_is_binary_around_zero():
+    right, wrong = (Grade(hits=(hit,), well_formed=False) for hit in (True, False))
+    channel = PlusMinus()
+    assert (channel(right, 0.0).total, channel(wrong, 0.0).total) == (1.0, -1.0)
+    assert (channel.levels, channel.lowest, channel.highest) == (2, -1.0, 1.0)
+
+
+@pytest.mark.parametrize("name", ["log_distance", "binned_log_distance", "shuffled_bins", "higher_lower"])
+def test_a_channel_by_distance_is_refused_where_answers_have_none(name):
+    with pytest.raises(ConfigError, match=r"pays by distance.*write reward_type=plus_minus"):
+        make_channel(options(name), None, 1)
 
 
 def test_an_unknown_channel_names_its_neighbour():

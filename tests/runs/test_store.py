@@ -96,7 +96,7 @@ def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder):
     (row,) = read_checkpoints(folder.path)
     assert row == {
         "step": 100, "folder": "checkpoints/step-000100", "policy_version": 7,
-        "lines": {"metrics.jsonl": 0, "rollouts.jsonl": 0},
+        "lines": {"metrics.jsonl": 0, "rollouts.jsonl": 0, "evaluations.jsonl": 0},
         "files": {"model.safetensors": 7}, "sums": {"model.safetensors": crc32(b"weights")},
     }  # fmt: skip
     assert os.listdir(folder.path / "checkpoints") == ["step-000100"]

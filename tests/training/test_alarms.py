@@ -22,7 +22,7 @@ def sound(step: int, rng: Random) -> Row:
     is_flat = reward in (0.0, 1.0)
     row = {
         "reward": reward, "hits": reward, "completions/mean_length": 3 - rng.choice([0, 0, 0.25]),
-        "groups_without_advantage": float(is_flat), "frac_equal_replies": float(rng.random() < known**8),
+        "groups_without_advantage": float(is_flat), "most_common_reply": max(0.28, rng.choice([0.75, 1.0]) * known),
         "advantage_scale": 0.0 if is_flat else 0.375,
     }  # fmt: skip
     if not is_flat:
@@ -78,9 +78,9 @@ WRONG: dict[str, Callable[[int, Row], None]] = {
     "sampler_drift": set_to(50, kl_sampler=-0.3),
     "length_drift": set_to(50, completions__mean_length=30.0),
     "advantage_drift": explode("advantage_scale", 9),
-    "equal_groups": set_to(0, reward=0.0, hits=0.0, groups_without_advantage=1.0, frac_equal_replies=0.0),
+    "equal_groups": set_to(0, reward=0.0, hits=0.0, groups_without_advantage=1.0, most_common_reply=0.28),
     "entropy_collapse": set_to(40, reward=0.5, hits=0.5, entropy=0.01, groups_without_advantage=0.0),
-    "lock_in": set_to(40, reward=0.8, hits=0.0, frac_equal_replies=1.0, groups_without_advantage=0.0),
+    "lock_in": set_to(40, reward=0.8, hits=0.0, most_common_reply=0.8, groups_without_advantage=0.0),
 }
 
 
@@ -99,24 +99,24 @@ def test_every_alarm_has_a_run_in_which_it_is_raised():
 
 
 def test_a_locked_in_group_is_raised_without_an_advantage_too():
-    wrong = set_to(30, reward=0.0, hits=0.0, frac_equal_replies=1.0, groups_without_advantage=1.0)
+    wrong = set_to(30, reward=0.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0)
     assert names(raised(steps_of(wrong))) == {"lock_in", "equal_groups"}
 
 
 def test_a_policy_that_repeats_the_right_answer_is_left_in_peace():
-    right = set_to(60, reward=1.0, hits=1.0, frac_equal_replies=1.0, groups_without_advantage=1.0, entropy=0.0)
+    right = set_to(60, reward=1.0, hits=1.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
     assert raised(steps_of(right)) == []
 
 
 def test_full_pay_for_a_near_miss_is_full_pay():
     """Two bins pay 1 for many answers: nothing is left to learn from them."""
-    near = set_to(60, reward=1.0, hits=0.0, frac_equal_replies=1.0, groups_without_advantage=1.0, entropy=0.0)
+    near = set_to(60, reward=1.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
     assert raised(steps_of(near), Alarms(best=1.0)) == []
     assert "lock_in" in names(raised(steps_of(near), Alarms()))
 
 
 def test_dense_pay_is_full_at_the_number_of_turns():
-    locked = set_to(30, reward=5.0, hits=0.0, frac_equal_replies=1.0, groups_without_advantage=0.0)
+    locked = set_to(30, reward=5.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=0.0)
     assert names(raised(steps_of(locked), Alarms(best=6.0))) == {"lock_in"}
 
 

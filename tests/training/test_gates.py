@@ -10,7 +10,7 @@ from straw.config import Page
 from straw.engines.base import Engine, Reply
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, TrainingError
-from straw.runs.reading import read_config, read_rollouts
+from straw.runs.reading import read_config, read_events, read_rollouts
 from straw.training import gates
 from straw.training.alarms import ALARMS
 from straw.training.gates import GATES, Passed, run_gates
@@ -107,4 +107,7 @@ def test_the_config_of_a_run_records_what_was_silenced_and_its_attempts_are_thos
     loud = train(tmp_path / "loud", "n_batches=3")
     quiet = train(tmp_path / "quiet", f"n_batches=3 silence={','.join(GATES)}")
     assert read_config(quiet.folder)["run"]["silence"] == list(GATES)
+    for finished, found in ((loud, set(GATES)), (quiet, set())):
+        (event,) = [event for event in read_events(finished.folder) if event["event"] == "gates"]
+        assert set(event["found"]) == found
     assert list(read_rollouts(quiet.folder)) == list(read_rollouts(loud.folder))

@@ -85,7 +85,7 @@ class FullDisk:
         return self.write(descriptor, data)
 
 
-@pytest.mark.parametrize("writes", [0, 1, 2, 3])
+@pytest.mark.parametrize("writes", [0, 1, 2, 3, 4])
 def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monkeypatch, writes):
     monkeypatch.setattr(lines.os, "write", FullDisk(writes))
     with pytest.raises(RunError, match="is full"):
@@ -94,7 +94,7 @@ def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monke
 
 
 def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monkeypatch):
-    monkeypatch.setattr(lines.os, "write", FullDisk(7))  # an event, rows 0 to 2 and the rollouts of 1 to 3
+    monkeypatch.setattr(lines.os, "write", FullDisk(8))  # two events, rows 0 to 2 and the rollouts of 1 to 3
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=9")
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [0, 1, 2]
@@ -160,7 +160,7 @@ def test_the_summary_of_a_step_by_hand():
         "format_errors": Metric(0.25, 4),
         "completions/clipped_ratio": Metric(0.25, 4),
         "completions/mean_length": Metric(3.0, 4),
-        "frac_equal_replies": Metric(1.0, 2),
+        "most_common_reply": Metric(1.0, 2),
         "advantage_scale": Metric(0.25, 4),
         "groups_without_advantage": Metric(0.5, 2),
     }

@@ -198,7 +198,7 @@ def test_a_folder_tells_what_ran_it(home, tmp_path):
     assert about["versions"].keys() >= {"python", "torch", "transformers"}
     assert about["config"] == read_config(finished.folder)
     assert load_page(finished.folder / "config.toml").page == finished.plan.page
-    assert [event["event"] for event in read_events(finished.folder)] == ["started", "checkpoint", "finished"]
+    assert [event["event"] for event in read_events(finished.folder)] == ["started", "gates", "checkpoint", "finished"]
 
 
 def test_the_newest_and_the_best_are_kept(home, tmp_path):

@@ -29,6 +29,7 @@ What differs in the runs' options, their key numbers side by side, and their cur
 "episodes to 0.5 of the bits" is the first measured count of episodes at which half of log2 N was known: it is as
 exact as the runs' eval_every.
 """
+MEASURED = ("bits_known", "accuracy")  # what is shown where nobody chose: the first that there is
 WIDE = 4  # runs; more of them are rows of the table, with its narrow columns only
 NARROW = {
     "state": "state",
@@ -46,7 +47,7 @@ def compare(words: list[str]) -> int:
         return 0
     as_json = take_flag(words, "--json")
     out, metric = take_option(words, "out", "curves.png"), take_option(words, "metric", "reward")
-    check(words, out, metric)
+    check(words, out)
     from straw.report.compare import compare as compare_runs
     from straw.report.listing import run_named
     from straw.report.summary import check_metric
@@ -54,17 +55,19 @@ def compare(words: list[str]) -> int:
     compared = compare_runs([run_named(word) for word in words])
     if metric is not None:
         check_metric(metric, chain(*compared.rows), "these runs")
-    picture = draw(compared, Path(out)) if out else None
+    there = {name for row in chain(*compared.rows) for name in row}
+    metric = metric or next((name for name in MEASURED if name in there), MEASURED[0])
+    picture = draw(compared, Path(out), metric) if out else None
     if as_json:
-        print(json.dumps(plain(compared, metric or "bits_known"), indent=1))
+        print(json.dumps(plain(compared, metric), indent=1))
     else:
-        print_compared(compared, metric or "bits_known")
+        print_compared(compared, metric)
         if picture:
             print(f"picture: {picture}")
     return 0
 
 
-def check(words: list[str], out: str | None, metric: str | None) -> None:
+def check(words: list[str], out: str | None) -> None:
     if len(words) < 2 or any(word.startswith("-") for word in words):
         raise ConfigError(
             f"straw compare takes two runs or more; got {' '.join(words) or 'none'}. "
@@ -74,14 +77,13 @@ def check(words: list[str], out: str | None, metric: str | None) -> None:
         raise ConfigError(f"the picture is a PNG; got out={out}. Write for example out=curves.png.")
     if out is not None and not (folder := Path(out).absolute().parent).is_dir():
         raise ConfigError(f"the picture goes into a folder that is there, and {folder} is none: make it first")
-    if out is not None and metric is not None:
-        raise ConfigError("the picture shows bits known; leave out= or --metric out.")
 
 
-def draw(compared: Compared, path: Path) -> Path:
+def draw(compared: Compared, path: Path, metric: str) -> Path:
     from straw.report.picture import draw_picture
 
-    return draw_picture(compared.curves(), path, ceiling_bits=compared.ceiling_bits)
+    ceiling = compared.ceiling_bits if metric == "bits_known" else None
+    return draw_picture(compared.curves(metric), path, ceiling_bits=ceiling, metric=metric.replace("_", " "))
 
 
 def print_compared(compared: Compared, metric: str) -> None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from math import log2
 from pathlib import Path
 
 from straw.cli.board import LiveBoard
@@ -61,9 +60,10 @@ def slug(label: str) -> str:
 
 
 def say_what_happens(plan: Plan) -> None:
-    N = plan.task.space
+    bits = plan.ceiling_bits or 0.0
+    N = round(2**bits)
     print(
-        f"A secret number in [0, {N}) is worth log2 {N} = {log2(N):.0f} bits. A model of 1M parameters first learns\n"
+        f"A secret number in [0, {N}) is worth log2 {N} = {bits:.0f} bits. A model of 1M parameters first learns\n"
         "the format (warm-up), then it must find and memorise the secret through a reward: right or wrong (binary),\n"
         "how near in 8 steps (8 bins), how near (log distance), or which bits were right (dense). SFT is told it.\n"
         "This takes one to three minutes; the warm-up is kept in the cache for the next time.\n"
@@ -80,7 +80,7 @@ def watch(jobs: list[Job]) -> None:
 
 def show(folder: Path, plans: Mapping[str, Plan], seconds: float) -> None:
     curves = [curve_of(folder / slug(label), label, dashed=plan.is_sft) for label, plan in plans.items()]
-    ceiling = log2(plans["binary"].task.space)
+    ceiling = plans["binary"].ceiling_bits or 0.0
     picture = draw_picture(curves, folder / "curves.png", ceiling_bits=ceiling, subtitle=subtitle_of(plans["binary"]))
     print_curves(curves, ceiling_bits=ceiling, title="bits known against episodes")
     rows = [

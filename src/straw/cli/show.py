@@ -56,7 +56,7 @@ def page_of(folder: Path, num_samples: int, metrics: list[str]) -> dict[str, Any
     from straw.runs.reading import read_about, read_checkpoints, read_config, read_events, read_metrics
 
     config, rows = read_config(folder), read_metrics(folder)
-    names = metrics or [name for name in ("bits_known", "reward") if any(name in row for row in rows)]
+    names = metrics or [name for name in ("bits_known", "accuracy", "reward") if any(name in row for row in rows)]
     for name in names:
         check_metric(name, rows, folder)
     curves = {name: metric_curve(rows, name, name) for name in names}

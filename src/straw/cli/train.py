@@ -16,6 +16,8 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train secret env_type=multi_step N=64
   straw train secret N=64 algorithm=sft                     the supervised anchor
   straw train secret N=64 model_name=smollm2 lora_rank=8    a real model (straw models add smollm2)
+  straw train sum_digits --num-steps 20 --num-generators 4  digits: accuracy before and after, +1 and -1
+  straw train reverse_digits --help                         the options of another task
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop
   --resume    go on with the run in run_dir where it stopped; without one there, begin it
@@ -26,10 +28,11 @@ Options (key=value, --key value or --key=value, with - or _), and their defaults
 
 
 def train(words: list[str]) -> int:
+    from straw import catalogue
     from straw.config import load_page, parse_overrides
 
     if wants_help(words):
-        print_options(TRAIN)
+        print_options(TRAIN, *(word for word in words[:1] if word in catalogue.names("tasks")))
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import log2
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from straw.cli.stop_signal import StopSignal
-from straw.report.curve import curve_of
+from straw.config import SecretTask
+from straw.report.curve import metric_curve
+from straw.report.evaluations import before_and_after
 from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
+from straw.runs.reading import read_metrics
 from straw.training.assemble import Plan
 from straw.training.session import Finished
+
+MOST_CHANGED = 20  # rows
 
 
 class LiveWatcher:
@@ -35,7 +39,7 @@ class LiveWatcher:
     def begin(self, plan: Plan, folder: Path) -> None:
         self.say(f"run folder {folder}")
         steps = int(plan.page.run.n_batches or 0)
-        self.bar = Progress(steps, label_of(plan), ceiling_bits=log2(plan.task.space), quiet=self.quiet)
+        self.bar = Progress(steps, label_of(plan), ceiling_bits=plan.ceiling_bits, quiet=self.quiet)
         self.bar.__enter__()
         self.stop.listen(self.say)
 
@@ -68,22 +72,48 @@ def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
 
 
 def show_finished(finished: Finished) -> None:
-    plan, known = finished.plan, finished.known
-    ceiling = log2(plan.task.space)
-    curve = curve_of(finished.folder, label_of(plan), dashed=plan.is_sft)
-    picture = draw_picture([curve], finished.folder / "curve.png", ceiling_bits=ceiling, subtitle=subtitle_of(plan))
+    plan, ceiling = finished.plan, finished.plan.ceiling_bits
+    name = "accuracy" if ceiling is None else "bits_known"
+    metric, unit = name.replace("_", " "), "" if ceiling is None else "bits"
+    curve = metric_curve(read_metrics(finished.folder), name, label_of(plan))._replace(dashed=plan.is_sft)
+    picture = draw_picture(
+        [curve], finished.folder / "curve.png", ceiling_bits=ceiling, subtitle=subtitle_of(plan), metric=metric
+    )
     if len(curve.episodes) > 2:
-        print_curves([curve], ceiling_bits=ceiling, title="bits known against episodes")
+        print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
+    found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
     episodes = plan.episodes_per_step * int(plan.page.run.n_batches or 0)
-    rows = [
+    rows = [*found, ("episodes", f"{episodes:,}"), ("picture", str(picture))]
+    end_table(label_of(plan), rows, run_folder=finished.folder)
+
+
+Rows = list[tuple[str, str]]
+
+
+def bits_rows(known: Mapping[str, float], ceiling: float) -> Rows:
+    return [
         ("bits known", f"{known['bits_known']:.2f} of {ceiling:.2f}"),
         ("p(S)", f"{known['p_secret']:.3f}"),
         ("among valid answers", f"{known['bits_known_normalised']:.2f} bits"),
         ("valid mass", f"{known['valid_mass']:.4f}"),
-        ("episodes", f"{episodes:,}"),
-        ("picture", str(picture)),
     ]
-    end_table(label_of(plan), rows, run_folder=finished.folder)
+
+
+def accuracy_rows(finished: Finished) -> Rows:
+    """Before and after, behind a table of the problems whose replies changed."""
+    before, after = before_and_after(finished.folder)
+    changed = [(now.question, then.said, now.said) for then, now in zip(before, after, strict=True) if then != now]
+    if changed:
+        title = f"{len(changed)} of {len(after)} held-out problems are answered otherwise than before"
+        end_table(title, changed[:MOST_CHANGED], header=("problem", "before", "after"))
+    if len(changed) > MOST_CHANGED:
+        print(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
+    first, last = read_metrics(finished.folder)[0], finished.known
+    return [
+        ("accuracy", f"{first['accuracy']:.2f} -> {last['accuracy']:.2f}"),
+        ("95% interval", f"{last['accuracy_low']:.2f} to {last['accuracy_high']:.2f} of {len(after)} problems"),
+        ("format compliance", f"{first['format_compliance']:.2f} -> {last['format_compliance']:.2f}"),
+    ]
 
 
 def label_of(plan: Plan) -> str:
@@ -101,4 +131,5 @@ def label_of(plan: Plan) -> str:
 def subtitle_of(plan: Plan) -> str:
     page = plan.page
     how = f"LoRA rank {page.model.lora_rank}" if page.model.lora_rank else "all weights"
-    return f"N = {page.task.N}, {page.model.model_name}, {how}, groups of {page.algorithm.group_size}"
+    what = f"N = {page.task.N}" if isinstance(page.task, SecretTask) else plan.task.name.replace("_", " ")
+    return f"{what}, {page.model.model_name}, {how}, groups of {page.algorithm.group_size}"

@@ -42,13 +42,14 @@ def take_whole(words: list[str], name: str, default: int) -> int:
     return default if found is None else int(found)
 
 
-def print_options(intro: str) -> None:
+def print_options(intro: str, kind: str = "secret") -> None:
+    """Every option of a page about this task."""
     from straw import catalogue
     from straw.config import describe_options, plain
 
     print(intro)
     section = ""
-    for option in describe_options():
+    for option in describe_options(kind):
         if option.section != section:
             section = option.section
             print(f"[{section}]")

@@ -191,6 +191,7 @@ class Engine(Section):
 
     engine: str = option("local", "the engine", catalogue="engines")
     num_generators: int = option(2, "the number of generators; a batch of digits has an attempt of each", at_least=1)
+    answer_s: float = option(300.0, "the seconds that a process may take to answer before it is replaced", above=0)
 
 
 @dataclass(frozen=True, kw_only=True)

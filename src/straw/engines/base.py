@@ -14,7 +14,7 @@ not depend on its neighbours, sampler and trainer agree, micro-batches do not ch
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from straw.text.chat import Chat
 from straw.types import Datum
 
 Tokens = tuple[int, ...]
+Tell = Callable[..., None]  # (event, **facts)
 Policy = Literal["current", "start", "reference"]
 
 
@@ -141,6 +142,18 @@ class Engine(ABC):
     @abstractmethod
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         """Go on where `save` was called. Without the optimiser: start afresh, at version 0, from these weights."""
+
+    @property
+    @abstractmethod
+    def trained_bytes(self) -> int:
+        """The size of what trains."""
+
+    @abstractmethod
+    def save_base(self, folder: Path) -> None:
+        """What lies frozen beneath adapters, where a warm-up made it; nothing where the model's name brings it back."""
+
+    def listen(self, tell: Tell) -> None:  # noqa: B027 - in one process nothing happens that a person should know
+        """From now on tell what happens: a generator that died, one that took its place."""
 
     def close(self) -> None:  # noqa: B027 - most engines own nothing that must be given back
         """Give back processes and memory."""

@@ -16,6 +16,7 @@ from typing import Any
 from straw import catalogue
 from straw.config import TASKS, Option, describe_options, load_page, plain
 from straw.errors import StrawError
+from straw.tasks.base import Enumerable
 
 ALWAYS = ("kind", "N", "env_type", "algorithm", "model_name", "seed")  # what a run is about, even by default
 NEVER = ("run_dir",)  # says where, not what
@@ -56,12 +57,13 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
 
 
 def ceiling_bits(config: Mapping[str, Any]) -> float | None:
-    """log2 of the number of possible answers; None for a task that we do not know."""
+    """log2 of the number of possible answers; None where they cannot be listed, or the task is not known."""
     try:
         page = load_page(None, flat(config)).page
-        return log2(catalogue.find("tasks", page.task.kind).from_options(page.task).space)
+        task = catalogue.find("tasks", page.task.kind).from_options(page.task)
     except StrawError:
         return None
+    return log2(task.space) if isinstance(task, Enumerable) else None
 
 
 def _options(config: Mapping[str, Any]) -> dict[str, Option]:

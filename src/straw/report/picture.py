@@ -40,8 +40,9 @@ def draw_picture(
     path: str | Path,
     *,
     ceiling_bits: float | None = None,
-    title: str = "Bits known against episodes",
+    title: str = "",
     subtitle: str = "",
+    metric: str = "bits known",
 ) -> Path:
     """Write the curves as a PNG."""
     from matplotlib import rc_context
@@ -55,8 +56,8 @@ def draw_picture(
         axes = figure.subplots()
         _draw_lines(axes, shown)
         _draw_ceiling(axes, ceiling_bits)
-        _dress(axes, shown, ceiling_bits)
-        _write_words(axes, title, subtitle)
+        _dress(axes, shown, ceiling_bits, whole=metric == "bits known")
+        _write_words(axes, title or f"{metric.capitalize()} against episodes", subtitle, metric)
         png = BytesIO()
         figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
     write_whole(Path(path), png.getvalue())
@@ -95,7 +96,7 @@ def _draw_ceiling(axes: Axes, ceiling_bits: float | None) -> None:
     )  # fmt: skip
 
 
-def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None) -> None:
+def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None, *, whole: bool) -> None:
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
     bits = [0.0, *(bit for curve in curves for bit in curve.bits_known)]
@@ -103,16 +104,16 @@ def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None) -> N
     axes.set_ylim(max(min(bits), -top / 2) - 0.02 * top, top * 1.1)  # a fall far below zero is cut off
     axes.set_xlim(0, 1.01 * max([1.0, *(curve.episodes[-1] for curve in curves)]))
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=whole, nbins=8))
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.9)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(length=0, pad=6)
 
 
-def _write_words(axes: Axes, title: str, subtitle: str) -> None:
+def _write_words(axes: Axes, title: str, subtitle: str, metric: str) -> None:
     axes.set_xlabel("episodes", labelpad=8)
-    axes.set_ylabel("bits known", labelpad=8)
+    axes.set_ylabel(metric, labelpad=8)
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
     axes.annotate(subtitle, (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
     axes.annotate(title, (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above)

@@ -23,7 +23,10 @@ from rich.text import Text
 
 REDRAW_S, PLAIN_LINE_S = 0.25, 5.0  # of a terminal; of a log
 BAR_WIDTH = 20
-SHOWN = {"reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f")}
+SHOWN = {
+    "reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f"),
+    "accuracy": ("accuracy", ".2f"),
+}  # fmt: skip
 
 
 class Progress:

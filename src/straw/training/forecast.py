@@ -25,6 +25,7 @@ FLOAT = 4
 class Forecast:
     """The size of a run."""
 
+    num_problems: int | None  # None: they never repeat
     prompt_tokens: int
     reply_tokens: int  # at most, over all turns
     parameters: int
@@ -37,9 +38,10 @@ class Forecast:
 
     @property
     def tokens_per_step(self) -> int:
-        """Read at once in training: a group's prompt once, its replies."""
+        """Read at once in training: every prompt once, and all replies."""
         ours = self.page.algorithm
-        return self.prompt_tokens + ours.group_size * ours.batch_size * self.reply_tokens
+        prompts = min(ours.batch_size, self.num_problems or ours.batch_size)
+        return prompts * self.prompt_tokens + ours.group_size * ours.batch_size * self.reply_tokens
 
     @property
     def memory_bytes(self) -> int:
@@ -62,6 +64,7 @@ def forecast(plan: Plan) -> Forecast:
     reply += sum(len(chat.continuation(message)) for message in heard if message is not None)
     config = engine.model.config.get_text_config()
     return Forecast(
+        num_problems=task.num_problems,
         prompt_tokens=len(chat.opening(problem.messages)),
         reply_tokens=reply,
         parameters=sum(p.numel() for p in engine.model.parameters()),

@@ -56,6 +56,7 @@ class Loop:
         self.tracker: Tracker | None = None
         self.num_steps = int(self.page.run.n_batches or 0)
         self.started = self.saved_at = time.monotonic()
+        self.cpu_started = time.process_time()
         self.is_asked_to_stop = False
         self.said: set[str] = set()
 
@@ -202,11 +203,16 @@ class Loop:
         """Since the run began, over all processes that worked on it."""
         return self.state.time_s + time.monotonic() - self.started
 
+    @property
+    def cpu_s(self) -> float:
+        """Of the processes that ran this loop, one after the other."""
+        return self.state.cpu_s + time.process_time() - self.cpu_started
+
     def save(self, row: dict[str, float]) -> None:
         """A checkpoint with the metrics of its step; older ones leave when it is whole."""
         with self.folder.checkpoint(self.state.step, metrics={**self.state.known, **row}) as staging:
             self.engine.save(staging)
-            replace(self.state, time_s=self.time_s).save(staging)
+            replace(self.state, time_s=self.time_s, cpu_s=self.cpu_s).save(staging)
         if complaint := self.folder.keep_checkpoints(self.page.run.keep_last, self.page.run.keep_best):
             self.say_once(complaint)
         self.folder.write_event("checkpoint", self.state.step)

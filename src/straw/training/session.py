@@ -10,19 +10,19 @@ engine has passed its gates.
 
 from __future__ import annotations
 
-import resource
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from straw.config import Loaded, Page, dump, with_values
+from straw.config import Loaded, Page, SecretTask, dump, with_values
+from straw.engines.base import Engine
 from straw.engines.local.build import START, save_start, starting_again
-from straw.engines.local.engine import LocalEngine
-from straw.errors import ConfigError, RunError
+from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import versions
 from straw.runs.reading import CONFIG, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_of
@@ -30,10 +30,13 @@ from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.crew import crew
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.start import starting_engine
 from straw.training.watcher import Watcher
+
+RESTARTS = 3  # of a run whose trainer was lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,41 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
+    return persistently(lambda: begin(plan, path, watcher), path, watcher)
+
+
+def resume_run(path: str | Path, watcher: Watcher) -> Finished:
+    """Go on where a run stopped; every later line and weight is that of a run that never did."""
+    return persistently(lambda: go_on(Path(path), watcher), Path(path), watcher)
+
+
+def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher) -> Finished:
+    """A trainer that is lost costs what came behind the newest checkpoint, and some patience."""
+    for _ in range(RESTARTS):
+        try:
+            return work()
+        except EngineLost as error:
+            if not (path / CONFIG).is_file():
+                raise
+            watcher.say(f"{error}; the run goes on from its newest checkpoint")
+            work = partial(go_on, path, watcher)
+    return work()
+
+
+def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
     check_tracker(plan.page)
-    with starting_engine(plan, watcher.say) as engine:
+    with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
         sampling = sampling_of(plan, engine.chat)
         page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
         plan = replace(plan, page=page)
-        pass_gates(plan, engine, watcher)
+        found = pass_gates(plan, engine, watcher)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
-        with RunFolder.create(path, dump(page), lambda staging: save_start(engine, page, staging / START)) as folder:
+        with RunFolder.create(path, dump(page), lambda staging: save_start(engine, staging / START)) as folder:
             loop = Loop(plan, engine, sampling, folder, watcher)
             try:
                 folder.write_event("started", 0)
+                folder.write_event("gates", 0, found=found)
                 return worked(loop)
             except RunError:
                 if loop.state.step <= 1:
@@ -74,8 +100,7 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
                 raise
 
 
-def resume_run(path: str | Path, watcher: Watcher) -> Finished:
-    """Go on where a run stopped; every later line and weight is that of a run that never did."""
+def go_on(path: Path, watcher: Watcher) -> Finished:
     with RunFolder.open(path) as folder:
         plan = plan_of(Loaded(page_of(folder.path), frozenset(names_of(page_of(folder.path)))))
         if done := read_done(folder.path):
@@ -83,14 +108,15 @@ def resume_run(path: str | Path, watcher: Watcher) -> Finished:
             return Finished(plan, folder.path, done["known"], done["steps"])
         check_tracker(plan.page)
         checkpoint = newest_sound(folder.path, watcher.say)
-        with starting_again(plan.page, folder.path) as engine:
-            pass_gates(plan, engine, watcher)
+        with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
+            found = pass_gates(plan, engine, watcher)
             loop = Loop(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
             if checkpoint:
                 loop.resume(folder.path / checkpoint["folder"])
             folder.rewind(checkpoint)
             watcher.say(f"going on from step {loop.state.step} of {folder.path}")
             folder.write_event("resumed", loop.state.step, versions_changed=changed_versions(folder.path, watcher))
+            folder.write_event("gates", loop.state.step, found=found)
             return worked(loop)
 
 
@@ -109,6 +135,7 @@ def worked(loop: Loop) -> Finished:
     """All steps of the loop; the folder learns how they ended."""
     folder, plan = loop.folder, loop.plan
     loop.watcher.begin(plan, folder.path)
+    loop.engine.listen(lambda event, **facts: folder.write_event(event, loop.state.step, **facts))
     with writing_failures(loop), tracking(loop):
         known = loop.run()
         finished = Finished(plan, folder.path, known, loop.state.step)
@@ -143,19 +170,19 @@ def writing_failures(loop: Loop) -> Iterator[None]:
 
 
 def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
-    used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         "steps": loop.state.step,
         "episodes": loop.state.step * loop.plan.episodes_per_step,
         "known": known,
         "wall_s": round(loop.time_s, 3),
-        "cpu_s": round(used.ru_utime + used.ru_stime, 3),  # of this process
+        "cpu_s": round(loop.cpu_s, 3),
         "finished": round(time.time(), 3),
     }
 
 
-def pass_gates(plan: Plan, engine: LocalEngine, watcher: Watcher) -> None:
-    run_gates(plan, engine, sampling_of(plan, engine.chat), watcher.say)
+def pass_gates(plan: Plan, engine: Engine, watcher: Watcher) -> dict[str, str]:
+    """What each found; one that is silenced is absent."""
+    return {one.name: one.finding for one in run_gates(plan, engine, sampling_of(plan, engine.chat), watcher.say)}
 
 
 def names_of(page: Page) -> list[str]:
@@ -173,13 +200,13 @@ def changed_versions(folder: Path, watcher: Watcher) -> dict[str, str]:
     return changed
 
 
-def check_room(path: Path, engine: LocalEngine, page: Page) -> None:
+def check_room(path: Path, engine: Engine, page: Page) -> None:
     """The start, and for each checkpoint the weights that train and two moments for each."""
     run = page.run
     steps = int(run.n_batches or 0)
     saved = 1 + steps // (run.save_every or steps + 1)
     held = min(saved, run.keep_last + 1) if run.keep_last else saved  # an old one leaves when the new one is whole
-    needed = (1 + 3 * held) * sum(p.numel() * p.element_size() for p in engine.trained.values())
+    needed = (1 + 3 * held) * engine.trained_bytes
     place = next(folder for folder in (path, *path.absolute().parents) if folder.is_dir())
     if (free := shutil.disk_usage(place).free) < needed:
         raise RunError(
@@ -199,4 +226,5 @@ def take_back(folder: Path, parents: list[Path]) -> None:
 def run_name(plan: Plan) -> str:
     page = plan.page
     method = "sft" if plan.is_sft else page.channel
-    return f"{plan.task.name}-N{page.task.N}-{method}"
+    size = f"-N{page.task.N}" if isinstance(page.task, SecretTask) else ""
+    return f"{plan.task.name}{size}-{method}"

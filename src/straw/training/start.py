@@ -132,7 +132,8 @@ def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     if not course.is_met(found):
         raise TrainingError(course.complaint(found))
     keep(engine, found, folder, say)
-    return LocalEngine(engine.model, engine.chat, engine.settings, adapters=engine.adapters)  # no trace but the weights
+    # no trace but the weights
+    return LocalEngine(engine.model, engine.chat, engine.settings, adapters=engine.adapters, is_made=engine.is_made)
 
 
 def kept(folder: Path, course: Course[Found]) -> Found | None:

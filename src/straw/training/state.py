@@ -35,18 +35,20 @@ class RunState:
     step: int = 0
     num_tokens: int = 0  # of all attempts so far, prompts included
     time_s: float = 0.0  # before this process took over
+    cpu_s: float = 0.0
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
 
     def state_dict(self) -> dict[str, Any]:
         """Plain JSON values, one entry a part."""
         replay = {key: [asdict(rollout) for rollout in kept] for key, kept in self.replay.best.items()}
         return {
-            "step": self.step, "num_tokens": self.num_tokens, "time_s": self.time_s, "known": self.known,
+            "step": self.step, "num_tokens": self.num_tokens, "time_s": self.time_s, "cpu_s": self.cpu_s, "known": self.known,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        self.step, self.num_tokens, self.time_s = state["step"], state["num_tokens"], state["time_s"]
+        self.step, self.num_tokens = state["step"], state["num_tokens"]
+        self.time_s, self.cpu_s = state["time_s"], state["cpu_s"]
         self.known = dict(state["known"])
         self.credit.load_state_dict(state["credit"])
         self.alarms.load_state_dict(state["alarms"])
@@ -80,9 +82,11 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         replies=tuple(record["replies"]),
         end=End(record["end"]),
         grade=Grade(
-            hits=tuple(grade["hits"]), well_formed=grade["well_formed"], offsets=tuple(grade["offsets"]),
+            hits=tuple(grade["hits"]),
+            well_formed=grade["well_formed"],
+            offsets=tuple(grade["offsets"]),
             answer=grade.get("answer"),
-        ),  # fmt: skip
+        ),
         rewards=record["rewards"],
         turn_rewards=None if per_turn is None else tuple(per_turn),
         advantages=tuple(record["advantages"]),

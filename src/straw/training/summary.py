@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from statistics import pstdev
 
@@ -24,7 +25,12 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
         "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
         "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
-        "frac_equal_replies": mean_of([len({one.replies for one in group}) == 1 for group in groups if len(group) > 1]),
+        "most_common_reply": mean_of([share_of_commonest(group) for group in groups if len(group) > 1]),
         "advantage_scale": mean_of([abs(advantage) for rollout in rollouts for advantage in rollout.advantages]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
     }
+
+
+def share_of_commonest(group: Sequence[Rollout]) -> float:
+    """How much of a group says the same."""
+    return max(Counter(rollout.replies for rollout in group).values()) / len(group)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from math import log2
 from typing import Any
 
 from straw.config import Page, load_page, with_values
@@ -34,7 +33,7 @@ def plan_condition(sweep: Sweep, condition: Condition) -> tuple[list[Planned], l
     judged = [with_plan(run) for run in sweep.runs(condition)]
     untuned = float(judged[0][1].page.optimizer.learning_rate or 0)
     trials = [with_plan(run) for run in sweep.trials(condition, untuned)]
-    if trials and space_of(judged[0][1]) is None:
+    if trials and judged[0][1].ceiling_bits is None:
         raise ConfigError(
             f"[tune] chooses by the episodes until bits are known, and {judged[0][1].task.name} has no bits to know: "
             "leave it out, or vary learning_rate under [grid]."
@@ -56,15 +55,10 @@ def planned(run: SweepRun, plan: Plan) -> Planned:
     return Planned(
         run=run,
         values={name: value for section in vars(plan.page).values() for name, value in vars(section).items()},
-        ceiling_bits=None if (space := space_of(plan)) is None else log2(space),
+        ceiling_bits=plan.ceiling_bits,
         episodes=int(plan.page.run.n_batches or 0) * plan.episodes_per_step,
         start=start_of(plan.page),
     )
-
-
-def space_of(plan: Plan) -> int | None:
-    """How many answers there are, where they can be listed."""
-    return getattr(plan.task, "space", None)
 
 
 def start_of(page: Page) -> str:

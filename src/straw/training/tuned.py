@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from math import log2
 
-from straw.config import Page, SecretTask
+from straw.config import DigitsTask, Page, SecretTask
 
 Values = dict[str, object]
 
@@ -19,7 +19,7 @@ FULL: dict[str, Values] = {
     "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
     "dense": {"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05},
     "dense_sum": {"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05},
-    "plus_minus": {"learning_rate": 3e-4},
+    "digits": {"learning_rate": 1e-4},
     "sft": {"learning_rate": 3e-4},
 }
 LIKE = {
@@ -28,6 +28,7 @@ LIKE = {
     "noisy_binary": "binary",
     "higher_lower": "binary",
     "random": "binary",
+    "plus_minus": "binary",
 }
 
 
@@ -36,8 +37,6 @@ def tuned_values(page: Page) -> Values:
     row = FULL[row_of(page)]
     rate = float(str(row["learning_rate"])) * rate_scale(page)
     values: Values = {"entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel}
-    if not isinstance(page.task, SecretTask):  # problems never come again, so nothing could be replayed
-        row = {name: value for name, value in row.items() if name != "replay"}
     return values | row | {"learning_rate": rate}
 
 
@@ -52,6 +51,8 @@ def rate_scale(page: Page) -> float:
 def row_of(page: Page) -> str:
     if page.algorithm.algorithm == "sft":
         return "sft"
+    if isinstance(page.task, DigitsTask):  # whatever is paid: problems never come again, so nothing could be replayed
+        return "digits"
     channel = LIKE.get(page.channel, page.channel)
     return "dense_sum" if channel == "dense" and page.reward.credit == "sum" else channel
 

@@ -175,7 +175,9 @@ def scaled(datum: Datum, factor: float) -> Datum:
     return replace(datum, weights=tuple(weight * factor for weight in datum.weights))
 
 
-def warm_up(engine: Engine, task: Enumerable, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50) -> Found:
+def warm_up(
+    engine: Engine, task: Enumerable, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50
+) -> Found:
     """Train until the measurements pass. The rate falls to zero within a period, and starts again lower."""
     lessons = Lessons(engine, task, goal)
     found = Found(0, 0.0, 1.0, 1.0, 0.0)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from straw.engines.local.model_folder import first_line
 from straw.errors import ConfigError, RunError
 
-WEIGHTS, OPTIMIZER = "weights.safetensors", "optimizer.safetensors"
+WEIGHTS, OPTIMIZER, BASE = "weights.safetensors", "optimizer.safetensors", "base"
 Parameters = Mapping[str, nn.Parameter]
 
 
@@ -46,7 +46,19 @@ def write_checkpoint(folder: Path, trained: Parameters, adam: Adam | None) -> No
     save_file({**moments, "version": version}, folder / OPTIMIZER)
 
 
-def read_weights(folder: Path, trained: Parameters) -> dict[str, Tensor]:
+def write_base(folder: Path, frozen: Mapping[str, Tensor]) -> None:
+    """What lies beneath adapters, in base/."""
+    (folder / BASE).mkdir(parents=True, exist_ok=True)
+    save_file({name: tensor.contiguous() for name, tensor in frozen.items()}, folder / BASE / WEIGHTS)
+
+
+def read_base(folder: Path, frozen: Mapping[str, Tensor]) -> None:
+    """Into the given tensors."""
+    for name, tensor in read_weights(folder / BASE, frozen).items():
+        frozen[name].copy_(tensor)
+
+
+def read_weights(folder: Path, trained: Mapping[str, Tensor]) -> dict[str, Tensor]:
     tensors = read(folder / WEIGHTS)
     shapes = {name: p.shape for name, p in trained.items()}
     if {name: tensor.shape for name, tensor in tensors.items()} != shapes:

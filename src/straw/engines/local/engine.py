@@ -30,7 +30,7 @@ from straw.engines.base import (
     TrainOutput,
 )
 from straw.engines.local.batches import Flat, flatten, micro_batches
-from straw.engines.local.checkpoints import Adam, read_adam, read_weights, write_checkpoint
+from straw.engines.local.checkpoints import Adam, read_adam, read_base, read_weights, write_base, write_checkpoint
 from straw.engines.local.head import Head, log_probabilities
 from straw.engines.local.llama import LlamaReader
 from straw.engines.local.lora import save_adapter
@@ -89,9 +89,13 @@ class LocalEngine(Engine):
         chat: Chat,
         settings: LocalSettings | None = None,
         adapters: PeftModel | None = None,
+        is_made: bool = False,
     ) -> None:
-        """The parameters that require gradients are the ones that train; `adapters` are on `model` already."""
-        self.adapters = adapters
+        """The parameters that require gradients are the ones that train; `adapters` are on `model` already.
+
+        `is_made`: the model came from a seed, and what a warm-up made of it is nowhere else.
+        """
+        self.adapters, self.is_made = adapters, is_made
         self.settings = settings or LocalSettings()
         self.device = torch.device(self.settings.device)
         self.model = model.to(self.device).eval()  # dropout never acts: sampler and trainer must agree
@@ -286,6 +290,17 @@ class LocalEngine(Engine):
             self.optimizer.state.update(state)
             self.policy_version, self._published, self._kept = version, published, kept
 
+    def let_go(self) -> None:
+        """Give the memory back: the weights live on elsewhere."""
+        for parameter in self.model.parameters():
+            parameter.data = parameter.data.new_empty(0)
+        self.optimizer.state.clear()
+        self._kept.clear()
+
+    @property
+    def trained_bytes(self) -> int:
+        return sum(p.numel() * p.element_size() for p in self.trained.values())
+
     # --- keeping ---------------------------------------------------------------------------
 
     def save(self, folder: Path, *, optimizer: bool = True) -> None:
@@ -294,6 +309,20 @@ class LocalEngine(Engine):
             save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
         adam = Adam(self.optimizer.state, self.policy_version, self._published) if optimizer else None
         write_checkpoint(folder, self.trained, adam)
+
+    def frozen(self) -> dict[str, Tensor]:
+        """What no name would bring back: the weights beneath adapters on a model that was made here."""
+        if not self.is_made:
+            return {}
+        return {name: p.data for name, p in self.model.named_parameters() if name not in self.trained}
+
+    def save_base(self, folder: Path) -> None:
+        if frozen := self.frozen():
+            write_base(folder, frozen)
+
+    def load_base(self, folder: Path) -> None:
+        if frozen := self.frozen():
+            read_base(folder, frozen)
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)

@@ -73,7 +73,7 @@ class Process:
 
         self.name = name
         self._mesh = monarch().this_host().spawn_procs({"gpus": 1})
-        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, worker, given)
+        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, name, worker, given)
         self.pid: int | None = None
         self._death: int | None = None  # a descriptor that can be read when the process is gone
 
@@ -127,15 +127,17 @@ class Process:
         if self.pid is not None:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
-        if self._death is not None:
-            os.close(self._death)
-            self._death = None
 
     async def stop(self, deadline_s: float = 2.0) -> None:
-        """In good order, or else at once."""
+        """In good order, or else by force; the process is gone when this returns."""
         with suppress(Exception):
             await asyncio.wait_for(as_coroutine(self._mesh.stop()), deadline_s)
         self.kill()
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._dies(), deadline_s)
+        if self._death is not None:
+            os.close(self._death)
+            self._death = None
 
 
 async def as_coroutine(future: Any) -> Any:

@@ -26,28 +26,21 @@ from straw.engines.base import (
     Policy,
     Reply,
     SamplingParams,
+    Tell,
     Tokens,
     TrainOutput,
 )  # fmt: skip
-from straw.engines.local.build import frozen_weights
 from straw.engines.local.engine import LocalEngine
 from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
 from straw.engines.monarch.generator import Generator, Hear, Sampling, Say, Talk, Version
-from straw.engines.monarch.pool import Limits, Pool, Tell
+from straw.engines.monarch.pool import Limits, Pool
+from straw.engines.monarch.room import check_room
 from straw.engines.monarch.shared import Shared
 from straw.engines.monarch.trainer import NUM_SLOTS, Trainer
-from straw.errors import TrainingError
+from straw.errors import EngineLost, TrainingError
 from straw.types import Datum
 
 PATIENCE_S = 0.002
-
-
-def nobody(event: str, **facts: object) -> None:
-    """Listens to no event."""
-
-
-class EngineLost(TrainingError):
-    """The trainer is gone and with it the newest weights; a run goes on from its newest checkpoint."""
 
 
 class MonarchConversation(Conversation):
@@ -69,7 +62,7 @@ class MonarchConversation(Conversation):
         self._turn([Hear(tokens[start:end]) for start, end in self.parts])
 
     def _turn(self, turns: Sequence[Say | Hear]) -> list[Any]:
-        if self.version != self.engine.version:
+        if self.version != self.engine.version or not self.engine.is_published:
             raise TrainingError("a conversation is held by one version: begin a new one after publish()")
         for talk, turn in zip(self.talks, turns, strict=True):
             talk.append(turn)
@@ -87,36 +80,45 @@ class MonarchEngine(Engine):
         start: LocalEngine,
         num_generators: int,
         limits: Limits | None = None,
-        tell: Tell | None = None,
     ) -> None:
         """Begins where `start` is, which is used up: its weights live on in the trainer."""
         check_monarch()
         self.page, self.num_generators = page, num_generators
         self.chat, self.limits = start.chat, limits or Limits()
-        self.tell = tell
-        weights = Shared.holding({name: p.detach() for name, p in start.trained.items()})
-        frozen = {name: p.detach() for name, p in frozen_weights(start, page).items()}
+        self.tell: Tell | None = None
+        self.untold: list[tuple[str, dict[str, object]]] = []
+        self.trained_size = start.trained_bytes
+        check_room(num_generators, self.trained_size, sum(p.nbytes for p in start.model.parameters()))
+        weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
+        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, NUM_SLOTS))]
         self.base = Shared.holding(frozen) if frozen else None
         base = self.base.handle if self.base is not None else None
-        self.trainer = Process("trainer", Trainer, page, weights.handle, base)
-        self.pool = Pool(
-            lambda name: Process(name, Generator, page, base),
-            num_generators,
-            self.limits,
-            lambda *a, **k: self.tell(*a, **k),
-        )
+        self.trainer = Process("trainer", Trainer, page, [slot.handle for slot in self.slots], base)
+        self.pool = Pool(lambda name: Process(name, Generator, page, base), num_generators, self.limits, self._tell)
         try:
             self.pool.start(self.trainer)
             self.version: Version = self._ask("show")
         except BaseException:
             self.close()
             raise
-        finally:
-            weights.close()
         self.policy_version, self.sync_s, self.is_published = self.version.number, 0.0, True
 
+    def listen(self, tell: Tell) -> None:
+        """Also of what happened before somebody listened."""
+        self.tell, missed = tell, self.untold
+        self.untold = []
+        for event, facts in missed:
+            tell(event, **facts)
+
     def _tell(self, event: str, **facts: object) -> None:
-        self.tell(event, **facts)  # whoever listens now
+        if self.tell is None:
+            self.untold.append((event, facts))
+        else:
+            self.tell(event, **facts)
+
+    @property
+    def trained_bytes(self) -> int:
+        return self.trained_size
 
     # --- generators ----------------------------------------------------------------------------
 
@@ -178,14 +180,17 @@ class MonarchEngine(Engine):
     def save(self, folder: Path, *, optimizer: bool = True) -> None:
         self._ask("save", folder.absolute(), optimizer)
 
+    def save_base(self, folder: Path) -> None:
+        self._ask("save_base", folder.absolute())
+
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         self._ask("load", folder.absolute(), optimizer)
         self._show()
 
     def close(self) -> None:
         self.pool.close(self.trainer)
-        if self.base is not None:
-            self.base.close()
+        for shared in [*self.slots, *([self.base] if self.base is not None else [])]:
+            shared.close()
 
     def _show(self) -> None:
         self.version = self._ask("show")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
-from straw.engines.local.build import frozen_weights, load_engine, with_adapters
+from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.shared import Handle, mapped
 
 
@@ -59,12 +59,11 @@ class Talk:
 class Generator:
     def __init__(self, page: Page, base: Handle | None) -> None:
         self.engine = with_adapters(load_engine(page), page)
-        for parameter in self.engine.model.parameters():
+        parameters = dict(self.engine.model.named_parameters())
+        for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
-        if base is not None:
-            tensors = mapped(base)
-            for name, parameter in frozen_weights(self.engine, page).items():
-                parameter.data = tensors[name]
+        for name, tensor in (mapped(base) if base is not None else {}).items():
+            parameters[name].data = tensor
         self.serial: int | None = None  # of the weights it was shown
         self.talk: tuple[int, int, Conversation] | None = None  # key, turns done, and the conversation
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from monarch.actor import Actor, endpoint
@@ -18,7 +20,8 @@ Answer = tuple[Failure | None, Any]
 class Host(Actor):
     """One message at a time, in the order of their coming."""
 
-    def __init__(self, worker: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    def __init__(self, name: str, worker: Callable[..., Any], given: tuple[Any, ...]) -> None:
+        name_process(f"straw-{name}")
         self.make_worker, self.given = worker, given
         self.worker: Any = None
 
@@ -33,6 +36,12 @@ class Host(Actor):
     @endpoint
     def call(self, method: str, given: tuple[Any, ...]) -> Answer:
         return answered(lambda: getattr(self.worker, method)(*given))
+
+
+def name_process(name: str) -> None:
+    """As it is called by ps and top; where the system has another way, not at all."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(name[:15])
 
 
 def answered(act: Callable[[], Any]) -> Answer:

@@ -18,11 +18,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from straw.engines.base import Tell
 from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised
 from straw.engines.monarch.generator import Version
 from straw.errors import StrawError, TrainingError
-
-Tell = Callable[..., None]  # (event, **facts)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,8 @@
     showing 4 -> slot 0      generators that still write with showing 3 look at slot 1
     showing 5 -> slot 1      written only when nobody writes with showing 3 any more
 
-So no generator ever sees weights that change under its hands; who may be overwritten is for the controller to know.
+The slots belong to the controller, so a trainer that dies takes nothing from under the generators. And none of them
+ever sees weights that change under its hands: who may be overwritten is for the controller to know.
 """
 
 from __future__ import annotations
@@ -14,32 +15,33 @@ from pathlib import Path
 
 from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
-from straw.engines.local.build import frozen_weights, load_engine, with_adapters
+from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.shared import Handle, Shared, mapped
+from straw.engines.monarch.shared import Handle, mapped
 from straw.types import Datum
 
 NUM_SLOTS = 2
 
 
 class Trainer:
-    def __init__(self, page: Page, start: Handle, base: Handle | None) -> None:
-        """`start`: what trains, as it is before the first step; `base`: what lies beneath adapters."""
+    def __init__(self, page: Page, slots: Sequence[Handle], base: Handle | None) -> None:
+        """The first slot holds what trains, as it is before the first step; `base` what lies beneath adapters."""
         self.engine = with_adapters(load_engine(page), page)
-        frozen = frozen_weights(self.engine, page)
-        for handle, parameters in ((start, self.engine.trained), (base, frozen)):
+        parameters = dict(self.engine.model.named_parameters())
+        for handle in (slots[0], base):
             for name, tensor in (mapped(handle) if handle is not None else {}).items():
                 parameters[name].data.copy_(tensor)
-        self.slots = [Shared.like(self.engine.trained) for _ in range(NUM_SLOTS)]
+        self.handles, self.slots = slots, [mapped(handle) for handle in slots]
         self.undoing: ExitStack | None = None
         self.serial = 0
 
     def show(self) -> Version:
         """The published weights, where generators find them."""
         number, self.serial = self.engine.publish(), self.serial + 1
-        slot = self.slots[self.serial % NUM_SLOTS]
-        slot.write({name: parameter.detach() for name, parameter in self.engine.trained.items()})
-        return Version(number, self.serial, slot.handle)
+        place = self.serial % len(self.slots)
+        for name, parameter in self.engine.trained.items():
+            self.slots[place][name].copy_(parameter.detach())
+        return Version(number, self.serial, self.handles[place])
 
     def logprobs(self, data: Sequence[Datum], policy: Policy, temperature: float) -> list[list[float]]:
         return self.engine.logprobs(data, policy, temperature)
@@ -65,6 +67,9 @@ class Trainer:
 
     def save(self, folder: Path, optimizer: bool) -> None:
         self.engine.save(folder, optimizer=optimizer)
+
+    def save_base(self, folder: Path) -> None:
+        self.engine.save_base(folder)
 
     def load(self, folder: Path, optimizer: bool) -> None:
         self.engine.load(folder, optimizer=optimizer)

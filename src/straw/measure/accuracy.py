@@ -1,0 +1,96 @@
+"""How often held-out problems are answered right, by sampling.
+
+    accuracy           = right / asked         between accuracy_low and accuracy_high (Wilson, 95%)
+    format_compliance  = with the tag / asked
+
+Replies are drawn as in training, temperature included, so what is measured is the policy that was paid. Sample i has
+a seed of (seed, i) alone: every measurement asks the same with the same luck, and a run that goes on measures
+what an uninterrupted one would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+from straw.engines.base import Engine, SamplingParams
+from straw.seeds import seed_for
+from straw.tasks.base import HeldOut
+from straw.types import End, Grade, Problem
+
+AT_ONCE = 64  # prompts in one call
+Z = 1.96  # standard deviations that hold 95%
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One held-out problem and what was said to it."""
+
+    problem: Problem
+    reply: str
+    grade: Grade
+
+    @property
+    def is_right(self) -> bool:
+        return all(self.grade.hits)
+
+    def record(self, step: int) -> dict[str, object]:
+        """A line of evaluations.jsonl."""
+        return {
+            "step": step,
+            "problem": self.problem.key,
+            "right": self.is_right,
+            "well_formed": self.grade.well_formed,
+            "extracted": self.grade.answer,
+            "facts": self.problem.facts,
+            "prompt": self.problem.messages[-1].content,
+            "reply": self.reply,
+        }
+
+
+def ask(
+    engine: Engine, task: HeldOut, count: int, seed: int, params: SamplingParams, *, first: int = 0
+) -> list[Answered]:
+    """One reply to each of `count` held-out problems."""
+    indices = range(first, first + count)
+    return [
+        answered
+        for start in range(0, count, AT_ONCE)
+        for answered in _asked(engine, task, indices[start : start + AT_ONCE], seed, params)
+    ]
+
+
+def _asked(
+    engine: Engine, task: HeldOut, indices: Sequence[int], seed: int, params: SamplingParams
+) -> Iterator[Answered]:
+    problems = [task.held_out(index) for index in indices]
+    prompts = [engine.chat.opening(problem.messages) for problem in problems]
+    seeds = [[seed_for(seed, "evaluation", index)] for index in indices]
+    for problem, (reply,) in zip(problems, engine.sample(prompts, 1, params, seeds), strict=True):
+        text = engine.chat.decode(reply.tokens)
+        grade = task.grade(problem, [text], End.ANSWERED if reply.stopped else End.OUT_OF_TOKENS)
+        yield Answered(problem=problem, reply=text, grade=grade)
+
+
+def accuracy_of(answered: Sequence[Answered]) -> dict[str, float]:
+    """The numbers of a measurement, under their names in metrics.jsonl."""
+    right, asked = sum(one.is_right for one in answered), len(answered)
+    low, high = wilson(right, asked)
+    return {
+        "accuracy": right / asked,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "format_compliance": sum(one.grade.well_formed for one in answered) / asked,
+    }
+
+
+def wilson(right: int, asked: int, z: float = Z) -> tuple[float, float]:
+    """Where the true share may lie, sensible at 0 and at all too.
+
+    Example: 18 of 20 are 0.90, between 0.70 and 0.97.
+    """
+    share, spread = right / asked, z * z / asked
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * sqrt(share * (1 - share) / asked + spread / (4 * asked)) / (1 + spread)
+    return max(0.0, middle - half), min(1.0, middle + half)

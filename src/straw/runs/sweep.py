@@ -1,0 +1,113 @@
+"""A sweep: conditions times seeds, each an ordinary run in a folder of its own.
+
+    conditions   N=64 | N=256                    what is varied
+    seeds        0 | 1 | 2                       each sets secret_seed and seed
+    tune         rates x seeds of its own        finds the learning rate of each condition, on other secrets
+
+Which runs there are is told here. `sweep_page` reads them from a page, `training.sweep` finds what each comes to, and
+`report.sweep` how it ended.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+RATE = "learning_rate"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What is varied. Example: Condition(label="N=64, reward_bins=8", options={"N": 64, "reward_bins": 8})"""
+
+    label: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tune:
+    """Which learning rates are tried, on which seeds."""
+
+    seeds: tuple[int, ...]
+    multiply: tuple[float, ...] = ()
+    learning_rate: tuple[float, ...] = ()
+
+    def rates(self, untuned: float) -> list[float]:
+        """Three digits are enough, and can be typed: 0.0009 rather than 0.0008999999999999999."""
+        return [float(f"{rate:.3g}") for rate in self.learning_rate or (untuned * factor for factor in self.multiply)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRun:
+    """One run: `options` are what `straw train` would be given for it."""
+
+    name: str
+    condition: str
+    seed: int
+    options: Mapping[str, Any]
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.options["run_dir"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A run of a sweep and what its page comes to; needs no torch to be handed on."""
+
+    run: SweepRun
+    values: Mapping[str, Any]  # every option, resolved
+    ceiling_bits: float | None  # none where answers cannot be listed
+    episodes: int
+    start: str  # what its warm-up depends on: runs with the same start share one
+
+    @property
+    def rate(self) -> float:
+        return float(self.values[RATE])
+
+    @property
+    def is_sft(self) -> bool:
+        return bool(self.values["algorithm"] == "sft")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sweep:
+    """A page that was read."""
+
+    name: str
+    question: str
+    folder: Path
+    seeds: tuple[int, ...]
+    seed_options: tuple[str, ...]
+    base: Mapping[str, Any]
+    conditions: tuple[Condition, ...]
+    tune: Tune | None = None
+
+    def runs(self, condition: Condition, rate: float | None = None) -> list[SweepRun]:
+        """Those that are judged, with the learning rate that was found for them."""
+        tuned = {} if rate is None else {RATE: rate}
+        return [self._run(condition, slug(f"{condition.label}-seed-{seed}"), seed, tuned) for seed in self.seeds]
+
+    def trials(self, condition: Condition, untuned: float) -> list[SweepRun]:
+        """Those that find the learning rate."""
+        if self.tune is None:
+            return []
+        return [
+            self._run(condition, f"tune/{slug(f'{condition.label}-lr-{rate}-seed-{seed}')}", seed, {RATE: rate})
+            for rate in self.tune.rates(untuned)
+            for seed in self.tune.seeds
+        ]
+
+    def _run(self, condition: Condition, name: str, seed: int, more: Mapping[str, Any]) -> SweepRun:
+        question = {"question": self.question} if self.question else {}
+        options = {**question, **self.base, **condition.options, **dict.fromkeys(self.seed_options, seed), **more}
+        folder = str(self.folder / name)
+        return SweepRun(name=name, condition=condition.label, seed=seed, options={**options, "run_dir": folder})
+
+
+def slug(label: str) -> str:
+    """A name for a folder. Example: slug("N=64, reward_bins=8-seed-0") == "N-64-reward_bins-8-seed-0" """
+    return re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-.")

@@ -1,0 +1,191 @@
+"""Two questions about digits, with as many problems as anybody can read.
+
+    sum_digits      What is the total digit sum of [123, 45, 67]?      1+2+3 + 4+5 + 6+7 = 28
+    reverse_digits  What is 1234500 reversed?                          0054321, so 54321
+
+The long prompt asks for steps and shows one worked example, made by the same function as the reference replies; the
+short one is a few characters, for models that were never taught to follow a prompt. A reply is read by the chain of
+`text.extract`, as far as it goes: one that was cut may have answered already.
+
+Problem i of a split is drawn from (task_seed, split, i), again and again until it belongs there. Where a problem
+belongs is a hash of its numbers alone, so no problem is ever on both sides, whatever the seeds.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from random import Random
+from typing import Protocol, Self
+
+from straw.seeds import seed_for, uniform_for
+from straw.text.extract import extract_answer
+from straw.types import End, Grade, Message, Problem
+
+HELD_OUT = 0.1  # the share of all problems that is never trained on
+ROOM = 256  # characters: a model need not be as brief as the reference
+Numbers = tuple[int, ...]
+
+STEPS = "End with one line of its own: [ANSWER] <number>"
+
+
+class DigitsOptions(Protocol):
+    """What a page says about the digits."""
+
+    @property
+    def prompt(self) -> str | None: ...
+    @property
+    def task_seed(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digits(ABC):
+    """What both tasks share; each says how numbers are drawn, asked for and worked out.
+
+    Example: ReverseDigits(prompt="short").problem(0).reference == ("[ANSWER] 9563216",)
+    """
+
+    prompt: str = "long"
+    task_seed: int = 0
+
+    @classmethod
+    def from_options(cls, options: DigitsOptions) -> Self:
+        return cls(prompt=options.prompt or "long", task_seed=options.task_seed)
+
+    @property
+    @abstractmethod
+    def name(self) -> str: ...
+    @abstractmethod
+    def draw(self, random: Random) -> Numbers: ...
+    @abstractmethod
+    def right(self, numbers: Numbers) -> int: ...
+    @abstractmethod
+    def question(self, numbers: Numbers) -> str: ...
+    @abstractmethod
+    def system(self) -> str: ...
+    @abstractmethod
+    def steps(self, numbers: Numbers) -> str:
+        """The way to the answer, a line for each step."""
+
+    # --- a task
+
+    @property
+    def max_turns(self) -> int:
+        return 1
+
+    @property
+    def reply_limit(self) -> int:
+        return ROOM if self.prompt == "long" else len("[ANSWER] 9999999")
+
+    @property
+    def num_problems(self) -> None:
+        return None
+
+    def problem(self, index: int) -> Problem:
+        return self._problem(self._drawn("train", index))
+
+    def held_out(self, index: int) -> Problem:
+        return self._problem(self._drawn("held out", index))
+
+    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+        return None
+
+    def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
+        answer = extract_answer(replies[0])
+        hit = answer.number == problem.facts["answer"]
+        return Grade(hits=(hit,), well_formed=answer.has_tag, answer=answer.number)
+
+    def _drawn(self, split: str, index: int) -> Numbers:
+        draws = (self.draw(Random(seed_for(self.task_seed, self.name, split, index, attempt))) for attempt in count())
+        return next(numbers for numbers in draws if split_of(numbers) == split)
+
+    def _problem(self, numbers: Numbers) -> Problem:
+        answer = self.right(numbers)
+        messages = [Message("user", self.question(numbers))]
+        if self.prompt == "long":
+            messages = [Message("system", self.system()), *messages]
+        return Problem(
+            key=f"{self.name}-{'-'.join(map(str, numbers))}",
+            messages=tuple(messages),
+            reference=(self.reply(numbers),),
+            facts={"answer": answer},
+        )
+
+    def reply(self, numbers: Numbers) -> str:
+        """The reference: with its steps where the prompt asks for them."""
+        tagged = f"[ANSWER] {self.right(numbers)}"
+        return f"{self.steps(numbers)}\n{tagged}" if self.prompt == "long" else tagged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SumDigits(Digits):
+    """Two to four integers from 10 to 999."""
+
+    @property
+    def name(self) -> str:
+        return "sum_digits"
+
+    def draw(self, random: Random) -> Numbers:
+        return tuple(random.randint(10, 999) for _ in range(random.randint(2, 4)))
+
+    def right(self, numbers: Numbers) -> int:
+        return sum(map(digit_sum, numbers))
+
+    def question(self, numbers: Numbers) -> str:
+        if self.prompt == "short":
+            return f"{' '.join(map(str, numbers))} digit sum?"
+        return f"What is the total digit sum of {list(numbers)}?"
+
+    def system(self) -> str:
+        example = (304, 1208)  # 1208 is in no problem
+        return (
+            "You add up digits, step by step. Take one number a line and add its digits, then add the sums. "
+            f"{STEPS}\n\nExample: {self.question(example)}\n{self.reply(example)}"
+        )
+
+    def steps(self, numbers: Numbers) -> str:
+        lines = [f"{number}: {' + '.join(str(number))} = {digit_sum(number)}" for number in numbers]
+        return "\n".join([*lines, f"{' + '.join(str(digit_sum(one)) for one in numbers)} = {self.right(numbers)}"])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReverseDigits(Digits):
+    """One integer from 100000 to 9999999; trailing zeros become leading ones and are dropped."""
+
+    @property
+    def name(self) -> str:
+        return "reverse_digits"
+
+    def draw(self, random: Random) -> Numbers:
+        return (random.randint(100_000, 9_999_999),)
+
+    def right(self, numbers: Numbers) -> int:
+        return int(str(numbers[0])[::-1])
+
+    def question(self, numbers: Numbers) -> str:
+        return f"{numbers[0]} reversed?" if self.prompt == "short" else f"What is {numbers[0]} reversed?"
+
+    def system(self) -> str:
+        example = (73520,)  # shorter than any problem
+        return (
+            "You reverse numbers, step by step. Write down the digits, then the same from the last to the first; zeros "
+            f"that come to the front are dropped. {STEPS}\n\nExample: {self.question(example)}\n{self.reply(example)}"
+        )
+
+    def steps(self, numbers: Numbers) -> str:
+        digits = str(numbers[0])
+        return (
+            f"Digits: {', '.join(digits)}\nFrom the last to the first: {', '.join(digits[::-1])}\n"
+            f"Without zeros in front: {self.right(numbers)}"
+        )
+
+
+def digit_sum(number: int) -> int:
+    return sum(map(int, str(number)))
+
+
+def split_of(numbers: Numbers) -> str:
+    """The side a problem is on; the same numbers in another order are the same problem here."""
+    return "held out" if uniform_for("digits", "split", *sorted(numbers)) < HELD_OUT else "train"

@@ -1,0 +1,149 @@
+"""Runs of digits, whole: a folder with accuracies, replies and a table of what changed."""
+
+from __future__ import annotations
+
+import pytest
+from tests.small_runs import Listener, Parts, small_page, small_plan, train
+
+from straw.cli import main
+from straw.engines.local.build import load_engine
+from straw.errors import TrainingError
+from straw.report.evaluations import before_and_after
+from straw.runs.reading import read_checkpoints, read_evaluations, read_metrics, read_rollouts
+from straw.training import imitation
+from straw.training.session import resume_run, run_page
+from straw.training.start import course_of, fingerprint
+
+FRESH = "task=reverse_digits warmup=none eval_samples=4 n_batches=3"
+NAMES = {"accuracy", "accuracy_low", "accuracy_high", "format_compliance"}
+
+
+class Stopping(Listener):
+    """Asks to stop after a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.last = step
+
+    def update(self, step: int, row: dict[str, float]) -> bool:
+        return step == self.last
+
+
+def test_accuracy_is_measured_before_training_and_after(home, tmp_path):
+    finished = train(tmp_path / "run", FRESH)
+    rows = read_metrics(tmp_path / "run")
+    assert [rows[step].keys() >= NAMES for step in range(4)] == [True, False, False, True]
+    assert not rows[0].keys() & {"bits_known", "p_secret"}
+    assert finished.known.keys() == NAMES
+    assert [row["step"] for row in read_evaluations(tmp_path / "run")] == [0] * 4 + [3] * 4
+
+
+def test_every_eval_every_steps_too(home, tmp_path):
+    train(tmp_path / "run", FRESH, "eval_every=2")
+    assert {row["step"] for row in read_evaluations(tmp_path / "run")} == {0, 2, 3}
+
+
+def test_the_replies_are_saved_with_what_was_read_in_them(home, tmp_path):
+    train(tmp_path / "run", FRESH)
+    for record in read_evaluations(tmp_path / "run"):
+        assert record.keys() >= {"step", "problem", "prompt", "reply", "extracted", "right", "well_formed"}
+        assert record["right"] == (record["extracted"] == record["facts"]["answer"])
+    before, after = before_and_after(tmp_path / "run")
+    assert [one.question for one in before] == [one.question for one in after]
+
+
+def test_a_run_that_goes_on_measures_what_it_would_have(home, tmp_path):
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    train(whole, FRESH, "eval_every=1 save_every=1")
+    run_page(small_page(FRESH, f"eval_every=1 save_every=1 run_dir={cut}"), Stopping(2))
+    assert len(read_evaluations(cut)) == 12
+    resume_run(cut, Listener())
+    for name in ("evaluations.jsonl", "rollouts.jsonl"):
+        assert (cut / name).read_bytes() == (whole / name).read_bytes()
+    assert [row["metrics"]["accuracy"] for row in read_checkpoints(cut)]
+
+
+def test_replies_behind_the_last_checkpoint_are_taken_back(home, tmp_path):
+    """Step 2 was measured and its checkpoint lost: the run that goes on measures it again, once."""
+    run_page(small_page(FRESH, f"eval_every=1 save_every=1 run_dir={tmp_path / 'run'}"), Stopping(2))
+    (tmp_path / "run" / "checkpoints" / "step-000002" / "state.json").write_text("")
+    resume_run(tmp_path / "run", Listener())
+    assert [row["step"] for row in read_evaluations(tmp_path / "run")] == [step for step in range(4) for _ in range(4)]
+
+
+def test_problems_never_come_again_and_none_is_held_out(home, tmp_path):
+    train(tmp_path / "run", FRESH, "num_generators=3 group_size=2 samples_per_step=6 baseline=group")
+    records = list(read_rollouts(tmp_path / "run"))
+    trained = [record["problem"] for record in records]
+    assert len(trained) == 18 and len(set(trained)) == 9
+    assert not set(trained) & {record["problem"] for record in read_evaluations(tmp_path / "run")}
+    assert {record["reward"] for record in records} == {-1.0}
+
+
+def test_verbose_prints_every_attempt(home, tmp_path):
+    listener = Listener()
+    run_page(small_page(FRESH, f"verbose=true run_dir={tmp_path / 'run'}"), listener)
+    said = [line for line in listener.lines if "paid -1" in line]
+    assert len(said) == 3 * 2 and said[0].startswith("step 1  ")
+    assert all("\n" not in line for line in said)
+
+
+def test_a_run_ends_with_a_table_of_what_changed(home, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = [*FRESH.split(), "model_name=tiny-0.2M", "algorithm=sft", "learning_rate=1e-2", "run_dir=run"]
+    words += ["eval_samples=20"]
+    assert main(["train", *words, "--quiet"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("accuracy", "95% interval", "format compliance", "held-out problems are answered otherwise", "before"):
+        assert word in shown, word
+
+
+# --- warm-up
+
+EASY = "task=reverse_digits warmup_steps=20 warmup_batch=4 eval_samples=4 n_batches=1"
+
+
+def test_a_warm_up_that_does_not_reach_its_accuracy_is_one_line(home, tmp_path):
+    with pytest.raises(
+        TrainingError, match=r"has to reach accuracy 0\.5; got warm-up 20 steps: accuracy 0\.00"
+    ) as caught:
+        Parts(EASY, "warmup_accuracy=0.5")
+    assert "\n" not in str(caught.value) and "warmup=none" in str(caught.value)
+
+
+def test_a_warm_up_stops_where_its_accuracy_is_measured_and_is_kept(home, monkeypatch):
+    """As if every reply were right from step 20 on."""
+    asked = []
+
+    def numbers(answered):
+        asked.append(answered)
+        return {"accuracy": 1.0 if len(asked) == 2 else 0.0, "format_compliance": 0.5}
+
+    monkeypatch.setattr(imitation, "accuracy_of", numbers)
+    words = "task=reverse_digits warmup_steps=60 warmup_batch=4 warmup_accuracy=0.9"
+    first = Parts(words)
+    assert first.heard.lines == ["warm-up 20 steps: accuracy 1.00, format 0.50"]
+    second = Parts(words)
+    assert second.heard.lines == ["warm-up 20 steps: accuracy 1.00, format 0.50 (from the cache)"]
+    assert len(asked) == 2
+    mine, theirs = (parts.engine.model.state_dict() for parts in (first, second))
+    assert all(mine[name].equal(theirs[name]) for name in mine)
+
+
+def test_a_warm_up_asks_other_problems_than_the_run_measures_with(home, monkeypatch):
+    seen = []
+    monkeypatch.setattr(imitation, "ask", lambda engine, task, *_, first: seen.append(first) or [])
+    monkeypatch.setattr(imitation, "accuracy_of", lambda _: {"accuracy": 1.0, "format_compliance": 1.0})
+    Parts(EASY, "warmup_accuracy=0.95")
+    assert set(seen) == {imitation.FAR} and imitation.FAR > 10**9
+
+
+def test_another_goal_is_another_warm_up():
+    def name(words: str) -> str:
+        plan = small_plan("task=reverse_digits", words)
+        engine = load_engine(plan.page)
+        return fingerprint(engine, plan, course_of(plan, engine.chat))
+
+    assert name("seed=1") == name("seed=2")
+    for words in ("warmup_accuracy=0.4", "task_seed=1", "prompt=long", "warmup_batch=8", "temperature=0.7"):
+        assert name(words) != name(""), words

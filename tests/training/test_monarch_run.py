@@ -1,0 +1,96 @@
+"""The same page on one process and on several: nobody can tell from what it leaves."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from tests.small_runs import Listener, small_page, train
+from tests.torture import differing
+
+pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
+
+from straw.errors import ConfigError
+from straw.runs.reading import read_events, state_of
+from straw.training.session import Finished, run_page
+
+WORDS = "n_batches=4 eval_every=2 save_every=2 group_size=6 learning_rate=1e-3 baseline=ema kl_coef=0.05"
+
+
+class Meddler(Listener):
+    """Does something to the generators at a step."""
+
+    def __init__(self, step: int, number: int, which: str) -> None:
+        super().__init__()
+        self.step, self.number, self.which = step, number, which
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        if step == self.step:
+            self.step = -1  # once: a run that goes on comes by again
+            pid = next(pid for name, pid in children().items() if self.which in name)
+            os.kill(pid, self.number)
+
+
+def children() -> dict[str, int]:
+    """Worker processes of this one, by the name that their worker gave them."""
+    found = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
+                name = (folder / "comm").read_text().strip()
+            except (OSError, ValueError):
+                continue
+            if int(parent) == os.getpid() and state != "Z" and name.startswith("straw-"):
+                found[name] = int(folder.name)
+    return found
+
+
+def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | None = None) -> Finished:
+    page = small_page(f"run_dir={folder} engine=monarch num_generators={generators}", words)
+    return run_page(page, watcher or Listener())
+
+
+@pytest.mark.parametrize("words", ["", "env_type=multi_step lora_rank=2"], ids=["one turn", "many turns, lora"])
+@pytest.mark.parametrize("generators", [1, 2, 4])
+def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_path, generators, words):
+    train(tmp_path / "local", WORDS, words)
+    on_monarch(tmp_path / "monarch", f"{WORDS} {words}", generators)
+    assert differing(tmp_path / "local", tmp_path / "monarch") == []
+    assert children() == {}
+
+
+@pytest.mark.parametrize("words", ["", "env_type=multi_step"], ids=["one turn", "many turns"])
+def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home, tmp_path, words):
+    train(tmp_path / "local", WORDS, words)
+    on_monarch(tmp_path / "monarch", f"{WORDS} {words}", 2, Meddler(2, signal.SIGKILL, "generator"))
+    assert differing(tmp_path / "local", tmp_path / "monarch") == []
+    events = [event["event"] for event in read_events(tmp_path / "monarch")]
+    assert events.count("generator_died") == 1
+    assert events.count("generator_started") >= 2
+
+
+def test_a_generator_that_hangs_is_replaced_at_its_deadline(home, tmp_path):
+    train(tmp_path / "local", WORDS)
+    on_monarch(tmp_path / "monarch", f"{WORDS} answer_s=5", 2, Meddler(2, signal.SIGSTOP, "generator"))
+    assert differing(tmp_path / "local", tmp_path / "monarch") == []
+    (died,) = [event for event in read_events(tmp_path / "monarch") if event["event"] == "generator_died"]
+    assert "no answer within 5 s" in died["error"]
+
+
+def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home, tmp_path):
+    train(tmp_path / "local", WORDS)
+    on_monarch(tmp_path / "monarch", WORDS, 1, Meddler(3, signal.SIGKILL, "trainer"))
+    assert differing(tmp_path / "local", tmp_path / "monarch") == []
+    assert state_of(tmp_path / "monarch") == "done"
+    assert "resumed" in [event["event"] for event in read_events(tmp_path / "monarch")]
+    assert children() == {}
+
+
+def test_more_generators_than_memory_allows(home, tmp_path, monkeypatch):
+    monkeypatch.setattr("straw.engines.monarch.room.available_memory", lambda: 2 * 2**30)
+    with pytest.raises(ConfigError, match=r"num_generators=9 would take .* GiB are free\. Write num_generators=4\."):
+        on_monarch(tmp_path / "run", WORDS, 9)
+    assert not (tmp_path / "run").exists()
