@@ -290,6 +290,11 @@ class LocalEngine(Engine):
             self.optimizer.state.update(state)
             self.policy_version, self._published, self._kept = version, published, kept
 
+    @property
+    def is_published(self) -> bool:
+        """Whether the sampler has the newest weights."""
+        return self._published
+
     def let_go(self) -> None:
         """Give the memory back: the weights live on elsewhere."""
         for parameter in self.model.parameters():

@@ -97,11 +97,12 @@ class MonarchEngine(Engine):
         self.pool = Pool(lambda name: Process(name, Generator, page, base), num_generators, self.limits, self._tell)
         try:
             self.pool.start(self.trainer)
-            self.version: Version = self._ask("show")
+            self.version: Version
+            self._show(publish=True)
         except BaseException:
             self.close()
             raise
-        self.policy_version, self.sync_s, self.is_published = self.version.number, 0.0, True
+        self.sync_s = 0.0
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""
@@ -164,7 +165,7 @@ class MonarchEngine(Engine):
         begun = time.monotonic()
         while any(serial <= self.version.serial + 1 - NUM_SLOTS for serial in self.pool.serials_in_use()):
             time.sleep(PATIENCE_S)
-        self._show()
+        self._show(publish=True)
         self.sync_s = time.monotonic() - begun
         return self.policy_version
 
@@ -175,7 +176,7 @@ class MonarchEngine(Engine):
             yield
         finally:
             self._ask("go_back")
-            self._show()
+            self._show(publish=False)
 
     def save(self, folder: Path, *, optimizer: bool = True) -> None:
         self._ask("save", folder.absolute(), optimizer)
@@ -185,16 +186,16 @@ class MonarchEngine(Engine):
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         self._ask("load", folder.absolute(), optimizer)
-        self._show()
+        self._show(publish=False)
 
     def close(self) -> None:
         self.pool.close(self.trainer)
         for shared in [*self.slots, *([self.base] if self.base is not None else [])]:
             shared.close()
 
-    def _show(self) -> None:
-        self.version = self._ask("show")
-        self.policy_version, self.is_published = self.version.number, True
+    def _show(self, publish: bool) -> None:
+        self.version, self.is_published = self._ask("show", publish)
+        self.policy_version = self.version.number
 
     def _check_published(self) -> None:
         if not self.is_published:

@@ -32,16 +32,19 @@ class Trainer:
             for name, tensor in (mapped(handle) if handle is not None else {}).items():
                 parameters[name].data.copy_(tensor)
         self.handles, self.slots = slots, [mapped(handle) for handle in slots]
-        self.undoing: ExitStack | None = None
+        self.undoing: list[ExitStack] = []
         self.serial = 0
 
-    def show(self) -> Version:
-        """The published weights, where generators find them."""
-        number, self.serial = self.engine.publish(), self.serial + 1
+    def show(self, publish: bool) -> tuple[Version, bool]:
+        """The weights where generators find them, and whether they may sample with them already."""
+        if publish:
+            self.engine.publish()
+        self.serial += 1
         place = self.serial % len(self.slots)
         for name, parameter in self.engine.trained.items():
             self.slots[place][name].copy_(parameter.detach())
-        return Version(number, self.serial, self.handles[place])
+        version = Version(self.engine.policy_version, self.serial, self.handles[place])
+        return version, self.engine.is_published
 
     def logprobs(self, data: Sequence[Datum], policy: Policy, temperature: float) -> list[list[float]]:
         return self.engine.logprobs(data, policy, temperature)
@@ -57,13 +60,11 @@ class Trainer:
 
     def remember(self) -> None:
         """From here on everything is taken back by `go_back`."""
-        self.undoing = ExitStack()
-        self.undoing.enter_context(self.engine.undone())
+        self.undoing.append(ExitStack())
+        self.undoing[-1].enter_context(self.engine.undone())
 
     def go_back(self) -> None:
-        if self.undoing is not None:
-            self.undoing.close()
-        self.undoing = None
+        self.undoing.pop().close()
 
     def save(self, folder: Path, optimizer: bool) -> None:
         self.engine.save(folder, optimizer=optimizer)
