@@ -147,3 +147,11 @@ def test_another_goal_is_another_warm_up():
     assert name("seed=1") == name("seed=2")
     for words in ("warmup_accuracy=0.4", "task_seed=1", "prompt=long", "warmup_batch=8", "temperature=0.7"):
         assert name(words) != name(""), words
+
+
+def test_the_long_prompt_leaves_room_for_steps(home, tmp_path):
+    finished = train(tmp_path / "run", "task=sum_digits prompt=long warmup=none eval_samples=2 n_batches=1")
+    assert finished.plan.page.sampling.max_tokens == 257  # 256 characters and the end
+    (record,) = [one for one in read_rollouts(tmp_path / "run")][:1]
+    assert record["prompt"].startswith("What is the total digit sum of [")
+    assert len(record["turns"][0]["prompt_tokens"]) > 200  # the system prompt with its example

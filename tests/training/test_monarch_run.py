@@ -7,6 +7,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from tests.processes import children
 from tests.small_runs import Listener, small_page, train
 from tests.torture import differing
 
@@ -29,23 +30,7 @@ class Meddler(Listener):
     def update(self, step: int, row: dict[str, float]) -> None:
         if step == self.step:
             self.step = -1  # once: a run that goes on comes by again
-            pid = next(pid for name, pid in children().items() if self.which in name)
-            os.kill(pid, self.number)
-
-
-def children() -> dict[str, int]:
-    """Worker processes of this one, by the name that their worker gave them."""
-    found = {}
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal():
-            try:
-                state, parent = (folder / "stat").read_text().rpartition(")")[2].split()[:2]
-                name = (folder / "comm").read_text().strip()
-            except (OSError, ValueError):
-                continue
-            if int(parent) == os.getpid() and state != "Z" and name.startswith("straw-"):
-                found[name] = int(folder.name)
-    return found
+            os.kill(min(children(f"straw-{self.which}")), self.number)
 
 
 def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | None = None) -> Finished:

@@ -90,7 +90,7 @@ class Process:
         from monarch._rust_bindings.monarch_hyperactor.supervision import SupervisionError
         from monarch.actor import ActorError
 
-        answer, death = asyncio.ensure_future(as_coroutine(future)), asyncio.ensure_future(self._dies())
+        answer, death = asyncio.ensure_future(as_coroutine(future)), asyncio.ensure_future(self.dies())
         try:
             await asyncio.wait({answer, death}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
@@ -110,7 +110,7 @@ class Process:
             raise getattr(errors, kind, WorkerRaised)(words)
         return value
 
-    async def _dies(self) -> None:
+    async def dies(self) -> None:
         """Return when the process is gone."""
         if self._death is None:
             await asyncio.Event().wait()
@@ -134,7 +134,7 @@ class Process:
             await asyncio.wait_for(as_coroutine(self._mesh.stop()), deadline_s)
         self.kill()
         with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._dies(), deadline_s)
+            await asyncio.wait_for(self.dies(), deadline_s)
         if self._death is not None:
             os.close(self._death)
             self._death = None

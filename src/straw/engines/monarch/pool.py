@@ -121,23 +121,23 @@ class Pool:
     def _hand_out(self, work: Work, prefer: int | None = None, avoid: Slot | None = None) -> None:
         there = [slot for slot in self.slots if slot.state != "given up"]
         if not there:
-            work.answer.set_exception(
-                TrainingError("no generator is left, each was replaced too often: read events.jsonl")
-            )
+            work.answer.set_exception(TrainingError("no generator is left, each was replaced too often"))
             return
-        others = [slot for slot in there if slot is not avoid and slot.state == "ready"] or there
-        chosen = min(others, key=lambda slot: (slot.load, slot.index))
-        if prefer is not None and avoid is None and self.slots[prefer] in there:
-            chosen = self.slots[prefer]
-        chosen.queue.put_nowait(work)
+        ready = [slot for slot in there if slot.state == "ready"] or there
+        others = [slot for slot in ready if slot is not avoid] or ready
+        preferred = [slot for slot in others if slot.index == prefer]
+        min(preferred or others, key=lambda slot: (slot.load, slot.index)).queue.put_nowait(work)
 
     async def _serve(self, slot: Slot) -> None:
         """One generator's life, and that of those who come after it."""
         while await self._filled(slot):
-            work = await slot.queue.get()
+            assert slot.process is not None
+            work = await self._next(slot)
+            if work is None:
+                self._lost(slot, f"{slot.process.name} died while it had nothing to do")
+                continue
             slot.current = work
             try:
-                assert slot.process is not None
                 answer = await slot.process.call(work.method, work.version, work.job, deadline_s=self.limits.answer_s)
                 work.answer.set_result(answer)
             except (WorkerDied, WorkerRaised) as error:
@@ -146,6 +146,18 @@ class Pool:
                 work.answer.set_exception(error)
             finally:
                 slot.current = None
+
+    async def _next(self, slot: Slot) -> Work | None:
+        """The slot's next work, or None when its generator died waiting for it."""
+        assert slot.process is not None
+        waiting, death = asyncio.ensure_future(slot.queue.get()), asyncio.ensure_future(slot.process.dies())
+        await asyncio.wait({waiting, death}, return_when=asyncio.FIRST_COMPLETED)
+        death.cancel()
+        await asyncio.wait({death})
+        if waiting.done():
+            return waiting.result()
+        waiting.cancel()
+        return None
 
     async def _filled(self, slot: Slot) -> bool:
         """Whether there is a living generator in the slot; a dead one is replaced."""
@@ -160,7 +172,7 @@ class Pool:
             except (WorkerDied, WorkerRaised) as error:
                 process.kill()
                 slot.replacements += 1
-                self.tell("generator_failed", generator=slot.index, error=str(error))
+                self.tell("generator_died", generator=slot.index, pid=process.pid, error=str(error))
                 continue
             slot.process, slot.state = process, "ready"
             self.tell(
@@ -172,15 +184,23 @@ class Pool:
         """The generator may be gone; its work is not."""
         work.tries += 1
         if isinstance(error, WorkerDied):
-            slot.process, slot.state = None, "starting"
-            slot.replacements += 1
-            self.tell("generator_died", generator=slot.index, error=str(error), tries=work.tries)
+            self._lost(slot, str(error))
         else:
             self.tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
         if work.tries >= self.limits.tries:
             work.answer.set_exception(TrainingError(f"a piece of work failed {work.tries} times, at last: {error}"))
         else:
             self._hand_out(work, avoid=slot)
+
+    def _lost(self, slot: Slot, why: str) -> None:
+        """Its work goes to others; somebody will take its place."""
+        assert slot.process is not None
+        self.tell("generator_died", generator=slot.index, pid=slot.process.pid, error=why)
+        slot.process.kill()
+        slot.process, slot.state = None, "starting"
+        slot.replacements += 1
+        while not slot.queue.empty():
+            self._hand_out(slot.queue.get_nowait(), avoid=slot)
 
     def _give_up(self, slot: Slot) -> None:
         slot.state = "given up"
