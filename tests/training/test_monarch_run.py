@@ -14,8 +14,9 @@ from tests.torture import differing
 pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
 
 from straw.errors import ConfigError
-from straw.runs.reading import read_events, state_of
-from straw.training.session import Finished, run_page
+from straw.runs.reading import read_events, read_metrics, read_rollouts, state_of
+from straw.training.async_loop import AsyncLoop
+from straw.training.session import Finished, resume_run, run_page
 
 WORDS = "n_batches=4 eval_every=2 save_every=2 group_size=6 learning_rate=1e-3 baseline=ema kl_coef=0.05"
 
@@ -33,6 +34,18 @@ class Meddler(Listener):
             os.kill(min(children(f"straw-{self.which}")), self.number)
 
 
+class Falling(Listener):
+    """Falls over at a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.step = step
+
+    def update(self, step: int, row: dict[str, float]) -> None:
+        if step == self.step:
+            raise ZeroDivisionError
+
+
 def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | None = None) -> Finished:
     page = small_page(f"run_dir={folder} engine=monarch num_generators={generators}", words)
     return run_page(page, watcher or Listener())
@@ -45,6 +58,38 @@ def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_
     on_monarch(tmp_path / "monarch", f"{WORDS} {words}", generators)
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
     assert children() == {}
+
+
+# --- generators that run ahead
+
+
+def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, tmp_path, monkeypatch):
+    train(tmp_path / "local", WORDS)
+    monkeypatch.setattr("straw.training.session.loop_of", lambda plan: AsyncLoop)
+    on_monarch(tmp_path / "monarch", WORDS, 2)
+    assert differing(tmp_path / "local", tmp_path / "monarch") == []
+
+
+@pytest.mark.parametrize("words", ["max_lag=1", "max_lag=2 env_type=multi_step"], ids=["lag 1", "lag 2, many turns"])
+def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home, tmp_path, words):
+    words = f"{WORDS} {words} n_batches=6"
+    lag = 2 if "max_lag=2" in words else 1
+    one = on_monarch(tmp_path / "one", words, 2)
+    written_by = {record["step"]: record["policy_version"] for record in read_rollouts(one.folder)}
+    updates = [row["step"] for row in read_metrics(one.folder) if "grad_norm" in row]
+    assert written_by == {step: sum(done < step - lag for done in updates) for step in range(1, 7)}
+    with pytest.raises(ZeroDivisionError):
+        on_monarch(tmp_path / "two", words, 1, Falling(5))
+    resume_run(tmp_path / "two", Listener())
+    assert differing(tmp_path / "one", tmp_path / "two") == []
+
+
+def test_to_run_ahead_takes_processes():
+    with pytest.raises(ConfigError, match=r"got max_lag=1 with engine=local\. Write engine=monarch"):
+        small_page("max_lag=1")
+
+
+# --- faults
 
 
 @pytest.mark.parametrize("words", ["", "env_type=multi_step"], ids=["one turn", "many turns"])

@@ -58,7 +58,12 @@ class Page:
         return self.reward.reward_type or self.task.default_channel
 
     def __post_init__(self) -> None:
-        for complaint in (lack_of_parts(self), lack_of_advantage(self), cut_distribution(self)):
+        for complaint in (
+            lack_of_parts(self),
+            lack_of_advantage(self),
+            cut_distribution(self),
+            lack_of_generators(self),
+        ):
             if complaint:
                 raise ConfigError(complaint)
 
@@ -78,6 +83,15 @@ def lack_of_advantage(page: Page) -> str | None:
     return (
         f"baseline={ours.baseline} compares the attempts of a group, got group_size=1 with batch_size=1: there is no "
         "advantage. Write group_size=4, or baseline=ema or baseline=constant."
+    )
+
+
+def lack_of_generators(page: Page) -> str | None:
+    if page.engine.engine != "local" or page.engine.max_lag == 0:
+        return None
+    return (
+        f"generators that run ahead are processes of their own, got max_lag={page.engine.max_lag} with engine=local. "
+        "Write engine=monarch, or max_lag=0."
     )
 
 

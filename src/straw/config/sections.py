@@ -191,6 +191,7 @@ class Engine(Section):
 
     engine: str = option("local", "the engine", catalogue="engines")
     num_generators: int = option(2, "the number of generators; a batch of digits has an attempt of each", at_least=1)
+    max_lag: int = option(0, "how many steps the generators may run ahead of the trainer", at_least=0)
     answer_s: float = option(300.0, "the seconds that a process may take to answer before it is replaced", above=0)
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from straw.errors import ConfigError
 from straw.text.chat import Chat
 from straw.types import Datum
 
@@ -95,8 +96,8 @@ class Conversation(ABC):
         """Append tokens to every row: the next message of the other side, or () for a row that hears nothing."""
 
 
-class Engine(ABC):
-    """Weights, an optimiser and a sampler behind a few verbs."""
+class Sampler(ABC):
+    """What writes replies, with the weights of one version."""
 
     chat: Chat
     policy_version: int
@@ -110,6 +111,14 @@ class Engine(ABC):
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
         """`num_samples` replies to each prompt; seeds[prompt][sample] fixes each reply."""
+
+
+class Engine(Sampler):
+    """Weights, an optimiser and a sampler behind a few verbs."""
+
+    def pinned(self) -> Sampler:
+        """A sampler that keeps the version published now, while the trainer goes on."""
+        raise ConfigError("this engine samples with its newest weights only: write engine=monarch, or max_lag=0")
 
     @abstractmethod
     def logprobs(
@@ -152,10 +161,10 @@ class Engine(ABC):
     def save_base(self, folder: Path) -> None:
         """What lies frozen beneath adapters, where a warm-up made it; nothing where the model's name brings it back."""
 
-    def listen(self, tell: Tell) -> None:  # noqa: B027 - in one process nothing happens that a person should know
+    def listen(self, tell: Tell) -> None:
         """From now on tell what happens: a generator that died, one that took its place."""
 
-    def close(self) -> None:  # noqa: B027 - most engines own nothing that must be given back
+    def close(self) -> None:
         """Give back processes and memory."""
 
     def __enter__(self) -> Self:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from straw.engines.base import Engine, Reply, SamplingParams
+from straw.engines.base import Reply, Sampler, SamplingParams
 from straw.rewards.outcome import Channel
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.base import Task
@@ -39,7 +39,7 @@ Attempt = list[tuple[Turn, bool]]  # each turn, and whether the model ended it b
 
 
 def collect(
-    engine: Engine,
+    engine: Sampler,
     task: Task,
     channel: Channel,
     problems: Sequence[Problem],
@@ -71,7 +71,7 @@ def collect(
 
 
 def attempt(
-    engine: Engine, task: Task, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+    engine: Sampler, task: Task, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
 ) -> list[list[Attempt]]:
     """Equally many attempts at different problems."""
     if task.max_turns == 1:
@@ -80,7 +80,7 @@ def attempt(
 
 
 def single_turns(
-    engine: Engine, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+    engine: Sampler, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
 ) -> list[list[Attempt]]:
     prompts = [engine.chat.opening(problem.messages) for problem in problems]
     seeds = [[place.sample_seed(sample, 0) for place, sample in row] for row in seats]
@@ -92,7 +92,7 @@ def single_turns(
 
 
 def conversations(
-    engine: Engine, task: Task, problem: Problem, seats: Sequence[Seat], params: SamplingParams
+    engine: Sampler, task: Task, problem: Problem, seats: Sequence[Seat], params: SamplingParams
 ) -> list[Attempt]:
     """All rows take their turns together; what a row says after its end is not written down."""
     chat, prompt = engine.chat, engine.chat.opening(problem.messages)

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from straw.algorithms.replay import BestReplay
-from straw.engines.base import Engine, Loss, SamplingParams
+from straw.engines.base import Engine, Loss, Sampler, SamplingParams
 from straw.errors import TrainingError
 from straw.rollouts.collect import Place, collect
 from straw.rollouts.datums import datum_of
@@ -81,19 +81,25 @@ class Loop:
 
     # --- a step ------------------------------------------------------------------------------
 
-    def problems(self) -> list[Problem]:
+    def problems(self, step: int) -> list[Problem]:
         """Groups take the problems in turn, going on where the last step stopped."""
         size = self.page.algorithm.batch_size
-        first = (self.state.step - 1) * size
+        first = (step - 1) * size
         return [self.plan.task.problem(first + group) for group in range(size)]
 
+    def attempts(self) -> list[list[Rollout]]:
+        """The groups of this step, graded and paid."""
+        return self.attempts_of(self.state.step, self.engine)
+
+    def attempts_of(self, step: int, engine: Sampler) -> list[list[Rollout]]:
+        problems = self.problems(step)
+        places = [Place(self.page.run.seed, step, group) for group in range(len(problems))]
+        return collect(
+            engine, self.plan.task, self.plan.channel, problems, places, self.page.algorithm.group_size, self.sampling
+        )
+
     def step(self) -> dict[str, Metric]:
-        problems = self.problems()
-        places = [Place(self.page.run.seed, self.state.step, group) for group in range(len(problems))]
-        groups = collect(
-            self.engine, self.plan.task, self.plan.channel, problems, places,
-            self.page.algorithm.group_size, self.sampling,
-        )  # fmt: skip
+        groups = self.attempts()
         self.check_probabilities(groups)
         groups = credited(groups, self.state.credit)
         extra = replayed(groups, self.state.replay)
@@ -111,7 +117,9 @@ class Loop:
         return {**summary(groups), **counted, **self.update(data, self.loss)}
 
     def supervised_step(self) -> dict[str, Metric]:
-        problems = [problem for problem in self.problems() for _ in range(self.page.algorithm.group_size)]
+        problems = [
+            problem for problem in self.problems(self.state.step) for _ in range(self.page.algorithm.group_size)
+        ]
         weight = 1 / len(problems)
         data = [forced(self.engine.chat, self.plan.task, one, one.reference, weight) for one in problems]
         return self.update(data, Loss(name="cross_entropy"))

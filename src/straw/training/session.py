@@ -30,6 +30,7 @@ from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.async_loop import AsyncLoop
 from straw.training.crew import crew
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
@@ -89,7 +90,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         with RunFolder.create(path, dump(page), lambda staging: save_start(engine, staging / START)) as folder:
-            loop = Loop(plan, engine, sampling, folder, watcher)
+            loop = loop_of(plan)(plan, engine, sampling, folder, watcher)
             try:
                 folder.write_event("started", 0)
                 folder.write_event("gates", 0, found=found)
@@ -110,7 +111,7 @@ def go_on(path: Path, watcher: Watcher) -> Finished:
         checkpoint = newest_sound(folder.path, watcher.say)
         with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
             found = pass_gates(plan, engine, watcher)
-            loop = Loop(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
+            loop = loop_of(plan)(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
             if checkpoint:
                 loop.resume(folder.path / checkpoint["folder"])
             folder.rewind(checkpoint)
@@ -129,6 +130,10 @@ def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
         return run_page(loaded, watcher)
     check_is_same(plan_of(loaded).page, run_folder(path))
     return resume_run(path, watcher)
+
+
+def loop_of(plan: Plan) -> type[Loop]:
+    return AsyncLoop if plan.page.engine.max_lag and not plan.is_sft else Loop
 
 
 def worked(loop: Loop) -> Finished:

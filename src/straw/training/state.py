@@ -23,6 +23,7 @@ from straw.training.alarms import Alarms
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
+Ahead = dict[int, list[list[Rollout]]]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,12 +38,15 @@ class RunState:
     time_s: float = 0.0  # before this process took over
     cpu_s: float = 0.0
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
+    ahead: Ahead = field(default_factory=dict)  # attempts that were made for later steps, by step
 
     def state_dict(self) -> dict[str, Any]:
         """Plain JSON values, one entry a part."""
+        ahead = {str(step): [[asdict(one) for one in group] for group in groups] for step, groups in self.ahead.items()}
         replay = {key: [asdict(rollout) for rollout in kept] for key, kept in self.replay.best.items()}
         return {
-            "step": self.step, "num_tokens": self.num_tokens, "time_s": self.time_s, "cpu_s": self.cpu_s, "known": self.known,
+            "step": self.step, "num_tokens": self.num_tokens, "known": self.known,
+            "time_s": self.time_s, "cpu_s": self.cpu_s, "ahead": ahead,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
         }  # fmt: skip
 
@@ -51,6 +55,10 @@ class RunState:
         self.time_s, self.cpu_s = state["time_s"], state["cpu_s"]
         self.known = dict(state["known"])
         self.credit.load_state_dict(state["credit"])
+        self.ahead = {
+            int(step): [[rollout_from(one) for one in group] for group in groups]
+            for step, groups in state["ahead"].items()
+        }
         self.alarms.load_state_dict(state["alarms"])
         self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}
 

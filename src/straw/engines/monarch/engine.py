@@ -25,6 +25,7 @@ from straw.engines.base import (
     Loss,
     Policy,
     Reply,
+    Sampler,
     SamplingParams,
     Tell,
     Tokens,
@@ -36,11 +37,39 @@ from straw.engines.monarch.generator import Generator, Hear, Sampling, Say, Talk
 from straw.engines.monarch.pool import Limits, Pool
 from straw.engines.monarch.room import check_room
 from straw.engines.monarch.shared import Shared
-from straw.engines.monarch.trainer import NUM_SLOTS, Trainer
+from straw.engines.monarch.trainer import Trainer, num_slots
 from straw.errors import EngineLost, TrainingError
+from straw.text.chat import Chat
 from straw.types import Datum
 
 PATIENCE_S = 0.002
+
+
+class Generators(Sampler):
+    """All of them, with the weights of one version."""
+
+    def __init__(self, pool: Pool, chat: Chat, version: Version) -> None:
+        self.pool, self.chat, self.version = pool, chat, version
+        self.policy_version = version.number
+
+    @property
+    def count(self) -> int:
+        return len(self.pool.slots)
+
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        return MonarchConversation(self, prompt, num_rows)
+
+    def sample(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Reply]]:
+        if len(prompts) >= self.count:
+            parts = shares(len(prompts), self.count)
+            jobs = [Sampling(prompts[a:b], num_samples, params, seeds[a:b]) for a, b in parts]
+            return [row for part in self.pool.work("sample", self.version, jobs) for row in part]
+        parts = shares(num_samples, self.count)
+        jobs = [Sampling(prompts, b - a, params, [row[a:b] for row in seeds]) for a, b in parts]
+        answers = self.pool.work("sample", self.version, jobs)
+        return [[reply for part in answers for reply in part[row]] for row in range(len(prompts))]
 
 
 class MonarchConversation(Conversation):
@@ -48,9 +77,9 @@ class MonarchConversation(Conversation):
 
     keys = count()
 
-    def __init__(self, engine: MonarchEngine, prompt: Tokens, num_rows: int) -> None:
-        self.engine, self.prompt, self.version = engine, prompt, engine.version
-        self.parts = shares(num_rows, engine.num_generators)
+    def __init__(self, generators: Generators, prompt: Tokens, num_rows: int) -> None:
+        self.generators, self.prompt = generators, prompt
+        self.parts = shares(num_rows, generators.count)
         self.talks: list[list[Say | Hear]] = [[] for _ in self.parts]
         self.names = [next(self.keys) for _ in self.parts]
 
@@ -62,15 +91,32 @@ class MonarchConversation(Conversation):
         self._turn([Hear(tokens[start:end]) for start, end in self.parts])
 
     def _turn(self, turns: Sequence[Say | Hear]) -> list[Any]:
-        if self.version != self.engine.version or not self.engine.is_published:
-            raise TrainingError("a conversation is held by one version: begin a new one after publish()")
         for talk, turn in zip(self.talks, turns, strict=True):
             talk.append(turn)
         jobs = [
             Talk(name, self.prompt, end - start, tuple(talk))
             for name, (start, end), talk in zip(self.names, self.parts, self.talks, strict=True)
         ]
-        return self.engine.pool.work("converse", self.version, jobs)
+        return self.generators.pool.work("converse", self.generators.version, jobs)
+
+
+class Held(Conversation):
+    """A conversation that ends with the version that began it, as the local engine's does."""
+
+    def __init__(self, engine: MonarchEngine, talk: Conversation) -> None:
+        self.engine, self.talk, self.version = engine, talk, engine.version
+
+    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+        self._check()
+        return self.talk.say(params, seeds)
+
+    def hear(self, tokens: Sequence[Tokens]) -> None:
+        self._check()
+        self.talk.hear(tokens)
+
+    def _check(self) -> None:
+        if self.version != self.engine.version or not self.engine.is_published:
+            raise TrainingError("a conversation is held by one version: begin a new one after publish()")
 
 
 class MonarchEngine(Engine):
@@ -88,9 +134,10 @@ class MonarchEngine(Engine):
         self.tell: Tell | None = None
         self.untold: list[tuple[str, dict[str, object]]] = []
         self.trained_size = start.trained_bytes
-        check_room(num_generators, self.trained_size, sum(p.nbytes for p in start.model.parameters()))
+        whole = sum(p.nbytes for p in start.model.parameters())
+        check_room(num_generators, self.trained_size, whole, num_slots(page))
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, NUM_SLOTS))]
+        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(page)))]
         self.base = Shared.holding(frozen) if frozen else None
         base = self.base.handle if self.base is not None else None
         self.trainer = Process("trainer", Trainer, page, [slot.handle for slot in self.slots], base)
@@ -123,22 +170,17 @@ class MonarchEngine(Engine):
 
     # --- generators ----------------------------------------------------------------------------
 
-    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+    def pinned(self) -> Generators:
         self._check_published()
-        return MonarchConversation(self, prompt, num_rows)
+        return Generators(self.pool, self.chat, self.version)
+
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        return Held(self, self.pinned().converse(prompt, num_rows))
 
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
-        self._check_published()
-        if len(prompts) >= self.num_generators:
-            parts = shares(len(prompts), self.num_generators)
-            jobs = [Sampling(prompts[a:b], num_samples, params, seeds[a:b]) for a, b in parts]
-            return [row for part in self.pool.work("sample", self.version, jobs) for row in part]
-        parts = shares(num_samples, self.num_generators)
-        jobs = [Sampling(prompts, b - a, params, [row[a:b] for row in seeds]) for a, b in parts]
-        answers = self.pool.work("sample", self.version, jobs)
-        return [[reply for part in answers for reply in part[row]] for row in range(len(prompts))]
+        return self.pinned().sample(prompts, num_samples, params, seeds)
 
     # --- the trainer ---------------------------------------------------------------------------
 
@@ -163,7 +205,7 @@ class MonarchEngine(Engine):
         if self.is_published:
             return self.policy_version
         begun = time.monotonic()
-        while any(serial <= self.version.serial + 1 - NUM_SLOTS for serial in self.pool.serials_in_use()):
+        while any(serial <= self.version.serial + 1 - len(self.slots) for serial in self.pool.serials_in_use()):
             time.sleep(PATIENCE_S)
         self._show(publish=True)
         self.sync_s = time.monotonic() - begun

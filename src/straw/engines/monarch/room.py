@@ -1,7 +1,7 @@
 """How many generators fit into memory, asked before a process is started.
 
     trainer       weights, gradient, two moments, start      5 x what trains + what is frozen
-    slots         two copies of what trains, mapped by all
+    slots         copies of what trains, mapped by all
     generator     a process with torch in it, and a copy of what is frozen
 
 Activations are small beside these for the models straw is made for.
@@ -11,17 +11,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.engines.monarch.trainer import NUM_SLOTS
 from straw.errors import ConfigError
 
 PROCESS = 400 * 2**20  # python, torch and transformers, measured
 
 
-def check_room(num_generators: int, trained_bytes: int, model_bytes: int, available: int | None = None) -> None:
+def check_room(
+    num_generators: int, trained_bytes: int, model_bytes: int, slots: int, available: int | None = None
+) -> None:
     """Refuse what would not fit, and say what would."""
     frozen_bytes = model_bytes - trained_bytes
     there = available if available is not None else available_memory()
-    fixed = PROCESS + (5 + NUM_SLOTS) * trained_bytes + frozen_bytes
+    fixed = PROCESS + (5 + slots) * trained_bytes + frozen_bytes
     each = PROCESS + frozen_bytes
     fits = (there - fixed) // each
     if num_generators > fits:

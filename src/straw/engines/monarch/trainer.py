@@ -1,4 +1,6 @@
-"""What the trainer process does: the local engine's training half, and two slots of shared memory for its weights.
+"""What the trainer process does: the local engine's training half, and slots of shared memory for its weights.
+
+With two slots (`max_lag` asks for more):
 
     showing 4 -> slot 0      generators that still write with showing 3 look at slot 1
     showing 5 -> slot 1      written only when nobody writes with showing 3 any more
@@ -20,7 +22,10 @@ from straw.engines.monarch.generator import Version
 from straw.engines.monarch.shared import Handle, mapped
 from straw.types import Datum
 
-NUM_SLOTS = 2
+
+def num_slots(page: Page) -> int:
+    """Attempts that are made `max_lag` steps ahead keep their version until they are trained on."""
+    return max(2, page.engine.max_lag + 1)
 
 
 class Trainer:
