@@ -1,0 +1,284 @@
+"""straw's distributed engine against the plain arrangement on Monarch, on SmolLM2 with two generators.
+
+    python benchmarks/distributed.py             three alternating rounds, about ten minutes
+    python benchmarks/distributed.py --samples 32 --tokens 64
+
+    generation    new tokens per CPU-second of the generator processes, each writing its replies at its own way:
+                  the plain one a trajectory at a time, straw's `--samples` at a time; replies of equal, fixed length
+    sync          seconds from weights that are trained to weights that every generator samples with
+    memory        the largest PSS of the whole tree of processes, controller included, over all rounds
+    overlap       wall time of steps whose attempts were begun one step ahead, over steps that wait for each other
+
+Each arrangement has a controller of its own in a process of its own; while one works, the other waits.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch comes, here and in every process
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import argparse
+import json
+import multiprocessing
+import statistics
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+NUM_GENERATORS = 2
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def tree(root: int) -> list[int]:
+    """A process and all below it."""
+    parents: dict[int, list[int]] = {}
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdecimal():
+            try:
+                parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, ValueError):
+                continue
+            parents.setdefault(parent, []).append(int(folder.name))
+    found = [root]
+    for pid in found:
+        found += parents.get(pid, [])
+    return found
+
+
+def pss(root: int) -> int:
+    """Bytes, each shared page counted once over those who share it."""
+    total = 0
+    for pid in tree(root):
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def cpu_s(pids: list[int]) -> float:
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / TICKS
+
+
+class Straw:
+    """Our arrangement, by the verbs of the engine."""
+
+    def __init__(self, samples: int) -> None:
+        from straw.config import load_page
+        from straw.engines.local.build import load_engine
+        from straw.engines.monarch.engine import MonarchEngine
+
+        page = load_page(None, {"model_name": "smollm2", "dtype": "float32", "device": "cpu", "engine": "monarch"}).page
+        local = load_engine(page)
+        self.engine = MonarchEngine(page, local, NUM_GENERATORS)
+        local.let_go()
+        self.samples = samples * NUM_GENERATORS
+        while "starting" in self.engine.pool.states():
+            time.sleep(0.05)
+
+    def generate(self, prompt: list[int], num_tokens: int, seed: int) -> list[list[int]]:
+        self.replies = self._sample(self.engine, prompt, num_tokens, seed)
+        return [list(reply.tokens) for reply in self.replies]
+
+    def update(self, prompt: list[int], replies: list[list[int]]) -> None:
+        from straw.engines.base import AdamParams, Loss
+
+        self.engine.forward_backward(self._data(prompt, self.replies), Loss(name="importance_sampling"))
+        self.engine.optim_step(AdamParams(learning_rate=1e-6))
+
+    def sync(self) -> None:
+        self.engine.publish()
+
+    def steps(self, prompt: list[int], num_tokens: int, count: int, ahead: bool) -> None:
+        """Whole steps, waiting for one another or one ahead."""
+        with ThreadPoolExecutor(1) as writer:
+            write = lambda step: writer.submit(self._sample, self.engine.pinned(), prompt, num_tokens, step)  # noqa: E731
+            waiting = write(0)
+            for step in range(count):
+                following = write(step + 1) if ahead and step + 1 < count else None
+                self.replies = waiting.result()
+                self.update(prompt, [])
+                self.sync()
+                waiting = following or (write(step + 1) if step + 1 < count else waiting)
+
+    def _sample(self, sampler: Any, prompt: list[int], num_tokens: int, seed: int) -> list[Any]:
+        from straw.engines.base import SamplingParams
+
+        seeds = [[seed * 1000 + row for row in range(self.samples)]]
+        return list(sampler.sample([tuple(prompt)], self.samples, SamplingParams(max_tokens=num_tokens), seeds)[0])
+
+    def _data(self, prompt: list[int], replies: list[Any]) -> list[Any]:
+        from straw.types import Datum
+
+        return [
+            Datum(
+                prompt=tuple(prompt), tokens=reply.tokens, weights=(1 / len(replies) / len(reply.tokens),) * len(reply.tokens),
+                advantages=(1.0 if row % 2 else -1.0,) * len(reply.tokens), logprobs=reply.logprobs,
+            )
+            for row, reply in enumerate(replies)
+        ]  # fmt: skip
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def side(kind: str, samples: int, pipe: Connection) -> None:
+    """A controller: it does what it is told, and says how long it took."""
+    from straw.engines.local.model_store import models_folder
+
+    mine: Any
+    if kind == "plain":
+        from plain_arrangement import Plain
+
+        mine = Plain(str(models_folder() / "smollm2"), NUM_GENERATORS)
+    else:
+        mine = Straw(samples)
+    pipe.send("ready")
+    while (order := pipe.recv()) is not None:
+        method, given = order
+        begun = time.perf_counter()
+        answer = getattr(mine, method)(*given)
+        pipe.send((time.perf_counter() - begun, answer))
+    mine.close()
+
+
+class Side:
+    def __init__(self, kind: str, samples: int) -> None:
+        self.pipe, theirs = multiprocessing.Pipe()
+        context = multiprocessing.get_context("spawn")
+        self.process = context.Process(target=side, args=(kind, samples, theirs))
+        self.process.start()
+        self.peak, self.is_over = 0, False
+        self.watcher = threading.Thread(target=self._watch, daemon=True)
+        self.watcher.start()
+        self.pipe.recv()
+
+    def ask(self, method: str, *given: object) -> tuple[float, Any, float]:
+        """Wall seconds, the answer, CPU-seconds of the whole tree."""
+        pids = tree(self.process.pid or 0)
+        before = cpu_s(pids)
+        self.pipe.send((method, given))
+        seconds, answer = self.pipe.recv()
+        return seconds, answer, cpu_s(pids) - before
+
+    def close(self) -> None:
+        self.pipe.send(None)
+        self.process.join()
+        self.is_over = True
+
+    def _watch(self) -> None:
+        while not self.is_over:
+            self.peak = max(self.peak, pss(self.process.pid or 0))
+            time.sleep(0.3)
+
+
+def measure(kind: str, one: Side, prompt: list[int], tokens: int, seed: int) -> dict[str, float]:
+    wall, replies, cpu = one.ask("generate", prompt, tokens, seed)
+    new = sum(map(len, replies))
+    assert all(len(reply) == tokens for reply in replies), "replies have a fixed length"
+    update, _, _ = one.ask("update", prompt, replies)
+    sync, _, _ = one.ask("sync")
+    return {"tokens_per_cpu_s": new / cpu, "tokens_per_s": new / wall, "update_s": update, "sync_s": sync}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--samples", type=int, default=16, help="a generator writes at a time (16)")
+    parser.add_argument("--tokens", type=int, default=32, help="of a reply (32)")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    console = Console(width=110, highlight=False)
+    prompt = prompt_tokens()
+    sides = {kind: Side(kind, options.samples) for kind in ("plain", "straw")}
+    rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in sides}
+    for kind, one in sides.items():
+        measure(kind, one, prompt, options.tokens, 99)  # not counted: memory is touched for the first time
+    for number in range(options.rounds):
+        for kind in sorted(sides, reverse=bool(number % 2)):
+            rows[kind].append(measure(kind, sides[kind], prompt, options.tokens, number))
+            console.print(
+                f"round {number + 1}, {kind}: " + ", ".join(f"{k} {v:.3g}" for k, v in rows[kind][-1].items())
+            )
+    waits, ahead = overlap(sides["straw"], prompt, options.tokens, options.rounds, console)
+    for one in sides.values():
+        one.close()
+    found = figures(rows, {kind: one.peak for kind, one in sides.items()}, waits, ahead)
+    show(found, console)
+    if options.json:
+        options.json.write_text(json.dumps({"rounds": rows, "found": found}, indent=1))
+    return 0 if all(row["holds"] for row in found) else 1
+
+
+def overlap(
+    one: Side, prompt: list[int], tokens: int, rounds: int, console: Console, steps: int = 3
+) -> tuple[list[float], list[float]]:
+    waits, ahead = [], []
+    for number in range(rounds):
+        order: list[tuple[bool, list[float]]] = [(False, waits), (True, ahead)]
+        for is_ahead, seconds in order[:: -1 if number % 2 else 1]:
+            seconds.append(one.ask("steps", prompt, tokens, steps, is_ahead)[0])
+        console.print(f"round {number + 1}, {steps} steps: waiting {waits[-1]:.1f} s, one ahead {ahead[-1]:.1f} s")
+    return waits, ahead
+
+
+def prompt_tokens() -> list[int]:
+    from straw.engines.local.models import load_model
+    from straw.types import Message
+
+    question = "What is the total digit sum of [123, 45, 67]? Add the digits of each number, then add the sums."
+    return list(load_model("smollm2").chat().opening((Message("user", question),)))
+
+
+def figures(
+    rows: dict[str, list[dict[str, float]]], peaks: dict[str, int], waits: list[float], ahead: list[float]
+) -> list[dict[str, Any]]:
+    def middle(kind: str, name: str) -> float:
+        return statistics.median(row[name] for row in rows[kind])
+
+    def line(what: str, plain: float, straw: float, goal: str, holds: bool) -> dict[str, Any]:
+        return {"what": what, "plain": plain, "straw": straw, "goal": goal, "holds": holds}
+
+    faster = middle("straw", "tokens_per_cpu_s") / middle("plain", "tokens_per_cpu_s")
+    sync = middle("plain", "sync_s") / middle("straw", "sync_s")
+    share = statistics.median(ahead) / statistics.median(waits)
+    return [
+        line("new tokens per CPU-second", middle("plain", "tokens_per_cpu_s"), middle("straw", "tokens_per_cpu_s"),
+             f"{faster:.1f} times, at least 8 wanted", faster >= 8),
+        line("new tokens per second", middle("plain", "tokens_per_s"), middle("straw", "tokens_per_s"), "", True),
+        line("weight sync, s", middle("plain", "sync_s"), middle("straw", "sync_s"),
+             f"{sync:.1f} times faster, at least 10 wanted", sync >= 10),
+        line("peak memory (PSS), GiB", peaks["plain"] / 2**30, peaks["straw"] / 2**30,
+             "under 5 wanted", peaks["straw"] < 5 * 2**30),
+        line("one ahead / waiting, wall s", statistics.median(waits), statistics.median(ahead),
+             f"{share:.2f}, at most 0.85 wanted", share <= 0.85),
+    ]  # fmt: skip
+
+
+def show(found: list[dict[str, Any]], console: Console) -> None:
+    table = Table(title="SmolLM2-135M, two generators", title_justify="left")
+    for column in ("", "plain", "straw", "goal", ""):
+        table.add_column(column, justify="right" if column in ("plain", "straw") else "left")
+    for row in found:
+        table.add_row(row["what"], f"{row['plain']:.3g}", f"{row['straw']:.3g}", row["goal"],
+                      "" if not row["goal"] else "holds" if row["holds"] else "MISSED")  # fmt: skip
+    console.print(table)
+    console.print("in the last line `plain` is straw's own steps that wait for each other")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
