@@ -124,10 +124,11 @@ class Straw:
     def _data(self, prompt: list[int], replies: list[Any]) -> list[Any]:
         from straw.types import Datum
 
+        size = len(replies[0].tokens)
         return [
             Datum(
-                prompt=tuple(prompt), tokens=reply.tokens, weights=(1 / len(replies) / len(reply.tokens),) * len(reply.tokens),
-                advantages=(1.0 if row % 2 else -1.0,) * len(reply.tokens), logprobs=reply.logprobs,
+                prompt=tuple(prompt), tokens=reply.tokens, weights=(1 / len(replies) / size,) * size,
+                advantages=(1.0 if row % 2 else -1.0,) * size, logprobs=reply.logprobs,
             )
             for row, reply in enumerate(replies)
         ]  # fmt: skip

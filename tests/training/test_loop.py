@@ -129,10 +129,7 @@ def test_groups_take_the_problems_in_turn_across_steps(home, tmp_path):
     parts = Parts("N=8 num_secrets=2 batch_size=3")
     with RunFolder.create(tmp_path / "run", "") as folder:
         loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
-        asked = []
-        for step in (1, 2):
-            loop.state.step = step
-            asked += [problem.key for problem in loop.problems()]
+        asked = [problem.key for step in (1, 2) for problem in loop.problems(step)]
     assert asked == ["secret-0", "secret-1"] * 3
 
 

@@ -51,8 +51,7 @@ def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | No
     return run_page(page, watcher or Listener())
 
 
-@pytest.mark.parametrize("words", ["", "env_type=multi_step lora_rank=2"], ids=["one turn", "many turns, lora"])
-@pytest.mark.parametrize("generators", [1, 2, 4])
+@pytest.mark.parametrize(("generators", "words"), [(1, ""), (2, ""), (4, ""), (2, "env_type=multi_step lora_rank=2")])
 def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_path, generators, words):
     train(tmp_path / "local", WORDS, words)
     on_monarch(tmp_path / "monarch", f"{WORDS} {words}", generators)
@@ -70,7 +69,7 @@ def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, t
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
 
 
-@pytest.mark.parametrize("words", ["max_lag=1", "max_lag=2 env_type=multi_step"], ids=["lag 1", "lag 2, many turns"])
+@pytest.mark.parametrize("words", [pytest.param("max_lag=1", marks=pytest.mark.slow), "max_lag=2 env_type=multi_step"])
 def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home, tmp_path, words):
     words = f"{WORDS} {words} n_batches=6"
     lag = 2 if "max_lag=2" in words else 1

@@ -19,7 +19,9 @@ def made(words: str) -> MonarchEngine:
     return MonarchEngine(page, with_adapters(load_engine(page), page), num_generators=2)
 
 
-@pytest.fixture(scope="module", params=["", "lora_rank=2"], ids=["full", "lora"])
+@pytest.fixture(
+    scope="module", params=[pytest.param("", marks=pytest.mark.slow, id="full"), pytest.param("lora_rank=2", id="lora")]
+)
 def engines(request: pytest.FixtureRequest) -> Iterator[tuple[MonarchEngine, MonarchEngine]]:
     with made(request.param) as one, made(request.param) as other:
         yield one, other

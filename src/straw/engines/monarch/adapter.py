@@ -73,7 +73,8 @@ class Process:
 
         self.name = name
         self._mesh = monarch().this_host().spawn_procs({"gpus": 1})
-        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, name, worker, given)
+        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, name)
+        self._worker, self._given = worker, given
         self.pid: int | None = None
         self._death: int | None = None  # a descriptor that can be read when the process is gone
 
@@ -81,7 +82,7 @@ class Process:
         """Return when the worker is made."""
         self.pid = await self._answer(self._actor.pid.call_one(), deadline_s)
         self._death = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
-        await self._answer(self._actor.make.call_one(), deadline_s)
+        await self._answer(self._actor.make.call_one(self._worker, self._given), deadline_s)
 
     async def call(self, method: str, *given: Any, deadline_s: float) -> Any:
         return await self._answer(self._actor.call.call_one(method, given), deadline_s)

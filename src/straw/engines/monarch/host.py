@@ -20,9 +20,8 @@ Answer = tuple[Failure | None, Any]
 class Host(Actor):
     """One message at a time, in the order of their coming."""
 
-    def __init__(self, name: str, worker: Callable[..., Any], given: tuple[Any, ...]) -> None:
+    def __init__(self, name: str) -> None:
         name_process(f"straw-{name}")
-        self.make_worker, self.given = worker, given
         self.worker: Any = None
 
     @endpoint
@@ -30,8 +29,9 @@ class Host(Actor):
         return None, os.getpid()
 
     @endpoint
-    def make(self) -> Answer:
-        return answered(lambda: setattr(self, "worker", self.make_worker(*self.given)))
+    def make(self, worker: Callable[..., Any], given: tuple[Any, ...]) -> Answer:
+        """Not at birth: what it needs takes seconds to import, and by then the process has to be known."""
+        return answered(lambda: setattr(self, "worker", worker(*given)))
 
     @endpoint
     def call(self, method: str, given: tuple[Any, ...]) -> Answer:

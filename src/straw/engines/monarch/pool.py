@@ -64,6 +64,7 @@ class Pool:
         """`make` starts a process by its name."""
         self.make, self.limits, self.tell = make, limits, tell
         self.slots = [Slot(index) for index in range(count)]
+        self.processes: set[Process] = set()  # all that may be alive, those that are being started too
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, name="generators", daemon=True)
         self.thread.start()
@@ -167,10 +168,11 @@ class Pool:
                 return False
             begun = time.monotonic()
             process = self.make(f"generator-{slot.index}-{slot.replacements}")
+            self.processes.add(process)
             try:
                 await process.start(self.limits.start_s)
             except (WorkerDied, WorkerRaised) as error:
-                process.kill()
+                self._end(process)
                 slot.replacements += 1
                 self.tell("generator_died", generator=slot.index, pid=process.pid, error=str(error))
                 continue
@@ -196,11 +198,15 @@ class Pool:
         """Its work goes to others; somebody will take its place."""
         assert slot.process is not None
         self.tell("generator_died", generator=slot.index, pid=slot.process.pid, error=why)
-        slot.process.kill()
+        self._end(slot.process)
         slot.process, slot.state = None, "starting"
         slot.replacements += 1
         while not slot.queue.empty():
             self._hand_out(slot.queue.get_nowait(), avoid=slot)
+
+    def _end(self, process: Process) -> None:
+        process.kill()
+        self.processes.discard(process)
 
     def _give_up(self, slot: Slot) -> None:
         slot.state = "given up"
@@ -212,5 +218,4 @@ class Pool:
         for task in asyncio.all_tasks():
             if task is not asyncio.current_task():
                 task.cancel()
-        processes = [slot.process for slot in self.slots if slot.process is not None]
-        await asyncio.gather(*(process.stop() for process in [*processes, *others]))
+        await asyncio.gather(*(process.stop() for process in [*self.processes, *others]))
