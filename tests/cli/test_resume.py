@@ -74,7 +74,7 @@ def test_a_branch_may_begin_earlier_and_lie_elsewhere(stopped, tmp_path, capsys)
 @pytest.mark.parametrize(
     ("words", "line"),
     [
-        (["nowhere"], "a run folder holds config.toml, and nowhere has none"),
+        (["nowhere"], "there is no run at nowhere"),
         (["{run}", "--branch", "--at", "soon"], "a checkpoint is last, a step, or best:METRIC; got 'soon'"),
         (["{run}", "--branch", "--at", "9"], "has no checkpoint of step 9; it has those of step 2, 3"),
         (["{run}", "--branch", "learning_rat=1"], "did you mean 'learning_rate'"),

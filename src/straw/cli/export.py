@@ -34,10 +34,11 @@ def export(words: list[str]) -> int:
         )
     if dtype not in (None, *DTYPES):
         raise ConfigError(f"--dtype is one of {', '.join(DTYPES)}; got {dtype!r}, {did_you_mean(str(dtype), DTYPES)}")
+    from straw.report.listing import run_named
     from straw.runs.store import check_is_free
     from straw.training.export import export_run
 
-    run = Path(words[0])
+    run = run_named(words[0])
     folder = Path(out).expanduser() if out else run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
     check_is_free(folder)
     step = export_run(

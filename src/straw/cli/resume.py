@@ -30,9 +30,11 @@ def resume(words: list[str]) -> int:
     quiet, branches, at = take_flag(words, "--quiet"), take_flag(words, "--branch"), take_option(words, "at")
     run, *rest = words
     from straw.config import parse_overrides
+    from straw.report.listing import run_named
 
     values = parse_overrides(rest)
-    folder = make(Path(run), values, at) if branches else Path(run)
+    run_folder = run_named(run)
+    folder = make(run_folder, values, at) if branches else run_folder
     if not branches and (values or at):
         raise ConfigError(
             f"a run keeps its page, got {' '.join(rest) or '--at ' + str(at)}: write straw resume {run} --branch "
