@@ -18,8 +18,8 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = "1"  # before torch comes, here and in every process
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
-HERE = os.path.dirname(os.path.abspath(__file__))  # where the actors of the plain arrangement are found
-os.environ["PYTHONPATH"] = os.pathsep.join([HERE, *filter(None, [os.environ.get("PYTHONPATH")])])
+# where the actors of the plain arrangement are found
+os.environ["PYTHONPATH"] = os.path.dirname(os.path.abspath(__file__)) + os.pathsep + os.environ.get("PYTHONPATH", "")
 
 import argparse
 import json

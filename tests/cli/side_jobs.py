@@ -49,10 +49,12 @@ def warm_up(log: str, watcher: Messenger) -> bool:
     """Whether it had to be made: at the first time it takes a while, until the run begins."""
     made = Path(log)
     is_first = not made.exists()
-    with made.open("a") as file:
+    with made.open("a") as file:  # appends only: two readers may be at it
         file.write("making\n" if is_first else "reading\n")
-    time.sleep(0.3 * is_first)
-    made.write_text(made.read_text() + "made\n" * is_first)
+    if is_first:
+        time.sleep(0.3)
+        with made.open("a") as file:
+            file.write("made\n")
     begin(watcher, 1)
     return is_first
 
