@@ -140,7 +140,7 @@ def close(ours: Measured, theirs: Measured, limit: float = 1e-5) -> bool:
 
 def allowed(engine: LocalEngine) -> float:
     """Over the thirty layers of a real model float32 strays: transformers' own way is 2e-4 from float64 there."""
-    return 1e-5 if engine.model.config.num_hidden_layers < 10 else 1e-4
+    return 1e-5 if engine.model.config.num_hidden_layers < 10 else 3e-4
 
 
 @pytest.fixture(scope="module", params=[*KINDS, SMOLLM2])
