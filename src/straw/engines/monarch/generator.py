@@ -7,6 +7,7 @@ said already is kept only to save the reading.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ class Talk:
 
 class Generator:
     def __init__(self, page: Page, base: Handle | None) -> None:
+        if page.engine.max_lag:
+            os.nice(10)  # where all work at once the trainer is the one that the others will wait for
         self.engine = with_adapters(load_engine(page), page)
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
