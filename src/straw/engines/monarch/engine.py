@@ -160,7 +160,7 @@ class MonarchEngine(Engine):
 
     def _tell(self, event: str, **facts: object) -> None:
         if self.tell is None:
-            self.untold.append((event, facts))
+            self.untold.append((event, {"time": round(time.time(), 3), **facts}))
         else:
             self.tell(event, **facts)
 
