@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from straw.errors import StrawError
+from straw.text.graders import grader_named, judge
+from straw.text.graders.judge import Judge, said_in, same_value
+
+SLOW = r"$\int_0^1 \sin(\tan(\cos(x^x)))^{\sqrt{x}} e^{x^{x^x}} dx$"  # seconds of algebra
+BOUND_S = 5.0  # what `worker` promises, and the start of a fork
+
+
+def processes_of(parent: int) -> dict[int, str]:
+    """Children and their states: Z is a zombie."""
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            _, _, rest = stat.read_text().rpartition(")")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        state, ppid = rest.split()[:2]
+        if int(ppid) == parent:
+            found[int(stat.parent.name)] = state
+    return found
+
+
+def ask(text: str) -> bool:
+    same_value.cache_clear()
+    return same_value(text, "0.5", True)
+
+
+def ask_in_a_child(text: str, pipe: object) -> None:
+    pipe.send((ask(text), judge.JUDGE._process.pid))  # type: ignore[attr-defined, union-attr]
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
+def test_a_question_that_takes_too_long_is_stopped_and_leaves_no_zombie() -> None:
+    asking = Judge()
+    asking.ask(ask="same", text="1", gold="1", tagged=True)
+    start = time.perf_counter()
+    assert asking.ask(ask="same", text=SLOW, gold=SLOW.replace("0^1", "0^2"), tagged=True) == {"stopped": True}
+    assert time.perf_counter() - start < BOUND_S
+    assert asking.ask(ask="same", text=r"\frac{1}{2}", gold="0.5", tagged=True) == {"right": True}
+    assert asking._process is not None
+    worker = asking._process.pid
+    assert len(processes_of(worker)) == 1 and "Z" not in processes_of(worker).values()
+    asking.close()
+    assert worker not in processes_of(os.getpid())
+
+
+def test_after_a_kill_the_next_question_costs_no_second_import() -> None:
+    asking = Judge()
+    assert asking.ask(ask="same", text=SLOW, gold="1", tagged=True) == {"stopped": True}
+    assert asking._process is not None
+    worker = asking._process.pid
+    assert asking.ask(ask="same", text="1", gold="1", tagged=True) == {"right": True}
+    assert asking._process.pid == worker  # it forked again
+    asking.close()
+
+
+def test_many_threads_may_ask_at_once() -> None:
+    texts = [rf"\frac{{{n}}}{{{2 * n}}}" for n in range(1, 41)]
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, texts))
+        assert not any(threads.map(ask, [text.replace("frac{", "frac{1") for text in texts]))
+
+
+def test_a_forked_process_asks_a_worker_of_its_own_and_ours_stays() -> None:
+    assert ask(r"\frac{1}{2}") and judge.JUDGE._process is not None
+    ours, context = judge.JUDGE._process.pid, get_context("fork")
+    reading, writing = context.Pipe(duplex=False)
+    child = context.Process(target=ask_in_a_child, args=(r"\frac{2}{4}", writing))
+    child.start()
+    right, theirs = reading.recv()
+    child.join()
+    assert right and theirs != ours
+    assert ask(r"\frac{3}{6}") and judge.JUDGE._process.pid == ours
+
+
+def test_a_worker_that_was_killed_is_replaced() -> None:
+    assert ask(r"\frac{1}{2}") and judge.JUDGE._process is not None
+    os.kill(judge.JUDGE._process.pid, signal.SIGKILL)
+    assert ask(r"\frac{1}{2}")
+
+
+def test_a_worker_ends_with_a_straw_that_was_killed() -> None:
+    program = (
+        "from straw.text.graders import judge; import os, time\n"
+        "judge.same_value('\\\\frac12', '0.5', True)\n"
+        "print(judge.JUDGE._process.pid, flush=True); time.sleep(60)"
+    )
+    straw = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert straw.stdout is not None
+    worker = int(straw.stdout.readline())
+    straw.kill()
+    straw.communicate()
+    assert eventually(lambda: not is_working(worker))
+
+
+def is_working(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def eventually(holds: object, seconds: float = 5.0) -> bool:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if holds():  # type: ignore[operator]
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_an_interrupted_question_does_not_answer_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = Judge()
+
+    def interrupted(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    asking.ask(ask="same", text="1", gold="1", tagged=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(asking, "_line", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            asking.ask(ask="same", text="1", gold="1", tagged=True)
+    assert asking.ask(ask="same", text="1", gold="2", tagged=True) == {"right": False}
+    asking.close()
+
+
+def test_a_missing_library_is_an_error_and_no_verdict(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text("""print('{"missing": "No module named math_verify"}', flush=True)""")
+    monkeypatch.setattr(judge, "WORKER", tmp_path / "worker.py")
+    with pytest.raises(StrawError, match="pip install math-verify"):
+        Judge().ask(ask="same", text="1", gold="1", tagged=True)
+
+
+def test_what_is_refused_is_refused_before_any_process_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judge, "JUDGE", None)
+    grader = grader_named("extract")
+    for text in ("99**98**97", "9" * 100_000, "(" * 5000, "[" * 31 + "7", "10^{100000}", r"2^{99^{99}}"):
+        for reply in (text, f"<answer>{text}</answer>", f"It is {text}"):
+            start = time.process_time()
+            assert not grader.judge(reply, "18")
+            assert time.process_time() - start < 0.05
+
+
+def test_the_library_finds_what_it_says_in_a_text() -> None:
+    assert said_in("The answer is 3/4.") == "3/4"
