@@ -7,12 +7,13 @@ Tasks know texts only, never tokens. What can be measured depends on what else a
 
     Enumerable   every possible answer      bits known, by teacher forcing        the secret game
     HeldOut      problems never trained on  accuracy, by sampling                 digits
+    FromData     problems that stand in files, which may be faulty                gsm8k
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol, Self, runtime_checkable
 
 from straw.types import End, Grade, Message, Problem
 
@@ -77,6 +78,45 @@ class Enumerable(Task, Protocol):
 class HeldOut(Task, Protocol):
     """A task with more problems than are trained on; one reply each."""
 
+    @property
+    def num_held_out(self) -> int | None:
+        """How many there are to ask; None when they never repeat."""
+        ...
+
     def held_out(self, index: int) -> Problem:
         """Another function of options and index: a problem that `problem` never gives."""
+        ...
+
+
+@runtime_checkable
+class Graded(Task, Protocol):
+    """A task that has answers compared by a grader that goes by a name."""
+
+    @property
+    def grader_name(self) -> str: ...
+
+
+@runtime_checkable
+class FromData(HeldOut, Protocol):
+    """A task whose problems stand in files, so that each has a place a person can look at."""
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a person should know about the data."""
+        ...
+
+    def placed(self) -> Iterator[tuple[str, Problem]]:
+        """Every problem that is trained on, and where it stands."""
+        ...
+
+    def without(self, places: Collection[str]) -> Self:
+        """The same task, not trained on the problems at these places."""
+        ...
+
+    def check_golds(self) -> str | None:
+        """Every gold answer earns full marks, or a DataError with its place; a remark where such rows are skipped."""
+        ...
+
+    def readable(self) -> Self:
+        """The same task, not trained on golds that cannot earn full marks."""
         ...

@@ -83,6 +83,10 @@ class Digits(ABC):
     def num_problems(self) -> None:
         return None
 
+    @property
+    def num_held_out(self) -> None:
+        return None
+
     def problem(self, index: int) -> Problem:
         return self._problem(self._drawn("train", index))
 

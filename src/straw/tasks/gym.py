@@ -1,0 +1,243 @@
+"""Any generator of reasoning-gym as a task: gym:chain_sum, gym:leg_counting, gym:gsm_symbolic, ...
+
+    straw train gym:chain_sum gym_options=min_terms=2,max_terms=3
+
+There, item i of seed s is item i - 1 of seed s + 1, so train and test of neighbouring seeds are nearly the same. Here
+each problem has a generator of its own, seeded by a hash of task_seed, name, split, index and try. A question belongs
+to one split by a hash of its text, so nothing that is asked is trained on.
+
+Answers are compared by our graders. grader=own asks the generator's scorer instead, where several answers are right;
+one that would evaluate what the model wrote is refused.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Protocol
+
+from straw.errors import ConfigError, did_you_mean
+from straw.seeds import seed_for, uniform_for
+from straw.tasks.asking import FORMS, Form, conversation, form_named
+from straw.text.answer_tags import form_of
+from straw.text.graders import grader_named
+from straw.types import End, Grade, Message, Problem
+
+HELD_OUT, MOST_TRIES = 0.2, 1000
+MOST_READ = 10_000  # characters of an answer that a scorer of theirs is shown
+SEEDS = 2**31  # some generators hand their seed to numpy
+EVALUATORS = {"eval", "exec", "parse_expr", "sympify"}
+
+
+class GymOptions(Protocol):
+    """What a page says about a generator."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def gym_options(self) -> tuple[str, ...]: ...
+    @property
+    def system_prompt(self) -> str: ...
+    @property
+    def num_shots(self) -> int: ...
+    @property
+    def grader(self) -> str | None: ...
+    @property
+    def task_seed(self) -> int: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gym:
+    """One generator with its options; `settings` are pairs of a name and a value."""
+
+    generator: str
+    settings: tuple[tuple[str, Any], ...] = ()
+    form: Form = FORMS["xml"]
+    grader_name: str = "exact"
+    num_shots: int = 0
+    task_seed: int = 0
+
+    @classmethod
+    def from_options(cls, options: GymOptions) -> Gym:
+        generator = options.kind.partition(":")[2]
+        form = form_named(options.system_prompt)
+        grader = options.grader or ("exact" if form.name == "none" else form.grader)
+        if grader == "own":
+            check_scorer(generator)
+        else:
+            grader_named(grader)
+        task = cls(
+            generator=generator, settings=read_settings(generator, options.gym_options), form=form, grader_name=grader,
+            num_shots=options.num_shots, task_seed=options.task_seed,
+        )  # fmt: skip
+        task.problem(0)  # what the generator refuses is refused now
+        return task
+
+    @property
+    def name(self) -> str:
+        return f"gym-{self.generator}"
+
+    @property
+    def max_turns(self) -> int:
+        return 1
+
+    @property
+    def reply_limit(self) -> int:
+        return 0  # the references tell
+
+    @property
+    def num_problems(self) -> None:
+        return None
+
+    @property
+    def num_held_out(self) -> None:
+        return None
+
+    def problem(self, index: int) -> Problem:
+        return self._problem("train", index)
+
+    def held_out(self, index: int) -> Problem:
+        return self._problem("held out", index)
+
+    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+        return None
+
+    def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
+        said = self.form.read(replies[0])
+        return Grade(
+            hits=(self._is_right(problem, replies[0], said),),
+            well_formed=said is not None,
+            text=said.strip() or None if said is not None else None,
+            form=form_of(replies[0]),
+        )
+
+    def _is_right(self, problem: Problem, reply: str, said: str | None) -> bool:
+        if self.grader_name != "own":
+            return grader_named(self.grader_name).judge(reply, str(problem.facts["answer"]))
+        if not said or len(said) > MOST_READ:
+            return False
+        seed = problem.facts["generator_seed"]
+        made = dataset(self.generator, self.settings, int(str(seed)))
+        return bool(made.score_answer(said.strip(), made[0]) >= 1)
+
+    def _problem(self, split: str, index: int) -> Problem:
+        seed, entry = drawn(self, split, index)
+        question, answer = str(entry["question"]), str(entry["answer"]).strip()
+        shots = tuple(self._shot(place) for place in range(self.num_shots))
+        return Problem(
+            key=f"{self.name}-{seed}",
+            messages=conversation(self.form, shots, question),
+            reference=(self.form.written("", answer),),
+            facts={"answer": answer, "generator_seed": seed},
+        )
+
+    def _shot(self, place: int) -> tuple[str, str]:
+        """Worked examples are made too: training problems far behind those that are trained on."""
+        _, entry = drawn(self, "train", -1 - place)
+        return str(entry["question"]), self.form.written("", str(entry["answer"]).strip())
+
+
+@lru_cache(maxsize=4096)
+def drawn(task: Gym, split: str, index: int) -> tuple[int, Mapping[str, Any]]:
+    """The first that belongs to the split, of those that the index leads to."""
+    for attempt in range(MOST_TRIES):
+        seed = seed_for(task.task_seed, task.generator, split, index, attempt) % SEEDS
+        entry = entry_of(task, seed)
+        if split_of(task.generator, str(entry["question"])) == split:
+            return seed, entry
+    raise ConfigError(
+        f"gym:{task.generator} has too few different questions to hold some out: {MOST_TRIES} draws gave none that is "
+        f"{split}. Write gym_options that allow more."
+    )
+
+
+def split_of(generator: str, question: str) -> str:
+    return "held out" if uniform_for("gym", generator, question) < HELD_OUT else "train"
+
+
+def entry_of(task: Gym, seed: int) -> Mapping[str, Any]:
+    entry: Mapping[str, Any] = dataset(task.generator, task.settings, seed)[0]
+    if entry["answer"] is None or not str(entry["answer"]).strip():
+        raise ConfigError(
+            f"gym:{task.generator} tells no answer that could be compared or imitated, so no run can begin with it. "
+            "Choose another generator."
+        )
+    return entry
+
+
+# --- the library
+
+
+def library() -> Any:
+    try:
+        from reasoning_gym import factory
+    except ImportError:
+        raise ConfigError("gym:NAME is a generator of reasoning-gym, not installed: pip install 'straw[gym]'") from None
+    return factory
+
+
+def kind_of(generator: str) -> tuple[type, type]:
+    """Its class and that of its options."""
+    known = library().DATASETS
+    if generator not in known:
+        raise ConfigError(f"reasoning-gym has no generator {generator!r}; {did_you_mean(generator, known)}")
+    kinds: tuple[type, type] = known[generator]
+    return kinds
+
+
+def dataset(generator: str, settings: tuple[tuple[str, Any], ...], seed: int) -> Any:
+    """A generator with one problem in it."""
+    kind_of(generator)
+    try:
+        return library().create_dataset(generator, seed=seed, size=1, **dict(settings))
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ConfigError(
+            f"gym:{generator} refuses its options: {str(error) or type(error).__name__}. Mend gym_options."
+        ) from None
+
+
+def read_settings(generator: str, words: Sequence[str]) -> tuple[tuple[str, Any], ...]:
+    """name=value, the value a number, true, false or a text."""
+    known = inspect.signature(kind_of(generator)[1]).parameters
+    pairs = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or name in ("seed", "size") or name not in known:
+            names = [one for one in known if one not in ("seed", "size")]
+            raise ConfigError(f"gym_options are name=value, got {word!r}; {did_you_mean(name, names)}")
+        pairs.append((name, read_value(value)))
+    return tuple(pairs)
+
+
+def read_value(text: str) -> Any:
+    if text in ("true", "false"):
+        return text == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def check_scorer(generator: str) -> None:
+    """A scorer may not evaluate: what it would evaluate was written by a model."""
+    kind = kind_of(generator)[0]
+    module = inspect.getmodule(next(one for one in kind.__mro__ if "score_answer" in vars(one)))
+    assert module is not None
+    called = evaluators_in(inspect.getsource(module))
+    if called:
+        raise ConfigError(
+            f"the scorer of gym:{generator} stands beside calls of {', '.join(called)}, and what a model wrote is "
+            "never evaluated. Write grader=exact or grader=extract."
+        )
+
+
+def evaluators_in(source: str) -> list[str]:
+    """The calls in a source that would run a text."""
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = {call.id if isinstance(call, ast.Name) else getattr(call, "attr", "") for call in calls}
+    return sorted(names & EVALUATORS)

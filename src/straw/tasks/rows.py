@@ -1,0 +1,194 @@
+"""Rows of data, each with the place where it stands, from a file, a folder or the hub.
+
+    train.jsonl             an object a line                         train.jsonl:17
+    train.json              a list of objects                        train.json:17
+    train.parquet           a table                                  train.parquet:17
+    folder                  one of these for each split: train.jsonl, train-00000-of-00002.parquet, train/0.jsonl
+    hub                     by name, through the library `datasets`  openai/gsm8k/train:17
+
+A row counts from 1, as lines do. What cannot be read is named by its place; nothing is skipped but blank lines.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from straw.errors import DataError, did_you_mean
+
+KINDS = (".jsonl", ".json", ".parquet")
+Row = Mapping[str, Any]
+Placed = tuple[str, Row]  # where it stands, and what stands there
+BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where rows come from: `path` to a file or a folder, or else a data set of the hub.
+
+    Example: Source(path="data/gsm8k").rows("train")
+    """
+
+    path: str | None = None
+    hub: str | None = None
+    hub_config: str | None = None
+
+    @property
+    def has_splits(self) -> bool:
+        """A single file has none: whoever asks for a split gets all of it."""
+        return self.path is None or not Path(self.path).expanduser().is_file()
+
+    def rows(self, split: str) -> Iterator[Placed]:
+        """The rows of a split in their order; DataError where there is none."""
+        rows = self._rows(split)
+        first = next(rows, None)
+        if first is None:
+            raise DataError(f"{self.path or self.hub} has no row for the split {split!r}: it is empty. Check the data.")
+        yield first
+        yield from rows
+
+    def _rows(self, split: str) -> Iterator[Placed]:
+        if self.path is None:
+            yield from hub_rows(self.hub, self.hub_config, split)
+            return
+        for file in files_of(Path(self.path).expanduser(), split):
+            yield from file_rows(file)
+
+
+# --- files
+
+
+def files_of(path: Path, split: str) -> list[Path]:
+    """The files of a split, in the order of their names."""
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise DataError(f"path names a file or a folder with data, and there is no {path}. Check path.")
+    found = sorted(file for file in path.rglob("*") if file.suffix in KINDS and file.is_file())
+    files = [file for file in found if split in splits_of(file, path)]
+    if not files:
+        splits = sorted({name for file in found for name in splits_of(file, path)})
+        hint = did_you_mean(split, splits).rstrip("?") if splits else f"no file in it ends in {', '.join(KINDS)}"
+        raise DataError(f"there is no split {split!r} in {path}: {hint}. Write train_split and eval_split, or path.")
+    if len({(file.parent, file.suffix) for file in files}) > 1:
+        listed = ", ".join(str(file.relative_to(path)) for file in files[:4])
+        raise DataError(f"the split {split!r} is in {path} more than once: {listed}. Name one of them in path.")
+    return files
+
+
+def splits_of(file: Path, folder: Path) -> set[str]:
+    """train.jsonl, train-00000-of-00002.parquet and train/anything.jsonl are all of train."""
+    name = file.stem.partition("-0")[0]
+    return {name} if file.parent == folder else {name, file.parent.name}
+
+
+def file_rows(file: Path) -> Iterator[Placed]:
+    try:
+        yield from READERS[file.suffix](file) if file.suffix in READERS else unknown(file)
+    except OSError as error:
+        raise DataError(f"{file} cannot be read ({error.strerror}). Check path.") from None
+
+
+def unknown(file: Path) -> Iterator[Placed]:
+    raise DataError(f"data ends in {', '.join(KINDS)}; got {file}. Convert it, or check path.")
+
+
+def json_lines(file: Path) -> Iterator[Placed]:
+    """Line by line, so that a large file is never in memory as text."""
+    name = str(file)
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.isspace():
+                place = f"{name}:{number}"
+                yield place, an_object(place, parsed(place, line.removeprefix(BOM) if number == 1 else line))
+
+
+def json_list(file: Path) -> Iterator[Placed]:
+    rows = parsed(str(file), file.read_bytes().removeprefix(BOM))
+    if not isinstance(rows, list):
+        raise DataError(
+            f"{file} is to hold a list of objects, got {type(rows).__name__}. Write an object a line, .jsonl."
+        )
+    for number, row in enumerate(rows, 1):
+        yield f"{file}:{number}", an_object(f"{file}:{number}", row)
+
+
+def parquet_rows(file: Path) -> Iterator[Placed]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise DataError(f"{file} is read by pyarrow, which is not installed: pip install 'straw[data]'.") from None
+    number = 0
+    try:
+        with parquet.ParquetFile(file) as table:
+            for batch in table.iter_batches():
+                for row in batch.to_pylist():
+                    number += 1
+                    yield f"{file}:{number}", row
+    except pyarrow.ArrowException as error:
+        raise DataError(f"{file}:{number + 1} is not parquet: {first_line(error)}. Check the file.") from None
+
+
+READERS = {".jsonl": json_lines, ".json": json_list, ".parquet": parquet_rows}
+
+
+def parsed(place: str, line: bytes) -> Any:
+    try:
+        return DECODER.decode(line.decode().rstrip())
+    except UnicodeDecodeError as error:
+        raise DataError(f"{place} is not UTF-8 (byte {error.start + 1}). Save the file as UTF-8.") from None
+    except json.JSONDecodeError as error:
+        fault = f"{error.msg.removesuffix(' at')} at character {error.pos + 1}"
+        raise DataError(f"{place} is not JSON: {fault}. Mend or remove it.") from None
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{place} is not JSON that can be used: {first_line(error)}. Mend or remove it.") from None
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object in which no key is written twice: of two values only one would be seen."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the field {next(key for key in keys if keys.count(key) > 1)!r} is there twice")
+    return row
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=once)
+
+
+def an_object(place: str, row: Any) -> Row:
+    if not isinstance(row, dict):
+        raise DataError(f"{place} is to be an object with named fields, got {type(row).__name__}. Mend or remove it.")
+    return row
+
+
+def first_line(error: BaseException) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
+
+
+# --- the hub
+
+
+def hub_rows(name: str | None, config: str | None, split: str) -> Iterator[Placed]:
+    if name is None:
+        raise DataError("this task has no data of its own: write path=FILE (or a folder), or hub=NAME.")
+    try:
+        import datasets
+    except ImportError:
+        raise DataError(
+            f"{name} is read by the library datasets, which is not installed: pip install 'straw[data]', "
+            "or write path=FILE with the data."
+        ) from None
+    try:
+        rows = datasets.load_dataset(name, config, split=split)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(
+            f"{name}, split {split!r}, cannot be had from the hub ({first_line(error)}). "
+            "Write path=FILE, or a folder with a file for each split, if you have it here."
+        ) from None
+    for number, row in enumerate(rows, 1):
+        yield f"{name}/{split}:{number}", row
