@@ -17,7 +17,13 @@ CONTROLS = {"random", "shuffled_bins", "higher_lower", "noisy_binary"}
 
 
 def options(reward_type: str, **changes) -> SimpleNamespace:
-    page = {"reward_bins": 8, "form": "normalised", "credit": "turn", "flip_probability": 0.1}
+    page = {
+        "reward_bins": 8,
+        "form": "normalised",
+        "credit": "turn",
+        "flip_probability": 0.1,
+        "reward_weights": ("correctness=1",),
+    }
     return SimpleNamespace(reward_type=reward_type, **(page | changes))
 
 

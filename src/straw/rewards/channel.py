@@ -46,6 +46,10 @@ class Channel(ABC):
     def plateau(self) -> int | None:
         return 0
 
+    def full(self, grade: Grade) -> float | None:
+        """What a right reply with the length of this one is owed; None when the channel owes it nothing."""
+        return None if self.plateau is None else self.highest
+
     @abstractmethod
     def __call__(self, grade: Grade, draw: float) -> Payment: ...
 

@@ -5,6 +5,7 @@
     log_distance         more for a near miss than for a far one      (log_distance.py)
     binned_log_distance  the same in a few levels                     (log_distance.py)
     dense                one 0/1 per turn
+    weighted             a sum of named parts                         (weighted.py, parts.py)
     random, shuffled_bins, higher_lower, noisy_binary                 (controls.py)
 
 A dense reward is k bits an attempt only while each turn is credited by itself: once summed it is a count in
@@ -21,6 +22,7 @@ from straw.errors import ConfigError, did_you_mean
 from straw.rewards.channel import Channel
 from straw.rewards.controls import HigherLower, NoisyBinary, Random, ShuffledBins
 from straw.rewards.log_distance import BinnedLogDistance, LogDistance
+from straw.rewards.weighted import Weighted, read_weights
 from straw.types import Grade, Payment
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "Random",
     "RewardOptions",
     "ShuffledBins",
+    "Weighted",
     "make_channel",
 ]
 
@@ -118,6 +121,8 @@ class RewardOptions(Protocol):
     def credit(self) -> str: ...
     @property
     def flip_probability(self) -> float: ...
+    @property
+    def reward_weights(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +132,7 @@ class _Game:
     num_guesses: int | None  # None: answers have no distance from each other
     num_turns: int
     length: int
+    reply_limit: int | None  # tokens
 
     @property
     def N(self) -> int:
@@ -163,17 +169,20 @@ CHANNELS: dict[str, Callable[[RewardOptions, _Game], Channel]] = {
     "shuffled_bins": lambda options, game: ShuffledBins(N=game.N, bins=options.reward_bins, length=game.length),
     "higher_lower": lambda options, game: HigherLower(length=game.length_in_numbers),
     "noisy_binary": lambda options, game: NoisyBinary(flip_probability=options.flip_probability),
+    "weighted": lambda options, game: Weighted(weights=read_weights(options.reward_weights), limit=game.reply_limit),
 }
 
 
-def make_channel(options: RewardOptions, N: int | None, num_turns: int, length: int = 1) -> Channel:
+def make_channel(
+    options: RewardOptions, N: int | None, num_turns: int, length: int = 1, reply_limit: int | None = None
+) -> Channel:
     """The channel that `reward_type` names, for guesses in [0, N), conversations and sequences this long.
 
-    N=None: a task whose answers have no distance from each other.
+    N=None: a task whose answers have no distance from each other. `reply_limit` is in tokens, where it was chosen.
     """
     name = options.reward_type or "binary"
     if name not in CHANNELS:
         raise ConfigError(f"there is no reward_type={name!r}; {did_you_mean(name, CHANNELS)}")
     if N is not None and N < 1:
         raise ConfigError(f"a channel is for guesses in [0, N), so N >= 1; got N={N}. For six bits write N=64.")
-    return CHANNELS[name](options, _Game(num_guesses=N, num_turns=num_turns, length=length))
+    return CHANNELS[name](options, _Game(num_guesses=N, num_turns=num_turns, length=length, reply_limit=reply_limit))

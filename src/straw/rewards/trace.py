@@ -1,0 +1,51 @@
+"""What an intrinsic reward sees of an attempt, and what every one of them can do.
+
+    raw(traces)      a number for each, on the scale of its own, from all that was written before
+    write(traces)    remember them
+
+A step is scored whole before any of it is written, so no reply is compared with itself or with its neighbours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+Raw = dict[str, list[float | None]]  # by name, one a trace; None where there was nothing to compare with
+Arrays = Mapping[str, Tensor]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """One attempt: its question, its text and both as unit vectors; one row a sentence where sentences count."""
+
+    key: str  # the hash of the question's text
+    question: Tensor
+    text: str
+    vectors: Tensor
+    is_right: bool
+    surprisal: float = 0.0  # nats a token, under the policy that wrote it
+
+    @property
+    def order(self) -> tuple[str, bool, str, float]:
+        """A place that does not depend on where in its group an attempt stands."""
+        return self.key, self.is_right, self.text, self.surprisal
+
+
+class Judge(Protocol):
+    """A kind of intrinsic reward, with its memory."""
+
+    names: tuple[str, ...]
+
+    def raw(self, traces: Sequence[Trace]) -> Raw: ...
+    def write(self, traces: Sequence[Trace]) -> None: ...
+    def counts(self) -> dict[str, int]:
+        """Metrics: how much is remembered."""
+
+    def arrays(self) -> Arrays:
+        """For the checkpoint."""
+
+    def load(self, arrays: Arrays) -> None: ...
