@@ -26,6 +26,7 @@ import json
 import multiprocessing
 import statistics
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -87,7 +88,10 @@ class Straw:
         options = {"model_name": "smollm2", "dtype": "float32", "device": "cpu", "engine": "monarch", "max_lag": 1}
         page = load_page(None, options).page
         local = load_engine(page)
+        self.folder = tempfile.TemporaryDirectory()  # a run keeps its start on the disk, too
+        local.save(Path(self.folder.name), optimizer=False)
         self.engine = MonarchEngine(page, local, NUM_GENERATORS)
+        self.engine.start_is_in(Path(self.folder.name))
         local.let_go()
         self.samples = samples * NUM_GENERATORS
         while "starting" in self.engine.pool.states():
@@ -138,6 +142,7 @@ class Straw:
 
     def close(self) -> None:
         self.engine.close()
+        self.folder.cleanup()
 
 
 def side(kind: str, samples: int, pipe: Connection) -> None:

@@ -19,7 +19,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from straw.errors import ConfigError
 from straw.text.chat import Chat
@@ -120,6 +120,10 @@ class Engine(Sampler):
         """A sampler that keeps the version published now, while the trainer goes on."""
         raise ConfigError("this engine samples with its newest weights only: write engine=monarch, or max_lag=0")
 
+    def newest(self, generator: int) -> Sampler:
+        """One generator alone, which begins each piece of work with whatever weights are the newest then."""
+        raise ConfigError("this engine has no generators that could run free: write engine=monarch, or pace=exact")
+
     @abstractmethod
     def logprobs(
         self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
@@ -161,8 +165,15 @@ class Engine(Sampler):
     def save_base(self, folder: Path) -> None:
         """What lies frozen beneath adapters, where a warm-up made it; nothing where the model's name brings it back."""
 
+    def start_is_in(self, folder: Path) -> None:
+        """The start stands in this checkpoint: it can be read from there, and needs no place in memory."""
+
     def listen(self, tell: Tell) -> None:
         """From now on tell what happens: a generator that died, one that took its place."""
+
+    def facts(self) -> dict[str, Any]:
+        """What its processes do and did, for a person who looks on; nothing where there are none."""
+        return {}
 
     def close(self) -> None:
         """Give back processes and memory."""

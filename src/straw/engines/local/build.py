@@ -31,6 +31,7 @@ def load_engine(page: Page) -> LocalEngine:
     settings = LocalSettings(
         device=ours.device, dtype=ours.dtype, tokens_per_microbatch=ours.tokens_per_microbatch,
         gradient_checkpointing=ours.gradient_checkpointing, fast_llama=ours.fast_llama,
+        rows_at_once=page.engine.rows_at_once,
     )  # fmt: skip
     return LocalEngine(loaded.model, loaded.chat(), settings, is_made=ours.model_name in SHAPES)
 

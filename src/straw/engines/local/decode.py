@@ -20,11 +20,12 @@ class Decode:
     keys for the same reason. Rows are [U, G], prompt by prompt.
     """
 
-    def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int) -> None:
+    def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int, longest_prompt: int = 0) -> None:
+        """`longest_prompt`: of those that are yet to `replace` the first."""
         self.device = prefixes[0].device
         self.u, self.g, self.capacity = len(prefixes), rows_per_prompt, 0
         lengths = [prefix.p for prefix in prefixes]
-        self.p = round_up(max(lengths), KEY_TILE)
+        self.p = round_up(max(longest_prompt, *lengths), KEY_TILE)
         self.prompt_len = torch.tensor(lengths, device=self.device)
         self.prefix = {
             layer: (self._padded(prefixes, layer, 0), self._padded(prefixes, layer, 1)) for layer in prefixes[0].kept
@@ -72,6 +73,18 @@ class Decode:
         self.own = {layer: (k[rows], v[rows]) for layer, (k, v) in self.own.items()}
         self.own_len = self.own_len[rows]
         self.u, self.g = len(prompts), len(rows) // len(prompts)
+
+    def replace(self, at: int, prefix: Pack) -> None:
+        """Another prompt takes the place of one whose rows are done."""
+        self.prompt_len[at] = prefix.p
+        for layer, buffers in self.prefix.items():
+            for buffer, kept in zip(buffers, prefix.kept[layer], strict=True):
+                buffer[at] = F.pad(kept[0], (0, 0, 0, self.p - prefix.p))
+
+    def begin_again(self, rows: Sequence[int]) -> None:
+        """These rows (flat indices) are as if they had never grown; what lies in their buffers is never seen."""
+        self.own_len[rows] = 0
+        self.longest = int(self.own_len.max())
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         rows, width = self.u * self.g, self.num_new

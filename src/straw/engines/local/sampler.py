@@ -87,13 +87,18 @@ class Writing:
         self.done = torch.tensor(is_filler, device=device)
         self.place = torch.arange(num_rows, device=device)
 
-    def take(self, step: int, tokens: Tensor, logprobs: Tensor) -> None:
-        writes = ~self.done[self.place]
-        rows = self.place[writes]
-        self.tokens[rows, step] = tokens[writes]
-        self.logprobs[rows, step] = logprobs[writes].float()
-        self.lengths[rows] += 1
-        self.done[rows] = torch.isin(tokens[writes], self.stop)
+    def take(self, tokens: Tensor, logprobs: Tensor) -> None:
+        """One token for every place; those of rows that are done are nobody's."""
+        writes = self.still_writing
+        self.put(self.place[writes], tokens[writes], logprobs[writes])
+
+    def put(self, rows: Tensor, tokens: Tensor, logprobs: Tensor) -> None:
+        """One more token for each of these rows."""
+        steps = self.lengths[rows]
+        self.tokens[rows, steps] = tokens
+        self.logprobs[rows, steps] = logprobs.float()
+        self.lengths[rows] = steps + 1
+        self.done[rows] = torch.isin(tokens, self.stop) | (steps + 1 == self.tokens.shape[1])
 
     @property
     def still_writing(self) -> Tensor:
@@ -124,6 +129,13 @@ def places_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] |
     return prompts, (prompts.unsqueeze(1) * grid.shape[1] + first).flatten()
 
 
+def read_prompt(reader: Reader, head: Head, prompt: Tokens, device: torch.device) -> tuple[Pack, Tensor]:
+    """Its keys and values, and the logits of the first token behind it, [1, V]."""
+    pack = Pack([len(prompt)], [[]], device, record=True)
+    hidden = reader.hidden(torch.tensor(prompt, device=device), pack.positions, pack)
+    return pack, head.logits(hidden[-1:])
+
+
 class Rows:
     """Conversations behind prompts that were read once: U prompts with G rows each.
 
@@ -137,7 +149,7 @@ class Rows:
         self.num_prompts, self.num_rows = len(prompts), rows_per_prompt
         self.width = max(rows_per_prompt, -(-ROW_TILE // len(prompts)))
         with torch.no_grad():
-            read = [self._read(prompt) for prompt in prompts]
+            read = [read_prompt(reader, head, prompt, device) for prompt in prompts]
         self.decode = Decode([pack for pack, _ in read], self.width)
         self.logits = torch.cat([logits.expand(self.width, -1) for _, logits in read])  # of each row's next token
         self.unread: list[Tokens] = [()] * (self.num_prompts * self.width)  # written, but not in the keys yet
@@ -147,11 +159,6 @@ class Rows:
         """Tokens of the longest row, prompt and unread ones included."""
         read = self.decode.prompt_len.repeat_interleave(self.width) + self.decode.own_len
         return max(length + len(more) for length, more in zip(read.tolist(), self.unread, strict=True))
-
-    def _read(self, prompt: Tokens) -> tuple[Pack, Tensor]:
-        pack = Pack([len(prompt)], [[]], self.device, record=True)
-        hidden = self.reader.hidden(torch.tensor(prompt, device=self.device), pack.positions, pack)
-        return pack, self.head.logits(hidden[-1:])
 
     def _fill(self, values: Sequence[Sequence[T]]) -> list[T]:
         """[prompt][row] -> a flat list with fillers."""
@@ -184,9 +191,9 @@ class Rows:
         self.decode.reserve(params.max_tokens)
         for step in range(params.max_tokens):
             tokens, logprobs = draw(logits, u[writing.place, step], params)
-            writing.take(step, tokens, logprobs)
+            writing.take(tokens, logprobs)
             goes_on = writing.still_writing
-            if step + 1 == params.max_tokens or not bool(goes_on.any()):
+            if not bool(goes_on.any()):
                 break
             kept = places_to_keep(goes_on, self.decode.u) if last else None
             if kept is not None:

@@ -4,8 +4,11 @@
     reply = await process.call("sample", job, deadline_s=60)
 
 A call ends with an answer, at its deadline, or with the process: the system tells at once when one of this machine
-dies (a pidfd), and Monarch after seconds when one of another does. Monarch never tells that one hangs. Only the default
-transport is used (sockets without a port), so nothing here can be reached from another machine.
+dies (a pidfd), and Monarch after seconds when one of another does. Monarch never tells that one hangs. The deadline
+does not count the time in which the process was ready and others had the processor, so that on a busy machine the slow
+are not taken for dead. One that is stopped (SIGSTOP) is ready for nothing, and is found out at work and at rest.
+
+Only the default transport is used (sockets without a port), so nothing here can be reached from another machine.
 """
 
 from __future__ import annotations
@@ -13,9 +16,12 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
+from math import inf
+from pathlib import Path
 from typing import Any
 
 from straw import errors
@@ -30,6 +36,10 @@ SETTINGS = {
     "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": "15m",  # on a loaded machine two minutes declare the living dead
     "MONARCH_FILE_LOG": "error",
 }
+
+
+APPEARS_S = 60.0  # for a process to say its number
+LOOK_S = 0.25
 
 
 class WorkerDied(StrawError):
@@ -76,13 +86,19 @@ class Process:
         self._actor = self._mesh.spawn(name.replace("-", "_"), Host, name)
         self._worker, self._given = worker, given
         self.pid: int | None = None
+        self.frozen_s, self.stopped_s = inf, 0.0  # how long it may be stopped, and has been
         self._death: int | None = None  # a descriptor that can be read when the process is gone
 
-    async def start(self, deadline_s: float) -> None:
+    async def start(self, deadline_s: float, frozen_s: float = inf) -> None:
         """Return when the worker is made."""
-        self.pid = await self._answer(self._actor.pid.call_one(), deadline_s)
+        self.frozen_s = frozen_s
+        self.pid = await self._answer(self._actor.pid.call_one(), min(deadline_s, APPEARS_S))
         self._death = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
         await self._answer(self._actor.make.call_one(self._worker, self._given), deadline_s)
+
+    def beside(self, name: str, actor: Callable[..., Any], *given: Any) -> Any:
+        """One more actor in this process, for other processes to call; it answers while the worker works."""
+        return self._mesh.spawn(name, actor, *given)
 
     async def call(self, method: str, *given: Any, deadline_s: float) -> Any:
         return await self._answer(self._actor.call.call_one(method, given), deadline_s)
@@ -92,17 +108,18 @@ class Process:
         from monarch.actor import ActorError
 
         answer, death = asyncio.ensure_future(as_coroutine(future)), asyncio.ensure_future(self.dies())
+        stop = asyncio.ensure_future(self.freezes())
         try:
-            await asyncio.wait({answer, death}, timeout=deadline_s, return_when=asyncio.FIRST_COMPLETED)
+            await self._wait({answer, death, stop}, deadline_s)
             if not answer.done():
-                what = "died" if death.done() else f"gave no answer within {deadline_s:g} s and was killed"
+                patience = self.frozen_s if stop.done() else deadline_s
+                what = "died" if death.done() else f"gave no answer within {patience:g} s and was killed"
                 raise WorkerDied(f"{self.name} {what}")
             failure, value = answer.result()
         except (SupervisionError, ActorError) as error:
             raise WorkerDied(f"{self.name} died ({first_line(error)})") from error
         finally:
-            death.cancel()
-            await asyncio.wait({death})
+            await put_off(death, stop)
             if not answer.done() or answer.exception() is not None:
                 answer.cancel()
                 self.kill()
@@ -110,6 +127,25 @@ class Process:
             kind, words = failure
             raise getattr(errors, kind, WorkerRaised)(words)
         return value
+
+    async def _wait(self, ends: set[asyncio.Future[Any]], deadline_s: float) -> None:
+        """Until one of them comes, or for so many seconds in which the process could have worked."""
+        begun, before = time.monotonic(), self.waited_s()
+        left = deadline_s
+        while left > 0:
+            done, _ = await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            if done:
+                return
+            waited = max((now - before.get(thread, 0.0) for thread, now in self.waited_s().items()), default=0.0)
+            left = deadline_s - (time.monotonic() - begun - waited)
+
+    def waited_s(self) -> dict[str, float]:
+        """How long each thread was ready and had no processor; nothing where the system does not tell."""
+        waited: dict[str, float] = {}
+        with suppress(OSError, ValueError, IndexError):
+            for thread in Path(f"/proc/{self.pid}/task").iterdir():
+                waited[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
+        return waited
 
     async def dies(self) -> None:
         """Return when the process is gone."""
@@ -122,6 +158,18 @@ class Process:
             await gone.wait()
         finally:
             loop.remove_reader(descriptor)
+
+    async def freezes(self) -> None:
+        """Return when it has been stopped for too long, also where that began at rest and goes on in a call."""
+        while self.stopped_s < self.frozen_s:
+            await asyncio.sleep(LOOK_S)
+            self.stopped_s = self.stopped_s + LOOK_S if self.is_stopped() else 0.0
+
+    def is_stopped(self) -> bool:
+        """Not where the system does not tell."""
+        with suppress(OSError, IndexError):
+            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
+        return False
 
     def kill(self) -> None:
         """At once; a mesh that is asked to stop a dead process takes ten seconds."""
@@ -139,6 +187,13 @@ class Process:
         if self._death is not None:
             os.close(self._death)
             self._death = None
+
+
+async def put_off(*tasks: asyncio.Future[None]) -> None:
+    """Nobody waits for them any more."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def as_coroutine(future: Any) -> Any:

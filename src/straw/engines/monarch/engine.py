@@ -2,7 +2,7 @@
 
     sample, converse      cut into shares, one for each generator; put together again in order
     everything else       the trainer
-    publish               the trainer copies its weights into shared memory; generators look there
+    publish               the trainer says where in shared memory its weights lie; generators look there
 
 A sample does not depend on its neighbours, so however the shares are cut, a synchronous run is bit for bit that of
 the local engine.
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count, pairwise
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from straw.config import Page
@@ -33,12 +34,13 @@ from straw.engines.base import (
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
 from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
+from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Hear, Sampling, Say, Talk, Version
 from straw.engines.monarch.pool import Limits, Pool
 from straw.engines.monarch.room import check_room
-from straw.engines.monarch.shared import Shared
+from straw.engines.monarch.shared import Handle, Shared
 from straw.engines.monarch.trainer import Trainer, num_slots
-from straw.errors import EngineLost, TrainingError
+from straw.errors import ConfigError, EngineLost, TrainingError
 from straw.text.chat import Chat
 from straw.types import Datum
 
@@ -100,6 +102,26 @@ class MonarchConversation(Conversation):
         return self.generators.pool.work("converse", self.generators.version, jobs)
 
 
+class OneGenerator(Sampler):
+    """One of them, which begins every piece of work with the newest weights; see `policy_version` afterwards."""
+
+    def __init__(self, pool: Pool, chat: Chat, index: int) -> None:
+        self.pool, self.chat, self.index = pool, chat, index
+        self.policy_version = 0
+
+    def sample(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
+    ) -> list[list[Reply]]:
+        work = self.pool.submit("sample", None, Sampling(prompts, num_samples, params, seeds), prefer=self.index)
+        replies: list[list[Reply]] = work.answer.result()
+        assert work.version is not None
+        self.policy_version = work.version.number
+        return replies
+
+    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        raise ConfigError("a conversation is held by one version, and pace=free has the newest: write pace=exact")
+
+
 class Held(Conversation):
     """A conversation that ends with the version that began it, as the local engine's does."""
 
@@ -135,21 +157,44 @@ class MonarchEngine(Engine):
         self.untold: list[tuple[str, dict[str, object]]] = []
         self.trained_size = start.trained_bytes
         whole = sum(p.nbytes for p in start.model.parameters())
-        check_room(num_generators, self.trained_size, whole, num_slots(page))
+        is_pushed = page.engine.weights == "pushed"
+        check_room(num_generators, self.trained_size, whole, num_slots(page), are_copied=is_pushed)
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
         self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(page)))]
         self.base = Shared.holding(frozen) if frozen else None
         base = self.base.handle if self.base is not None else None
         self.trainer = Process("trainer", Trainer, page, [slot.handle for slot in self.slots], base)
-        self.pool = Pool(lambda name: Process(name, Generator, page, base), num_generators, self.limits, self._tell)
+        self.source: Any = None
+        self.board = Board(num_generators) if page.engine.fresh_weights else None
+        taken = self.board.taken if self.board is not None else lambda generator: 0
+        self.pool = Pool(lambda *place: self._generator(base, *place), num_generators, self.limits, self._tell, taken)
+        self.sync_s: list[float] = []
         try:
-            self.pool.start(self.trainer)
+            self._start(base, is_pushed)
             self.version: Version
             self._show(publish=True)
         except BaseException:
             self.close()
             raise
-        self.sync_s = 0.0
+
+    def _start(self, base: Handle | None, is_pushed: bool) -> None:
+        """All processes at once; a source comes after its trainer, since two cannot import the same thing at a time."""
+        if not is_pushed:
+            self.pool.open()
+            self.pool.start(self.trainer)
+            return
+        from straw.engines.monarch.source import Source
+
+        self.pool.start(self.trainer)
+        handles = [slot.handle for slot in self.slots] + ([base] if base is not None else [])
+        self.source = self.trainer.beside("source", Source, handles)
+        self.pool.open()
+
+    def _generator(self, base: Handle | None, name: str, index: int) -> Process:
+        fresh = None
+        if self.board is not None:
+            fresh = Fresh(self.board.memory.handle, [slot.handle for slot in self.slots], index)
+        return Process(name, Generator, self.page, base, self.source, fresh)
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""
@@ -174,6 +219,9 @@ class MonarchEngine(Engine):
         self._check_published()
         return Generators(self.pool, self.chat, self.version)
 
+    def newest(self, generator: int) -> Sampler:
+        return OneGenerator(self.pool, self.chat, generator)
+
     def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
         return Held(self, self.pinned().converse(prompt, num_rows))
 
@@ -193,6 +241,7 @@ class MonarchEngine(Engine):
         return self._ask("forward_backward", data, loss)
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
+        self._wait_for_slot()
         measured = self._ask("optim_step", params)
         self.is_published = False
         return measured
@@ -201,15 +250,17 @@ class MonarchEngine(Engine):
         return self._ask("embed", texts)
 
     def publish(self) -> int:
-        """Waits until nobody samples with the version whose memory is written over."""
         if self.is_published:
             return self.policy_version
         begun = time.monotonic()
-        while any(serial <= self.version.serial + 1 - len(self.slots) for serial in self.pool.serials_in_use()):
-            time.sleep(PATIENCE_S)
         self._show(publish=True)
-        self.sync_s = time.monotonic() - begun
+        self.sync_s.append(time.monotonic() - begun)
         return self.policy_version
+
+    def facts(self) -> dict[str, Any]:
+        last, mean = (self.sync_s[-1], fmean(self.sync_s)) if self.sync_s else (0.0, 0.0)
+        syncs = {"syncs": len(self.sync_s), "sync_s": round(last, 4), "mean_sync_s": round(mean, 4)}
+        return {"generators": self.pool.facts(), **syncs}
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -217,6 +268,7 @@ class MonarchEngine(Engine):
         try:
             yield
         finally:
+            self._wait_for_slot()
             self._ask("go_back")
             self._show(publish=False)
 
@@ -226,18 +278,31 @@ class MonarchEngine(Engine):
     def save_base(self, folder: Path) -> None:
         self._ask("save_base", folder.absolute())
 
+    def start_is_in(self, folder: Path) -> None:
+        self._ask("start_is_in", folder.absolute())
+
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
+        self._wait_for_slot()
         self._ask("load", folder.absolute(), optimizer)
         self._show(publish=False)
 
     def close(self) -> None:
         self.pool.close(self.trainer)
-        for shared in [*self.slots, *([self.base] if self.base is not None else [])]:
-            shared.close()
+        for shared in (*self.slots, self.base, self.board):
+            if shared is not None:
+                shared.close()
+
+    def _wait_for_slot(self) -> None:
+        """Until nobody samples with the version whose memory is the next to be written over."""
+        while any(serial <= self.version.serial + 1 - len(self.slots) for serial in self.pool.serials_in_use()):
+            time.sleep(PATIENCE_S)
 
     def _show(self, publish: bool) -> None:
         self.version, self.is_published = self._ask("show", publish)
         self.policy_version = self.version.number
+        self.pool.show(self.version, ahead=self.source is not None)
+        if self.board is not None:
+            self.board.show(self.version.serial)
 
     def _check_published(self) -> None:
         if not self.is_published:

@@ -1,19 +1,23 @@
 """What a generator process does: it samples with the weights it was shown last.
 
-Its weights are the trainer's own bytes, mapped, so taking a new version is a matter of pointers. It never learns, and
-keeps nothing that a fresh process could not make again: a conversation is given whole with every call, and what was
-said already is kept only to save the reading.
+Its weights are the trainer's own bytes, mapped, so taking a new version is a matter of pointers; where memory is not
+shared it fetches a copy of them (see `source`). It never learns, and keeps nothing that a fresh process could not make
+again: a conversation is given whole with every call, and what was said already is kept only to save the reading.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
 
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
 from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.monarch.freshness import Fresh, FreshReader, Lookout
 from straw.engines.monarch.shared import Handle, mapped
 
 
@@ -58,25 +62,30 @@ class Talk:
 
 
 class Generator:
-    def __init__(self, page: Page, base: Handle | None) -> None:
+    def __init__(self, page: Page, base: Handle | None, source: Any = None, fresh: Fresh | None = None) -> None:
+        """`source`: whom to ask for weights, where none can be looked at; `fresh`: where newer ones are announced."""
         if page.engine.max_lag:
             os.nice(10)  # where all work at once the trainer is the one that the others will wait for
         self.engine = with_adapters(load_engine(page), page)
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
-        for name, tensor in (mapped(base) if base is not None else {}).items():
+        self.reach = mapped if source is None else self._fetched(source, page.engine.answer_s)
+        for name, tensor in (self.reach(base) if base is not None else {}).items():
             parameters[name].data = tensor
+        self.lookout = Lookout(fresh) if fresh is not None else None
+        if self.lookout is not None:
+            self.engine.reader = FreshReader(self.engine.reader, self._freshen)
         self.serial: int | None = None  # of the weights it was shown
         self.talk: tuple[int, int, Conversation] | None = None  # key, turns done, and the conversation
 
     def sample(self, version: Version, job: Sampling) -> list[list[Reply]]:
-        self._take(version)
+        self.take(version)
         return self.engine.sample(job.prompts, job.num_samples, job.params, job.seeds)
 
     def converse(self, version: Version, job: Talk) -> list[Reply] | None:
         """Say or hear the last turn; turns before it that this process does not know are done again, to equal bits."""
-        self._take(version)
+        self.take(version)
         known = self.talk if self.talk is not None and self.talk[0] == job.key else None
         _, done, talk = known or (job.key, 0, self.engine.converse(job.prompt, job.num_rows))
         replies: list[Reply] | None = None
@@ -85,11 +94,28 @@ class Generator:
         self.talk = (job.key, len(job.turns), talk)
         return replies
 
-    def _take(self, version: Version) -> None:
+    def take(self, version: Version, job: None = None) -> None:
+        """Sample with these weights from now on."""
+        self.engine.policy_version = version.number
         if version.serial == self.serial:
             return
-        tensors = mapped(version.handle)
+        self.serial, self.talk = None, None
+        self._look_at(version.serial, version.handle)
+
+    def _look_at(self, serial: int, handle: Handle) -> None:
+        tensors = self.reach(handle)
         for name, parameter in self.engine.trained.items():
             parameter.data = tensors[name]
-        self.serial, self.engine.policy_version = version.serial, version.number
-        self.talk = None
+        self.serial = serial
+        if self.lookout is not None:
+            self.lookout.took(serial)
+
+    def _freshen(self) -> None:
+        """Between two tokens; a reply goes by the number of the version that began it."""
+        if self.lookout is not None and self.serial is not None and (newer := self.lookout.newer_than(self.serial)):
+            self._look_at(*newer)
+
+    def _fetched(self, source: Any, deadline_s: float) -> Callable[[Handle], dict[str, Tensor]]:
+        from straw.engines.monarch.source import Fetched, halved_weights
+
+        return Fetched(source, deadline_s, halved_weights(self.engine))

@@ -2,7 +2,7 @@
 
     trainer       weights, gradient, two moments, start      5 x what trains + what is frozen
     slots         copies of what trains, mapped by all
-    generator     a process with torch in it, and a copy of what is frozen
+    generator     a process with torch in it, and a copy of what is frozen; of what trains too, where it is pushed
 
 Activations are small beside these for the models straw is made for.
 """
@@ -17,13 +17,18 @@ PROCESS = 400 * 2**20  # python, torch and transformers, measured
 
 
 def check_room(
-    num_generators: int, trained_bytes: int, model_bytes: int, slots: int, available: int | None = None
+    num_generators: int,
+    trained_bytes: int,
+    model_bytes: int,
+    slots: int,
+    available: int | None = None,
+    are_copied: bool = False,
 ) -> None:
     """Refuse what would not fit, and say what would."""
     frozen_bytes = model_bytes - trained_bytes
     there = available if available is not None else available_memory()
     fixed = PROCESS + (5 + slots) * trained_bytes + frozen_bytes
-    each = PROCESS + frozen_bytes
+    each = PROCESS + frozen_bytes + (trained_bytes if are_copied else 0)
     fits = (there - fixed) // each
     if num_generators > fits:
         wanted = (fixed + num_generators * each) / 2**30

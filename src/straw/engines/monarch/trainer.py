@@ -1,12 +1,15 @@
-"""What the trainer process does: the local engine's training half, and slots of shared memory for its weights.
+"""What the trainer process does: the local engine's training half, in slots of shared memory.
 
 With two slots (`max_lag` asks for more):
 
-    showing 4 -> slot 0      generators that still write with showing 3 look at slot 1
-    showing 5 -> slot 1      written only when nobody writes with showing 3 any more
+    training 4 in slot 0    shown    generators write with it
+    training 5 in slot 1             a copy of slot 0 that learns; shown when it is published
+    training 6 in slot 0             only when nobody writes with 4 any more
 
-The slots belong to the controller, so a trainer that dies takes nothing from under the generators. And none of them
-ever sees weights that change under its hands: who may be overwritten is for the controller to know.
+So what trains is what generators read, and to publish is to say where it lies. Nobody ever sees weights that change
+under their hands: weights that were shown are left before they change, and who may be overwritten is for the
+controller to know. The slots are the controller's, so a trainer that dies takes nothing from under the generators.
+A trainer on a GPU has its own weights there, and copies them into the slot when it shows it.
 """
 
 from __future__ import annotations
@@ -37,19 +40,37 @@ class Trainer:
             for name, tensor in (mapped(handle) if handle is not None else {}).items():
                 parameters[name].data.copy_(tensor)
         self.handles, self.slots = slots, [mapped(handle) for handle in slots]
+        self.lives_in_slots = self.engine.device.type == "cpu"
         self.undoing: list[ExitStack] = []
-        self.serial = 0
+        self.serial, self.is_shown = 0, False
+        self._fill()
+
+    @property
+    def slot(self) -> int:
+        return self.serial % len(self.slots)
 
     def show(self, publish: bool) -> tuple[Version, bool]:
-        """The weights where generators find them, and whether they may sample with them already."""
+        """Where generators find the weights, and whether they may sample with them already."""
         if publish:
             self.engine.publish()
-        self.serial += 1
-        place = self.serial % len(self.slots)
-        for name, parameter in self.engine.trained.items():
-            self.slots[place][name].copy_(parameter.detach())
-        version = Version(self.engine.policy_version, self.serial, self.handles[place])
+        if not self.lives_in_slots:
+            self._fill()
+        self.is_shown = True
+        version = Version(self.engine.policy_version, self.serial, self.handles[self.slot])
         return version, self.engine.is_published
+
+    def _leave(self) -> None:
+        """What was shown stays as it is, and the next slot learns."""
+        if self.is_shown:
+            self.serial, self.is_shown = self.serial + 1, False
+            if self.lives_in_slots:
+                self._fill()
+
+    def _fill(self) -> None:
+        for name, parameter in self.engine.trained.items():
+            self.slots[self.slot][name].copy_(parameter.detach())
+            if self.lives_in_slots:
+                parameter.data = self.slots[self.slot][name]
 
     def logprobs(self, data: Sequence[Datum], policy: Policy, temperature: float) -> list[list[float]]:
         return self.engine.logprobs(data, policy, temperature)
@@ -58,6 +79,7 @@ class Trainer:
         return self.engine.forward_backward(data, loss)
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
+        self._leave()
         return self.engine.optim_step(params)
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -69,6 +91,7 @@ class Trainer:
         self.undoing[-1].enter_context(self.engine.undone())
 
     def go_back(self) -> None:
+        self._leave()
         self.undoing.pop().close()
 
     def save(self, folder: Path, optimizer: bool) -> None:
@@ -77,5 +100,9 @@ class Trainer:
     def save_base(self, folder: Path) -> None:
         self.engine.save_base(folder)
 
+    def start_is_in(self, folder: Path) -> None:
+        self.engine.start_is_in(folder)
+
     def load(self, folder: Path, optimizer: bool) -> None:
+        self._leave()
         self.engine.load(folder, optimizer=optimizer)

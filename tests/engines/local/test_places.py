@@ -1,0 +1,98 @@
+"""Samples that follow one another in a few places are those that begin together, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from tests.engines.contract import prompts_of, stops_of
+from tests.small_runs import small_page, small_plan, train
+from tests.torture import differing
+
+from straw.engines.base import Reply, SamplingParams
+from straw.engines.local import places
+from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.engine import LocalEngine
+from straw.errors import ConfigError
+
+PARAMS = SamplingParams(max_tokens=20)
+
+
+def made(words: str = "") -> LocalEngine:
+    page = small_plan("warmup=none", words).page
+    return with_adapters(load_engine(page), page)
+
+
+@pytest.fixture(scope="module", params=["", "lora_rank=2 fast_llama=false"], ids=["full", "lora"])
+def engine(request: pytest.FixtureRequest) -> LocalEngine:
+    return made(request.param)
+
+
+def limited(
+    engine: LocalEngine, limit: int | None, num_prompts: int, num_samples: int, share: int
+) -> list[list[Reply]]:
+    engine.settings = replace(engine.settings, rows_at_once=limit)
+    prompts = [prompts_of(engine)[index % 4] for index in range(num_prompts)]
+    seeds = [[100 * prompt + sample for sample in range(num_samples)] for prompt in range(num_prompts)]
+    return engine.sample(prompts, num_samples, replace(PARAMS, stop=stops_of(engine, share)), seeds)
+
+
+@pytest.mark.parametrize(
+    ("num_prompts", "num_samples", "limit"), [(1, 40, 16), (5, 7, 16), (24, 1, 16), (24, 3, 20), (20, 5, 64)]
+)
+@pytest.mark.parametrize("share", [2, 13], ids=["short replies", "long replies"])
+def test_a_sample_has_the_same_bits_in_any_place(engine, num_prompts, num_samples, limit, share):
+    together = limited(engine, None, num_prompts, num_samples, share)
+    assert len({len(reply.tokens) for replies in together for reply in replies}) > 3
+    assert limited(engine, limit, num_prompts, num_samples, share) == together
+
+
+class Counted(places.Places):
+    """Writes down how many rows are read at each step."""
+
+    rows: list[int]
+
+    def draw(self, at):
+        type(self).rows.append(len(self.logits))
+        return super().draw(at)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
+    Counted.rows = []
+    monkeypatch.setattr("straw.engines.local.engine.Places", Counted)
+    yield Counted
+
+
+def test_no_more_rows_are_read_than_there_are_places(engine, counted):
+    limited(engine, 32, 9, 7, 13)
+    assert max(counted.rows) == 27  # nine prompts with three places each
+    counted.rows.clear()
+    limited(engine, 16, 3, 20, 13)
+    assert max(counted.rows) == 18  # three equal shares that fill a tile
+
+
+def test_every_prompt_is_read_once(engine, monkeypatch):
+    read = []
+    real = places.read_prompt
+    monkeypatch.setattr(places, "read_prompt", lambda *given: read.append(given[2]) or real(*given))
+    limited(engine, 16, 24, 3, 5)
+    assert len(read) == 24
+
+
+def test_a_run_does_not_show_how_many_rows_were_written_at_once(home, tmp_path):
+    words = "n_batches=3 group_size=24 learning_rate=1e-3 save_every=1 eval_every=3"
+    train(tmp_path / "all", words)
+    train(tmp_path / "some", words, "rows_at_once=16")
+    assert differing(tmp_path / "all", tmp_path / "some") == []
+
+
+def test_fewer_rows_than_a_tile_are_refused():
+    with pytest.raises(ConfigError, match=r"got rows_at_once=8\. A matmul of fewer rows .* write rows_at_once=16"):
+        small_page("rows_at_once=8")
+
+
+def test_a_conversation_cannot_leave_its_place():
+    with pytest.raises(ConfigError, match=r"got rows_at_once=16 with several turns\. Leave rows_at_once out"):
+        small_page("rows_at_once=16 env_type=multi_step")
