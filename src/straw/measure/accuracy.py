@@ -5,7 +5,7 @@
 
 Replies are drawn as in training, temperature included, so what is measured is the policy that was paid. Sample i has
 a seed of (seed, i) alone: every measurement asks the same with the same luck, and a run that goes on measures
-what an uninterrupted one would have.
+what an uninterrupted one would have. What several replies to each problem tell is in `several`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Answered:
             "problem": self.problem.key,
             "right": self.is_right,
             "well_formed": self.grade.well_formed,
-            "extracted": self.grade.answer,
+            "extracted": self.grade.text if self.grade.answer is None else self.grade.answer,
             "facts": self.problem.facts,
             "prompt": self.problem.messages[-1].content,
             "reply": self.reply,
@@ -50,27 +50,34 @@ class Answered:
 
 
 def ask(
-    engine: Engine, task: HeldOut, count: int, seed: int, params: SamplingParams, *, first: int = 0
+    engine: Engine, task: HeldOut, count: int, seed: int, params: SamplingParams, *, first: int = 0, replies: int = 1
 ) -> list[Answered]:
-    """One reply to each of `count` held-out problems."""
+    """Some replies to each of `count` held-out problems, or to all there are; those to one stand side by side."""
+    count = min(count, task.num_held_out or count)
     indices = range(first, first + count)
     return [
         answered
         for start in range(0, count, AT_ONCE)
-        for answered in _asked(engine, task, indices[start : start + AT_ONCE], seed, params)
+        for answered in _asked(engine, task, indices[start : start + AT_ONCE], seed, params, replies)
     ]
 
 
 def _asked(
-    engine: Engine, task: HeldOut, indices: Sequence[int], seed: int, params: SamplingParams
+    engine: Engine, task: HeldOut, indices: Sequence[int], seed: int, params: SamplingParams, replies: int
 ) -> Iterator[Answered]:
     problems = [task.held_out(index) for index in indices]
     prompts = [engine.chat.opening(problem.messages) for problem in problems]
-    seeds = [[seed_for(seed, "evaluation", index)] for index in indices]
-    for problem, (reply,) in zip(problems, engine.sample(prompts, 1, params, seeds), strict=True):
-        text = engine.chat.decode(reply.tokens)
-        grade = task.grade(problem, [text], End.ANSWERED if reply.stopped else End.OUT_OF_TOKENS)
-        yield Answered(problem=problem, reply=text, grade=grade)
+    seeds = [[_seed(seed, index, number) for number in range(replies)] for index in indices]
+    for problem, row in zip(problems, engine.sample(prompts, replies, params, seeds), strict=True):
+        for reply in row:
+            text = engine.chat.decode(reply.tokens)
+            grade = task.grade(problem, [text], End.ANSWERED if reply.stopped else End.OUT_OF_TOKENS)
+            yield Answered(problem=problem, reply=text, grade=grade)
+
+
+def _seed(seed: int, index: int, number: int) -> int:
+    """The first reply is the one that would be asked for alone."""
+    return seed_for(seed, "evaluation", index, number) if number else seed_for(seed, "evaluation", index)
 
 
 def accuracy_of(answered: Sequence[Answered]) -> dict[str, float]:

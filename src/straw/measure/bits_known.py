@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import exp, fsum, log
 
-from straw.engines.base import Engine
+from straw.engines.base import Engine, Policy
 from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
@@ -36,12 +36,14 @@ class Known:
     distance_to_uniform: float
 
 
-def answer_logprobs(engine: Engine, task: Task, problem: Problem, answers: Sequence[Sequence[str]]) -> list[float]:
+def answer_logprobs(
+    engine: Engine, task: Task, problem: Problem, answers: Sequence[Sequence[str]], policy: Policy = "current"
+) -> list[float]:
     """Nats of each whole answer; only the replies' own tokens count."""
     data = [forced(engine.chat, task, problem, answer) for answer in answers]
     return [
         sum(logprob for logprob, weight in zip(logprobs, datum.weights, strict=True) if weight)
-        for logprobs, datum in zip(engine.logprobs(data), data, strict=True)
+        for logprobs, datum in zip(engine.logprobs(data, policy), data, strict=True)
     ]
 
 
@@ -53,10 +55,16 @@ def stratified(count: int, limit: int) -> list[int]:
 
 
 def measure_known(engine: Engine, task: Enumerable, problem: Problem, *, max_answers: int = 1024) -> Known:
-    target = task.target_index(problem)
-    chosen = sorted({target, *stratified(task.space, max_answers)})
-    logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen])
-    return known_among(task.space, dict(zip(chosen, logps, strict=True)), target)
+    return known_among(task.space, answer_nats(engine, task, problem, max_answers), task.target_index(problem))
+
+
+def answer_nats(
+    engine: Engine, task: Enumerable, problem: Problem, max_answers: int = 1024, policy: Policy = "current"
+) -> dict[int, float]:
+    """Nats by answer index: of the secret and of all others, or of some that stand for the rest."""
+    chosen = sorted({task.target_index(problem), *stratified(task.space, max_answers)})
+    logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen], policy)
+    return dict(zip(chosen, logps, strict=True))
 
 
 def known_among(space: int, logps: dict[int, float], target: int) -> Known:

@@ -1,0 +1,42 @@
+"""From a page, or a run's config, to the game that an observer plays. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from straw.config import Page, SecretTask, with_values
+from straw.config.load import flat
+from straw.errors import ConfigError
+from straw.measure.observer import Observed, observed
+from straw.rewards.channel import Channel
+from straw.rewards.outcome import make_channel
+from straw.tasks.base import Task
+from straw.tasks.secret import Secret
+
+
+def game_of(page: Page) -> tuple[Task, Channel]:
+    if not isinstance(page.task, SecretTask):
+        raise ConfigError(
+            f"the observer lists all answers, and those of {page.task.kind} cannot be listed: ask for kind=secret"
+        )
+    task = Secret.from_options(page.task)
+    reward = replace(page.reward, reward_type=page.channel)
+    return task, make_channel(reward, page.task.N, task.max_turns, page.task.length)
+
+
+def group_of(page: Page) -> int:
+    """How many attempts at one secret are made before any reward comes back."""
+    groups = page.algorithm.batch_size // getattr(page.task, "num_secrets", 1)
+    return page.algorithm.group_size * max(1, groups)
+
+
+def observed_page(page: Page) -> Observed:
+    """From the cache, or made now."""
+    return observed(*game_of(page), group=group_of(page))
+
+
+def page_of_config(config: Mapping[str, Any]) -> Page:
+    """The page that a run wrote into its folder."""
+    return with_values(Page(), flat(config))

@@ -1,0 +1,28 @@
+"""The ledger's last words about a run, for a table. No torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from straw.measure.ledger_series import LedgerSeries, ledger_of
+
+SHOWN = {
+    "offered_bits": "offered by the rewards",
+    "received_bits": "received by an ideal observer",
+    "absorbed_bits": "absorbed by the policy",
+    "kl_from_start_bits": "KL from the start",
+    "pass_bits": "pass rate, in bits over the start",
+    "gold_bits": "reference replies, in bits over decoys",
+}
+
+
+def ledger_rows(folder: str | Path) -> list[tuple[str, str]]:
+    """What there is, in bits."""
+    return rows_of(ledger_of(folder))
+
+
+def rows_of(series: LedgerSeries) -> list[tuple[str, str]]:
+    newest = {title: series.last(name) for name, title in SHOWN.items()}
+    rows = [(title, f"{value:.2f} bits") for title, value in newest.items() if value is not None]
+    eta = series.last("eta_absorb")
+    return rows if eta is None else [*rows, ("absorbed / received", f"{eta:.2f}")]

@@ -1,0 +1,101 @@
+"""The law, over all secrets at fixed random numbers.
+
+    mean 2^(absorbed - offered) <= 1        mean absorbed <= mean received <= mean offered
+
+There is no tolerance but that of floats: with the randomness fixed a run is a function of its secret.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.enumerated import law, play_all
+from tests.tabular import play
+
+from straw.rewards.log_distance import BinnedLogDistance, LogDistance
+from straw.rewards.outcome import Binary, Dense
+from straw.runs.reading import read_rollouts
+
+ROUNDING = 1e-9
+CHANNELS = {
+    "binary": "n_batches=4",
+    "binned": "reward_type=binned_log_distance reward_bins=8 n_batches=2",
+    "continuous": "reward_type=log_distance n_batches=2",
+    "dense": "env_type=multi_step n_batches=2",
+}
+COMMON = "N=16 eval_every=100 save_every=0 learning_rate=3e-3"
+
+
+def holds(absorbed: np.ndarray, received: np.ndarray, offered: np.ndarray) -> bool:
+    in_order = absorbed.mean() <= received.mean() + ROUNDING and received.mean() <= offered.mean() + ROUNDING
+    return bool(in_order and max(law(absorbed, received), law(absorbed, offered)) <= 1 + ROUNDING)
+
+
+def check(found: dict[str, np.ndarray]) -> None:
+    for level in ("absorbed_bits", "absorbed_normalised_bits", "absorbed_smoothed_bits"):
+        assert holds(found[level], found["received_bits"], found["offered_bits"]), level
+
+
+def first_step(folder: Path) -> tuple[str, ...]:
+    """What was said before anything was learned."""
+    return tuple(reply for one in read_rollouts(folder) if one["step"] == 1 for reply in one["replies"])
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_law_holds_on_a_language_model(home, tmp_path, channel):
+    found = play_all(tmp_path, f"{COMMON} {CHANNELS[channel]}")
+    check(found)
+    assert found["received_bits"].mean() > 1  # or there was nothing to be held
+    assert np.ptp(found["absorbed_bits"]) > 0.1
+    assert len({first_step(tmp_path / str(secret)) for secret in range(16)}) == 1  # chance does not know the secret
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_law_holds_for_other_seeds_and_longer_runs(home, tmp_path, channel, seed):
+    check(play_all(tmp_path, f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=12 seed={seed}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_the_law_holds_for_six_bits(home, tmp_path, channel):
+    words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=8 replay=1 warmup_steps=1500"
+    check(play_all(tmp_path, words.replace("N=16", "N=64")))
+
+
+@pytest.mark.parametrize(
+    ("channel", "N", "episodes", "policy"),
+    [
+        (Binary(), 16, 24, "flat"),
+        (Binary(), 64, 80, "flat"),
+        (BinnedLogDistance(N=64, bins=8), 64, 32, "tree"),
+        (LogDistance(N=16), 16, 20, "tree"),
+        (LogDistance(N=16), 16, 20, "flat"),
+        (Dense(num_hits=1, credit="sum"), 16, 24, "tree"),
+    ],
+)
+def test_the_law_holds_for_tables_that_learn_fast(channel, N, episodes, policy):
+    for seed in range(5):
+        found = play(channel, N, episodes=episodes, learning_rate=10, seed=seed, policy=policy)
+        assert holds(found.absorbed, found.received, found.offered), seed
+
+
+def test_the_entropy_of_groups_in_place_of_the_code_breaks_it():
+    """The test of the test: counted after the fact, a rare hit is too cheap."""
+    runs = [play(Binary(), 64, episodes=80, learning_rate=10, seed=seed) for seed in range(4)]
+    assert max(law(run.absorbed, run.plug_in) for run in runs) > 2
+    assert max(law(run.absorbed, run.miller_madow) for run in runs) > 1
+
+
+def test_an_observer_that_looks_at_other_rewards_breaks_it():
+    """One that received less than the learner was told cannot hold what was absorbed."""
+    found = play(Binary(), 16, episodes=24, learning_rate=10, seed=0)
+    assert law(found.absorbed, found.received * 0) > 1
+
+
+def test_clamped_bits_do_not_obey_it():
+    found = play(BinnedLogDistance(N=16, bins=2), 16, episodes=40, learning_rate=10, seed=0)
+    assert law(np.maximum(found.absorbed, 0), found.received * 0) > law(found.absorbed, found.received * 0)
