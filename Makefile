@@ -41,7 +41,7 @@ clean:
 
 # A stamp says that an installation is complete; it is done again only when its list has changed.
 .venv/.ready-demo: EXTRAS = peft,monarch
-.venv/.ready-dev: EXTRAS = dev,peft,monarch
+.venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"
