@@ -32,7 +32,9 @@ from straw.runs.reading import read_events
 from straw.training.session import run_page
 
 DEADLINE_S = 5.0
+MOST = 8  # in one run: where starts are slow, more in a row than a generator is replaced would be no fault of straw
 LATE_S = {signal.SIGKILL: 2.0, signal.SIGSTOP: DEADLINE_S + 2.0}
+AT_WORK = 0.8  # of all faults
 PAGES = (
     "n_batches=150 group_size=8 save_every=50 eval_every=50 learning_rate=1e-4",
     "n_batches=60 group_size=8 save_every=20 eval_every=30 learning_rate=1e-4 env_type=multi_step lora_rank=2",
@@ -41,8 +43,9 @@ PAGES = (
 
 @dataclass(slots=True)
 class Meddler:
-    """Waits for a generator, does something to it, waits, and so on."""
+    """Does something to a generator, waits, and so on: mostly at work, now and then while they are starting."""
 
+    rows: Path  # what the run has come to
     chance: random.Random
     most: int
     done: list[tuple[float, signal.Signals, int]] = field(default_factory=list)  # when, what, to whom
@@ -50,7 +53,9 @@ class Meddler:
 
     def meddle(self) -> None:
         while not self.is_over and len(self.done) < self.most:
-            time.sleep(self.chance.uniform(0.2, 2.0))
+            if self.chance.random() < AT_WORK:
+                self.wait_for_a_step()
+            time.sleep(self.chance.uniform(0.0, 2.0))
             there = sorted(children("straw-generator"))
             if self.is_over or not there:
                 continue
@@ -59,13 +64,21 @@ class Meddler:
                 os.kill(pid, number)
                 self.done.append((time.time(), number, pid))
 
+    def wait_for_a_step(self) -> None:
+        before = self.progress()
+        while not self.is_over and self.progress() == before:
+            time.sleep(0.01)
 
-def torture(words: str, place: Path, chance: random.Random, most: int) -> tuple[list[str], list[Any]]:
-    """One run: its faults, and (signal, seconds until it was seen) of what was done to it."""
+    def progress(self) -> int:
+        return self.rows.stat().st_size if self.rows.exists() else 0
+
+
+def torture(words: str, place: Path, chance: random.Random, most: int) -> tuple[list[str], list[Seen]]:
+    """One run: what is wrong with it, and how what was done to it was seen."""
     local, meddled = place / "local", place / f"run-{chance.random()}"
     if not local.exists():
         run_page(small_page(f"run_dir={local}", words), Listener())
-    meddler = Meddler(chance, most)
+    meddler = Meddler(meddled / "metrics.jsonl", chance, min(most, MOST))
     thread = threading.Thread(target=meddler.meddle)
     thread.start()
     try:
@@ -85,10 +98,35 @@ def torture(words: str, place: Path, chance: random.Random, most: int) -> tuple[
     return faults, seen(meddler, read_events(meddled) if meddled.exists() else [])
 
 
-def seen(meddler: Meddler, events: Sequence[dict[str, Any]]) -> list[tuple[signal.Signals, float | None]]:
-    """How long each death took to be seen; None where the run did not need that generator any more."""
-    died = {event["pid"]: event["time"] for event in events if event["event"] == "generator_died"}
-    return [(number, died[pid] - when if pid in died else None) for when, number, pid in meddler.done]
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How long a death took to be seen; `seconds` is None where the run did not need that generator any more."""
+
+    number: signal.Signals
+    seconds: float | None
+    had_begun: bool
+
+    @property
+    def is_late(self) -> bool:
+        return self.seconds is not None and self.seconds > LATE_S[self.number]
+
+
+def seen(meddler: Meddler, events: Sequence[dict[str, Any]]) -> list[Seen]:
+    died, begun = (
+        {event["pid"]: event["time"] for event in events if event["event"] == f"generator_{what}"}
+        for what in ("died", "started")
+    )
+    return [
+        Seen(number, died[pid] - when if pid in died else None, begun.get(pid, when + 1) <= when)
+        for when, number, pid in meddler.done
+    ]
+
+
+def tell(name: str, found: Sequence[Seen], number: signal.Signals, had_begun: bool) -> None:
+    those = [one for one in found if one.number is number and one.had_begun is had_begun]
+    times = [one.seconds for one in those if one.seconds is not None]
+    if times:
+        print(f"{name}: seen after {statistics.median(times):.2f} s, at most {max(times):.2f} s ({len(times)})")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,12 +147,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 f"{len(found):4} faults  {runs:3} runs  {time.monotonic() - begun:5.0f} s  {new or 'sound'}", flush=True
             )
     for number in LATE_S:
-        times = [seconds for kind, seconds in found if kind is number and seconds is not None]
-        if times:
-            print(
-                f"{number.name}: seen after {statistics.median(times):.2f} s, at most {max(times):.2f} s ({len(times)})"
-            )
-        faults += [f"{number.name} was seen after {s:.1f} s" for s in times if s > LATE_S[number]]
+        for had_begun in (True, False):
+            tell(number.name if had_begun else f"{number.name} at the start", found, number, had_begun)
+    faults += [f"{one.number.name} was seen after {one.seconds:.1f} s" for one in found if one.is_late]
     for fault in faults:
         print(f"FAULT {fault}")
     print(f"{len(found)} faults made in {runs} runs: {len(faults)} things are wrong")

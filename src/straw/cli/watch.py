@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
+from straw.algorithms.named import mark_of
+from straw.cli.engine_table import engine_table
 from straw.cli.stop_signal import StopSignal
 from straw.config import SecretTask
 from straw.report.curve import metric_curve
 from straw.report.evaluations import before_and_after
+from straw.report.ledger import ledger_rows
 from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
@@ -29,6 +33,8 @@ class LiveWatcher:
         self.quiet, self.console = quiet, Console(stderr=True, quiet=quiet)
         self.bar: Progress | None = None
         self.stop = StopSignal()
+        self.facts: Callable[[], dict[str, Any]] = dict
+        self.row: dict[str, float] = {}
 
     def say(self, line: str) -> None:
         if self.bar is None:
@@ -39,11 +45,19 @@ class LiveWatcher:
     def begin(self, plan: Plan, folder: Path) -> None:
         self.say(f"run folder {folder}")
         steps = int(plan.page.run.n_batches or 0)
-        self.bar = Progress(steps, label_of(plan), ceiling_bits=plan.ceiling_bits, quiet=self.quiet)
+        self.bar = Progress(steps, label_of(plan), ceiling_bits=plan.ceiling_bits, quiet=self.quiet, below=self.engine)
         self.bar.__enter__()
         self.stop.listen(self.say)
 
+    def look_at(self, facts: Callable[[], dict[str, Any]]) -> None:
+        self.facts = facts
+
+    def engine(self) -> RenderableType | None:
+        """What stands below the live lines where there are processes."""
+        return engine_table(self.facts(), self.row)
+
     def update(self, step: int, row: dict[str, float]) -> bool:
+        self.row = row
         if self.bar is not None:
             self.bar.update(step, row)
         return self.stop.was_heard
@@ -83,7 +97,7 @@ def show_finished(finished: Finished) -> None:
         print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
     found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
     episodes = plan.episodes_per_step * int(plan.page.run.n_batches or 0)
-    rows = [*found, ("episodes", f"{episodes:,}"), ("picture", str(picture))]
+    rows = [*found, *ledger_rows(finished.folder), ("episodes", f"{episodes:,}"), ("picture", str(picture))]
     end_table(label_of(plan), rows, run_folder=finished.folder)
 
 
@@ -121,11 +135,12 @@ def label_of(plan: Plan) -> str:
     if plan.is_sft:
         return "SFT"
     reward = plan.page.reward
-    return {
+    name = {
         "binned_log_distance": f"{reward.reward_bins} bins",
         "log_distance": "log distance",
         "dense": "dense" if reward.credit == "turn" else "dense, summed",
     }.get(plan.page.channel, plan.page.channel.replace("_", " "))
+    return name + mark_of(plan.page.algorithm.algorithm)
 
 
 def subtitle_of(plan: Plan) -> str:

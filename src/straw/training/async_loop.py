@@ -6,7 +6,8 @@
 
 The attempts of step s are written by version max(0, s - 1 - max_lag), exactly, whatever the clock says. So a run that
 goes on, or is repeated, has the same bits; what a token's own version was is in its log-probabilities, and the
-importance weights make up for the lag. With max_lag=0 nothing is ahead, and this is the synchronous loop.
+importance weights make up for the lag (`lag` in the metrics). With max_lag=0 nothing is ahead, and this is the
+synchronous loop. (Generators that take whatever is the newest: `free_loop`.)
 
 Attempts that were made ahead belong to the state: a checkpoint waits for them and keeps them.
 """
@@ -15,8 +16,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from straw.training.lag import lag_of
 from straw.training.loop import Loop
-from straw.types import Rollout
+from straw.types import Metric, Rollout
 
 
 class AsyncLoop(Loop):
@@ -39,7 +41,12 @@ class AsyncLoop(Loop):
         for step in range(self.state.step, last + 1):
             if step not in self.ahead:
                 self.ahead[step] = self.writer.submit(self.attempts_of, step, self.engine.pinned())
-        return self.ahead.pop(self.state.step).result()
+        groups = self.ahead.pop(self.state.step).result()
+        self.ran = {"lag": lag_of(groups, self.engine.policy_version)} if self.page.engine.max_lag else {}
+        return groups
+
+    def step(self) -> dict[str, Metric]:
+        return {**super().step(), **self.ran}
 
     def save(self, row: dict[str, float]) -> None:
         self.state.ahead = {step: future.result() for step, future in self.ahead.items()}

@@ -32,6 +32,8 @@ from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.async_loop import AsyncLoop
 from straw.training.crew import crew
+from straw.training.data_check import without_skipped
+from straw.training.free_loop import FreeLoop
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.start import starting_engine
@@ -83,6 +85,7 @@ def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher) -> 
 def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
     check_tracker(plan.page)
     with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
+        plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)
         page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
         plan = replace(plan, page=page)
@@ -90,6 +93,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         with RunFolder.create(path, dump(page), lambda staging: save_start(engine, staging / START)) as folder:
+            engine.start_is_in(folder.path / START)
             loop = loop_of(plan)(plan, engine, sampling, folder, watcher)
             try:
                 folder.write_event("started", 0)
@@ -110,6 +114,8 @@ def go_on(path: Path, watcher: Watcher) -> Finished:
         check_tracker(plan.page)
         checkpoint = newest_sound(folder.path, watcher.say)
         with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
+            plan = without_skipped(plan, engine.chat)
+            engine.start_is_in(folder.path / START)
             found = pass_gates(plan, engine, watcher)
             loop = loop_of(plan)(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
             if checkpoint:
@@ -133,16 +139,21 @@ def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
 
 
 def loop_of(plan: Plan) -> type[Loop]:
-    return AsyncLoop if plan.page.engine.max_lag and not plan.is_sft else Loop
+    if not plan.page.engine.max_lag or plan.is_sft:
+        return Loop
+    return FreeLoop if plan.page.engine.pace == "free" else AsyncLoop
 
 
 def worked(loop: Loop) -> Finished:
     """All steps of the loop; the folder learns how they ended."""
     folder, plan = loop.folder, loop.plan
     loop.watcher.begin(plan, folder.path)
+    loop.watcher.look_at(loop.engine.facts)
     loop.engine.listen(lambda event, **facts: folder.write_event(event, loop.state.step, **facts))
     with writing_failures(loop), tracking(loop):
         known = loop.run()
+        if facts := loop.engine.facts():
+            folder.write_event("engine", loop.state.step, **facts)
         finished = Finished(plan, folder.path, known, loop.state.step)
         if finished.is_done:
             folder.write_event("finished", loop.state.step)
