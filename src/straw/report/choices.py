@@ -16,6 +16,7 @@ from typing import Any
 from straw import catalogue
 from straw.config import TASKS, Option, describe_options, load_page, plain
 from straw.errors import StrawError
+from straw.families import entry_for
 from straw.tasks.base import Enumerable
 
 ALWAYS = ("kind", "N", "env_type", "algorithm", "model_name", "seed")  # what a run is about, even by default
@@ -68,7 +69,7 @@ def ceiling_bits(config: Mapping[str, Any]) -> float | None:
 
 def _options(config: Mapping[str, Any]) -> dict[str, Option]:
     kind = flat(config).get("kind", "")
-    return {option.name: option for option in describe_options(kind if kind in TASKS else next(iter(TASKS)))}
+    return {option.name: option for option in describe_options(kind if entry_for(kind, TASKS) else next(iter(TASKS)))}
 
 
 def _is_open(known: Mapping[str, Option], name: str) -> bool:

@@ -13,6 +13,7 @@ from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
+from straw.algorithms.named import mark_of
 from straw.report.choices import differing, flat
 from straw.report.curve import Curve, metric_curve
 from straw.report.summary import Row, Summary, summarised
@@ -27,6 +28,7 @@ class Compared:
     configs: list[dict[str, Any]]
     rows: list[list[Row]]
     summaries: list[Summary]
+    beside: Sequence[Curve] = ()  # of no run
 
     @property
     def options(self) -> dict[str, list[str]]:
@@ -38,10 +40,13 @@ class Compared:
         return max((one.ceiling_bits for one in self.summaries if one.ceiling_bits is not None), default=None)
 
     def curves(self, metric: str = "bits_known") -> list[Curve]:
-        return [
-            metric_curve(rows, metric, label)._replace(dashed=flat(config).get("algorithm") == "sft")
+        ours = [
+            metric_curve(rows, metric, label + mark_of(flat(config).get("algorithm", "")))._replace(
+                dashed=flat(config).get("algorithm") == "sft"
+            )
             for rows, label, config in zip(self.rows, self.labels, self.configs, strict=True)
         ]
+        return [*ours, *self.beside]
 
 
 def compare(folders: Sequence[Path]) -> Compared:

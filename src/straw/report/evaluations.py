@@ -7,25 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 from straw.runs.reading import read_evaluations
+
+LONGEST = 40  # characters of an answer in a table
 
 
 class Said(NamedTuple):
     """One reply, as much of it as a table shows."""
 
     question: str
-    extracted: int | None
+    extracted: int | str | None
     right: bool
     well_formed: bool
 
     @property
     def said(self) -> str:
-        """654321 right, 12 wrong, or nothing; without the tag, that is said too."""
+        """654321 right, 12 wrong, or nothing; without the tag, that is said too. A long answer is cut."""
         if self.extracted is None:
             return "nothing"
-        return f"{self.extracted} {'right' if self.right else 'wrong'}{'' if self.well_formed else ', no tag'}"
+        read = shorten(str(self.extracted), LONGEST, placeholder=" ...")
+        return f"{read} {'right' if self.right else 'wrong'}{'' if self.well_formed else ', no tag'}"
 
 
 def before_and_after(folder: str | Path) -> tuple[list[Said], list[Said]]:

@@ -5,6 +5,7 @@
     8 bins      2 of 3  9.95 of 10.00   880                        0.0002
 
 A run that never knew 0.9 of its bits counts as slower than any that did; a median among such runs is "not reached".
+Runs of a task without bits end with an accuracy instead: `sweep_accuracy`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from straw.report.curve import Curve, curve_of
+from straw.report.curve import Curve, metric_curve
 from straw.report.picture import draw_picture
-from straw.runs.reading import CONFIG, read_done, state_of
+from straw.runs.reading import CONFIG, read_done, read_metrics, state_of
 from straw.runs.sweep import Planned
 from straw.runs.tuning import NEVER, Row, Trial
 
@@ -34,6 +35,7 @@ class Ended:
     state: str  # done, failed, stopped, running or missing
     reason: str = ""
     curve: Curve = field(default_factory=lambda: Curve("", (), ()))
+    last: Mapping[str, float] = field(default_factory=dict)  # the last row with an accuracy
     done: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -63,11 +65,13 @@ def ended(planned: Planned, reason: str = "") -> Ended:
         return Ended(planned=planned, state="failed" if reason else state, reason=reason)
     if state == "done":
         reason = ""
+    rows = list(read_metrics(folder))
     return Ended(
         planned=planned,
         state="failed" if reason else state,
         reason=reason,
-        curve=curve_of(folder, planned.run.condition, dashed=planned.is_sft),
+        curve=metric_curve(rows, "bits_known", planned.run.condition)._replace(dashed=planned.is_sft),
+        last=next((row for row in reversed(rows) if row.get("accuracy") is not None), {}),
         done=read_done(folder) or {},
     )
 

@@ -14,6 +14,7 @@ from io import StringIO
 from math import isfinite
 from typing import Any
 
+from straw.report import sweep_accuracy
 from straw.report.sweep import Ended, Summary
 from straw.runs.sweep import RATE, Sweep
 from straw.runs.whole import write_whole
@@ -24,14 +25,15 @@ def write_files(
 ) -> None:
     """sweep.json holds all of it, sweep.csv one row a run, those that found the learning rates too."""
     ends = [*(run for summary in summaries for run in summary.runs), *trials]
-    rows = [run_row(run, varied(ends), run in trials) for run in ends]
+    measured = sweep_accuracy.measured(summaries)
+    rows = [run_row(run, varied(ends), measured, run in trials) for run in ends]
     whole = {
         "name": sweep.name,
         "question": sweep.question,
         "seeds": sweep.seeds,
         "seed_options": sweep.seed_options,
         "base": sweep.base,
-        "conditions": [condition_row(summary) for summary in summaries],
+        "conditions": [{**condition_row(summary), **sweep_accuracy.facts(summaries, summary)} for summary in summaries],
         "runs": rows,
         "this_time": spent,
     }
@@ -48,7 +50,7 @@ def varied(ends: Iterable[Ended]) -> list[str]:
     return [name for name, found in values.items() if len(found) > 1 and name not in ("run_dir", RATE)]
 
 
-def run_row(run: Ended, options: Sequence[str], is_trial: bool) -> dict[str, Any]:
+def run_row(run: Ended, options: Sequence[str], measured: Sequence[str], is_trial: bool) -> dict[str, Any]:
     values = run.planned.values
     return {
         "run": run.planned.run.name,
@@ -61,7 +63,9 @@ def run_row(run: Ended, options: Sequence[str], is_trial: bool) -> dict[str, Any
         "episodes": run.planned.episodes,
         "episodes_to_enough": finite(run.episodes_to_enough),
         RATE: values[RATE],
+        **{name: run.last.get(name) for name in measured},
         "wall_s": run.done.get("wall_s"),
+        "cpu_s": run.done.get("cpu_s"),
         **{name: values[name] for name in options},
     }
 

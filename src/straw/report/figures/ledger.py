@@ -1,0 +1,83 @@
+"""Offered, received, absorbed: a panel for each condition, because a rich reward offers far more than a secret has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.scaling import absent
+from straw.report.study.bands import band_of
+from straw.report.study.cells import Cell
+from straw.report.study.totals import ETAS, efficiency, law, mean_last
+from straw.report.study.whole import Study
+from straw.report.study.words import estimate, listed
+
+READ = (
+    "Medians and bands over runs. Offered: the causal code length of the rewards. Received: what an ideal observer "
+    "knows from the same attempts. Absorbed: what the weights know. Sums since the run began, over all prompts. "
+    "What is far above the whole secret leaves the picture, and is in the table."
+)
+PARTS = {
+    "offered": "ledger/offered_bits", "received": "ledger/received_bits", "absorbed": "ledger/absorbed_bits",
+    "passes, against the start (bound: none)": "ledger/pass_bits",
+    "gold text, against decoys (bound: none)": "ledger/gold_bits",
+}  # fmt: skip
+MOST = 12  # panels
+
+
+def ledger_figure(study: Study) -> Figure:
+    base = Figure(name="ledger", title="Offered, received, absorbed", says=READ)
+    cells = [cell for cell in study.cells if any(len(run.column(PARTS["offered"]).values) for run in cell.runs)]
+    if not cells:
+        return absent(
+            base, "These runs kept no ledger: supervised ones are told no rewards, and older ones wrote none."
+        )
+    left = [cell.label for cell in cells[MOST:]]
+    says = READ + (f" Only in the table: {listed(left)}." if left else "")
+    return Figure(
+        name=base.name, title=base.title, says=says, panels=[ledger_panel(cell) for cell in cells[:MOST]],
+        tables=[ledger_table(cells)], can_switch_y=False,
+    )  # fmt: skip
+
+
+def ledger_panel(cell: Cell) -> Panel:
+    marks = list(ledger_marks(cell))
+    kept = [value for mark in marks for value in mark.y if mark.label != "offered"]
+    top = max(kept, default=1.0)
+    lowest = min([0.0, *kept])
+    return Panel(
+        title=cell.label, x_title="episodes", y_title="bits", marks=marks, ceiling=cell.ceiling_bits,
+        floor=max(lowest, -max(top, 1.0) / 2),
+    )  # fmt: skip
+
+
+def ledger_marks(cell: Cell) -> Iterator[Mark]:
+    for place, (label, name) in enumerate(PARTS.items()):
+        band = band_of(cell.runs, name)
+        if band is not None:
+            wide = band.has_width
+            yield Mark(
+                label=label, x=band.episodes.tolist(), y=band.middle.tolist(), colour=place,
+                low=band.low.tolist() if wide else (), high=band.high.tolist() if wide else (),
+            )  # fmt: skip
+
+
+def ledger_table(cells: list[Cell]) -> Table:
+    names = ("capacity", "offered", "usable", "received", "absorbed", "kl_from_start", "pass", "gold")
+    rows = [
+        (
+            cell.label, f"{len(cell.runs)}", *(estimate(mean_last(cell, f"ledger/{name}_bits")) for name in names),
+            *(estimate(efficiency(cell, eta)) for eta in ETAS), estimate(law(cell, "offered_bits")),
+            "the law" if cell.ceiling_bits is not None else "none",
+        )
+        for cell in cells
+    ]  # fmt: skip
+    header = (
+        "condition", "runs", "capacity", "offered", "usable", "received", "absorbed", "KL from the start",
+        "passes against the start", "gold against decoys", "received / offered", "absorbed / received",
+        "absorbed / offered", "mean of 2^(absorbed − offered)", "bound",
+    )  # fmt: skip
+    return Table(
+        caption="The ledger at the end of the runs, in bits: means over runs, and ratios of sums, with 95% intervals",
+        header=header, rows=rows,
+    )  # fmt: skip

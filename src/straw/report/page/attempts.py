@@ -1,0 +1,89 @@
+"""Some attempts to read: of a few conditions the run in the middle, with the best, the worst, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from straw.errors import RunError
+from straw.report.page.html import element, folded, listed, paragraph, visible
+from straw.report.page.sections import section
+from straw.report.samples import Samples, samples_of
+from straw.report.study.cells import Cell
+from straw.report.study.gathered import Seen
+from straw.report.study.rates import end_of
+from straw.report.study.whole import Study
+from straw.runs.reading import ROLLOUTS
+
+CONDITIONS, EACH, LARGEST, LONGEST = (
+    4,
+    2,
+    64 << 20,
+    1200,
+)  # conditions; attempts of a kind; bytes read; characters shown
+KINDS = {"best": "The most reward", "worst": "The least reward", "changed": "Early, and late in training"}
+
+
+def attempts_section(study: Study) -> str:
+    shown = [part for cell in chosen(study.cells) for part in of_cell(cell)]
+    intro = "Of each condition the run that ended in the middle. All of them: straw show RUN."
+    nothing = paragraph("No run here has an attempt to show.", class_="absent")
+    return section(
+        "attempts",
+        "\n".join([element("h2", "Attempts to read"), *([paragraph(intro), *shown] if shown else [nothing])]),
+    )
+
+
+def chosen(cells: Sequence[Cell]) -> list[Cell]:
+    """Spread over the conditions, of those that sampled anything."""
+    able = [cell for cell in cells if not cell.runs[0].is_sft]
+    step = max(1, -(-len(able) // CONDITIONS))
+    return able[::step]
+
+
+def of_cell(cell: Cell) -> Iterator[str]:
+    run = middle_run(cell.runs)
+    path = run.folder / ROLLOUTS
+    if not path.is_file() or not path.stat().st_size:
+        return
+    if path.stat().st_size > LARGEST:
+        yield folded(
+            f"{cell.label}: {run.name}", paragraph(f"Too many attempts to look through here: straw show {run.name}.")
+        )
+        return
+    try:
+        yield folded(f"{cell.label}: {run.name}", "\n".join(parts(samples_of(run.folder, EACH))))
+    except RunError as problem:
+        yield folded(f"{cell.label}: {run.name}", paragraph(str(problem)))
+
+
+def middle_run(runs: Sequence[Seen]) -> Seen:
+    return sorted(runs, key=end_of)[len(runs) // 2]
+
+
+def parts(samples: Samples) -> Iterator[str]:
+    for kind, title in KINDS.items():
+        found = getattr(samples, kind)
+        records = [attempt(one) for one in found] if kind != "changed" else [pair(one) for one in found]
+        if records:
+            yield element("h3", escape(title)) + listed(records, class_="attempts")
+
+
+def pair(found: Mapping[str, Mapping[str, Any]]) -> str:
+    return attempt(found["early"]) + attempt(found["late"])
+
+
+def attempt(record: Mapping[str, Any]) -> str:
+    """What it earned, what was asked, what was said."""
+    reward = record.get("reward")
+    earned = "none" if not isinstance(reward, int | float) else f"{reward:.4g}"
+    times = record.get("times", 1)
+    told = f"step {record.get('step')}, reward {earned}" + (f", given {times:,} times" if times > 1 else "")
+    replies = "\n".join(str(reply) for reply in record.get("replies") or [])
+    said = f"{cut(str(record.get('prompt', '')))}\n→ {cut(replies)}"
+    return element("div", escape(told), class_="told") + element("pre", escape(visible(said)))
+
+
+def cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - LONGEST // 4]} […] {text[-(LONGEST // 4) :]}"

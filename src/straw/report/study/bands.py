@@ -1,0 +1,52 @@
+"""The middle of some runs and how far they lie apart, at every count of episodes.
+
+Between two measurements a run is taken to move straight. Where it has ended it is no longer there, and where fewer than
+half of the runs are left the curve ends, so that it never shows the survivors alone. The band holds the middle half of
+the runs from five on, and all of them below that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from straw.report.study.gathered import Array, Seen
+
+MOST, MANY = 120, 5
+
+
+class Band(NamedTuple):
+    """Example: Band(episodes, middle, low, high, counts), all of one length."""
+
+    episodes: Array
+    middle: Array
+    low: Array
+    high: Array
+    counts: Array
+
+    @property
+    def has_width(self) -> bool:
+        return bool(self.counts.max(initial=0) > 1)
+
+
+def band_of(runs: Sequence[Seen], name: str) -> Band | None:
+    """None where it was never measured."""
+    columns = [column for run in runs if len((column := run.column(name)).values)]
+    if not columns:
+        return None
+    grid = thinned(np.unique(np.concatenate([column.episodes for column in columns])))
+    nan = np.nan
+    heights = np.array([np.interp(grid, c.episodes, c.values, left=nan, right=nan) for c in columns])
+    counts = (~np.isnan(heights)).sum(axis=0)
+    kept = counts >= max(1, len(columns) / 2)
+    heights, grid, counts = heights[:, kept], grid[kept], counts[kept]
+    share = (0.25, 0.75) if len(columns) >= MANY else (0.0, 1.0)
+    low, high = np.nanquantile(heights, share, axis=0)
+    return Band(grid, np.nanmedian(heights, axis=0), low, high, counts.astype(float))
+
+
+def thinned(grid: Array) -> Array:
+    """The ends and what lies evenly between."""
+    return grid if len(grid) <= MOST else grid[np.unique(np.linspace(0, len(grid) - 1, MOST).round().astype(int))]

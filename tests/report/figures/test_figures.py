@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.made_studies import in_proportion, make_accuracy_run, make_study, never
+
+from straw.report.figures.every import figures_of
+from straw.report.figures.figure import Figure, Mark, Panel
+from straw.report.figures.interactive import drawn
+from straw.report.figures.looks import dash_of, marker_of
+from straw.report.figures.paper import save_figures
+from straw.report.picture import COLOURS
+from straw.report.study.gathered import gathered
+from straw.report.study.whole import studied
+
+
+@pytest.fixture(autouse=True)
+def own_cache(home) -> None:
+    """Observers are kept there."""
+
+
+def figures_at(folder: Path) -> dict[str, Figure]:
+    return {figure.name: figure for figure in figures_of(studied(gathered([folder])))}
+
+
+def whole_study(folder: Path) -> Path:
+    make_study(folder, in_proportion([16, 64], 3), cap=500)
+    make_study(folder, {64: [60, never, never]}, cap=500, reward_type="binned_log_distance")
+    make_study(folder, {16: [never] * 2}, cap=200, reward_type="random")
+    for rate in (1e-4, 1e-3):
+        make_study(folder / "tune", {64: [200]}, name=f"lr{rate}", learning_rate=rate, secret_seed=100)
+    make_accuracy_run(folder / "digits", 0.6)
+    return folder
+
+
+def test_every_figure_is_there_where_the_runs_have_its_data(tmp_path):
+    figures = figures_at(whole_study(tmp_path))
+    assert [name for name, figure in figures.items() if not figure.panels] == []
+    assert all(table.rows for figure in figures.values() for table in figure.tables)
+    assert all(len(row) == len(t.header) for figure in figures.values() for t in figure.tables for row in t.rows)
+
+
+def test_a_figure_without_data_says_why(tmp_path):
+    figures = figures_at(make_study(tmp_path, {16: [30]}, cap=100))
+    absent = {name: figure.absent for name, figure in figures.items() if not figure.panels}
+    assert absent.keys() == {"accuracy", "scaling", "levels", "rates", "controls"}
+    assert "the same N" in absent["scaling"]
+
+
+def test_an_observer_lies_beside_the_runs_and_looks_like_them(tmp_path):
+    (panel,) = figures_at(make_study(tmp_path, {16: [30]}, cap=100))["bits"].panels
+    run, observer = panel.marks
+    assert (run.look, observer.look, run.colour) == ("line", "thin", observer.colour)
+    assert observer.y[-1] == pytest.approx(4)
+
+
+def test_a_median_that_was_not_reached_is_a_triangle_where_watching_ended(tmp_path):
+    make_study(tmp_path, {16: [30, 30, 30], 64: [never] * 3}, cap=100)
+    panel = figures_at(tmp_path)["scaling"].panels[0]
+    (mark,) = [mark for mark in panel.marks if mark.look == "never"]
+    assert (list(mark.x), list(mark.y)) == ([64], [100])
+
+
+def test_a_panel_for_a_browser_is_plain_json(tmp_path):
+    for figure in figures_at(whole_study(tmp_path)).values():
+        for panel in figure.panels:
+            text = json.dumps(drawn(panel), allow_nan=False)
+            assert '"meta"' in text
+
+
+def test_series_differ_without_colours():
+    marks = [Mark(label=str(place), x=[], y=[], colour=place) for place in range(35)]
+    looks = {(dash_of(mark).browser, marker_of(mark)[0]) for mark in marks}
+    assert len(looks) == 35
+    assert len(COLOURS) == 7  # a palette of the page each
+
+
+def test_figures_for_paper_come_as_png_and_svg_and_equal_runs_give_equal_files(tmp_path):
+    band = Mark(label="binary", x=[0, 10], y=[0, 4], low=[0, 3], high=[1, 4], colour=0)
+    odd = Mark(label="$broken_{tex", x=[10], y=[4], look="never", colour=1)
+    panel = Panel(title="N = 16", x_title="episodes", y_title="bits", marks=[band, odd], ceiling=4, floor=0)
+    figures = [
+        Figure(name="bits", title="", says="", panels=[panel]),
+        Figure(name="absent", title="", says="", absent="none"),
+    ]
+    paths = save_figures(figures, tmp_path / "a")
+    assert [path.name for path in paths] == ["bits.png", "bits.svg"]
+    again = save_figures(figures, tmp_path / "b")
+    assert [path.read_bytes() for path in paths] == [path.read_bytes() for path in again]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from tests.made_studies import make_study
+
+from straw.report.study.cells import cells_of
+from straw.report.study.gathered import gathered
+
+
+def labels(folder: Path) -> list[str]:
+    return [cell.label for cell in cells_of(gathered([folder]).runs)]
+
+
+def test_runs_that_differ_in_chance_and_length_are_one_condition(tmp_path):
+    make_study(tmp_path, {8: [40, 50]})
+    make_study(tmp_path / "longer", {8: [60]}, n_batches=500, eval_every=7, seed=9, secret_seed=9)
+    (cell,) = cells_of(gathered([tmp_path]).runs)
+    assert (cell.label, len(cell.runs), cell.num_secrets) == ("binary", 3, 3)
+
+
+def test_rewards_and_sizes_are_told_apart_by_the_shortest_names(tmp_path):
+    make_study(tmp_path, {8: [40], 64: [300]})
+    make_study(tmp_path, {64: [90]}, reward_type="binned_log_distance", reward_bins=4)
+    make_study(tmp_path, {64: [80]}, reward_type="log_distance")
+    assert labels(tmp_path) == ["binary, N = 8", "binary, N = 64", "4 bins, N = 64", "log distance, N = 64"]
+
+
+def test_bins_mean_nothing_to_a_reward_without_them(tmp_path):
+    make_study(tmp_path / "a", {8: [40]}, reward_bins=4)
+    make_study(tmp_path / "b", {8: [40]}, reward_bins=8)
+    assert labels(tmp_path) == ["binary"]
+
+
+def test_cells_of_one_reward_are_named_by_the_option_in_which_they_differ(tmp_path):
+    make_study(tmp_path, {8: [40]}, name="plain")
+    make_study(tmp_path, {8: [40]}, name="bonus", entropy_coef=0.05)
+    assert sorted(labels(tmp_path)) == ["binary, entropy_coef=0.05", "binary, entropy_coef=none"]
+
+
+def test_names_that_a_person_wrote_are_kept(tmp_path):
+    rows = []
+    for name, coef in (("plain", 0.0), ("with a bonus", 0.05)):
+        make_study(tmp_path, {8: [40], 16: [60]}, name=name, entropy_coef=coef)
+        rows += [{"run": f"{name}-N-{N}-0", "condition": f"{name}, N={N}", "is_trial": False} for N in (8, 16)]
+    (tmp_path / "sweep.json").write_text(json.dumps({"runs": rows}))
+    assert {cell.series for cell in cells_of(gathered([tmp_path]).runs)} == {"plain", "with a bonus"}
+
+
+def test_supervised_and_dense_runs_have_names_of_their_own(tmp_path):
+    make_study(tmp_path, {8: [40]}, name="sft", algorithm="sft")
+    for credit in ("turn", "sum"):
+        make_study(tmp_path, {8: [40]}, name=credit, env_type="multi_step", reward_type="dense", credit=credit)
+    assert labels(tmp_path) == ["dense, per turn", "dense, summed", "supervised"]
+
+
+def test_algorithms_are_told_apart(tmp_path):
+    make_study(tmp_path, {8: [40]}, name="one")
+    make_study(tmp_path, {8: [40]}, name="other", algorithm="grpo")
+    assert sorted(labels(tmp_path)) == ["binary, algorithm=grpo", "binary, algorithm=reinforce"]
+
+
+def test_a_name_of_one_sweep_serves_the_same_condition_in_another(tmp_path):
+    """And what nobody named has the shortest name."""
+    make_study(tmp_path / "a", {8: [40]}, name="hand", entropy_coef=0.05)
+    row = {"run": "hand-N-8-0", "condition": "with a bonus", "is_trial": False}
+    (tmp_path / "a" / "sweep.json").write_text(json.dumps({"runs": [row]}))
+    make_study(tmp_path / "b", {16: [60]}, entropy_coef=0.05)
+    make_study(tmp_path / "b", {16: [60]}, name="plain", entropy_coef=0.0)
+    assert labels(tmp_path) == ["binary, entropy_coef=0.0, N = 16", "with a bonus, N = 8", "with a bonus, N = 16"]

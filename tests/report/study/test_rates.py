@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.made_studies import make_study, never
+
+from straw.report.study.cells import Cell, cells_of
+from straw.report.study.gathered import gathered
+from straw.report.study.rates import GIVEN, HALF, OTHERS, SAME, rates_of, settled
+
+
+def cell_of(folder: Path) -> Cell:
+    (cell,) = cells_of(gathered([folder]).runs)
+    return settled(cell)
+
+
+def tried(folder: Path, rate: float, known: list[float], **options: object) -> None:
+    make_study(folder, {16: known}, cap=400, name=f"lr-{rate}", learning_rate=rate, **options)
+
+
+def test_the_trials_of_a_sweep_chose_on_other_secrets(tmp_path):
+    make_study(tmp_path, {16: [100, 120]}, learning_rate=1e-3, cap=400)
+    tried(tmp_path / "tune", 1e-4, [300, 300], seed=100)
+    tried(tmp_path / "tune", 1e-3, [90, 110], seed=100)
+    cell = cell_of(tmp_path)
+    assert (cell.how, cell.rate, len(cell.runs), len(cell.others)) == (OTHERS, 1e-3, 2, 4)
+    found = rates_of(cell)
+    assert [(one.rate, one.median.value) for one in found.tried] == [(1e-4, 300), (1e-3, 100)]
+    assert found.is_at_edge
+    assert found.near_best == (1e-3, 1e-3)
+
+
+def test_one_rate_was_given():
+    assert GIVEN == "given"
+
+
+def test_half_of_the_secrets_choose_and_the_other_half_is_judged(tmp_path):
+    """The rate that is best on the first two is not the best of all: nobody peeps."""
+    tried(tmp_path, 1e-4, [50, 50, never, never])
+    tried(tmp_path, 1e-3, [90, 90, 90, 90])
+    cell = cell_of(tmp_path)
+    assert (cell.how, cell.rate) == (HALF, 1e-4)
+    assert [run.secret for run in cell.runs] == ["2", "3"]
+
+
+def test_too_few_secrets_to_split_are_chosen_and_judged_on_the_same(tmp_path):
+    tried(tmp_path, 1e-4, [300, 300])
+    tried(tmp_path, 1e-3, [90, 90])
+    cell = cell_of(tmp_path)
+    assert (cell.how, cell.rate, len(cell.runs)) == (SAME, 1e-3, 2)
+
+
+def test_a_condition_with_one_rate_tells_nothing_about_rates(tmp_path):
+    make_study(tmp_path, {16: [100, 120]})
+    cell = cell_of(tmp_path)
+    assert cell.how == GIVEN
+    assert rates_of(cell) is None
+
+
+def test_rates_within_twice_the_best_are_near(tmp_path):
+    for rate, known in ((1e-4, 150), (3e-4, 100), (1e-3, 190), (3e-3, 390)):
+        tried(tmp_path, rate, [known, known])
+    found = rates_of(cell_of(tmp_path))
+    assert found.near_best == (1e-4, 1e-3)
+    assert not found.is_at_edge
