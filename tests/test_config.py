@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from straw.config import (
     ALIASES,
+    TASKS,
     Algorithm,
     Loaded,
     Page,
@@ -20,6 +21,7 @@ from straw.config import (
     parse_overrides,
     with_values,
 )
+from straw.config.page import task_section
 from straw.errors import ConfigError
 
 
@@ -77,8 +79,37 @@ def test_the_words_of_the_studies_are_understood() -> None:
     assert (page.model.model_name, page.task.env_type) == ("tiny-5M", "multi_step")
 
 
+def test_the_words_of_the_memory_study_are_understood() -> None:
+    words = "--model_name=org/name --use_ir=no --k=3 --nepochs=2 --seed 0 --bs 2 --gc 8 --L 200"
+    page = load("kind=gsm8k", "--num_shots=1", *words.split()).page
+    assert (page.model.model_name, page.memory.use_ir, page.memory.k, page.task.num_shots) == ("org/name", "no", 3, 1)
+    assert (page.run.num_epochs, page.run.seed, page.sampling.max_tokens) == (2, 0, 200)
+    assert (page.algorithm.problems_at_once, page.algorithm.accumulation) == (2, 8)
+
+
+@pytest.mark.parametrize(
+    ("text", "arg", "expected"),
+    [
+        ("batch_size = 16", "bs=2", {"problems_at_once": 2, "batch_size": 1}),
+        ("bs = 2\ngc = 8", "batch_size=3", {"problems_at_once": None, "accumulation": None, "batch_size": 3}),
+        ("bs = 2\ngc = 8", "gc=4", {"problems_at_once": 2, "accumulation": 4}),
+        ("bs = 2", "samples_per_step=8", {"problems_at_once": None, "samples_per_step": 8}),
+        ("batch_size = 16", "bs=none", {"problems_at_once": None, "batch_size": 16}),
+    ],
+)
+def test_other_words_for_the_same_thing_overrule_the_page(tmp_path: Path, text: str, arg: str, expected: dict) -> None:
+    ours = load(arg, page=written(tmp_path, text)).page.algorithm
+    assert {name: getattr(ours, name) for name in expected} == expected
+
+
+def test_passes_and_batches_overrule_each_other(tmp_path: Path) -> None:
+    assert load("n_batches=5", page=written(tmp_path, "nepochs = 1")).page.run.num_epochs is None
+    assert load("nepochs=2", page=written(tmp_path, "n_batches = 5")).page.run.n_batches is None
+    assert load("lr_warmup_steps=2", page=written(tmp_path, "lr_warmup = 0.1")).page.optimizer.lr_warmup == 0.0
+
+
 def test_an_alias_leads_to_an_option_and_hides_none() -> None:
-    names = {option.name for option in describe_options()}
+    names = {option.name for option in describe_options("gsm8k")} | {option.name for option in describe_options()}
     assert set(ALIASES.values()) <= names
     assert not set(ALIASES) & names
 
@@ -91,6 +122,13 @@ def test_every_option_has_a_line_of_help_and_an_example() -> None:
     for option in describe_options():
         assert 5 < len(option.help) < 80, option.name
         assert option.example not in (None, "", ()), option.name
+
+
+@pytest.mark.parametrize("kind", TASKS)
+def test_the_options_of_every_task_have_one_too(kind: str) -> None:
+    for option in describe_options(kind):
+        assert option.section != "task" or 5 < len(option.help) < 80, option.name
+    assert task_section(kind)().kind in (kind, "gym:chain_sum")
 
 
 # --- values
@@ -195,6 +233,7 @@ def test_words_that_are_no_option_are_refused() -> None:
         ("n_batches=0", "got n_batches=0."),
         ("threads=0", "got threads=0."),
         ("beta2=1", "has to be < 1; got beta2=1.0."),
+        ("lr_warmup=0.1 lr_warmup_steps=3", "got lr_warmup_steps=3 with lr_warmup=0.1. Leave one of them out."),
     ],
 )
 def test_what_cannot_be_run_is_refused_with_a_reason(args: str, message: str) -> None:

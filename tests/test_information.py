@@ -7,13 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.information import (
+    binary_entropy_bits,
     bits_known,
     bits_known_among,
     bits_known_clamped,
     bits_to_nats,
     entropy_bits,
+    kl_bits,
+    miller_madow_bits,
     nats_to_bits,
     num_bits,
+    pass_rate_bits,
+    plug_in_entropy_bits,
+    ratio,
     renormalised,
     smoothed_absorbed_bits,
     total_variation_from_uniform,
@@ -122,3 +128,33 @@ def test_distance_from_uniform():
     assert total_variation_from_uniform([0.25] * 4) == 0.0
     assert total_variation_from_uniform([1.0, 0.0, 0.0, 0.0]) == 0.75
     assert total_variation_from_uniform([0.75, 0.25]) == 0.25
+
+
+def test_the_entropy_of_a_yes_and_no():
+    assert binary_entropy_bits(0.5) == 1
+    assert binary_entropy_bits(0.0) == binary_entropy_bits(1.0) == 0
+    assert binary_entropy_bits(1 / 1024) == pytest.approx(0.0112, abs=1e-4)
+
+
+def test_one_hit_in_four_is_worth_less_than_it_looks():
+    assert plug_in_entropy_bits([1, 3]) == pytest.approx(0.8113, abs=1e-4)
+    assert miller_madow_bits([1, 3], 2) == pytest.approx(0.8113 + 1 / (8 * log(2)), abs=1e-4)
+    assert miller_madow_bits([2, 2], 2) == 1  # never beyond the alphabet
+    assert miller_madow_bits([2, 2], None) > 1
+    assert plug_in_entropy_bits([4]) == miller_madow_bits([4], 2) == plug_in_entropy_bits([]) == 0
+
+
+def test_divergence_by_hand():
+    assert kl_bits([0.5, 0.5], [0.5, 0.5]) == 0
+    assert kl_bits([1.0, 0.0], [0.25, 0.75]) == 2
+
+
+def test_bits_of_a_pass_rate():
+    assert pass_rate_bits(15, 20, 0, 20) == pytest.approx(log2(31))
+    assert pass_rate_bits(3, 20, 3, 20) == 0
+    assert pass_rate_bits(0, 20, 3, 20) < 0
+
+
+def test_an_efficiency_of_nothing_is_none():
+    assert ratio(1.0, 4.0) == 0.25
+    assert ratio(1.0, 0.0) is ratio(None, 1.0) is ratio(1.0, None) is None

@@ -7,10 +7,11 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.made_data import gsm8k_folder
 from tests.small_runs import Listener
 
 from straw.cli.train import source_of
-from straw.config import load_page, parse_overrides, plain
+from straw.config import DataTask, Loaded, load_page, parse_overrides, plain
 from straw.config.page import options
 from straw.runs.sweep_page import read_sweep
 from straw.training.assemble import Plan, plan_of
@@ -20,16 +21,30 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
+MEMORY_STUDY = re.findall(r"^\| `(python run_gsm8k\.py .*?)` \| `straw .*?` \| `(.*?)` \|$", README, flags=re.MULTILINE)
+
+
+def study_words(command: str) -> dict[str, str]:
+    return parse_overrides(shlex.split(command)[2:])
+
+
 def promises(command: str) -> list[tuple[str, str]]:
     rows = re.findall(rf"^\|.*\| `(straw {command} .*?)` \| `(.*?)` \|$", README, flags=re.MULTILINE)
     assert len(rows) >= 8
     return rows
 
 
-def resolved(command: str) -> dict[str, str]:
+def resolved(command: str, folder: Path) -> dict[str, str]:
+    """Problems in words that come from the hub are made here instead."""
     words = shlex.split(command)[2:]
     page, first = source_of(words)
-    return values_of(plan_of(load_page(page, {**first, **parse_overrides(words)})))
+    chosen = {**first, **parse_overrides(words)}
+    return values_of(plan_of(load_page(page, chosen | made_data(load_page(page, chosen), folder))))
+
+
+def made_data(loaded: Loaded, folder: Path) -> dict[str, str]:
+    wants_data = isinstance(loaded.page.task, DataTask) and "path" not in loaded.named
+    return {"path": str(gsm8k_folder(folder, trained=80))} if wants_data else {}
 
 
 def values_of(plan: Plan) -> dict[str, str]:
@@ -38,10 +53,31 @@ def values_of(plan: Plan) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("command", "values"), promises("train"))
-def test_every_command_of_the_table_resolves_to_its_values(command: str, values: str):
-    found = resolved(command)
+def test_every_command_of_the_table_resolves_to_its_values(command: str, values: str, tmp_path: Path):
+    found = resolved(command, tmp_path)
     promised = dict(pair.split("=", 1) for pair in values.split())
     assert {name: found[name] for name in promised} == promised
+
+
+@pytest.mark.parametrize(("command", "values"), MEMORY_STUDY)
+def test_the_memory_study_s_own_words_resolve_to_the_values_beside_them(command: str, values: str, tmp_path: Path):
+    """Behind `straw train gsm8k` they stand as they are, and the recipe beside them means the same."""
+    found = resolved(command.replace("python run_gsm8k.py", "straw train gsm8k"), tmp_path)
+    promised = dict(pair.split("=", 1) for pair in values.split())
+    assert {name: found[name] for name in promised} == promised
+
+
+def test_every_command_of_the_memory_study_has_its_line():
+    """Five models, each with pure RL and two memories."""
+    words = [study_words(command) for command, _ in MEMORY_STUDY]
+    assert {(one["model_name"].rpartition("/")[2], one["use_ir"]) for one in words} == {
+        (model, use_ir)
+        for model in (
+            "Qwen2.5-0.5B-Instruct", "Llama-3.2-1B-Instruct", "Falcon3-1B-Instruct", "SmolLM2-1.7B-Instruct",
+            "Qwen2.5-1.5B-Instruct",
+        )
+        for use_ir in ("no", "knn", "knn+")
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("command", "values"), promises("sweep"))
@@ -56,8 +92,8 @@ def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, value
 
 
 @pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
-def test_every_recipe_loads_and_asks_a_question(recipe: Path):
-    plan = plan_of(load_page(recipe))
+def test_every_recipe_loads_and_asks_a_question(recipe: Path, tmp_path: Path):
+    plan = plan_of(load_page(recipe, made_data(load_page(recipe), tmp_path)))
     assert plan.page.run.question.endswith("?")
 
 

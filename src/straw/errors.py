@@ -18,6 +18,10 @@ class ConfigError(StrawError, ValueError):
     """A page or an option that cannot be run."""
 
 
+class DataError(StrawError, ValueError):
+    """Data that cannot be read, or cannot be asked about."""
+
+
 class ModelError(StrawError):
     """A model that cannot be found, read or trained."""
 

@@ -71,3 +71,45 @@ def total_variation_from_uniform(probabilities: Sequence[float]) -> float:
     """Half the sum of |p - 1/N|: the share of mass that would have to move. 0 uniform, 1 - 1/N one answer."""
     uniform = 1 / len(probabilities)
     return 0.5 * math.fsum(abs(p - uniform) for p in probabilities)
+
+
+def binary_entropy_bits(p: float) -> float:
+    """h2: what one answer to a yes-no question says when yes has the probability p."""
+    return entropy_bits((p, 1 - p))
+
+
+def plug_in_entropy_bits(counts: Sequence[int]) -> float:
+    """-sum (n/G) log2 (n/G) of the symbols of a group: a diagnostic, never above log2 G, and too low."""
+    total = sum(counts)
+    return abs(math.fsum(-n / total * math.log2(n / total) for n in counts if n)) if total else 0.0
+
+
+def miller_madow_bits(counts: Sequence[int], levels: int | None) -> float:
+    """The plug-in entropy with its first-order bias taken out, and at most log2 levels.
+
+    Example: one hit in four is 0.811 bits as counted, and 0.811 + 1 / (8 ln 2) = 0.992 so. What never came stays
+    unseen: a group that agrees has 0.
+    """
+    reached = sum(1 for n in counts if n)
+    if reached < 2:
+        return 0.0
+    corrected = plug_in_entropy_bits(counts) + (reached - 1) / (2 * sum(counts) * math.log(2))
+    return corrected if levels is None else min(corrected, math.log2(levels))
+
+
+def kl_bits(ps: Sequence[float], qs: Sequence[float]) -> float:
+    """KL(p || q): what it costs to have expected q."""
+    return math.fsum(p * math.log2(p / q) for p, q in zip(ps, qs, strict=True) if p > 0)
+
+
+def pass_rate_bits(right: int, asked: int, right_before: int, asked_before: int) -> float:
+    """log2 of how often it is right now over how often it was; rates are (c + 1/2) / (n + 1), so none is 0.
+
+    Example: from 0 of 20 to 15 of 20 is log2 (15.5 / 0.5) = 4.95 bits, at best a lower bound.
+    """
+    return math.log2((right + 0.5) / (asked + 1)) - math.log2((right_before + 0.5) / (asked_before + 1))
+
+
+def ratio(part: float | None, whole: float | None) -> float | None:
+    """An efficiency; None, neither 0 nor infinite, where there is nothing to compare with."""
+    return part / whole if part is not None and whole is not None and whole > 0 else None

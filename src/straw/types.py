@@ -77,28 +77,41 @@ class Grade:
 
     `hits` has one entry per turn (or per secret of a sequence); `offsets` the signed distances
     guess - target where the task has a notion of near, None where the reply could not be read.
-    `answer` is the number that was read, where a task looks for one in a free text.
+    `answer` is the number that was read, where a task looks for one in a free text, and `text` the answer as it
+    stands there; `form` tells by name, from 0 to 1, how the reply is written. Tasks know texts only, so `num_tokens`,
+    of all replies with their end tokens, is filled in where the tokens are known.
     """
 
     hits: tuple[bool, ...]
     well_formed: bool
     offsets: tuple[int | None, ...] = ()
     answer: int | None = None
+    text: str | None = None
+    form: Mapping[str, float] = field(default_factory=dict)
+    num_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """What a channel pays: one number for the attempt, or one per turn when `per_turn` is given."""
+    """What a channel pays: one number for the attempt, or one per turn when `per_turn` is given.
+
+    A channel of several parts names them: `parts` with their weights, which add up to the total, `raw` without. One
+    that could not be computed is in neither.
+    """
 
     total: float
     per_turn: tuple[float, ...] | None = None
+    parts: Mapping[str, float] | None = None
+    raw: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """One attempt at one problem: all its turns, how it ended and what it was paid.
 
-    `rewards` holds each channel's part under its own name; one that could not be computed is absent.
+    `rewards` holds each channel's part under its own name, weight included; one that could not be computed is absent.
+    `raw_rewards` has those that a weight was applied to, as they were before it.
+    `bonuses` are added to the advantage behind the credit, so that no other attempt pays for them.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.
     """
 
@@ -108,7 +121,9 @@ class Rollout:
     end: End
     grade: Grade
     rewards: Mapping[str, float] = field(default_factory=dict)
+    raw_rewards: Mapping[str, float] = field(default_factory=dict)
     turn_rewards: tuple[float, ...] | None = None  # when each turn is credited by itself
+    bonuses: Mapping[str, float] = field(default_factory=dict)
     advantages: tuple[float, ...] = ()
 
     @property

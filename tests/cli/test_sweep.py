@@ -207,3 +207,15 @@ def test_the_page_of_the_help_can_be_read(tmp_path):
     path = tmp_path / "page.toml"
     path.write_text("\n".join(re.split("   +", line.strip())[0] for line in example.splitlines()))
     assert [one.label for one in read_sweep(path, {}).conditions] == ["binary, reward_bins=4", "binary, reward_bins=8"]
+
+
+def test_a_sweep_of_accuracies_ends_with_them_and_compares_with_the_first(place, capsys):
+    conditions = '[[condition]]\nname = "no"\n[[condition]]\nname = "surprise"\nuse_ir = "surprise"\n'
+    base = '[base]\nkind = "countdown"\nwarmup = "none"\neval_samples = 3\neval_replies = 2\ngroup_size = 2\n'
+    page_at(place, f'seeds = [0]\nseed_options = ["seed"]\n{base}{conditions}')
+    small = [word for word in WORDS if not word.startswith(("N=", "warmup"))]
+    assert main(["sweep", "page.toml", "out=out", "--sequential", "n_batches=1", "batch_size=2", *small]) == 0
+    assert "not reached" not in capsys.readouterr().out
+    assert (place / "out" / "conditions.png").read_bytes().startswith(b"\x89PNG")
+    whole = json.loads((place / "out" / "sweep.json").read_text())
+    assert {"accuracy", "pass@2", "distinct_answers"} <= whole["conditions"][1].keys()

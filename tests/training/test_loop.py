@@ -157,6 +157,7 @@ def test_the_summary_of_a_step_by_hand():
         "format_errors": Metric(0.25, 4),
         "completions/clipped_ratio": Metric(0.25, 4),
         "completions/mean_length": Metric(3.0, 4),
+        "diversity/answers": Metric(0.0, 2),
         "most_common_reply": Metric(1.0, 2),
         "advantage_scale": Metric(0.25, 4),
         "groups_without_advantage": Metric(0.5, 2),

@@ -29,6 +29,11 @@ def test_the_rate_rises_before_it_falls():
     assert rates(6, schedule="linear", lr_warmup_steps=2) == pytest.approx([0.5, 1, 1, 0.75, 0.5, 0.25])
 
 
+def test_a_rise_may_be_a_share_of_all_updates():
+    assert rates(6, lr_warmup=0.3) == rates(6, lr_warmup_steps=2)  # 1.8, rounded up
+    assert rates(467, schedule="cosine", lr_warmup=0.1)[46] == 1.0
+
+
 def test_a_rise_longer_than_the_run_is_no_division_by_zero():
     assert rates(2, schedule="cosine", lr_warmup_steps=4) == [0.25, 0.5]
     assert rates(4, schedule="linear", lr_warmup_steps=4) == [0.25, 0.5, 0.75, 1]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
-from straw.training.step import credited, replayed, training_data
+from straw.training.step import credited, replayed, training_data, weighed
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 
@@ -111,3 +113,17 @@ def test_replayed_attempts_come_without_the_probabilities_they_had():
     assert [datum.logprobs for datum in fresh] == [(-1.0,), (-1.0,)]
     assert best.logprobs == ()
     assert best.weights == pytest.approx((1 / 3,))
+
+
+def test_what_has_become_likelier_weighs_more_up_to_the_cap():
+    """It was written with a log-probability of -1, and is 1.5 and 20 times as likely now."""
+    extra = replayed([[attempt(0.0)]], remembering(attempt(1.0)))
+    (bit,) = weighed(extra, [(-1.0 + math.log(1.5),)], cap=2)
+    (much,) = weighed(extra, [(-1.0 + math.log(20),)], cap=2)
+    assert bit.advantages == pytest.approx((1.5,))
+    assert much.advantages == pytest.approx((2.0,))
+
+
+def test_what_has_become_unlikely_is_hardly_learned_again():
+    (one,) = weighed(replayed([[attempt(0.0)]], remembering(attempt(1.0))), [(-1.0 + math.log(0.01),)], cap=2)
+    assert one.advantages == pytest.approx((0.01,))

@@ -15,6 +15,11 @@
     reply         1 / (B T)       every reply counts the same (GRPO, and the digits study)
     token         1 / M           every token counts the same (DAPO)
 
+A student makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
+
+surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards
+reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
+
 A new algorithm is one row.
 """
 
@@ -34,6 +39,7 @@ class Algorithm:
     loss_fn: str = "importance_sampling"
     weigh: str = "rollout"
     kl_coef: float = 0.0
+    student: str | None = None
 
 
 NAMED: dict[str, Algorithm] = {
@@ -45,8 +51,21 @@ NAMED: dict[str, Algorithm] = {
     "dr_grpo": Algorithm(baseline="group", loss_fn="ppo"),
     "ppo": Algorithm(baseline="group", loss_fn="ppo"),
     "optimistic": Algorithm(baseline="optimistic"),
+    "surrogate": Algorithm(baseline="constant", student="surrogate"),
+    "reward_aware": Algorithm(baseline="constant", student="reward_aware"),
     "sft": Algorithm(baseline="none", loss_fn="cross_entropy"),
 }
+
+
+def mark_of(name: str) -> str:
+    """What a student's run is called beside its reward, so that it is not taken for another kind of learner.
+
+    Example: mark_of("reward_aware") == ", reward_aware"; mark_of("grpo") == ""
+    """
+    row = NAMED.get(name)
+    return f", {name}" if row is not None and row.student is not None else ""
+
+
 BASELINES = ("group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none")
 WEIGHINGS = ("rollout", "reply", "token")
 

@@ -2,7 +2,8 @@
 
 Per problem the `size` best distinct rollouts are kept, newest first among equals. A replayed
 rollout counts as if the policy had just written it (its own ratio would stop the update exactly
-where the memory is useful), so it is self-imitation, not an unbiased policy gradient.
+where the memory is useful), so it is self-imitation, not an unbiased policy gradient. With replay_cap it
+weighs as much as it has become likelier, min(cap, p / p then).
 """
 
 from __future__ import annotations

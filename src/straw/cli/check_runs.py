@@ -35,6 +35,8 @@ class Onlooker:
 
     def begin(self, plan: Plan, folder: Path) -> None: ...
 
+    def look_at(self, facts: object) -> None: ...
+
     def update(self, step: int, row: dict[str, float]) -> bool:
         return row["episodes"] >= self.until
 

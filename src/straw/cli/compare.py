@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from straw.errors import ConfigError
 
 if TYPE_CHECKING:
     from straw.report.compare import Compared
+    from straw.report.curve import Curve
 
-COMPARE = """straw compare RUN RUN ... [--metric NAME] [out=FILE.png] [--json]
+COMPARE = """straw compare RUN RUN ... [--metric NAME] [--observer] [out=FILE.png] [--json]
 
 What differs in the runs' options, their key numbers side by side, and their curves in one picture.
 
@@ -24,6 +25,7 @@ What differs in the runs' options, their key numbers side by side, and their cur
   straw compare runs/sweep/*                      as many as you like
   straw compare binary bins out=curves.png        the picture as a file too
   straw compare binary bins --metric reward       another curve than bits known
+  straw compare binary bins --observer            and what an ideal observer would know, in equal groups
   straw compare binary bins --json                for a program
 
 "episodes to 0.5 of the bits" is the first measured count of episodes at which half of log2 N was known: it is as
@@ -45,7 +47,7 @@ def compare(words: list[str]) -> int:
     if wants_help(words):
         print(COMPARE)
         return 0
-    as_json = take_flag(words, "--json")
+    as_json, beside = take_flag(words, "--json"), take_flag(words, "--observer")
     out, metric = take_option(words, "out", "curves.png"), take_option(words, "metric", "reward")
     check(words, out)
     from straw.report.compare import compare as compare_runs
@@ -57,6 +59,7 @@ def compare(words: list[str]) -> int:
         check_metric(metric, chain(*compared.rows), "these runs")
     there = {name for row in chain(*compared.rows) for name in row}
     metric = metric or next((name for name in MEASURED if name in there), MEASURED[0])
+    compared = replace(compared, beside=observers(compared)) if beside and metric == "bits_known" else compared
     picture = draw(compared, Path(out), metric) if out else None
     if as_json:
         print(json.dumps(plain(compared, metric), indent=1))
@@ -77,6 +80,16 @@ def check(words: list[str], out: str | None) -> None:
         raise ConfigError(f"the picture is a PNG; got out={out}. Write for example out=curves.png.")
     if out is not None and not (folder := Path(out).absolute().parent).is_dir():
         raise ConfigError(f"the picture goes into a folder that is there, and {folder} is none: make it first")
+
+
+def observers(compared: Compared) -> list[Curve]:
+    """Of every game that these runs play, as far as the runs go."""
+    from straw.report.observer import curves_of
+
+    until = max((row["episodes"] for row in chain(*compared.rows)), default=0)
+    found = [curve for config in compared.configs for curve in curves_of(config, until=until)]
+    unlike = {(tuple(curve.episodes), tuple(curve.bits_known)): curve for curve in found}
+    return list(unlike.values())
 
 
 def draw(compared: Compared, path: Path, metric: str) -> Path:

@@ -23,12 +23,15 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw train PAGE.toml [key=value ..] the same from a page
   straw resume RUN                     go on where a run stopped
   straw export RUN                     its weights as a folder for transformers and PEFT
+  straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw runs [FOLDER]                  what ran, and what became of it
   straw show RUN                       a run's numbers, curves, and attempts to read
   straw compare RUN RUN ...            runs side by side
+  straw report RUNS -o report.html     what runs say, on one page with figures
   straw sweep PAGE.toml                many runs from one page
   straw check RECIPE.toml              does a recipe still learn as it did?
   straw demo [key=value ...]           measure four reward channels and SFT, in minutes
+  straw observe N=1024 [key=value ..]  how fast anybody could learn a secret, without any model
   straw models [list | add NAME]       which models are there
 
   straw COMMAND --help                 teaches the command
@@ -70,12 +73,15 @@ COMMANDS = {
     "train": "straw.cli.train:train",
     "resume": "straw.cli.resume:resume",
     "export": "straw.cli.export:export",
+    "eval": "straw.cli.eval:eval_command",
     "runs": "straw.cli.runs:runs",
     "show": "straw.cli.show:show",
     "compare": "straw.cli.compare:compare",
+    "report": "straw.cli.report:report",
     "sweep": "straw.cli.sweep:sweep",
     "check": "straw.cli.check:check",
     "demo": "straw.cli.demo:demo",
+    "observe": "straw.cli.observe:observe",
     "models": "straw.cli.models:models",
 }
 

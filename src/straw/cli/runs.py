@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from straw.algorithms.named import mark_of
 from straw.cli.words import take_flag, wants_help
 from straw.errors import ConfigError, RunError
 
@@ -91,7 +92,7 @@ def what(options: dict[str, str]) -> str:
     channel = options.get("reward_type", "none")
     channel = ("dense" if is_multi else "binary") if channel == "none" else channel
     bins = f"-{options.get('reward_bins')}" if channel.startswith("binned") else ""
-    how = "sft" if method == "sft" else f"{channel}{bins}"
+    how = "sft" if method == "sft" else f"{channel}{bins}" + mark_of(method)
     return f"{options.get('kind', '')} N={options.get('N', '-')} {how} {options.get('model_name', '')}"
 
 

@@ -14,6 +14,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
@@ -21,6 +22,8 @@ from rich.text import Text
 from straw.cli.board import LiveBoard
 from straw.cli.side_by_side import Room
 from straw.cli.worker import Job, Result
+from straw.report import sweep_accuracy
+from straw.report.conditions_picture import draw_conditions
 from straw.report.sweep import HEADER, MISSING, Ended, Summary, counted, draw_sweep, ended, state_in
 from straw.report.sweep_files import write_files
 from straw.runs.lock import Lock
@@ -186,11 +189,22 @@ def show(going: Going, summaries: Sequence[Summary]) -> None:
         end_table("learning rates, on secrets that are not judged", tuning_cells(summaries), header=TUNING_HEADER)
         if edges := [summary.condition for summary in summaries if is_at_edge(summary.trials, summary.rate)]:
             print(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}\n")
-    picture = draw_sweep(summaries, sweep.folder, subtitle(going))
-    end_table(sweep.question or sweep.name, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
+    picture = show_conditions(going, summaries)
     print(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
     for name, reason in going.failed.items():
         Console(stderr=True).print(Text(f"failed: {name}: {reason}"), soft_wrap=True)
+
+
+def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:
+    """A table, and the picture that goes with it: bits against episodes, or accuracy by condition."""
+    sweep, title = going.sweep, going.sweep.question or going.sweep.name
+    if sweep_accuracy.has_accuracy(summaries):
+        rows = [sweep_accuracy.cells(summaries, one) for one in summaries]
+        end_table(title, rows, header=sweep_accuracy.header(summaries), run_folder=sweep.folder)
+        means = f"{learner(going)}, means of {len(sweep.seeds)} seeds with 95% intervals"
+        return draw_conditions(summaries, sweep.folder / "conditions.png", means)
+    end_table(title, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
+    return draw_sweep(summaries, sweep.folder, f"{learner(going)}, median of {len(sweep.seeds)} seeds")
 
 
 TUNING_HEADER = ("condition", "learning rate", "reached 90%", "episodes, median", "bits, median")
@@ -210,7 +224,8 @@ def tuning_cells(summaries: Sequence[Summary]) -> list[tuple[str, ...]]:
     ]
 
 
-def subtitle(going: Going) -> str:
+def learner(going: Going) -> str:
+    """What learned, and with which weights."""
     values: Mapping[str, object] = going.plans[0][1][0].values
     how = f"LoRA rank {values['lora_rank']}" if values["lora_rank"] else "all weights"
-    return f"{values['model_name']}, {how}, median of {len(going.sweep.seeds)} seeds"
+    return f"{values['model_name']}, {how}"

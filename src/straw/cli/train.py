@@ -6,6 +6,7 @@ from pathlib import Path
 
 from straw.cli.words import print_options, take_flag, wants_help
 from straw.errors import ConfigError, did_you_mean
+from straw.families import entry_for
 
 TRAIN = """straw train TASK|PAGE.toml [key=value ...]
 
@@ -17,6 +18,9 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train secret N=64 algorithm=sft                     the supervised anchor
   straw train secret N=64 model_name=smollm2 lora_rank=8    a real model (straw models add smollm2)
   straw train sum_digits --num-steps 20 --num-generators 4  digits: accuracy before and after, +1 and -1
+  straw train gsm8k path=data/gsm8k model=smollm2           word problems of yours: gsm8k, math, mmlu
+  straw train countdown                                     reach a target with given numbers
+  straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train reverse_digits --help                         the options of another task
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop
@@ -32,7 +36,7 @@ def train(words: list[str]) -> int:
     from straw.config import load_page, parse_overrides
 
     if wants_help(words):
-        print_options(TRAIN, *(word for word in words[:1] if word in catalogue.names("tasks")))
+        print_options(TRAIN, *(word for word in words[:1] if entry_for(word, catalogue.names("tasks"))))
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")
@@ -59,6 +63,6 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
         return Path(first), {}
     from straw import catalogue
 
-    if first not in catalogue.names("tasks"):
+    if entry_for(first, catalogue.names("tasks")) is None:
         raise ConfigError(f"there is no task {first!r}: {did_you_mean(first, catalogue.names('tasks'))}")
     return None, {"kind": first}

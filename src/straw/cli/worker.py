@@ -68,6 +68,8 @@ class Messenger:
         self.total, self.began_s = int(plan.page.run.n_batches or 0), time.process_time()
         self.tell("begin", self.total)
 
+    def look_at(self, facts: Any) -> None: ...
+
     def update(self, step: int, row: dict[str, float]) -> bool:
         self.row |= row
         if step == self.total or time.monotonic() - self.told_at >= UPDATE_S:

@@ -12,10 +12,13 @@ What a name such as "binary" stands for is the catalogue's to say, not ours.
 
 from __future__ import annotations
 
+from straw.config.evaluation import Evaluation, take_evaluation
 from straw.config.load import Loaded, dump, load_page, with_values
+from straw.config.memory_section import Memory
 from straw.config.names import ALIASES, parse_overrides
 from straw.config.option import Option, Section
 from straw.config.page import TASKS, Page, describe_options
+from straw.config.problem_sections import CountdownTask, DataTask, GymTask, MadeTask, ProblemTask
 from straw.config.sections import (
     Algorithm,
     DigitsTask,
@@ -35,13 +38,20 @@ __all__ = [
     "ALIASES",
     "TASKS",
     "Algorithm",
+    "CountdownTask",
+    "DataTask",
     "DigitsTask",
     "Engine",
+    "Evaluation",
+    "GymTask",
     "Loaded",
+    "MadeTask",
+    "Memory",
     "Model",
     "Optimizer",
     "Option",
     "Page",
+    "ProblemTask",
     "Reward",
     "Run",
     "Sampling",
@@ -54,5 +64,6 @@ __all__ = [
     "load_page",
     "parse_overrides",
     "plain",
+    "take_evaluation",
     "with_values",
 ]

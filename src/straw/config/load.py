@@ -17,9 +17,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from straw.config.names import canonical, unknown
+from straw.config.names import canonical, overruled, unknown
 from straw.config.option import Option
-from straw.config.page import TASKS, Page, options
+from straw.config.page import Page, options, task_section
 from straw.config.sections import TaskSection
 from straw.config.values import read_value, toml
 from straw.errors import ConfigError
@@ -38,13 +38,15 @@ class Loaded:
 
 
 def load_page(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Defaults, then the page at `path`, then the overrides."""
+    """Defaults, then the page at `path`, then the overrides, in whatever words."""
     chosen = {canonical(name): value for name, value in (overrides or {}).items()}
     with naming(path):
         written = flat(read_toml(Path(path))) if path is not None else {}
         known = options(str(chosen.get("kind", written.get("kind", TaskSection.kind))))
         values = typed(known, written)
-    values |= typed(known, chosen)
+    mine = typed(known, chosen)
+    theirs = overruled(name for name, value in mine.items() if value is not None)
+    values = {name: value for name, value in values.items() if name not in theirs} | mine
     return Loaded(with_values(Page(), values), frozenset(name for name in values if values[name] is not None))
 
 
@@ -54,7 +56,7 @@ def with_values(page: Page, values: Mapping[str, Any]) -> Page:
     known = options(kind)
     sections = {item.name: getattr(page, item.name) for item in fields(page)}
     if kind != page.task.kind:
-        sections["task"] = TASKS[kind]()
+        sections["task"] = task_section(kind)()
     changes: dict[str, dict[str, Any]] = {name: {} for name in sections}
     for name, value in typed(known, values).items():
         changes[known[name].section][name] = value

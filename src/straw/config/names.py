@@ -2,7 +2,15 @@
 
     N=64    --N 64    --N=64    task.N=64         group_size=4    --group-size 4    lr=1e-3
 
-The studies' words that differ from ours are in ALIASES, and nowhere else.
+The studies' words that differ from ours are in ALIASES, and nowhere else. Those of the memory study:
+
+    bs       problems_at_once    its trainer takes bs problems, each with a whole group of replies, in a micro step
+    gc       accumulation        and adds up the gradients of gc of them, so an update sees bs * gc groups
+    L        max_tokens
+    nepochs  num_epochs          n_batches = nepochs * problems / (bs * gc)
+
+(In TRL 0.14, which it uses, `per_device_train_batch_size` counts prompts before they are repeated for a group.)
+How many tokens are read at once has no part in this: our micro-batches are cut by tokens, and change no gradient.
 """
 
 from __future__ import annotations
@@ -15,7 +23,29 @@ from straw.config.page import TASKS, options
 from straw.config.values import TRUTH, nearest, plain
 from straw.errors import ConfigError
 
-ALIASES = {"lr": "learning_rate", "model": "model_name", "num_steps": "n_batches", "env": "env_type", "task": "kind"}
+ALIASES = {
+    "lr": "learning_rate", "model": "model_name", "num_steps": "n_batches", "env": "env_type", "task": "kind",
+    "bs": "problems_at_once", "gc": "accumulation", "L": "max_tokens", "nepochs": "num_epochs", "split": "eval_split",
+}  # fmt: skip
+
+SAME_THING = (  # several ways to say one number: who says it in one way overrules a page that said it in another
+    (("batch_size",), ("samples_per_step",), ("problems_at_once", "accumulation")),
+    (("n_batches",), ("num_epochs",)),
+    (("lr_warmup",), ("lr_warmup_steps",)),
+)
+
+
+def overruled(names: Iterable[str]) -> set[str]:
+    """The options that these say in other words: batch_size is one of them when `bs` was said."""
+    said = set(names)
+    return {
+        other
+        for ways in SAME_THING
+        if any(said.intersection(way) for way in ways)
+        for way in ways
+        if not said.intersection(way)
+        for other in way
+    }
 
 
 @cache

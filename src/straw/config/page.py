@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import get_type_hints
 
+from straw.config.memory_section import Memory
 from straw.config.option import Option, Section, options_of
+from straw.config.problem_sections import CountdownTask, Gsm8kTask, GymTask, MathTask, MmluTask
 from straw.config.sections import (
     Algorithm,
     DigitsTask,
@@ -26,11 +28,17 @@ from straw.config.sections import (
     WarmUp,
 )
 from straw.errors import ConfigError, did_you_mean
+from straw.families import entry_for
 
 TASKS: dict[str, type[TaskSection]] = {  # a new task brings its options here
     "secret": SecretTask,
     "sum_digits": DigitsTask,
     "reverse_digits": ReverseDigitsTask,
+    "gsm8k": Gsm8kTask,
+    "math": MathTask,
+    "mmlu": MmluTask,
+    "countdown": CountdownTask,
+    "gym:NAME": GymTask,
 }
 FROM_THE_GROUP = ("group", "leave_one_out", "zscore")  # baselines that need another attempt to compare with
 
@@ -49,6 +57,7 @@ class Page:
     model: Model = field(default_factory=Model)
     engine: Engine = field(default_factory=Engine)
     sampling: Sampling = field(default_factory=Sampling)
+    memory: Memory = field(default_factory=Memory)
     warmup: WarmUp = field(default_factory=WarmUp)
     run: Run = field(default_factory=Run)
 
@@ -63,6 +72,10 @@ class Page:
             lack_of_advantage(self),
             cut_distribution(self),
             lack_of_generators(self),
+            lack_of_places(self),
+            lack_of_pace(self),
+            lack_of_shared_memory(self),
+            lack_of_attempts(self),
         ):
             if complaint:
                 raise ConfigError(complaint)
@@ -95,6 +108,55 @@ def lack_of_generators(page: Page) -> str | None:
     )
 
 
+def lack_of_places(page: Page) -> str | None:
+    if page.engine.rows_at_once is None or not page.task.has_turns:
+        return None
+    return (
+        f"a conversation keeps its place until its last turn, got rows_at_once={page.engine.rows_at_once} with several "
+        "turns. Leave rows_at_once out."
+    )
+
+
+def lack_of_pace(page: Page) -> str | None:
+    """Running free takes steps to run ahead in, room for every generator, and attempts that one version can finish."""
+    ours = page.engine
+    if ours.pace == "exact" and ours.fresh_weights:
+        return (
+            "weights that change between two tokens are nobody's exact version, got fresh_weights=true with "
+            "pace=exact. Write pace=free, or leave fresh_weights out."
+        )
+    if ours.pace == "exact":
+        return None
+    if ours.max_lag == 0:
+        return "generators that run free run ahead, got pace=free with max_lag=0. Write max_lag=1, or pace=exact."
+    if page.task.has_turns:
+        return "a conversation is held by one version, got pace=free with several turns. Write pace=exact."
+    return None
+
+
+def lack_of_shared_memory(page: Page) -> str | None:
+    ours = page.engine
+    if ours.weights == "shared":
+        return None
+    if ours.engine == "local":
+        return "there is nobody to push weights to, got weights=pushed with engine=local. Leave weights out."
+    if ours.fresh_weights:
+        return (
+            "weights are taken between two tokens where they lie in shared memory, got fresh_weights=true with "
+            "weights=pushed. Leave one of them out."
+        )
+    return None
+
+
+def lack_of_attempts(page: Page) -> str | None:
+    if not page.memory.is_on or page.algorithm.algorithm != "sft":
+        return None
+    return (
+        f"an intrinsic reward is for attempts, and algorithm=sft makes none; got use_ir={page.memory.use_ir}. "
+        "Write use_ir=no, or another algorithm."
+    )
+
+
 def cut_distribution(page: Page) -> str | None:
     ours = page.sampling
     if ours.top_p == 1 and ours.top_k == 0:
@@ -107,9 +169,15 @@ def cut_distribution(page: Page) -> str | None:
 
 def section_types(kind: str) -> dict[str, type[Section]]:
     """The sections of a page about this task, in their order."""
-    if kind not in TASKS:
+    return get_type_hints(Page) | {"task": task_section(kind)}
+
+
+def task_section(kind: str) -> type[TaskSection]:
+    """The options of a task; all that belong to a family (gym:NAME) have the same."""
+    entry = entry_for(kind, TASKS)
+    if entry is None:
         raise ConfigError(f"there is no task {kind!r}; {did_you_mean(kind, TASKS)}")
-    return get_type_hints(Page) | {"task": TASKS[kind]}
+    return TASKS[entry]
 
 
 @cache

@@ -111,6 +111,10 @@ class Reward(Section):
     )
     credit: Literal["turn", "sum"] = option("turn", "how dense credits: every turn by itself, or all with the sum")
     flip_probability: float = option(0.1, "how often noisy_binary pays the opposite", at_least=0, at_most=0.5)
+    reward_weights: tuple[str, ...] = option(
+        ("correctness=1", "integer=0.5", "strict_format=0.5", "soft_format=0.5", "xmlcount=0.5"),
+        "the parts of weighted and their weights; 0: measured, not paid",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,12 +146,34 @@ class Algorithm(Section):
     replay: int | None = option(
         None, "how many of the best attempts are learned again; none: as tuned", example=1, at_least=0
     )
+    replay_cap: float | None = option(
+        None, "the most that an attempt learned again weighs, by importance; none: 1", example=2, above=0
+    )
     group_size: int = option(4, "the number of attempts at one problem", at_least=1)
     batch_size: int = option(1, "the number of groups in a batch", at_least=1)
     samples_per_step: int | None = option(
         None, "the number of attempts in a batch, said instead of batch_size", example=8, at_least=1
     )
+    problems_at_once: int | None = option(
+        None, "the number of groups in a micro step (bs), times accumulation a batch", example=2, at_least=1
+    )
+    accumulation: int | None = option(
+        None, "the number of micro steps in a batch (gc), said instead of batch_size", example=8, at_least=1
+    )
     updates_per_batch: int = option(1, "the number of updates from one batch", at_least=1)
+    most_updates: int | None = option(
+        None, "the most updates a step towards what a student believes; none: as tuned", example=8, at_least=1
+    )
+    target_kl: float | None = option(
+        None, "the nats from what a student believes at which updates stop; none: as tuned", example=0.1, above=0
+    )
+    pool: int | None = option(
+        None,
+        "the replies that surrogate draws at the start, unpaid; none: as tuned",
+        example=4096,
+        at_least=1,
+    )
+    fresh: int = option(64, "the replies that surrogate draws in a step, unpaid", at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,6 +188,15 @@ class Optimizer(Section):
     grad_clip: float = option(1.0, "the largest norm of a gradient; 0: no limit", at_least=0)
     schedule: Literal["constant", "linear", "cosine"] = option("constant", "how the learning rate falls")
     lr_warmup_steps: int = option(0, "the number of updates until the learning rate is full", at_least=0)
+    lr_warmup: float = option(0.0, "the same as a share of all updates", at_least=0, at_most=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.lr_warmup_steps and self.lr_warmup:
+            raise ConfigError(
+                f"the learning rate rises over a number of updates or a share of them; got lr_warmup_steps="
+                f"{self.lr_warmup_steps} with lr_warmup={self.lr_warmup}. Leave one of them out."
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,7 +217,9 @@ class Model(Section):
     threads: int = option(1, "the number of torch threads", at_least=1)
     gradient_checkpointing: bool = option(False, "whether activations are computed twice to save memory")
     fast_llama: bool = option(True, "whether Llama models take the hand-written path")
-    tokens_per_microbatch: int = option(8192, "the number of tokens that are read at once", at_least=1)
+    tokens_per_microbatch: int | None = option(
+        None, "the number of tokens that training reads at once; none: by the model's size", example=1024, at_least=1
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,7 +228,19 @@ class Engine(Section):
 
     engine: str = option("local", "the engine", catalogue="engines")
     num_generators: int = option(2, "the number of generators; a batch of digits has an attempt of each", at_least=1)
+    rows_at_once: int | None = option(
+        None,
+        "the number of replies that are written at once; none: all of them",
+        example=64,
+        at_least=16,
+        way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.",
+    )
     max_lag: int = option(0, "how many steps the generators may run ahead of the trainer", at_least=0)
+    pace: Literal["exact", "free"] = option("exact", "how generators run ahead: exactly max_lag steps, or free")
+    fresh_weights: bool = option(False, "whether generators take new weights between two tokens, too")
+    weights: Literal["shared", "pushed"] = option(
+        "shared", "how weights come to generators: in shared memory, or pushed by the trainer"
+    )
     answer_s: float = option(300.0, "the seconds that a process may take to answer before it is replaced", above=0)
 
 
@@ -237,9 +286,15 @@ class Run(Section):
     """How long it goes on and what is kept."""
 
     n_batches: int | None = option(None, "the number of batches; none: as tuned", example=100, at_least=1)
+    num_epochs: int | None = option(
+        None, "the number of passes over the problems, said instead of n_batches", example=1, at_least=1
+    )
     seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
     eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
+    eval_replies: int = option(
+        1, "the number of replies to each; several tell pass@k and diversity", at_least=1
+    )
     save_every: int | None = option(
         None, "the number of steps between checkpoints; none: a minute; 0: only the last",
         example=100, at_least=0,

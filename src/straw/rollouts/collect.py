@@ -129,10 +129,12 @@ def finish(chat: Chat, task: Task, problem: Problem, turns: Sequence[tuple[Turn,
         end = End.OUT_OF_TOKENS
     else:
         end = End.OUT_OF_TURNS if task.hear(problem, texts) is not None else End.ANSWERED
-    grade = task.grade(problem, texts, end)
+    num_tokens = sum(len(turn.reply) for turn, _ in turns)
+    grade = replace(task.grade(problem, texts, end), num_tokens=num_tokens)
     return Rollout(problem=problem, turns=tuple(turn for turn, _ in turns), replies=texts, end=end, grade=grade)
 
 
 def pay(rollout: Rollout, channel: Channel, coin: float) -> Rollout:
     payment = channel(rollout.grade, coin)
-    return replace(rollout, rewards={channel.name: payment.total}, turn_rewards=payment.per_turn)
+    rewards = {channel.name: payment.total} if payment.parts is None else payment.parts
+    return replace(rollout, rewards=rewards, raw_rewards=payment.raw, turn_rewards=payment.per_turn)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +25,8 @@ REDRAW_S, PLAIN_LINE_S = 0.25, 5.0  # of a terminal; of a log
 BAR_WIDTH = 20
 SHOWN = {
     "reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f"),
-    "accuracy": ("accuracy", ".2f"),
+    "accuracy": ("accuracy", ".2f"), "ledger/received_bits": ("received", ".2f"),
+    "ledger/offered_bits": ("offered", ".1f"),
 }  # fmt: skip
 
 
@@ -44,12 +45,13 @@ class Progress:
         *,
         ceiling_bits: float | None = None,
         quiet: bool = False,
+        below: Callable[[], RenderableType | None] = lambda: None,
         console: Console | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.total_steps, self.title, self.ceiling_bits = total_steps, title, ceiling_bits
         self._console = Console(quiet=True) if quiet else console or Console(stderr=True)
-        self._clock = clock
+        self._clock, self._below = clock, below
         self._is_live = self._console.is_terminal and not self._console.is_dumb_terminal and not quiet
         self._live = Live(console=self._console, auto_refresh=False) if self._is_live else None
         self._pause_s = REDRAW_S if self._is_live else PLAIN_LINE_S
@@ -98,7 +100,8 @@ class Progress:
         self._recent.append((now, self._step, self._values["episodes"]))
         self._shown_at, self._shown_step = now, self._step
         if self._live:
-            self._live.update(self._picture(), refresh=True)
+            below = self._below()
+            self._live.update(Group(self._picture(), *([below] if below is not None else [])), refresh=True)
         else:
             self._console.print(Text(f"{self.title}  {self.place()}  {self.numbers()}"), soft_wrap=True)
 

@@ -17,7 +17,9 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         "problem": rollout.problem.key,
         "reward": rollout.reward,
         "rewards": rollout.rewards,
+        **({"raw_rewards": rollout.raw_rewards} if rollout.raw_rewards else {}),
         "turn_rewards": rollout.turn_rewards,
+        **({"bonuses": rollout.bonuses} if rollout.bonuses else {}),
         "advantages": rollout.advantages,
         "end": rollout.end,
         "policy_version": min((turn.policy_version for turn in turns), default=None),
@@ -31,7 +33,8 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
 
 def _grade_record(grade: Grade) -> dict[str, object]:
     record: dict[str, object] = {"hits": grade.hits, "well_formed": grade.well_formed, "offsets": grade.offsets}
-    return record if grade.answer is None else {**record, "answer": grade.answer}
+    known = {"answer": grade.answer, "text": grade.text, "form": grade.form or None}
+    return {**record, **{name: value for name, value in known.items() if value is not None}}
 
 
 def _turn_record(turn: Turn, before: Turn | None) -> dict[str, object]:

@@ -110,4 +110,4 @@ class Sweep:
 
 def slug(label: str) -> str:
     """A name for a folder. Example: slug("N=64, reward_bins=8-seed-0") == "N-64-reward_bins-8-seed-0" """
-    return re.sub(r"[^A-Za-z0-9._]+", "-", label).strip("-.")
+    return re.sub(r"[^A-Za-z0-9._+]+", "-", label).strip("-.")

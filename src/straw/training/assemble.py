@@ -13,7 +13,7 @@ from math import log2
 from straw.algorithms.losses import loss_named
 from straw.algorithms.named import Algorithm, Credit
 from straw.catalogue import find
-from straw.config import Loaded, Page, SecretTask, with_values
+from straw.config import Loaded, Page, ProblemTask, SecretTask, plain, with_values
 from straw.engines.base import AdamParams, SamplingParams
 from straw.engines.local.embedded import SHAPES
 from straw.errors import ConfigError
@@ -21,8 +21,10 @@ from straw.rewards.outcome import Channel, make_channel
 from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
 from straw.training.device import best_device, best_dtype
-from straw.training.left_open import batch_values, task_values, warmup_values
+from straw.training.intrinsic import encoder_values
+from straw.training.left_open import batch_values, grader_values, num_batches, reward_values, task_values, warmup_values
 from straw.training.silence import check_silence
+from straw.training.students import check_student
 from straw.training.tuned import enough_batches, tuned_values
 
 SOME = 64  # problems
@@ -70,7 +72,7 @@ class Plan:
 
 def plan_of(loaded: Loaded) -> Plan:
     """Fill in what nobody chose: by the task, as tuned for the channel, by the algorithm's row."""
-    chosen = task_values(loaded.page)
+    chosen = task_values(loaded.page) | reward_values(loaded.named)
     page = loaded.with_defaults(chosen)
     row: Algorithm = find("algorithms", page.algorithm.algorithm)
     find("channels", page.channel)
@@ -78,8 +80,6 @@ def plan_of(loaded: Loaded) -> Plan:
     check_silence(page.run.silence)
     page = loaded.with_defaults(tuned_values(page) | chosen)
     page = with_values(page, batch_values(page, loaded.named))
-    if page.run.n_batches is None:
-        page = with_values(page, {"n_batches": enough_batches(page)})
     chosen_row = "algorithm" in loaded.named
     for name in ("baseline", "loss_fn", "weigh", "kl_coef"):
         taken = getattr(page.algorithm, name)
@@ -90,16 +90,28 @@ def plan_of(loaded: Loaded) -> Plan:
         page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.model_name in SHAPES)}
     )
     page = with_values(page, warmup_values(page, loaded.named))
+    page = with_values(page, encoder_values(page))
     loss_named(str(page.algorithm.loss_fn))
     check_loss(page)
     task: Task = find("tasks", page.task.kind).from_options(page.task)
-    return Plan(page=page, task=task, channel=channel_of(page, task))
+    page = with_values(page, grader_values(page, task))
+    batches = num_batches(page, loaded.named, task.num_problems if page.run.num_epochs else None)
+    page = with_values(page, {"n_batches": batches or enough_batches(page)})
+    channel = channel_of(page, task)
+    check_student(page.algorithm.algorithm, task, channel)
+    return Plan(page=page, task=task, channel=channel)
 
 
 def channel_of(page: Page, task: Task) -> Channel:
     if isinstance(page.task, SecretTask):
-        return make_channel(page.reward, page.task.N, task.max_turns, page.task.length)
-    return make_channel(page.reward, None, task.max_turns)
+        return make_channel(page.reward, page.task.N, task.max_turns, page.task.length, page.sampling.max_tokens)
+    channel = make_channel(page.reward, None, task.max_turns, reply_limit=page.sampling.max_tokens)
+    if channel.lowest == channel.highest and not page.memory.is_on:
+        raise ConfigError(
+            f"somebody has to pay; got reward_weights={plain(page.reward.reward_weights)} with use_ir=no. Give a part "
+            "a weight above 0, or choose an intrinsic reward such as use_ir=elliptical."
+        )
+    return channel
 
 
 def check_loss(page: Page) -> None:
@@ -125,7 +137,8 @@ def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
     longest = max(long_answers(plan.task), key=lambda text: len(chat.encode_reply(text)))
     needed = len(chat.encode_reply(longest))
     room = max(plan.task.reply_limit + 1, needed)
-    if ours.max_tokens is not None and ours.max_tokens < needed:
+    has_words = isinstance(plan.page.task, ProblemTask)  # whose references say more than an answer has to
+    if ours.max_tokens is not None and ours.max_tokens < needed and not has_words:
         raise ConfigError(
             f"max_tokens has to hold every answer and its end token, {needed} tokens for {longest!r}; "
             f"got max_tokens={ours.max_tokens}. Write max_tokens={needed}, or leave it out."

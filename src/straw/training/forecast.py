@@ -2,23 +2,25 @@
 
 The plan is printed as comments of the page, so that the whole is a page again: straw train ... --dry-run > mine.toml
 
-    memory = weights + (gradient + 2 Adam moments + the start) of what trains + activations + logits
-
-Activations are counted as what a layer keeps for the way back, ten vectors of its width and four of
-its feed-forward part a token; it is an estimate to a factor of about 1.5.
+What memory it wants is worked out by `memory_forecast`, for this machine and for a GPU of 24 and one of 80 GB; where it
+does not fit, the smallest change that makes it fit is named. A model of the table `published` is not fetched for that.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from straw.config import Loaded, Page, dump
+from straw.config import DataTask, Loaded, Page, dump, plain, with_values
 from straw.engines.local.build import load_engine, with_adapters
-from straw.engines.local.head import BUDGET
+from straw.engines.local.hub import cached
+from straw.engines.local.published import PUBLISHED, ModelSize
 from straw.errors import ModelError
 from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.memory_forecast import Work
 
-FLOAT = 4
+CARDS = (24, 80)  # GiB
+USABLE = 0.95  # of a card: other things lie there too
+PROMPT_TOKENS = 256  # of a word problem, where nobody can count them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,10 +32,7 @@ class Forecast:
     reply_tokens: int  # at most, over all turns
     parameters: int
     trained: int
-    width: int
-    feed_forward: int
-    layers: int
-    vocabulary: int
+    size: ModelSize
     page: Page
 
     @property
@@ -45,36 +44,85 @@ class Forecast:
 
     @property
     def memory_bytes(self) -> int:
-        weights = FLOAT * (self.parameters + 4 * self.trained)
-        read = min(self.tokens_per_step, self.page.model.tokens_per_microbatch)
-        per_layer = (
-            2 * self.width if self.page.model.gradient_checkpointing else 10 * self.width + 4 * self.feed_forward
-        )
-        logits = min(read * self.vocabulary, BUDGET) * 2
-        return weights + FLOAT * (read * self.layers * per_layer + logits)
+        return self.bytes_on(self.page)
+
+    def bytes_on(self, page: Page) -> int:
+        work = Work(
+            size=self.size, page=page, prompt_tokens=self.prompt_tokens, reply_tokens=self.reply_tokens,
+            num_problems=self.num_problems,
+        )  # fmt: skip
+        return work.forecast().peak
 
 
 def forecast(plan: Plan) -> Forecast:
-    """Loads the model, because only it knows its tokens."""
+    """A model of the table that was not fetched is not fetched for this; any other tells its tokens itself."""
+    name = plan.page.model.model_name
+    return from_table(plan) if name in PUBLISHED and cached(name, False) is None else from_model(plan)
+
+
+def from_table(plan: Plan) -> Forecast:
+    """With prompts as long as they may be."""
+    page, task = plan.page, plan.page.task
+    limit = task.max_prompt_tokens if isinstance(task, DataTask) else None
+    size = PUBLISHED[page.model.model_name]
+    adapters = size.adapter_parameters(page.model.lora_rank or 0)
+    return Forecast(
+        num_problems=plan.task.num_problems, prompt_tokens=limit or PROMPT_TOKENS,
+        reply_tokens=page.sampling.max_tokens or plan.task.reply_limit,
+        parameters=size.parameters + adapters, trained=adapters or size.parameters, size=size, page=page,
+    )  # fmt: skip
+
+
+def from_model(plan: Plan) -> Forecast:
     engine = with_adapters(load_engine(plan.page), plan.page)
     chat, task = engine.chat, plan.task
     problem = task.problem(0)
     heard = [task.hear(problem, problem.reference[: turn + 1]) for turn in range(task.max_turns)]
     reply = sampling_of(plan, chat).max_tokens * task.max_turns
     reply += sum(len(chat.continuation(message)) for message in heard if message is not None)
-    config = engine.model.config.get_text_config()
     return Forecast(
         num_problems=task.num_problems,
         prompt_tokens=len(chat.opening(problem.messages)),
         reply_tokens=reply,
         parameters=sum(p.numel() for p in engine.model.parameters()),
         trained=sum(p.numel() for p in engine.trained.values()),
-        width=config.hidden_size,
-        feed_forward=getattr(config, "intermediate_size", None) or 4 * config.hidden_size,
-        layers=config.num_hidden_layers,
-        vocabulary=config.vocab_size,
+        size=ModelSize.of(engine.model.config.get_text_config()),
         page=plan.page,
     )
+
+
+def on_cards(size: Forecast, dtype: str) -> list[str]:
+    """A line for each card: what the run takes there, and the smallest change by which it fits."""
+    page = with_values(size.page, {"device": "cuda", "dtype": "bfloat16" if dtype == "auto" else dtype})
+    return [f"{card} GB GPU: {on_card(size, page, card)}" for card in CARDS]
+
+
+def on_card(size: Forecast, page: Page, card: int) -> str:
+    taken = size.bytes_on(page)
+    if fits(taken, card):
+        return f"{gib(taken)}, fits"
+    for change in ways_out(page):
+        less = size.bytes_on(with_values(page, change))
+        if fits(less, card):
+            words = " ".join(f"{name}={plain(value)}" for name, value in change.items())
+            return f"{gib(taken)}, too much; with {words} {gib(less)}"
+    return f"{gib(taken)}, too much"
+
+
+def ways_out(page: Page) -> list[dict[str, object]]:
+    """From the smallest change of the run to the largest; fewer groups a step are another run."""
+    less: dict[str, object] = {"gradient_checkpointing": True}
+    adapted: dict[str, object] = {"lora_rank": page.model.lora_rank or 16}
+    fewer = {"batch_size": max(1, page.algorithm.batch_size // 2)}
+    return [less, adapted, adapted | less, adapted | less | fewer]
+
+
+def fits(num_bytes: int, card: int) -> bool:
+    return num_bytes <= USABLE * card * 2**30
+
+
+def gib(num_bytes: int) -> str:
+    return f"{num_bytes / 2**30:.1f} GiB"
 
 
 def print_forecast(loaded: Loaded) -> None:
@@ -92,4 +140,6 @@ def print_forecast(loaded: Loaded) -> None:
     print(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
     print(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
-    print(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB for weights, optimiser, activations and logits")
+    print(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
+    for line in on_cards(size, loaded.page.model.dtype):
+        print(f"# memory    {line}")

@@ -12,11 +12,9 @@ Exploit is always inside: it says which wrong reply is nearer to a right one. No
 says otherwise. Inside a centred group a repeated failure pays for the others: of four wrong replies with novelty
 0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are. A centring of its own would do the same.
 Outside, no wrong reply gains by novelty and none is blamed for the lack of it; a right one that is unlike what failed
-earns more. So where nobody is right novelty teaches nothing, which is the price. To blame wrong replies for repeats,
-against a fixed baseline, was tried and is worse: what is pushed down is shared with good replies, the form first.
-64 secrets, 480 attempts, 8 seeds, MiniLM: bits known of 6, and runs that came to less than chance knows
-
-    no novelty 5.5, 0      outside 5.6, 0      blame outside 3.4, 1      inside -4.8, 3
+earns more. So where nobody is right novelty teaches nothing, which is the price. To blame wrong replies for repeats
+would push down what they share with good ones, the form first. `straw sweep recipes/sweeps/novelty-small.toml` runs
+both ways beside no novelty, on the secret game.
 
 What there is nothing to compare with earns nothing, either way; the share of it is logged as memory/empty.
 """

@@ -19,6 +19,8 @@ from pathlib import Path
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Engine, Loss, Sampler, SamplingParams
 from straw.errors import TrainingError
+from straw.measure.absorbed import Start
+from straw.measure.ledger import Ledger
 from straw.rollouts.collect import Place, collect
 from straw.rollouts.datums import datum_of
 from straw.runs.metrics import metrics_row
@@ -28,15 +30,19 @@ from straw.runs.tracker import Tracker
 from straw.tasks.forced import forced
 from straw.training.alarms import Alarms
 from straw.training.assemble import Plan
+from straw.training.intrinsic import intrinsic_of
 from straw.training.measured import measure
 from straw.training.schedule import learning_rate_at, share_left
 from straw.training.spoken import spoken
 from straw.training.state import RunState
-from straw.training.step import credited, replayed, training_data
+from straw.training.step import credited, replayed, training_data, weighed, with_bonuses
+from straw.training.students import student_of
 from straw.training.summary import summary
+from straw.training.toward import Lesson, Student, batch_of
 from straw.training.watcher import Watcher
 from straw.types import Datum, Metric, Problem, Rollout
 
+MEANS = ("entropy", "kl_sampler", "kl")  # of what an update reports: for each unit of weight
 SAVE_EVERY_S = 60.0  # where the page leaves it open: what a kill may cost
 
 
@@ -51,14 +57,19 @@ class Loop:
         self.state = RunState(
             credit=plan.credit(),
             replay=BestReplay(self.page.algorithm.replay or 0),
-            alarms=Alarms(self.page.run.silence, best=plan.channel.highest),
+            alarms=Alarms(self.page.run.silence, best=plan.channel.highest + self.page.memory.highest),
+            ledger=Ledger.of(plan.task, None if plan.is_sft else plan.channel),
+            student=student_of(plan, engine, sampling),
         )
+        self.intrinsic = intrinsic_of(self.page, engine)
         self.tracker: Tracker | None = None
         self.num_steps = int(self.page.run.n_batches or 0)
         self.started = self.saved_at = time.monotonic()
         self.cpu_started = time.process_time()
         self.is_asked_to_stop = False
         self.said: set[str] = set()
+        self.start = Start()  # what is known of it in this process
+        self.rollouts: list[Rollout] = []  # of this step
 
     def run(self) -> dict[str, float]:
         """All steps, or those up to the one in which somebody asked to stop; returns the last measurement."""
@@ -99,10 +110,13 @@ class Loop:
         )
 
     def step(self) -> dict[str, Metric]:
-        groups = self.attempts()
+        told = groups = self.attempts()
         self.check_probabilities(groups)
-        groups = credited(groups, self.state.credit)
-        extra = replayed(groups, self.state.replay)
+        groups = self.intrinsic.paid(groups, self.state.step)
+        groups = with_bonuses(credited(groups, self.state.credit))
+        self.state.ledger.enter(told, groups)
+        self.rollouts = [rollout for group in groups for rollout in group]
+        extra = self.weighed(replayed(groups, self.state.replay))
         self.write(groups)
         if self.page.run.verbose:
             for line in spoken(self.state.step, groups):
@@ -114,7 +128,16 @@ class Loop:
             len(turn.prompt) + len(turn.reply) for group in groups for one in group for turn in one.turns[-1:]
         )
         counted = {"num_tokens": Metric(self.state.num_tokens)}
-        return {**summary(groups), **counted, **self.update(data, self.loss)}
+        learned = self.update(data, self.loss) if self.state.student is None else self.learn(told, self.state.student)
+        return {**summary(groups), **self.intrinsic.metrics(), **counted, **learned}
+
+    def weighed(self, extra: list[Rollout]) -> list[Rollout]:
+        """With importance weights, where the page wants them."""
+        cap = self.page.algorithm.replay_cap
+        if cap is None or not extra:
+            return extra
+        data = [datum_of(one, 1.0, replayed=True) for one in extra]
+        return weighed(extra, self.engine.logprobs(data, temperature=self.page.sampling.temperature), cap)
 
     def supervised_step(self) -> dict[str, Metric]:
         problems = [
@@ -145,22 +168,39 @@ class Loop:
         """Some optimiser steps on one batch, then the sampler gets the weights. No data, no step."""
         if not data:
             return {"updates": Metric(0.0)}
-        rate = learning_rate_at(self.page.optimizer, self.state.step - 1, self.num_steps)
         sums: dict[str, float] = {}
         for _ in range(self.page.algorithm.updates_per_batch):
-            sums = self.engine.forward_backward(data, loss).metrics
-            if not math.isfinite(sums["loss"]):
-                raise self.broken(f"the loss is {sums['loss']}", data)
-            try:
-                sums |= self.engine.optim_step(self.plan.adam(rate))
-            except TrainingError as error:
-                raise self.broken(str(error), data) from error
+            sums = self.one_update(data, loss)
         self.engine.publish()
+        return {name: Metric(value) for name, value in sums.items()}
+
+    def learn(self, told: Sequence[Sequence[Rollout]], student: Student) -> dict[str, Metric]:
+        """Updates towards what the student believes now, until they have come near enough."""
+        student.hear(told, self.state.step)
+        lessons = [Lesson(belief) for belief in student.beliefs()]
+        sums: dict[str, float] = {}
+        ours = self.page.algorithm
+        for update in range(1, int(ours.most_updates or 0) + 1):
+            data, entropy = batch_of(lessons, self.page.run.seed, "toward", self.state.step, update)
+            sums = self.one_update(data, Loss(name="cross_entropy"))
+            sums |= {"updates": float(update), "kl_from_belief": sums["loss"] - entropy, **student.facts}
+            if sums["kl_from_belief"] < float(ours.target_kl or 0):
+                break
+        self.engine.publish()
+        return {name: Metric(value) for name, value in sums.items()}
+
+    def one_update(self, data: Sequence[Datum], loss: Loss) -> dict[str, float]:
+        rate = learning_rate_at(self.page.optimizer, self.state.step - 1, self.num_steps)
+        sums = self.engine.forward_backward(data, loss).metrics
+        if not math.isfinite(sums["loss"]):
+            raise self.broken(f"the loss is {sums['loss']}", data)
+        try:
+            sums |= self.engine.optim_step(self.plan.adam(rate))
+        except TrainingError as error:
+            raise self.broken(str(error), data) from error
         weight = sums.pop("weight") or 1.0
-        for name in ("entropy", "kl_sampler", "kl"):
-            if name in sums:
-                sums[name] /= weight
-        return {name: Metric(value) for name, value in {**sums, "learning_rate": rate}.items()}
+        means: dict[str, float] = {name: sums[name] / weight for name in MEANS if name in sums}
+        return {**sums, **means, "learning_rate": rate}
 
     def check_probabilities(self, groups: Sequence[Sequence[Rollout]]) -> None:
         """A policy of NaN draws nonsense that earns nothing, so no loss would tell."""
@@ -179,7 +219,10 @@ class Loop:
 
     def measured(self) -> dict[str, float]:
         """What the task can be asked, bits or accuracy, and the replies that tell."""
-        self.state.known, answered = measure(self.plan, self.engine, self.sampling)
+        self.state.known, answered = measure(
+            self.plan, self.engine, self.sampling, self.state.ledger, self.start, self.rollouts,
+            is_start=self.state.step == 0,
+        )  # fmt: skip
         self.folder.write_evaluations(one.record(self.state.step) for one in answered)
         return self.state.known
 
@@ -191,11 +234,12 @@ class Loop:
         )
 
     def log(self, metrics: dict[str, Metric], known: dict[str, float]) -> dict[str, float]:
+        ledger = self.state.ledger.row(known.get("ledger/absorbed_bits"))
         row = metrics_row(
             step=self.state.step,
             episodes=self.state.step * self.plan.episodes_per_step,
             time_s=self.time_s,
-            metrics={**metrics, **{name: Metric(value) for name, value in known.items()}},
+            metrics={**metrics, **{name: Metric(value) for name, value in {**known, **ledger}.items()}},
         )
         self.folder.write_metrics(row)
         if self.tracker is not None:
@@ -221,6 +265,7 @@ class Loop:
         with self.folder.checkpoint(self.state.step, metrics={**self.state.known, **row}) as staging:
             self.engine.save(staging)
             replace(self.state, time_s=self.time_s, cpu_s=self.cpu_s).save(staging)
+            self.intrinsic.save(staging)
         if complaint := self.folder.keep_checkpoints(self.page.run.keep_last, self.page.run.keep_best):
             self.say_once(complaint)
         self.folder.write_event("checkpoint", self.state.step)
@@ -235,3 +280,4 @@ class Loop:
         """Go on from here instead of from the start."""
         self.engine.load(checkpoint)
         self.state.load(checkpoint)
+        self.intrinsic.load(checkpoint)

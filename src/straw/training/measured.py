@@ -2,17 +2,29 @@
 
 Enumerable   bits known of the secret, by teacher forcing       measure.bits_known
 HeldOut      accuracy on problems never trained on              measure.accuracy
+
+Beside it, for the ledger, what was absorbed (measure.absorbed) and how far the policy is from its start.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from straw.engines.base import Engine, SamplingParams
-from straw.measure.accuracy import Answered, accuracy_of, ask
-from straw.measure.bits_known import mean_known, measure_known
+from straw.information import pass_rate_bits
+from straw.measure.absorbed import Start, absorbed_of, gold_bits, measure_secrets, rollouts_kl_bits
+from straw.measure.accuracy import Answered, ask
+from straw.measure.bits_known import mean_known
+from straw.measure.ledger import Ledger
+from straw.measure.several import several_of
+from straw.rollouts.datums import datum_of
 from straw.tasks.base import Enumerable, HeldOut
 from straw.training.assemble import Plan
+from straw.types import Rollout
+
+MOST_COMPARED = 16  # rollouts, with what the start would have given them
 
 
 class Measured(NamedTuple):
@@ -22,12 +34,48 @@ class Measured(NamedTuple):
     answered: list[Answered]
 
 
-def measure(plan: Plan, engine: Engine, sampling: SamplingParams) -> Measured:
+def measure(
+    plan: Plan,
+    engine: Engine,
+    sampling: SamplingParams,
+    ledger: Ledger,
+    start: Start,
+    rollouts: Sequence[Rollout] = (),
+    *,
+    is_start: bool = False,
+) -> Measured:
+    """`rollouts` are those of the step, written by the policy as it was before its update."""
     task, run = plan.task, plan.page.run
     if isinstance(task, Enumerable):
-        problems = [task.problem(index) for index in range(task.num_problems or 1)]
-        return Measured(mean_known([measure_known(engine, task, problem) for problem in problems]), [])
-    if isinstance(task, HeldOut):
-        answered = ask(engine, task, run.eval_samples, run.seed, sampling)
-        return Measured(accuracy_of(answered), answered)
-    return Measured({}, [])
+        known, effort = measure_secrets(engine, task, start, is_start=is_start)
+        return Measured(mean_known(known) | named(absorbed_of(task.space, known) | {"kl_from_start_bits": effort}), [])
+    numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
+    if is_start or rollouts:
+        numbers["kl_from_start_bits"] = effort_of(engine, rollouts, sampling.temperature)
+    if not isinstance(task, HeldOut):
+        return Measured(named(numbers), [])
+    answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
+    right, asked = sum(one.is_right for one in answered), len(answered)
+    if ledger.first_right is None:
+        ledger.first_right = right
+    numbers["pass_bits"] = pass_rate_bits(right, asked, ledger.first_right, asked)
+    numbers["pass_bits_biased"] = float(0 in (right, ledger.first_right))
+    return Measured(several_of(answered, run.eval_replies) | named(numbers), answered)
+
+
+def named(numbers: dict[str, float]) -> dict[str, float]:
+    return {f"ledger/{name}": value for name, value in numbers.items()}
+
+
+def effort_of(engine: Engine, rollouts: Sequence[Rollout], temperature: float) -> float:
+    """0 at the start, where nothing was written yet."""
+    some = rollouts[:MOST_COMPARED]
+    if not some:
+        return 0.0
+    data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0) for one in some]
+    before = engine.logprobs(data, "start", temperature)
+    spoken = [[place for place, weight in enumerate(datum.weights) if weight] for datum in data]
+    return rollouts_kl_bits(
+        [[datum.logprobs[place] for place in places] for datum, places in zip(data, spoken, strict=True)],
+        [[logprobs[place] for place in places] for logprobs, places in zip(before, spoken, strict=True)],
+    )

@@ -5,14 +5,17 @@
     in range        every pay lies from the channel's lowest to its highest
 
 The reference goes through the model's own tokens and back, so that a tokenizer that spells an answer in another
-way is found too. A channel whose highest pay does not point at the target (`plateau` is None: coins, exchanged
-levels) owes the reference nothing; one with a coin owes it full pay for its luckiest.
+way is found too. What full pay is for a reference, a channel says (`full`): nothing where its highest pay does not
+point at the target (coins, exchanged levels), less than its highest where it pays by length. One with a coin owes it
+full pay for its luckiest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from math import isclose, isfinite
+from typing import TypeVar
 
 from straw.errors import TrainingError
 from straw.rewards.channel import Channel
@@ -21,6 +24,7 @@ from straw.tasks.base import Task
 from straw.text.chat import Chat
 from straw.types import Problem, Rollout, Turn
 
+Thing = TypeVar("Thing")
 COINS = (0.0, 0.25, 0.5, 0.75, 0.999)
 MOST_PROBLEMS = 8
 
@@ -42,29 +46,38 @@ def said(chat: Chat, text: str, stop: frozenset[int]) -> tuple[Turn, bool]:
 
 
 def check_full(channel: Channel, rollouts: Sequence[Rollout]) -> str:
-    if channel.plateau is None:
-        return f"the highest pay of {channel.name} does not point at the reference"
-    for rollout in rollouts:
+    owed = [channel.full(rollout.grade) for rollout in rollouts]
+    for rollout, full in zip(rollouts, owed, strict=True):
         most = max(pay(rollout, channel, coin).reward for coin in COINS)
-        if not isclose(most, channel.highest):
+        if full is not None and not isclose(most, full, abs_tol=1e-9):
             raise TrainingError(
-                f"a reference reply earns full reward, {channel.highest:.4g}; {spelled(rollout.problem)} was read as "
-                f"{' | '.join(rollout.replies)!r} and earned {most:.4g} from {channel.name}: the task grades it wrong, "
-                "or the tokenizer spells it in another way."
+                f"a reference reply earns full reward, {full:.4g}; {spelled(rollout.problem)} was read as "
+                f"{' | '.join(rollout.replies)!r} and earned {most:.4g} from {channel.name}{parted(rollout, channel)}: "
+                "the task grades it wrong, or the tokenizer spells it in another way."
             )
-    return f"the reference earns {channel.highest:.4g}"
+    paid = [full for full in owed if full is not None]
+    if not paid:
+        return f"the highest pay of {channel.name} does not point at the reference"
+    return f"the reference earns {min(paid):.4g}" + (f" to {max(paid):.4g}" if max(paid) > min(paid) else "")
+
+
+def parted(rollout: Rollout, channel: Channel) -> str:
+    """Part by part, where there are several."""
+    parts = pay(rollout, channel, COINS[0]).raw_rewards
+    return f" ({', '.join(f'{name} {value:.3g}' for name, value in parts.items())})" if parts else ""
 
 
 def check_deterministic(channel: Channel, task: Task, rollouts: Sequence[Rollout]) -> str:
     for rollout in rollouts:
-        grades = {task.grade(rollout.problem, rollout.replies, rollout.end) for _ in range(2)} | {rollout.grade}
+        again = [task.grade(rollout.problem, rollout.replies, rollout.end) for _ in range(2)]
+        grades = different([rollout.grade, *(replace(one, num_tokens=rollout.grade.num_tokens) for one in again)])
         if len(grades) > 1:
             raise TrainingError(
                 f"a task grades equal replies alike; {' | '.join(rollout.replies)!r} was graded in {len(grades)} ways: "
                 "facts may depend on nothing but the problem and the replies."
             )
         coins = COINS if channel.deterministic else COINS[:1]
-        paid = {channel(rollout.grade, coin) for coin in (*coins, *coins)}
+        paid = different([channel(rollout.grade, coin) for coin in (*coins, *coins)])
         if len(paid) > 1:
             raise TrainingError(
                 f"{channel.name} pays the same for the same grade and coin; {' | '.join(rollout.replies)!r} was paid "
@@ -72,6 +85,11 @@ def check_deterministic(channel: Channel, task: Task, rollouts: Sequence[Rollout
                 "declare deterministic=False."
             )
     return "equal attempts paid alike"
+
+
+def different(things: Sequence[Thing]) -> list[Thing]:
+    """Each once; facts by name have no hash."""
+    return [one for place, one in enumerate(things) if one not in things[:place]]
 
 
 def check_range(channel: Channel, rollouts: Sequence[Rollout]) -> str:

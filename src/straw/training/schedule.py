@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi
+from math import ceil, cos, pi
 
 from straw.config import Optimizer
 
@@ -12,12 +12,17 @@ def share_left(step: int, num_steps: int) -> float:
     return 1.0 - step / num_steps
 
 
+def rising_steps(ours: Optimizer, num_steps: int) -> int:
+    """As a number, or as a share of all updates, rounded up."""
+    return ours.lr_warmup_steps or ceil(ours.lr_warmup * num_steps)
+
+
 def learning_rate_at(ours: Optimizer, step: int, num_steps: int) -> float:
     """The rate of a step counted from 0: a linear rise over the first steps, then the schedule."""
-    full = float(ours.learning_rate or 0.0)
-    if step < ours.lr_warmup_steps:
-        return full * (step + 1) / ours.lr_warmup_steps
+    full, rise = float(ours.learning_rate or 0.0), rising_steps(ours, num_steps)
+    if step < rise:
+        return full * (step + 1) / rise
     if ours.schedule == "constant":
         return full
-    left = share_left(step - ours.lr_warmup_steps, max(1, num_steps - ours.lr_warmup_steps))
+    left = share_left(step - rise, max(1, num_steps - rise))
     return full * (left if ours.schedule == "linear" else 0.5 * (1 - cos(pi * left)))

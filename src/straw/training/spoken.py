@@ -13,7 +13,7 @@ from straw.types import Rollout
 
 def spoken(step: int, groups: Sequence[Sequence[Rollout]]) -> Iterator[str]:
     for rollout in (rollout for group in groups for rollout in group):
-        question = rollout.problem.messages[-1].content
+        question = " ".join(rollout.problem.messages[-1].content.split())
         replies = " | ".join(json.dumps(reply, ensure_ascii=False) for reply in rollout.replies)
         verdict = "right" if all(rollout.grade.hits) else "wrong"
         yield f"step {step}  {question}  ->  {replies}  {verdict}, paid {rollout.reward:.4g}"

@@ -22,12 +22,13 @@ from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import chosen_layers
 from straw.engines.local.model_folder import first_line
-from straw.engines.local.model_store import cache_folder
 from straw.errors import RunError, StrawError, TrainingError
+from straw.runs.home import cache_folder
 from straw.runs.whole import whole_folder
 from straw.tasks.base import Task
 from straw.text.chat import Chat
 from straw.training.assemble import Plan, sampling_of
+from straw.training.data_check import check_data, without_skipped
 from straw.training.imitation import Imitation
 from straw.training.warmup import Goal
 
@@ -79,7 +80,9 @@ def starting_engine(plan: Plan, say: Say) -> LocalEngine:
     page = plan.page
     checkpoint = checkpoint_of(page)
     engine = load_engine(page)
-    sampling_of(plan, engine.chat)  # what these refuse is refused before a warm-up takes minutes
+    sampling = sampling_of(plan, engine.chat)  # what these refuse is refused before a warm-up takes minutes
+    check_data(plan, engine.chat, sampling, engine.room, say)
+    plan = without_skipped(plan, engine.chat)
     chosen_layers(engine.model, page.model.lora_targets)
     if checkpoint is None:
         return prepared(engine, plan, say)

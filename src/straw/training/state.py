@@ -1,7 +1,7 @@
 """What outlives a step beside the weights: the part of a checkpoint that is the loop's own.
 
     engine.save      weights, both of Adam's moments and its step, policy version
-    state.json       step, running mean of the baseline, replayed attempts, alarms, last measurement, counters
+    state.json       step, running mean of the baseline, replayed attempts, alarms, ledger, last measurement, counters
 
 Problem order and every seed are functions of (seed, step, group, sample), so no generator has a state to keep.
 Floats are written so that they read back equal: a run that goes on has the bits of one that never stopped.
@@ -18,8 +18,10 @@ from typing import Any
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
+from straw.measure.ledger import Ledger
 from straw.runs.lines import json_line
 from straw.training.alarms import Alarms
+from straw.training.toward import Student
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
@@ -33,12 +35,15 @@ class RunState:
     credit: Credit
     replay: BestReplay
     alarms: Alarms
+    ledger: Ledger = field(default_factory=Ledger)
+    student: Student | None = None
     step: int = 0
     num_tokens: int = 0  # of all attempts so far, prompts included
     time_s: float = 0.0  # before this process took over
     cpu_s: float = 0.0
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
     ahead: Ahead = field(default_factory=dict)  # attempts that were made for later steps, by step
+    next_group: int = 0  # to be begun, where generators run free
 
     def state_dict(self) -> dict[str, Any]:
         """Plain JSON values, one entry a part."""
@@ -47,7 +52,10 @@ class RunState:
         return {
             "step": self.step, "num_tokens": self.num_tokens, "known": self.known,
             "time_s": self.time_s, "cpu_s": self.cpu_s, "ahead": ahead,
+            "next_group": self.next_group,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
+            "ledger": self.ledger.state_dict(),
+            "student": None if self.student is None else self.student.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -59,7 +67,11 @@ class RunState:
             int(step): [[rollout_from(one) for one in group] for group in groups]
             for step, groups in state["ahead"].items()
         }
+        self.next_group = state.get("next_group", 0)
         self.alarms.load_state_dict(state["alarms"])
+        self.ledger.load_state_dict(state["ledger"])
+        if self.student is not None:
+            self.student.load_state_dict(state["student"])
         self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}
 
     def save(self, folder: Path) -> None:
@@ -94,9 +106,14 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
             well_formed=grade["well_formed"],
             offsets=tuple(grade["offsets"]),
             answer=grade.get("answer"),
+            text=grade.get("text"),
+            form=grade.get("form", {}),
+            num_tokens=grade.get("num_tokens"),
         ),
         rewards=record["rewards"],
+        raw_rewards=record.get("raw_rewards", {}),
         turn_rewards=None if per_turn is None else tuple(per_turn),
+        bonuses=record.get("bonuses", {}),
         advantages=tuple(record["advantages"]),
     )
 

@@ -1,16 +1,17 @@
 """One step's arithmetic: rollouts to advantages to data. No engine is touched here.
 
-rewards -> credit -> advantages -> data for the engine, replayed rollouts included
+rewards -> credit -> advantages, bonuses added -> data for the engine, replayed rollouts included
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
-from straw.rollouts.datums import datum_of, token_weights
+from straw.rollouts.datums import datum_of, spans, token_weights
 from straw.types import Datum, Rollout
 
 
@@ -39,6 +40,15 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
     ]
 
 
+def with_bonuses(groups: Sequence[Sequence[Rollout]]) -> list[list[Rollout]]:
+    """What enters behind the credit: each attempt's own, on every turn."""
+    return [[with_bonus(rollout, sum(rollout.bonuses.values())) for rollout in group] for group in groups]
+
+
+def with_bonus(rollout: Rollout, bonus: float) -> Rollout:
+    return replace(rollout, advantages=tuple(one + bonus for one in rollout.advantages)) if bonus else rollout
+
+
 def paid(rollout: Rollout, turn: int) -> float:
     """A turn that never came was paid nothing."""
     rewards = rollout.turn_rewards or ()
@@ -59,6 +69,17 @@ def replayed(groups: Sequence[Sequence[Rollout]], replay: BestReplay) -> list[Ro
         for best in replay.of(key):
             if best.reward > mean:
                 out.append(replace(best, advantages=(best.reward - mean,) * len(best.turns)))
+    return out
+
+
+def weighed(extra: Sequence[Rollout], now: Sequence[Sequence[float]], cap: float) -> list[Rollout]:
+    """Replayed rollouts by how much likelier they have become since, at most `cap`; `now` has nats of every token."""
+    out = []
+    for rollout, logprobs in zip(extra, now, strict=True):
+        then = sum(sum(turn.logprobs) for turn in rollout.turns)
+        spoken = sum(sum(logprobs[first:last]) for first, last in spans(rollout))
+        ratio = math.exp(min(spoken - then, math.log(cap)))
+        out.append(replace(rollout, advantages=tuple(ratio * one for one in rollout.advantages)))
     return out
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import pstdev
 
+from straw.measure.diversity import answers
 from straw.runs.metrics import mean_of
 from straw.types import Metric, Rollout
 
@@ -13,9 +14,9 @@ from straw.types import Metric, Rollout
 def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
     """Each number is a mean over rollouts, or over groups."""
     rollouts = [rollout for group in groups for rollout in group]
-    rewards = {
-        name: mean_of([one.rewards[name] for one in rollouts if name in one.rewards]) for name in rollouts[0].rewards
-    }
+    paid = [{**one.rewards, **one.raw_rewards} for one in rollouts]  # by name, before weights, as TRL logs them
+    names = dict.fromkeys(name for parts in paid for name in parts)
+    rewards = {name: mean_of([parts[name] for parts in paid if name in parts]) for name in names}
     return {
         "reward": mean_of([rollout.reward for rollout in rollouts]),
         "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
@@ -25,6 +26,9 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "completions/mean_length": mean_of([sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]),
         "completions/clipped_ratio": mean_of([rollout.end.was_cut_short for rollout in rollouts]),
         "frac_reward_zero_std": mean_of([len({one.reward for one in group}) == 1 for group in groups]),
+        "diversity/answers": mean_of(
+            [answers([answer_of(one) for one in group]) for group in groups if len(group) > 1]
+        ),
         "most_common_reply": mean_of([share_of_commonest(group) for group in groups if len(group) > 1]),
         "advantage_scale": mean_of([abs(advantage) for rollout in rollouts for advantage in rollout.advantages]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
@@ -34,3 +38,9 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
 def share_of_commonest(group: Sequence[Rollout]) -> float:
     """How much of a group says the same."""
     return max(Counter(rollout.replies for rollout in group).values()) / len(group)
+
+
+def answer_of(rollout: Rollout) -> str | int | tuple[str, ...]:
+    """What a reply says: the answer that was read in it, or all of it where none was looked for."""
+    read = rollout.grade.text if rollout.grade.text is not None else rollout.grade.answer
+    return rollout.replies if read is None else read

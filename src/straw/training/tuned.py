@@ -20,8 +20,15 @@ FULL: dict[str, Values] = {
     "dense": {"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05},
     "dense_sum": {"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05},
     "digits": {"learning_rate": 1e-4},
+    "problems": {"learning_rate": 5e-5},  # a tenth of it, 5e-6, for a real model: the memory study's
     "sft": {"learning_rate": 3e-4},
 }
+STUDENTS: dict[str, Values] = {
+    "surrogate": {"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 4096},
+    "reward_aware": {"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02},
+    "reward_aware binary": {"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02},  # a few answers less a step
+}
+TURNS_POOL = 512  # conversations are put together from fewer
 LIKE = {
     "binned_log_distance": "log_distance",
     "shuffled_bins": "log_distance",
@@ -29,15 +36,24 @@ LIKE = {
     "higher_lower": "binary",
     "random": "binary",
     "plus_minus": "binary",
+    "weighted": "binary",
 }
 
 
 def tuned_values(page: Page) -> Values:
     """What a page leaves open, for its channel and way of tuning."""
-    row = FULL[row_of(page)]
+    row = student_row(page) or FULL[row_of(page)]
     rate = float(str(row["learning_rate"])) * rate_scale(page)
+    if "pool" in row and page.task.has_turns:
+        row = row | {"pool": TURNS_POOL}
     values: Values = {"entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel}
     return values | row | {"learning_rate": rate}
+
+
+def student_row(page: Page) -> Values | None:
+    """None for an algorithm that learns from advantages."""
+    name = page.algorithm.algorithm
+    return STUDENTS.get(f"{name} {row_of(page)}") or STUDENTS.get(name)
 
 
 def rate_scale(page: Page) -> float:
@@ -53,16 +69,24 @@ def row_of(page: Page) -> str:
         return "sft"
     if isinstance(page.task, DigitsTask):  # whatever is paid: problems never come again, so nothing could be replayed
         return "digits"
+    if not isinstance(page.task, SecretTask):
+        return "problems"
     channel = LIKE.get(page.channel, page.channel)
     return "dense_sum" if channel == "dense" and page.reward.credit == "sum" else channel
 
 
+STUDENT_PER_BIT = 12
 EPISODES_PER_BIT = {"log_distance": 100, "dense": 70, "dense_sum": 140, "sft": 70}
 
 
 def enough_batches(page: Page) -> int:
-    """Time to find a secret by binary reward grows with N (six times its mean), by the others with its bits."""
+    """Time to find a secret by binary reward grows with N (six times its mean), by the others with its bits.
+
+    A student tries nothing twice, and learns in a few episodes what it was told.
+    """
     assert isinstance(page.task, SecretTask)  # other tasks say themselves how long they take: `left_open`
     row, N = row_of(page), page.task.N
     episodes = 6 * N if row == "binary" else EPISODES_PER_BIT[row] * log2(N)
+    if page.algorithm.algorithm in STUDENTS:
+        episodes = 1.5 * N if row == "binary" else STUDENT_PER_BIT * log2(N)
     return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))

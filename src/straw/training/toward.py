@@ -1,0 +1,104 @@
+"""Learning from what is believed, instead of from advantages: towards a distribution over whole replies.
+
+    belief (which replies, how likely each)  ->  soft targets over the tree of their tokens  ->  updates until
+    KL (belief || policy) is below target_kl, `most_updates` at most                         ->  sample again
+
+When it has come that far, to sample the policy is to draw from the belief, which is Thompson's rule. At every token
+the target is the exact distribution of what comes next in a reply of the belief. A belief of more than ROWS replies
+is read through as many, evenly spaced by its shares.
+
+Who believes, and why, is a `Student`; `students` lists them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from straw.seeds import uniform_for
+from straw.types import Datum, Rollout
+
+ROWS = 32
+Array = NDArray[Any]
+Node = dict[int, list[Any]]  # token -> [share of the replies that come by, what follows]
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """Whole replies, of weight 1 where the model speaks, and how likely each is; shares add up to 1."""
+
+    data: Sequence[Datum]
+    shares: Array
+
+
+class Student(Protocol):
+    """Hears what attempts were paid, and forms beliefs; `facts` go into every row of metrics."""
+
+    facts: Mapping[str, float]
+
+    def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
+        """The groups of a step, as the channel paid them."""
+
+    def beliefs(self) -> list[Belief]:
+        """One for each prompt that it has heard of."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All it needs to go on, plain JSON values."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
+
+
+class Lesson:
+    """A belief as rows to learn from."""
+
+    def __init__(self, belief: Belief) -> None:
+        kept = np.flatnonzero(belief.shares > 0)
+        self.data = [belief.data[int(index)] for index in kept]
+        self.shares = belief.shares[kept] / belief.shares[kept].sum()
+        self.root: Node = {}
+        for datum, share in zip(self.data, self.shares, strict=True):
+            node = self.root
+            for token in datum.tokens:
+                branch = node.setdefault(token, [0.0, {}])
+                branch[0] += share
+                node = branch[1]
+
+    def rows(self, offset: float) -> Iterator[tuple[Datum, float]]:
+        """Data with soft targets and the weight of each; `offset` in [0, 1) says where the even spacing begins."""
+        if len(self.data) <= ROWS:
+            yield from ((self.soften(datum), float(share)) for datum, share in zip(self.data, self.shares, strict=True))
+            return
+        places = (np.arange(ROWS) + offset) / ROWS
+        chosen = np.minimum(np.searchsorted(np.cumsum(self.shares), places), len(self.data) - 1)
+        for index, times in zip(*np.unique(chosen, return_counts=True), strict=True):
+            yield self.soften(self.data[index]), float(times) / ROWS
+
+    def soften(self, datum: Datum) -> Datum:
+        targets, node = [], self.root
+        for token in datum.tokens:
+            total = math.fsum(branch[0] for branch in node.values())
+            targets.append({follower: branch[0] / total for follower, branch in node.items()})
+            node = node[token][1]
+        return replace(datum, soft_targets=tuple(targets))
+
+
+def batch_of(lessons: Sequence[Lesson], *seed: int | str) -> tuple[list[Datum], float]:
+    """Rows of all lessons, each lesson weighing the same, and the entropy of their targets in nats."""
+    data, entropy = [], 0.0
+    for place, lesson in enumerate(lessons):
+        for row, weight in lesson.rows(uniform_for(*seed, place)):
+            shared = weight / len(lessons)
+            weights = tuple(one * shared for one in row.weights)
+            data.append(replace(row, weights=weights))
+            entropies = [entropy_of(soft) for soft in row.soft_targets or ()]
+            entropy += math.fsum(one * nats for one, nats in zip(weights, entropies, strict=True))
+    return data, entropy
+
+
+def entropy_of(target: Mapping[int, float]) -> float:
+    return -math.fsum(share * math.log(share) for share in target.values() if share > 0)

@@ -1,0 +1,176 @@
+"""Algorithms that keep a log of attempts and learn towards what they believe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.small_runs import Listener, Parts, small_page, small_plan, train
+
+from straw.cli.runs import what
+from straw.cli.watch import label_of
+from straw.config import plain
+from straw.errors import ConfigError
+from straw.report.compare import compare
+from straw.report.listing import runs_under
+from straw.rollouts.collect import Place, collect
+from straw.runs.reading import read_config, read_metrics
+from straw.training.reward_aware import RewardAware
+from straw.training.session import resume_run, run_page
+from straw.training.surrogate import Surrogate
+
+GAMES = ("reward_type=log_distance", "env_type=multi_step", "env_type=multi_step credit=sum")
+SMALL = "pool=64 fresh=8"
+
+
+def groups_of(parts: Parts, step: int = 1, size: int = 4):
+    problems = [parts.task.problem(index) for index in range(parts.task.num_problems or 1)]
+    places = [Place(0, step, group) for group in range(len(problems))]
+    return collect(parts.engine, parts.task, parts.channel, problems, places, size, parts.params)
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_reward_aware_keeps_the_right_answer_and_what_else_would_have_been_paid_alike(home, game):
+    parts = Parts(f"algorithm=reward_aware {game}")
+    student, target = RewardAware(parts.plan, parts.chat), parts.task.target_index(parts.task.problem(0))
+    left = [8]
+    for step in range(1, 4):
+        student.hear(groups_of(parts, step), step)
+        (belief,) = student.beliefs()
+        assert belief.shares[target] == belief.shares.max()
+        left.append(int((belief.shares > 0).sum()))
+    assert left == sorted(left, reverse=True) and left[-1] < 8
+
+
+@pytest.mark.parametrize("game", GAMES)
+def test_secrets_that_are_paid_alike_are_believed_in_alike(home, game):
+    """The observer is handed the secret, and must not use more of it than the reward tells."""
+    parts = Parts(f"algorithm=reward_aware fixed_secret=3 {game}")
+    (group,) = groups_of(parts)
+    student = RewardAware(parts.plan, parts.chat)
+    student.hear([group], 1)
+    (belief,) = student.beliefs()
+    for other in np.flatnonzero(belief.shares):
+        them = Parts(f"algorithm=reward_aware fixed_secret={other} {game}")
+        (theirs,) = groups_of(them)  # the same draws of the same policy
+        assert [one.replies for one in theirs] == [one.replies for one in group]
+        assert [(one.reward, one.turn_rewards) for one in theirs] == [(one.reward, one.turn_rewards) for one in group]
+        student = RewardAware(them.plan, them.chat)
+        student.hear([theirs], 1)
+        np.testing.assert_array_equal(student.beliefs()[0].shares, belief.shares)
+
+
+def test_a_flipped_reward_leaves_a_likelihood(home):
+    parts = Parts("algorithm=reward_aware reward_type=noisy_binary flip_probability=0.2")
+    student, (group,) = RewardAware(parts.plan, parts.chat), groups_of(parts)
+    student.hear([group], 1)
+    guesses = [int(one.replies[0]) for one in group]
+    tried = {guess: sum(1 if one.reward else -1 for one, g in zip(group, guesses, strict=True) if g == guess)
+             for guess in guesses}  # fmt: skip
+    weights = np.array([4.0 ** tried.get(guess, 0) for guess in range(8)])
+    np.testing.assert_allclose(student.beliefs()[0].shares, weights / weights.sum())
+
+
+def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home):
+    parts = Parts(f"algorithm=surrogate {SMALL}")
+    student = Surrogate(parts.plan, parts.engine, parts.params)
+    student.hear(groups_of(parts), 1)
+    (log,) = student.logs.values()
+    assert len(log.pool) <= 16  # eight answers, and a few that are none
+    (datum, nats) = log.pool[log.said[0]]
+    assert nats == pytest.approx(sum(parts.engine.logprobs([datum])[0]))  # nothing has been learned
+
+
+def test_a_surrogate_that_is_recalled_believes_the_same(home):
+    parts = Parts(f"algorithm=surrogate reward_type=log_distance {SMALL}")
+    student = Surrogate(parts.plan, parts.engine, parts.params)
+    student.hear(groups_of(parts), 1)
+    again = Surrogate(parts.plan, parts.engine, parts.params)
+    again.load_state_dict(json.loads(json.dumps(student.state_dict())))
+    assert again.state_dict() == student.state_dict()
+    np.testing.assert_array_equal(again.beliefs()[0].shares, student.beliefs()[0].shares)
+    assert again.beliefs()[0].data == student.beliefs()[0].data
+
+
+@pytest.mark.parametrize("words", [f"algorithm=surrogate {SMALL}", "algorithm=reward_aware"])
+def test_they_learn_a_secret_of_three_bits_within_a_few_groups(home, tmp_path, words):
+    finished = train(
+        tmp_path / "run", f"{words} reward_type=log_distance learning_rate=2e-3 n_batches=5 most_updates=20"
+    )
+    assert finished.known["bits_known"] > 2.7
+
+
+class Dying(Listener):
+    def update(self, step: int, row: dict[str, float]) -> None:
+        if step == 5:
+            raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(
+    "words",
+    [f"algorithm=surrogate {SMALL} env_type=multi_step", "algorithm=reward_aware reward_type=log_distance"],
+)
+def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped(home, tmp_path, words):
+    page = f"{words} n_batches=6 save_every=2 eval_every=2 most_updates=3"
+    alone = train(tmp_path / "alone", page)
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={tmp_path / 'run'}", page), Dying())
+    resume_run(tmp_path / "run", Listener())
+    assert rows(tmp_path / "run") == rows(alone.folder)
+
+
+@pytest.mark.parametrize("words", [f"algorithm=surrogate {SMALL}", "algorithm=reward_aware"])
+def test_a_log_that_is_left_out_is_missed(home, tmp_path, monkeypatch, words):
+    page = f"{words} group_size=1 n_batches=6 save_every=2 learning_rate=1e-5"  # one attempt tells little of the others
+    alone = train(tmp_path / "alone", page)
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={tmp_path / 'run'}", page), Dying())
+    for student in (Surrogate, RewardAware):
+        monkeypatch.setattr(student, "load_state_dict", lambda self, state: None)
+    resume_run(tmp_path / "run", Listener())
+    assert rows(tmp_path / "run") != rows(alone.folder)
+
+
+def rows(folder: Path) -> list[dict[str, object]]:
+    return [{name: value for name, value in row.items() if name != "time_s"} for row in read_metrics(folder)]
+
+
+def test_the_run_says_that_it_knew_the_formula(home, tmp_path):
+    folder = train(tmp_path / "run", "algorithm=reward_aware n_batches=1").folder
+    assert plain(read_config(folder)["algorithm"]["algorithm"]) == "reward_aware"
+    assert [row.get("reward_aware") for row in read_metrics(folder)] == [None, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "why"), [("reward_aware", "none that it could list"), ("surrogate", "never come again")]
+)
+def test_a_task_that_it_cannot_learn_is_refused_before_anything_is_loaded(algorithm, why):
+    with pytest.raises(ConfigError, match=why):
+        small_plan(f"kind=sum_digits algorithm={algorithm} n_batches=1")
+
+
+def test_each_has_a_plan_without_gaps():
+    plan = small_plan("algorithm=surrogate")
+    assert (plan.page.algorithm.pool, plan.page.algorithm.most_updates) == (4096, 8)
+    assert small_plan("algorithm=reward_aware").page.optimizer.learning_rate == 5e-4
+    assert small_plan("algorithm=reward_aware reward_type=log_distance").page.optimizer.learning_rate == 1e-3
+
+
+def test_a_student_needs_fewer_episodes_than_others():
+    """Three bits: 36 episodes instead of 300; by binary reward one and a half times each of eight answers."""
+    steps = [small_plan(f"algorithm={name} reward_type={kind}").page.run.n_batches
+             for kind in ("log_distance", "binary") for name in ("surrogate", "reinforce")]  # fmt: skip
+    assert steps == [9, 75, 3, 12]
+
+
+def test_a_student_is_marked_wherever_its_run_is_shown(home, tmp_path):
+    folder = train(tmp_path / "run", "algorithm=reward_aware reward_type=log_distance n_batches=1").folder
+    other = train(tmp_path / "other", "reward_type=log_distance n_batches=1").folder
+    plans = [small_plan("reward_type=log_distance", f"algorithm={name}") for name in ("reward_aware", "reinforce")]
+    assert [label_of(plan) for plan in plans] == ["log distance, reward_aware", "log distance"]
+    assert [what(one.options).split()[2:-1] for one in runs_under(tmp_path)] == [
+        ["log_distance"], ["log_distance,", "reward_aware"],
+    ]  # fmt: skip
+    assert [curve.label for curve in compare([folder, other]).curves()] == ["run, reward_aware", "other"]
