@@ -209,7 +209,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=16, help="a generator writes at a time (16)")
     parser.add_argument("--tokens", type=int, default=32, help="of a reply (32)")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone")
+    parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone, and the memory")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     console = Console(width=110, highlight=False)
@@ -229,6 +229,8 @@ def main() -> int:
     for one in sides.values():
         one.close()
     if options.only_overlap:
+        console.print(f"one ahead {statistics.median(ahead) / statistics.median(waits):.2f} of waiting, peak memory (PSS) "
+                      f"{sides['straw'].peak / 2**30:.2f} GiB")  # fmt: skip
         return 0 if statistics.median(ahead) <= 0.85 * statistics.median(waits) else 1
     found = figures(rows, {kind: one.peak for kind, one in sides.items()}, waits, ahead)
     show(found, console)

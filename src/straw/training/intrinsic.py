@@ -13,8 +13,11 @@ says otherwise. Inside a centred group a repeated failure pays for the others: o
 0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are. A centring of its own would do the same.
 Outside, no wrong reply gains by novelty and none is blamed for the lack of it; a right one that is unlike what failed
 earns more. So where nobody is right novelty teaches nothing, which is the price. To blame wrong replies for repeats
-would push down what they share with good ones, the form first. `straw sweep recipes/sweeps/novelty-small.toml` runs
-both ways beside no novelty, on the secret game.
+would push down what they share with good ones, the form first.
+`straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 attempts, 8 seeds, explore alone: the mean of the bits
+known of 6, and the runs that came to less than chance knows
+
+    no novelty 5.93, 0      outside 5.99, 0      inside -3.55, 4
 
 What there is nothing to compare with earns nothing, either way; the share of it is logged as memory/empty.
 """
