@@ -229,9 +229,9 @@ def main() -> int:
     for one in sides.values():
         one.close()
     if options.only_overlap:
-        console.print(f"one ahead {statistics.median(ahead) / statistics.median(waits):.2f} of waiting, peak memory (PSS) "
-                      f"{sides['straw'].peak / 2**30:.2f} GiB")  # fmt: skip
-        return 0 if statistics.median(ahead) <= 0.85 * statistics.median(waits) else 1
+        share = statistics.median(ahead) / statistics.median(waits)
+        console.print(f"one ahead {share:.2f} of waiting, peak memory (PSS) {sides['straw'].peak / 2**30:.2f} GiB")
+        return 0 if share <= 0.85 else 1
     found = figures(rows, {kind: one.peak for kind, one in sides.items()}, waits, ahead)
     show(found, console)
     if options.json:

@@ -292,9 +292,7 @@ class Run(Section):
     seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
     eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
-    eval_replies: int = option(
-        1, "the number of replies to each; several tell pass@k and diversity", at_least=1
-    )
+    eval_replies: int = option(1, "the number of replies to each; several tell pass@k and diversity", at_least=1)
     save_every: int | None = option(
         None, "the number of steps between checkpoints; none: a minute; 0: only the last",
         example=100, at_least=0,
