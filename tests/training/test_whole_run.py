@@ -178,11 +178,11 @@ def test_every_algorithm_takes_a_step(home, tmp_path, name):
 
 @pytest.mark.parametrize("name", CHANNELS)
 def test_every_channel_pays(home, tmp_path, name):
-    finished = train(
-        tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", "env_type=multi_step" * (name == "dense")
-    )
+    words = {"dense": "env_type=multi_step", "weighted": "reward_weights=correctness=1"}.get(name, "")
+    finished = train(tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", words)
     rows = read_metrics(finished.folder)[1:]
-    assert all(row["reward"] == row[f"rewards/{name}/mean"] for row in rows)
+    part = "correctness" if name == "weighted" else name
+    assert all(row["reward"] == row[f"rewards/{part}/mean"] for row in rows)
     assert any(row["grad_norm"] > 0 for row in rows if "grad_norm" in row)
 
 
