@@ -107,6 +107,7 @@ class PlainHead(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         ctx.scale, ctx.dtype = scale, matmul_dtype(hidden)
         z = plain_logits(hidden, weight, scale, ctx.dtype)
+        z.sub_(z.amax(-1, keepdim=True))  # what is likely is near 0, where float32 is fine
         lse = torch.logsumexp(z, dim=-1)
         logp = z[rows, targets] - lse[rows]
         p = torch.softmax(z, dim=-1)
