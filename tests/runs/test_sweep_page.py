@@ -38,6 +38,10 @@ def test_a_page_without_conditions_is_one_condition(tmp_path):
     assert names(page(tmp_path, "seeds = [5, 6]")) == ["seed-5", "seed-6"]
 
 
+def test_seeds_can_be_a_range(tmp_path):
+    assert read_sweep(page(tmp_path, 'seeds = "2-5"'), {}).seeds == (2, 3, 4, 5)
+
+
 def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path):
     text = 'question = "How?"\n[base.task]\nN = 16\n[base]\nlr = 1e-3\n[[condition]]\nname = "a"\nreward_bins = 4'
     sweep = read_sweep(page(tmp_path, text), {"n_batches": "5"}, Path("here"))
@@ -80,7 +84,9 @@ REFUSED = {
     "seed = [1]": "a sweep's page has no 'seed'; did you mean 'seeds'.*Options go under \\[base\\]",
     "seeds = []": r"seeds is a list of whole numbers .*got \[\]\. An empty one makes no runs",
     "seeds = 3": r"seeds is a list .*got 3\. Write \[3\]",
-    "seeds = [-1]": r"seeds is a list of whole numbers from 0 up, \[0, 1, 2\]; got \[-1\]",
+    "seeds = [-1]": r"seeds is a list of whole numbers from 0 up, \[0, 1, 2\] or \"0-15\"; got \[-1\]",
+    'seeds = "5-3"': r"seeds is a list of whole numbers .*; got \[\]",
+    'seeds = "0 to 3"': r"seeds is a list of whole numbers .*; got '0 to 3'",
     "seeds = [1, 1]": "seeds has 1 2 times",
     "name = 3": "name is text; got 3",
     "grid = 3": r"grid is a table; got 3\. Begin it with \[grid\]",

@@ -162,3 +162,35 @@ def test_the_summary_of_a_step_by_hand():
         "advantage_scale": Metric(0.25, 4),
         "groups_without_advantage": Metric(0.5, 2),
     }
+
+
+def test_a_run_is_over_when_it_knows_enough(home, tmp_path):
+    words = "algorithm=sft n_batches=60 eval_every=2 learning_rate=3e-3"
+    whole = train(tmp_path / "whole", words)
+    short = train(tmp_path / "short", words, "stop_at=0.9")
+    rows = read_metrics(tmp_path / "short")
+    assert short.is_done and state_of(tmp_path / "short") == "done"
+    assert rows[-1]["p_secret"] >= 0.9 > rows[-3]["p_secret"]
+    assert (rows[-1]["step"], short.episodes) == (short.steps, short.steps * 4)
+    assert short.steps < whole.steps == 60
+    assert rows[-1]["bits_known"] == read_metrics(tmp_path / "whole")[short.steps]["bits_known"]
+    assert read_checkpoints(tmp_path / "short")[-1]["step"] == short.steps
+
+
+def test_accuracy_can_be_enough_too(home, tmp_path):
+    finished = train(
+        tmp_path / "run", "kind=sum_digits warmup=none n_batches=4 eval_every=1 eval_samples=4 stop_at=0.0001"
+    )
+    assert finished.steps == 4  # an empty model is never right
+
+
+def test_equal_weights_are_measured_once(home, tmp_path, monkeypatch):
+    parts = Parts("N=8 n_batches=6 eval_every=1")
+    monkeypatch.setattr(Loop, "update", lambda *_: {"updates": Metric(0.0)})
+    asked = []
+    monkeypatch.setattr(parts.engine, "logprobs", lambda *a, real=parts.engine.logprobs: asked.append(1) or real(*a))
+    with RunFolder.create(tmp_path / "run", "") as folder:
+        Loop(parts.plan, parts.engine, parts.params, folder, Listener()).run()
+    rows = read_metrics(tmp_path / "run")
+    assert len({row["bits_known"] for row in rows}) == 1 and len(rows) == 7
+    assert len(asked) == 1

@@ -37,6 +37,14 @@ def test_other_seeds_that_hide_the_same_secret_are_refused(tmp_path):
         plans(tmp_path, BINARY_AND_BINS + TUNE.replace("100", "8"))
 
 
+def test_where_no_other_secret_is_left_the_same_may_find_the_rate(tmp_path):
+    tune = TUNE.replace("100", "8") + "same_secrets = true\n"
+    (_, _, binary), _ = plans(tmp_path, BINARY_AND_BINS + tune)
+    assert [one.run.seed for one in binary] == [8, 8]
+    with pytest.raises(ConfigError, match="same_secrets is true or false; got 'yes'"):
+        plans(tmp_path, BINARY_AND_BINS + TUNE + 'same_secrets = "yes"\n')
+
+
 def test_a_value_that_no_page_allows_names_its_run(tmp_path):
     text = '[[condition]]\nname = "good"\n[[condition]]\nname = "bad"\nreward_bins = 1'
     with pytest.raises(ConfigError, match=r"run bad-seed-0: reward_bins .* >= 2; got reward_bins=1"):

@@ -96,8 +96,7 @@ def show_finished(finished: Finished) -> None:
     if len(curve.episodes) > 2:
         print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
     found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
-    episodes = plan.episodes_per_step * int(plan.page.run.n_batches or 0)
-    rows = [*found, *ledger_rows(finished.folder), ("episodes", f"{episodes:,}"), ("picture", str(picture))]
+    rows = [*found, *ledger_rows(finished.folder), ("episodes", f"{finished.episodes:,}"), ("picture", str(picture))]
     end_table(label_of(plan), rows, run_folder=finished.folder)
 
 

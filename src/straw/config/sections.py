@@ -290,6 +290,10 @@ class Run(Section):
         None, "the number of passes over the problems, said instead of n_batches", example=1, at_least=1
     )
     seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
+    stop_at: float | None = option(
+        None, "the p(S) or accuracy at which a run is over; none: after n_batches", example=0.95,
+        above=0, at_most=1,
+    )  # fmt: skip
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
     eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
     eval_replies: int = option(1, "the number of replies to each; several tell pass@k and diversity", at_least=1)

@@ -34,6 +34,7 @@ class Tune:
     seeds: tuple[int, ...]
     multiply: tuple[float, ...] = ()
     learning_rate: tuple[float, ...] = ()
+    same_secrets: bool = False  # whether other seeds may hide what is judged, where N has no others left
 
     def rates(self, untuned: float) -> list[float]:
         """Three digits are enough, and can be typed: 0.0009 rather than 0.0008999999999999999."""

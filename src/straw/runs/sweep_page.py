@@ -2,8 +2,8 @@
 
     name = "bandwidth"
     question = "How fast is a reward of more levels?"
-    seeds = [0, 1, 2]             each makes one run per condition, and sets its options secret_seed and seed;
-                                  with seed_options = ["secret_seed"] the secret alone
+    seeds = [0, 1, 2]             or "0-15"; each makes one run per condition, and sets secret_seed and seed; with
+                                  seed_options = ["secret_seed"] the secret alone
 
     [base]                        options of every run, as on a run's page
     N = 64
@@ -18,6 +18,7 @@
     [tune]                        optional: the best of these rates, found on other secrets, for every condition
     multiply = [0.3, 1, 3]        of the rate that the condition has without; or learning_rate = [1e-4, 3e-4]
     seeds = [100, 101]
+    same_secrets = true           allowed where the judged seeds leave no secret that is not judged
 
 What would be ambiguous is refused: an option that is varied and given for every run, two runs of one name, seeds that
 find the rate and are judged by it.
@@ -25,6 +26,7 @@ find the rate and are judged by it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
@@ -86,7 +88,7 @@ def by_hand(tables: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 def tune_of(written: Mapping[str, Any]) -> Tune:
     section = {ALIASES.get(key, key): value for key, value in written.items()}
     for key in section:
-        if key not in (known := ("seeds", "multiply", RATE)):
+        if key not in (known := ("seeds", "multiply", RATE, "same_secrets")):
             raise ConfigError(f"[tune] has no {key!r}; {did_you_mean(key, known)}")
     if ("multiply" in section) == (RATE in section):
         raise ConfigError("[tune] has either multiply or learning_rate. Write for example multiply = [0.3, 1, 3].")
@@ -97,7 +99,10 @@ def tune_of(written: Mapping[str, Any]) -> Tune:
         for key in ("multiply", RATE)
         if key in section
     }
-    return Tune(seeds=seeds(section, "[tune] seeds"), **rates)
+    same = section.get("same_secrets", False)
+    if not isinstance(same, bool):
+        raise ConfigError(f"[tune] same_secrets is true or false; got {same!r}.")
+    return Tune(seeds=seeds(section, "[tune] seeds"), same_secrets=same, **rates)
 
 
 def seed_options(page: Mapping[str, Any]) -> tuple[str, ...]:
@@ -171,7 +176,10 @@ def distinct(name: str, listed: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def seeds(page: Mapping[str, Any], name: str, default: Any = None) -> tuple[int, ...]:
-    listed = values(name, page.get("seeds", default), from_zero, "whole numbers from 0 up, [0, 1, 2]")
+    listed = page.get("seeds", default)
+    if isinstance(listed, str) and (ends := re.fullmatch(r"(\d+)-(\d+)", listed.strip())):
+        listed = list(range(int(ends[1]), int(ends[2]) + 1))
+    listed = values(name, listed, from_zero, 'whole numbers from 0 up, [0, 1, 2] or "0-15"')
     return distinct(name, listed)
 
 

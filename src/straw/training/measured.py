@@ -8,10 +8,11 @@ Beside it, for the ledger, what was absorbed (measure.absorbed) and how far the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from straw.config import Run
 from straw.engines.base import Engine, SamplingParams
 from straw.information import pass_rate_bits
 from straw.measure.absorbed import Start, absorbed_of, gold_bits, measure_secrets, rollouts_kl_bits
@@ -61,6 +62,12 @@ def measure(
     numbers["pass_bits"] = pass_rate_bits(right, asked, ledger.first_right, asked)
     numbers["pass_bits_biased"] = float(0 in (right, ledger.first_right))
     return Measured(several_of(answered, run.eval_replies) | named(numbers), answered)
+
+
+def has_enough(run: Run, known: Mapping[str, float]) -> bool:
+    """Whether a run is over before its last step."""
+    reached = known.get("p_secret", known.get("accuracy", 0.0))
+    return run.stop_at is not None and reached >= run.stop_at
 
 
 def named(numbers: dict[str, float]) -> dict[str, float]:

@@ -36,6 +36,7 @@ from straw.training.data_check import without_skipped
 from straw.training.free_loop import FreeLoop
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
+from straw.training.measured import has_enough
 from straw.training.start import starting_engine
 from straw.training.watcher import Watcher
 
@@ -53,7 +54,12 @@ class Finished:
 
     @property
     def is_done(self) -> bool:
-        return self.steps == self.plan.page.run.n_batches
+        run = self.plan.page.run
+        return self.steps == run.n_batches or has_enough(run, self.known)
+
+    @property
+    def episodes(self) -> int:
+        return self.steps * self.plan.episodes_per_step
 
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:

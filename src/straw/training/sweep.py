@@ -38,7 +38,8 @@ def plan_condition(sweep: Sweep, condition: Condition) -> tuple[list[Planned], l
             f"[tune] chooses by the episodes until bits are known, and {judged[0][1].task.name} has no bits to know: "
             "leave it out, or vary learning_rate under [grid]."
         )
-    check_secrets(judged, trials)
+    if sweep.tune is not None and not sweep.tune.same_secrets:
+        check_secrets(judged, trials)
     for run, plan in judged:
         check_folder(run, plan.page, is_tuned=sweep.tune is not None)
     for run, plan in trials:
@@ -76,7 +77,8 @@ def check_secrets(judged: Iterable[Pair], trials: Iterable[Pair]) -> None:
             if secret in hidden:
                 raise ConfigError(
                     f"[tune] finds the learning rate on secrets that are not judged; seed {run.seed} and seed "
-                    f"{hidden[secret].seed} both hide {' '.join(secret[1])} ({run.condition}). Choose another seed."
+                    f"{hidden[secret].seed} both hide {' '.join(secret[1])} ({run.condition}). Choose another seed. "
+                    "Where there is none, same_secrets = true under [tune] allows it, with other draws."
                 )
 
 

@@ -8,9 +8,9 @@ from straw.report.study.bands import MOST, band_of
 from straw.report.study.gathered import NOTHING, Column
 
 
-def run(episodes, values):
+def run(episodes, values, knew_enough=False):
     column = Column(np.array(episodes, float), np.array(values, float))
-    return SimpleNamespace(column=lambda name: column if name == "bits_known" else NOTHING)
+    return SimpleNamespace(column=lambda name: column if name == "bits_known" else NOTHING, knew_enough=knew_enough)
 
 
 def test_runs_that_were_measured_at_different_places_meet_on_straight_lines():
@@ -18,6 +18,12 @@ def test_runs_that_were_measured_at_different_places_meet_on_straight_lines():
     assert band.episodes.tolist() == [0, 5, 10]
     assert band.middle.tolist() == [0, 1, 3]
     assert (band.low.tolist(), band.high.tolist()) == ([0, 0, 2], [0, 2, 4])
+
+
+def test_a_run_that_knew_enough_keeps_what_it_knew():
+    band = band_of([run([0, 10], [0, 4], knew_enough=True), run([0, 10, 20], [0, 1, 2])], "bits_known")
+    assert band.episodes.tolist() == [0, 10, 20]
+    assert (band.low.tolist(), band.high.tolist()) == ([0, 1, 2], [0, 4, 4])
 
 
 def test_a_curve_ends_where_half_of_its_runs_have():

@@ -6,7 +6,7 @@ from tests.made_studies import make_study, never
 
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.gathered import gathered
-from straw.report.study.rates import GIVEN, HALF, OTHERS, SAME, rates_of, settled
+from straw.report.study.rates import DRAWS, GIVEN, HALF, OTHERS, SAME, rates_of, settled
 
 
 def cell_of(folder: Path) -> Cell:
@@ -20,14 +20,22 @@ def tried(folder: Path, rate: float, known: list[float], **options: object) -> N
 
 def test_the_trials_of_a_sweep_chose_on_other_secrets(tmp_path):
     make_study(tmp_path, {16: [100, 120]}, learning_rate=1e-3, cap=400)
-    tried(tmp_path / "tune", 1e-4, [300, 300], seed=100)
-    tried(tmp_path / "tune", 1e-3, [90, 110], seed=100)
+    tried(tmp_path / "tune", 1e-4, [300, 300], seed=100, secret_seed=100)
+    tried(tmp_path / "tune", 1e-3, [90, 110], seed=100, secret_seed=100)
     cell = cell_of(tmp_path)
     assert (cell.how, cell.rate, len(cell.runs), len(cell.others)) == (OTHERS, 1e-3, 2, 4)
     found = rates_of(cell)
     assert [(one.rate, one.median.value) for one in found.tried] == [(1e-4, 300), (1e-3, 100)]
     assert found.is_at_edge
     assert found.near_best == (1e-3, 1e-3)
+
+
+def test_trials_that_hid_what_is_judged_are_said_to_be_other_draws(tmp_path):
+    """Of sixteen secrets, seed 17 hides what seed 1 hides."""
+    make_study(tmp_path, {16: [100, 120]}, learning_rate=1e-3, cap=400)
+    tried(tmp_path / "tune", 1e-3, [90, 110], seed=100, secret_seed=17)
+    tried(tmp_path / "tune", 1e-4, [300, 300], seed=100, secret_seed=17)
+    assert (cell_of(tmp_path).how, rates_of(cell_of(tmp_path)).how) == (DRAWS, DRAWS)
 
 
 def test_one_rate_was_given():

@@ -40,6 +40,18 @@ def test_the_law_is_a_mean_of_powers(tmp_path):
     assert law(cell, "received_bits").value == pytest.approx(1)
 
 
+def test_the_law_compares_runs_after_equally_many_episodes(tmp_path):
+    """A run that is over when it knows the secret stopped at a time that tells the secret."""
+    names = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
+    for secret, ledger in enumerate([[(1, 1, 1), (2, 4, 4)], [(1, 0, -1)]]):
+        rows = [
+            {"step": step, "episodes": 4 * step, "time_s": 1.0, **dict(zip(names, values, strict=True))}
+            for step, values in enumerate(ledger, 1)
+        ]
+        write_run(tmp_path / f"run-{secret}", rows, N=16, secret_seed=secret, seed=secret)
+    assert law(cell_at(tmp_path), "offered_bits").value == pytest.approx((1 + 0.25) / 2)
+
+
 def test_bits_per_episode_count_what_was_spent_on_them(tmp_path):
     """One run knew 0.97 of four bits at 100, one nothing in 300."""
     cell = cell_at(make_study(tmp_path, {16: [100, never]}, cap=300))

@@ -70,6 +70,11 @@ class Seen:
         return self.columns.get(name, NOTHING)
 
     @property
+    def knew_enough(self) -> bool:
+        """Whether it is over because of stop_at, before its last step."""
+        return self.state == "done" and self.step < int(self.config["run"].get("n_batches") or 0)
+
+    @property
     def rate(self) -> float:
         """0 where a page left it open, which no run does that really ran."""
         told = self.options.get("learning_rate", "none")

@@ -1,6 +1,7 @@
 """The learning rate of a condition, on which secrets it was chosen, and how much it matters.
 
     other secrets        a sweep's own trials: what is judged was never looked at
+    other draws          its trials hide secrets that are judged, since N has no others, with other randomness
     half of the secrets  several rates without trials: the first half of the secrets chooses, the other half is judged
     the same secrets     too few of them for that: read as what can be reached, not as what to expect
 
@@ -21,7 +22,8 @@ from straw.report.study.survival import Median, median_of
 from straw.report.study.times import time_of, times_of
 from straw.runs.tuning import NEVER, Trial, best_rate, is_at_edge, rows_of
 
-OTHERS, HALF, SAME, GIVEN = "other secrets", "half of the secrets", "the same secrets", "given"
+OTHERS, DRAWS, HALF, SAME, GIVEN = "other secrets", "other draws", "half of the secrets", "the same secrets", "given"
+TRIALS = (OTHERS, DRAWS)  # where a sweep had some
 ENOUGH_TO_SPLIT, NEARLY = 4, 2.0
 
 
@@ -61,11 +63,11 @@ def settled(cell: Cell) -> Cell:
     """The cell with the runs of one learning rate, and how that was found."""
     rates = Counter(run.rate for run in cell.runs)
     if len(rates) == 1:
-        return replace(cell, how=OTHERS if cell.others else GIVEN)
+        return replace(cell, how=how_trials(cell) if cell.others else GIVEN)
     if cell.others:
         found = best(cell.others)
         return replace(
-            cell, runs=at_rate(cell.runs, found if found in rates else rates.most_common(1)[0][0]), how=OTHERS
+            cell, runs=at_rate(cell.runs, found if found in rates else rates.most_common(1)[0][0]), how=how_trials(cell)
         )
     secrets = list(dict.fromkeys((run.secret, run.seed) for run in cell.runs))
     choosing = set(secrets[: len(secrets) // 2] if len(secrets) >= ENOUGH_TO_SPLIT else secrets)
@@ -78,9 +80,18 @@ def settled(cell: Cell) -> Cell:
     return replace(cell, runs=judged, others=others, how=SAME if whole else HALF)
 
 
+def how_trials(cell: Cell) -> str:
+    """Seeds that differ by a multiple of N hide the same secret."""
+    N = cell.N
+    if N is None:
+        return OTHERS
+    judged, tried = ({int(run.secret) % N for run in runs if run.secret.isdigit()} for runs in (cell.runs, cell.others))
+    return DRAWS if judged & tried else OTHERS
+
+
 def rates_of(cell: Cell) -> Rates | None:
     """None where only one was tried. Where there are trials, they alone: on equal secrets for every rate."""
-    runs = cell.others if cell.how == OTHERS else [*cell.others, *cell.runs]
+    runs = cell.others if cell.how in TRIALS else [*cell.others, *cell.runs]
     by_rate = sorted({run.rate for run in runs})
     if len(by_rate) < 2:
         return None

@@ -69,18 +69,29 @@ def mean_last(cell: Cell, name: str) -> Estimate | None:
 
 
 def law(cell: Cell, against: str) -> Estimate | None:
-    """The mean of 2^(absorbed - x): at most 1 over all secrets, whatever learned, for x offered or received."""
+    """The mean of 2^(absorbed - x): at most 1 over all secrets, whatever learned, for x offered or received.
+
+    It is a law for equal episodes: a run that is over once it knows the secret stopped at a time that tells the secret.
+    """
     names = "ledger/absorbed_bits", f"ledger/{against}"
     there = [run for run in cell.runs if run.ceiling_bits is not None and all(len(run.column(n).values) for n in names)]
     if not there:
         return None
-    values = np.exp2(lasts(there, names[0]) - lasts(there, names[1]))
+    shortest = min(run.column(name).episodes[-1] for run in there for name in names)
+    absorbed, other = (np.array([height_at(run, name, shortest) for run in there]) for name in names)
+    values = np.exp2(absorbed - other)
     interval = interval_from(there, lambda weights: divided(weights @ values, weights.sum(axis=1)))
     return Estimate(float(values.mean()), interval)
 
 
 def lasts(runs: Sequence[Seen], name: str) -> Array:
     return np.array([run.column(name).values[-1] for run in runs], dtype=float)
+
+
+def height_at(run: Seen, name: str, episodes: float) -> float:
+    """The last that was measured by then."""
+    column = run.column(name)
+    return float(column.values[np.searchsorted(column.episodes, episodes, side="right") - 1])
 
 
 def divided(tops: Array, bottoms: Array) -> Array:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from straw.report.study.cells import Cell, width
 from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
-from straw.report.study.rates import HALF, OTHERS, SAME
+from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.survival import same_pace
 from straw.report.study.times import ENOUGH, time_of
 from straw.report.study.totals import bits_per_episode, efficiency, law, mean_last
@@ -263,7 +263,11 @@ def controls(study: Study) -> Iterator[Verdict]:
 
 
 def rates(study: Study) -> Iterator[Verdict]:
-    where = {OTHERS: "on other secrets than those judged", HALF: "on half of the secrets, and judged on the others,"}
+    where = {
+        OTHERS: "on other secrets than those judged",
+        DRAWS: "with other draws, of secrets that are judged,",
+        HALF: "on half of the secrets, and judged on the others,",
+    }
     for how, words in where.items():
         if chosen := [found.label for found in study.rates if found.how == how]:
             yield Verdict(f"Learning rates were chosen {words} for {counted(len(chosen), 'condition')}.", "rates")
