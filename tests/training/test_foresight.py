@@ -43,7 +43,7 @@ def left_by(folder: Path) -> tuple[object, ...]:
 
 
 def test_a_run_that_looks_ahead_leaves_the_bits_of_one_that_does_not(home, tmp_path, monkeypatch):
-    """Right or wrong about eight numbers: some steps learn, some do not. Two groups a step, so their order counts too."""
+    """Right or wrong about eight numbers: some steps learn. Two groups a step, so that their order counts too."""
     words = "reward_type=binary N=8 n_batches=24 group_size=2 batch_size=2 replay=0 eval_every=5 learning_rate=1e-3"
     train(tmp_path / "ahead", words)
     monkeypatch.setattr(foresight, "MOST_ROWS", 1)
