@@ -14,7 +14,7 @@ from math import log2
 import numpy as np
 
 from straw.information import miller_madow_bits, plug_in_entropy_bits
-from straw.measure.candidates import Classes
+from straw.measure.classes import Classes
 from straw.measure.code_length import CausalCode
 from straw.rewards.channel import Channel
 from straw.types import Grade

@@ -40,7 +40,7 @@ def test_the_harness_gets_our_very_prompts_and_weights_it_can_load(place, capsys
 
 
 def test_a_runs_weights_are_written_out_for_it(place, capsys):
-    train(place / "run", "task=reverse_digits warmup=none eval_samples=1 n_batches=1 lora_rank=2")
+    train(place / "run", "N=8 warmup=none n_batches=1 lora_rank=2")
     words = "eval gsm8k path=data model=run max_tokens=6 --harness lighteval out=bridge num_problems=2"
     assert main(words.split()) == 0
     assert (place / "bridge/model/model.safetensors").is_file()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from straw.config import load_page, parse_overrides
 from straw.measure.candidates import Candidates, Observer, Posterior, observer_of
-from straw.measure.observer_game import game_of
+from straw.measure.observer import game_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
 from straw.types import End, Rollout, Turn

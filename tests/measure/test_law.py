@@ -7,6 +7,7 @@ There is no tolerance but that of floats: with the randomness fixed a run is a f
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 from tests.enumerated import law, play_all
 from tests.tabular import play
 
+from straw.information import plug_in_entropy_bits
 from straw.rewards.log_distance import BinnedLogDistance, LogDistance
 from straw.rewards.outcome import Binary, Dense
 from straw.runs.reading import read_rollouts
@@ -25,6 +27,7 @@ CHANNELS = {
     "continuous": "reward_type=log_distance n_batches=2",
     "dense": "env_type=multi_step n_batches=2",
 }
+GREEDY = "n_batches=3 algorithm=reward_aware most_updates=40 target_kl=0.005 learning_rate=1e-3"
 COMMON = "N=16 eval_every=100 save_every=0 learning_rate=3e-3"
 
 
@@ -88,6 +91,22 @@ def test_the_entropy_of_groups_in_place_of_the_code_breaks_it():
     runs = [play(Binary(), 64, episodes=80, learning_rate=10, seed=seed) for seed in range(4)]
     assert max(law(run.absorbed, run.plug_in) for run in runs) > 2
     assert max(law(run.absorbed, run.miller_madow) for run in runs) > 1
+
+
+@pytest.mark.slow
+def test_the_entropy_of_groups_breaks_it_on_a_language_model_too(home, tmp_path):
+    """A learner that makes use of misses: a group without a hit has no entropy, and says four numbers less."""
+    found = play_all(tmp_path, f"N=16 eval_every=100 save_every=0 {GREEDY}")
+    plug_in = np.array([group_entropies(tmp_path / str(secret)) for secret in range(16)])
+    assert law(found["absorbed_bits"], plug_in) > 1.2
+    check(found)
+
+
+def group_entropies(folder: Path) -> float:
+    groups: dict[int, list[float]] = {}
+    for one in read_rollouts(folder):
+        groups.setdefault(one["step"], []).append(sum(one["rewards"].values()))
+    return sum(len(paid) * plug_in_entropy_bits(list(Counter(paid).values())) for paid in groups.values())
 
 
 def test_an_observer_that_looks_at_other_rewards_breaks_it():

@@ -8,7 +8,7 @@ from straw import catalogue
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.tasks import gym
-from straw.tasks.gym import EVALUATORS, Gym, check_scorer, evaluators_in
+from straw.tasks.gym import Gym
 from straw.types import End
 
 library = pytest.importorskip("reasoning_gym")
@@ -93,25 +93,6 @@ def test_a_scorer_that_evaluates_what_a_model_wrote_is_refused(name):
     with pytest.raises(ConfigError, match=r"never evaluated\. Write grader=exact"):
         of_page(f"gym:{name}", "grader=own")
     assert of_page(f"gym:{name}").problem(0)
-
-
-def test_every_scorer_that_is_let_through_has_no_way_to_evaluate():
-    from reasoning_gym.factory import DATASETS
-
-    allowed = 0
-    for name in DATASETS:
-        try:
-            check_scorer(name)
-        except ConfigError:
-            continue
-        allowed += 1
-    assert 60 < allowed < len(DATASETS) - 5
-
-
-def test_evaluators_are_found_by_their_calls():
-    assert evaluators_in("x = eval('1')\nsympy.parse_expr(x)\nre.compile('a')") == ["eval", "parse_expr"]
-    assert evaluators_in("def evaluate(): return 'eval'") == []
-    assert "eval" in EVALUATORS
 
 
 @pytest.mark.parametrize(

@@ -194,3 +194,13 @@ def test_equal_weights_are_measured_once(home, tmp_path, monkeypatch):
     rows = read_metrics(tmp_path / "run")
     assert len({row["bits_known"] for row in rows}) == 1 and len(rows) == 7
     assert len(asked) == 1
+
+
+def test_what_is_known_of_the_secret_does_not_depend_on_how_many_others_are_asked_for(home, tmp_path):
+    words = "env_type=multi_step N=8 n_batches=3 eval_every=1"
+    train(tmp_path / "all", words)
+    train(tmp_path / "some", words, "eval_answers=2")
+    whole, some = read_metrics(tmp_path / "all"), read_metrics(tmp_path / "some")
+    exact = ("bits_known", "p_secret", "ledger/absorbed_bits", "reward")
+    assert [[row.get(name) for name in exact] for row in whole] == [[row.get(name) for name in exact] for row in some]
+    assert "answer_entropy_bits" in whole[0] and "answer_entropy_bits" not in some[0]

@@ -27,7 +27,7 @@ def test_a_run_is_planned_as_train_would_plan_it(tmp_path):
 
 def test_every_condition_is_tried_at_multiples_of_its_own_rate(tmp_path):
     (_, _, binary), (_, _, bins) = plans(tmp_path, BINARY_AND_BINS + TUNE)
-    assert [one.rate for one in binary] == [3e-4, 6e-4]
+    assert [one.rate for one in binary] == [1.2e-3, 2.4e-3]
     assert [one.rate for one in bins] == [2e-4, 4e-4]
 
 

@@ -36,7 +36,7 @@ def observe(words: list[str]) -> int:
         print(OBSERVE)
         return 0
     from straw.config import load_page, parse_overrides
-    from straw.measure.observer_game import observed_page
+    from straw.measure.observer import observed_page
 
     as_json = take_flag(words, "--json")
     out = take_option(spelled_out(words), "out", "curves.json")

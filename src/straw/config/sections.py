@@ -268,7 +268,7 @@ class WarmUp(Section):
 
     warmup: Literal["auto", "none", "force"] = option("auto", "take it from the cache, leave it out, or do it anew")
     warmup_steps: int = option(1000, "the upper end of its updates", at_least=1)
-    warmup_learning_rate: float | None = option(3e-3, "the size of its updates; none: as tuned", above=0)
+    warmup_learning_rate: float | None = option(None, "the size of its updates; none: as tuned", example=3e-3, above=0)
     warmup_batch: int = option(16, "its rows an update", at_least=1)
     warmup_mass: float | None = option(
         None, "the valid mass that it has to reach; none: by the model", example=0.99, above=0, at_most=1
@@ -295,6 +295,9 @@ class Run(Section):
         above=0, at_most=1,
     )  # fmt: skip
     eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
+    eval_answers: int = option(
+        1024, "the most answers whose probability is measured; those of more are estimated", at_least=2
+    )
     eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
     eval_replies: int = option(1, "the number of replies to each; several tell pass@k and diversity", at_least=1)
     save_every: int | None = option(

@@ -36,13 +36,15 @@ class Start:
     gold: list[list[float]] = field(default_factory=list)
 
 
-def measure_secrets(engine: Engine, task: Enumerable, start: Start, *, is_start: bool) -> tuple[list[Known], float]:
+def measure_secrets(
+    engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024
+) -> tuple[list[Known], float]:
     """What is known of every secret, and how many bits the answers are from those of the start."""
     known, effort = [], 0.0
     for problem in (task.problem(index) for index in range(task.num_problems or 1)):
-        now, target = answer_nats(engine, task, problem), task.target_index(problem)
+        now, target = answer_nats(engine, task, problem, max_answers), task.target_index(problem)
         if problem.key not in start.answers:
-            start.answers[problem.key] = now if is_start else answer_nats(engine, task, problem, policy="start")
+            start.answers[problem.key] = now if is_start else answer_nats(engine, task, problem, max_answers, "start")
         known.append(known_among(task.space, now, target))
         effort += answers_kl_bits(task.space, now, start.answers[problem.key], target)
     return known, effort

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from straw.config.load import flat
-from straw.measure.candidates import MOST
+from straw.measure.classes import MOST
 from straw.measure.ledger import efficiencies
 from straw.runs.reading import read_config, read_metrics
 

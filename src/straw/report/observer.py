@@ -10,8 +10,7 @@ from typing import Any
 
 from straw.config import SecretTask
 from straw.errors import ConfigError
-from straw.measure.observer import Observed
-from straw.measure.observer_game import observed_page, page_of_config
+from straw.measure.observer import Observed, observed_page, page_of_config
 from straw.report.curve import Curve
 
 FAIR = ("thompson_group",)

@@ -23,6 +23,7 @@ from straw.seeds import seed_for, uniform_for
 from straw.tasks.asking import FORMS, Form, conversation, form_named
 from straw.tasks.countdown_numbers import Draw, Reached
 from straw.tasks.equation import equation
+from straw.tasks.one_reply import Drawn
 from straw.tasks.shots import Shot, first
 from straw.text.answer_tags import form_of
 from straw.types import End, Grade, Message, Problem
@@ -62,7 +63,7 @@ class CountdownOptions(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Countdown:
+class Countdown(Drawn):
     """Problems without end.
 
     Example: Countdown(draw=Draw(least=2, most=2, max_number=9), prompt="short").problem(0).reference == ("9*8",)
@@ -94,32 +95,14 @@ class Countdown:
         return "countdown"
 
     @property
-    def max_turns(self) -> int:
-        return 1
-
-    @property
     def reply_limit(self) -> int:
         """A bracket pair around all but the last number, the numbers, and an operator between each two."""
         if self.prompt == "long":
             return 0  # the references tell
         return self.draw.most * (len(str(self.draw.max_number)) + 3)
 
-    @property
-    def num_problems(self) -> None:
-        return None
-
-    @property
-    def num_held_out(self) -> None:
-        return None
-
-    def problem(self, index: int) -> Problem:
-        return self._problem(self._drawn("train", index))
-
-    def held_out(self, index: int) -> Problem:
-        return self._problem(self._drawn("held out", index))
-
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
-        return None
+    def made(self, split: str, index: int) -> Problem:
+        return self._problem(self._drawn(split, index))
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
         said = replies[0] if self.prompt == "short" else self.form.read(replies[0])

@@ -13,7 +13,7 @@ belongs is a hash of its numbers alone, so no problem is ever on both sides, wha
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -21,6 +21,7 @@ from random import Random
 from typing import Protocol, Self
 
 from straw.seeds import seed_for, uniform_for
+from straw.tasks.one_reply import Drawn
 from straw.text.extract import extract_answer
 from straw.types import End, Grade, Message, Problem
 
@@ -41,7 +42,7 @@ class DigitsOptions(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Digits(ABC):
+class Digits(Drawn):
     """What both tasks share; each says how numbers are drawn, asked for and worked out.
 
     Example: ReverseDigits(prompt="short").problem(0).reference == ("[ANSWER] 9563216",)
@@ -72,29 +73,11 @@ class Digits(ABC):
     # --- a task
 
     @property
-    def max_turns(self) -> int:
-        return 1
-
-    @property
     def reply_limit(self) -> int:
         return ROOM if self.prompt == "long" else len("[ANSWER] 9999999")
 
-    @property
-    def num_problems(self) -> None:
-        return None
-
-    @property
-    def num_held_out(self) -> None:
-        return None
-
-    def problem(self, index: int) -> Problem:
-        return self._problem(self._drawn("train", index))
-
-    def held_out(self, index: int) -> Problem:
-        return self._problem(self._drawn("held out", index))
-
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
-        return None
+    def made(self, split: str, index: int) -> Problem:
+        return self._problem(self._drawn(split, index))
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
         answer = extract_answer(replies[0])

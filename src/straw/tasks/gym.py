@@ -12,24 +12,23 @@ one that would evaluate what the model wrote is refused.
 
 from __future__ import annotations
 
-import ast
-import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Protocol
 
-from straw.errors import ConfigError, did_you_mean
+from straw.errors import ConfigError
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.asking import FORMS, Form, conversation, form_named
+from straw.tasks.gym_library import check_scorer, dataset, read_settings
+from straw.tasks.one_reply import Drawn
 from straw.text.answer_tags import form_of
 from straw.text.graders import grader_named
-from straw.types import End, Grade, Message, Problem
+from straw.types import End, Grade, Problem
 
 HELD_OUT, MOST_TRIES = 0.2, 1000
 MOST_READ = 10_000  # characters of an answer that a scorer of theirs is shown
 SEEDS = 2**31  # some generators hand their seed to numpy
-EVALUATORS = {"eval", "exec", "parse_expr", "sympify"}
 
 
 class GymOptions(Protocol):
@@ -50,7 +49,7 @@ class GymOptions(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gym:
+class Gym(Drawn):
     """One generator with its options; `settings` are pairs of a name and a value."""
 
     generator: str
@@ -81,29 +80,8 @@ class Gym:
         return f"gym-{self.generator}"
 
     @property
-    def max_turns(self) -> int:
-        return 1
-
-    @property
     def reply_limit(self) -> int:
         return 0  # the references tell
-
-    @property
-    def num_problems(self) -> None:
-        return None
-
-    @property
-    def num_held_out(self) -> None:
-        return None
-
-    def problem(self, index: int) -> Problem:
-        return self._problem("train", index)
-
-    def held_out(self, index: int) -> Problem:
-        return self._problem("held out", index)
-
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
-        return None
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
         said = self.form.read(replies[0])
@@ -123,7 +101,7 @@ class Gym:
         made = dataset(self.generator, self.settings, int(str(seed)))
         return bool(made.score_answer(said.strip(), made[0]) >= 1)
 
-    def _problem(self, split: str, index: int) -> Problem:
+    def made(self, split: str, index: int) -> Problem:
         seed, entry = drawn(self, split, index)
         question, answer = str(entry["question"]), str(entry["answer"]).strip()
         shots = tuple(self._shot(place) for place in range(self.num_shots))
@@ -166,78 +144,3 @@ def entry_of(task: Gym, seed: int) -> Mapping[str, Any]:
             "Choose another generator."
         )
     return entry
-
-
-# --- the library
-
-
-def library() -> Any:
-    try:
-        from reasoning_gym import factory
-    except ImportError:
-        raise ConfigError("gym:NAME is a generator of reasoning-gym, not installed: pip install 'straw[gym]'") from None
-    return factory
-
-
-def kind_of(generator: str) -> tuple[type, type]:
-    """Its class and that of its options."""
-    known = library().DATASETS
-    if generator not in known:
-        raise ConfigError(f"reasoning-gym has no generator {generator!r}; {did_you_mean(generator, known)}")
-    kinds: tuple[type, type] = known[generator]
-    return kinds
-
-
-def dataset(generator: str, settings: tuple[tuple[str, Any], ...], seed: int) -> Any:
-    """A generator with one problem in it."""
-    kind_of(generator)
-    try:
-        return library().create_dataset(generator, seed=seed, size=1, **dict(settings))
-    except (AssertionError, TypeError, ValueError) as error:
-        raise ConfigError(
-            f"gym:{generator} refuses its options: {str(error) or type(error).__name__}. Mend gym_options."
-        ) from None
-
-
-def read_settings(generator: str, words: Sequence[str]) -> tuple[tuple[str, Any], ...]:
-    """name=value, the value a number, true, false or a text."""
-    known = inspect.signature(kind_of(generator)[1]).parameters
-    pairs = []
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or name in ("seed", "size") or name not in known:
-            names = [one for one in known if one not in ("seed", "size")]
-            raise ConfigError(f"gym_options are name=value, got {word!r}; {did_you_mean(name, names)}")
-        pairs.append((name, read_value(value)))
-    return tuple(pairs)
-
-
-def read_value(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
-
-
-def check_scorer(generator: str) -> None:
-    """A scorer may not evaluate: what it would evaluate was written by a model."""
-    kind = kind_of(generator)[0]
-    module = inspect.getmodule(next(one for one in kind.__mro__ if "score_answer" in vars(one)))
-    assert module is not None
-    called = evaluators_in(inspect.getsource(module))
-    if called:
-        raise ConfigError(
-            f"the scorer of gym:{generator} stands beside calls of {', '.join(called)}, and what a model wrote is "
-            "never evaluated. Write grader=exact or grader=extract."
-        )
-
-
-def evaluators_in(source: str) -> list[str]:
-    """The calls in a source that would run a text."""
-    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    names = {call.id if isinstance(call, ast.Name) else getattr(call, "attr", "") for call in calls}
-    return sorted(names & EVALUATORS)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from straw.errors import ConfigError, did_you_mean
 from straw.tasks.base import Task
 from straw.tasks.hidden import Hidden, SecretOptions, secret_for
+from straw.tasks.one_reply import OneReply
 from straw.tasks.secret_bits import SecretBits
 from straw.text.parse import strict_ints
 from straw.types import End, Grade, Message, Problem
@@ -24,7 +25,7 @@ __all__ = ["Secret", "secret_for"]
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(OneReply):
     """Asks for the secret, or the sequence of secrets, in one reply."""
 
     hidden: Hidden
@@ -40,10 +41,6 @@ class Secret:
     @property
     def name(self) -> str:
         return "secret"
-
-    @property
-    def max_turns(self) -> int:
-        return 1
 
     @property
     def reply_limit(self) -> int:
@@ -66,9 +63,6 @@ class Secret:
             reference=(_text(secrets),),
             facts={"secret": secrets[0] if len(secrets) == 1 else secrets},
         )
-
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
-        return None
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
         secrets = _numbers(problem)

@@ -23,12 +23,13 @@ from straw.errors import ConfigError, DataError
 from straw.seeds import seed_for
 from straw.tasks.asking import Form, conversation, form_named
 from straw.tasks.fields import ONE_LETTER, Fields, choice_question, marked_question, worked_question
+from straw.tasks.one_reply import OneReply
 from straw.tasks.questions import Question, Questions, Read
 from straw.tasks.rows import Source
 from straw.tasks.shots import CHOICES, MATHEMATICS, WORD_PROBLEMS, Shot, first
 from straw.text.answer_tags import form_of
 from straw.text.graders import Grader, check_replies, grader_named
-from straw.types import End, Grade, Message, Problem
+from straw.types import End, Grade, Problem
 
 
 class WordProblemOptions(Protocol):
@@ -69,7 +70,7 @@ class WordProblemOptions(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WordProblems:
+class WordProblems(OneReply):
     """Questions, the form of a reply, and the grader that compares.
 
     `left_out` are places of questions that are not trained on.
@@ -85,10 +86,6 @@ class WordProblems:
     left_out: frozenset[str] = frozenset()
 
     # --- a task
-
-    @property
-    def max_turns(self) -> int:
-        return 1
 
     @property
     def reply_limit(self) -> int:
@@ -114,9 +111,6 @@ class WordProblems:
         """All of them in turn, in an order that mixes the subjects of a sorted file."""
         count = self.num_held_out
         return self._problem(self.questions.asked[shuffled("held out", 0, count)[index % count]])
-
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
-        return None
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
         reply = replies[0]

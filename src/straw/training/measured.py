@@ -48,7 +48,7 @@ def measure(
     """`rollouts` are those of the step, written by the policy as it was before its update."""
     task, run = plan.task, plan.page.run
     if isinstance(task, Enumerable):
-        known, effort = measure_secrets(engine, task, start, is_start=is_start)
+        known, effort = measure_secrets(engine, task, start, is_start=is_start, max_answers=run.eval_answers)
         return Measured(mean_known(known) | named(absorbed_of(task.space, known) | {"kl_from_start_bits": effort}), [])
     numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
     if is_start or rollouts:

@@ -29,6 +29,7 @@ def whole_study(folder: Path) -> Path:
     make_study(folder, in_proportion([16, 64], 3), cap=500)
     make_study(folder, {64: [60, never, never]}, cap=500, reward_type="binned_log_distance")
     make_study(folder, {16: [never] * 2}, cap=200, reward_type="random")
+    make_study(folder, {64: [80, 90]}, cap=500, name="bonus", reward_type="binned_log_distance", entropy_coef=0.05)
     for rate in (1e-4, 1e-3):
         make_study(folder / "tune", {64: [200]}, name=f"lr{rate}", learning_rate=rate, secret_seed=100)
     make_accuracy_run(folder / "digits", 0.6)
@@ -45,7 +46,7 @@ def test_every_figure_is_there_where_the_runs_have_its_data(tmp_path):
 def test_a_figure_without_data_says_why(tmp_path):
     figures = figures_at(make_study(tmp_path, {16: [30]}, cap=100))
     absent = {name: figure.absent for name, figure in figures.items() if not figure.panels}
-    assert absent.keys() == {"accuracy", "scaling", "levels", "rates", "controls"}
+    assert absent.keys() == {"accuracy", "equal", "scaling", "levels", "rates", "controls"}
     assert "the same N" in absent["scaling"]
 
 

@@ -8,38 +8,25 @@ float32 weights always; with dtype bfloat16 the matmuls run under autocast.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from straw.algorithms.losses import TokenBatch, kl_estimate, loss_named
-from straw.engines.base import (
-    AdamParams,
-    Conversation,
-    Engine,
-    Loss,
-    Policy,
-    Reply,
-    SamplingParams,
-    Tokens,
-    TrainOutput,
-)
+from straw.engines.base import Conversation, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.local.activations import tokens_at_once
 from straw.engines.local.batches import Flat, flatten, micro_batches
-from straw.engines.local.checkpoints import Adam, read_adam, read_base, read_weights, write_base, write_checkpoint
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.head import Head, log_probabilities
+from straw.engines.local.learning import Learning
 from straw.engines.local.llama import LlamaReader
-from straw.engines.local.lora import save_adapter
 from straw.engines.local.modules import ModulesReader, Reader
+from straw.engines.local.objective import objective
 from straw.engines.local.pack import Pack
 from straw.engines.local.places import Places
-from straw.engines.local.policies import Policies
 from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
 from straw.errors import ConfigError, TrainingError
@@ -64,7 +51,7 @@ class LocalSettings:
     rows_at_once: int | None = None  # of `sample`; none: MAX_ROWS, and all of a call begin together
 
 
-class LocalEngine(Engine):
+class LocalEngine(Learning):
     def __init__(
         self,
         model: PreTrainedModel,
@@ -73,26 +60,18 @@ class LocalEngine(Engine):
         adapters: PeftModel | None = None,
         is_made: bool = False,
     ) -> None:
-        """The parameters that require gradients are the ones that train; `adapters` are on `model` already.
-
-        `is_made`: the model came from a seed, and what a warm-up made of it is nowhere else.
-        """
-        self.adapters, self.is_made = adapters, is_made
         self.settings = settings or LocalSettings()
         self.device = torch.device(self.settings.device)
-        self.model = model.to(self.device).eval()  # dropout never acts: sampler and trainer must agree
-        self.chat, self.policy_version = chat, 0
+        # dropout never acts: sampler and trainer must agree
+        super().__init__(model.to(self.device).eval(), adapters, is_made)
+        self.chat = chat
         with refusing(model):
             self.reader = self._reader()
             self.head = Head.of(model)
             check_reading(self.model, self.reader, self.head)
-        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
         self.tokens_at_once = self.settings.tokens_per_microbatch or tokens_at_once(
             model.config.get_text_config(), self.device.type, self.settings.gradient_checkpointing
         )
-        self.policies = Policies(self.trained)
-        self._published = True
 
     def _reader(self) -> Reader:
         plain = ModulesReader(self.model, self.settings.gradient_checkpointing)
@@ -110,7 +89,7 @@ class LocalEngine(Engine):
     def sampling(self, length: int) -> AbstractContextManager[None]:
         """`length`: of the longest row when it is written."""
         self._check_room(length)
-        if not self._published:
+        if not self.is_published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
         return self.precision()
 
@@ -199,127 +178,9 @@ class LocalEngine(Engine):
 
     def _backward(self, flat: Flat, loss: Loss, reference: list[list[float]] | None) -> tuple[Tensor, dict[str, float]]:
         logprobs, entropy = self._measure(flat, loss.temperature)
-        sampler = torch.where(flat.sampler_logprobs.isnan(), logprobs.detach(), flat.sampler_logprobs)
-        batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights)
-        total = loss_named(loss.name)(batch, loss.settings)
-        metrics = {"loss": total.detach(), "weight": flat.weights.sum()}
-        metrics["entropy"] = (flat.weights * entropy.detach()).sum()
-        if loss.entropy_coef:
-            total = total - loss.entropy_coef * (flat.weights * entropy).sum()
-        if reference is not None:
-            theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.place, strict=True)])
-            kl = (flat.weights * kl_estimate(logprobs, theirs)).sum()
-            metrics["kl"] = kl.detach()
-            total = total + loss.kl_coef * kl
-        metrics["kl_sampler"] = (flat.weights * (sampler - logprobs.detach())).sum()
+        total, metrics = objective(flat, logprobs, entropy, loss, reference)
         total.backward()
         return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
-
-    def optim_step(self, params: AdamParams) -> dict[str, float]:
-        self.policies.leave_start()
-        parameters = [p for p in self.trained.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if not bool(torch.isfinite(norm)):
-            self.optimizer.zero_grad(set_to_none=True)
-            raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
-        if params.grad_clip:
-            torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
-        for group in self.optimizer.param_groups:
-            group.update(
-                lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
-                weight_decay=params.weight_decay,
-            )  # fmt: skip
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-        self._published = False
-        return {"grad_norm": float(norm)}
-
-    def publish(self) -> int:
-        if not self._published:
-            self.policy_version += 1
-            self._published = True
-        return self.policy_version
-
-    # --- named policies --------------------------------------------------------------------
-
-    def start_is_in(self, folder: Path) -> None:
-        self.policies.start_is_in(folder)
-
-    def set_reference(self, folder: Path) -> None:
-        """Compare with the weights of a checkpoint instead of the start."""
-        self.policies.refer_to(folder)
-
-    @contextmanager
-    def undone(self) -> Iterator[None]:
-        weights = {name: p.detach().clone() for name, p in self.trained.items()}
-        state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
-        gradients = {name: p.grad for name, p in self.trained.items()}
-        version, published = self.policy_version, self._published
-        self.optimizer.zero_grad(set_to_none=True)
-        try:
-            with self.policies.undone(weights):
-                yield
-        finally:
-            for name, p in self.trained.items():
-                p.data.copy_(weights[name])
-                p.grad = gradients[name]
-            self.optimizer.state.clear()
-            self.optimizer.state.update(state)
-            self.policy_version, self._published = version, published
-
-    @property
-    def is_published(self) -> bool:
-        """Whether the sampler has the newest weights."""
-        return self._published
-
-    def let_go(self) -> None:
-        """Give the memory back: the weights live on elsewhere."""
-        for parameter in self.model.parameters():
-            parameter.data = parameter.data.new_empty(0)
-        self.optimizer.state.clear()
-        self.policies.kept.clear()
-
-    @property
-    def trained_bytes(self) -> int:
-        return sum(p.numel() * p.element_size() for p in self.trained.values())
-
-    # --- keeping ---------------------------------------------------------------------------
-
-    def save(self, folder: Path, *, optimizer: bool = True) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.adapters is not None:
-            save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
-        adam = Adam(self.optimizer.state, self.policy_version, self._published) if optimizer else None
-        write_checkpoint(folder, self.trained, adam)
-
-    def frozen(self) -> dict[str, Tensor]:
-        """What no name would bring back: the weights beneath adapters on a model that was made here."""
-        if not self.is_made:
-            return {}
-        return {name: p.data for name, p in self.model.named_parameters() if name not in self.trained}
-
-    def save_base(self, folder: Path) -> None:
-        if frozen := self.frozen():
-            write_base(folder, frozen)
-
-    def load_base(self, folder: Path) -> None:
-        if frozen := self.frozen():
-            read_base(folder, frozen)
-
-    def load(self, folder: Path, *, optimizer: bool = True) -> None:
-        weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
-        if optimizer:
-            adam = read_adam(folder, self.trained)
-            self.policies.leave_start()
-        else:
-            self.policies.begin_here()
-        self.optimizer.state.clear()
-        self.optimizer.state.update(adam.state)
-        self.optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for name, p in self.trained.items():
-                p.copy_(weights[name])
-        self.policy_version, self._published = adam.policy_version, adam.is_published
 
 
 def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:

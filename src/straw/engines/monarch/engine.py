@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import count, pairwise
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,110 +34,16 @@ from straw.engines.base import (
 from straw.engines.local.engine import LocalEngine
 from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
 from straw.engines.monarch.freshness import Board, Fresh
-from straw.engines.monarch.generator import Generator, Hear, Sampling, Say, Talk, Version
+from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.pool import Limits, Pool
 from straw.engines.monarch.room import check_room
+from straw.engines.monarch.samplers import Generators, Held, OneGenerator
 from straw.engines.monarch.shared import Handle, Shared
 from straw.engines.monarch.trainer import Trainer, num_slots
-from straw.errors import ConfigError, EngineLost, TrainingError
-from straw.text.chat import Chat
+from straw.errors import EngineLost, TrainingError
 from straw.types import Datum
 
 PATIENCE_S = 0.002
-
-
-class Generators(Sampler):
-    """All of them, with the weights of one version."""
-
-    def __init__(self, pool: Pool, chat: Chat, version: Version) -> None:
-        self.pool, self.chat, self.version = pool, chat, version
-        self.policy_version = version.number
-
-    @property
-    def count(self) -> int:
-        return len(self.pool.slots)
-
-    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
-        return MonarchConversation(self, prompt, num_rows)
-
-    def sample(
-        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Reply]]:
-        if len(prompts) >= self.count:
-            parts = shares(len(prompts), self.count)
-            jobs = [Sampling(prompts[a:b], num_samples, params, seeds[a:b]) for a, b in parts]
-            return [row for part in self.pool.work("sample", self.version, jobs) for row in part]
-        parts = shares(num_samples, self.count)
-        jobs = [Sampling(prompts, b - a, params, [row[a:b] for row in seeds]) for a, b in parts]
-        answers = self.pool.work("sample", self.version, jobs)
-        return [[reply for part in answers for reply in part[row]] for row in range(len(prompts))]
-
-
-class MonarchConversation(Conversation):
-    """Rows in shares, one for each generator, who is given its share's whole history with every turn."""
-
-    keys = count()
-
-    def __init__(self, generators: Generators, prompt: Tokens, num_rows: int) -> None:
-        self.generators, self.prompt = generators, prompt
-        self.parts = shares(num_rows, generators.count)
-        self.talks: list[list[Say | Hear]] = [[] for _ in self.parts]
-        self.names = [next(self.keys) for _ in self.parts]
-
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        parts = self._turn([Say(params, seeds[start:end]) for start, end in self.parts])
-        return [reply for part in parts for reply in part]
-
-    def hear(self, tokens: Sequence[Tokens]) -> None:
-        self._turn([Hear(tokens[start:end]) for start, end in self.parts])
-
-    def _turn(self, turns: Sequence[Say | Hear]) -> list[Any]:
-        for talk, turn in zip(self.talks, turns, strict=True):
-            talk.append(turn)
-        jobs = [
-            Talk(name, self.prompt, end - start, tuple(talk))
-            for name, (start, end), talk in zip(self.names, self.parts, self.talks, strict=True)
-        ]
-        return self.generators.pool.work("converse", self.generators.version, jobs)
-
-
-class OneGenerator(Sampler):
-    """One of them, which begins every piece of work with the newest weights; see `policy_version` afterwards."""
-
-    def __init__(self, pool: Pool, chat: Chat, index: int) -> None:
-        self.pool, self.chat, self.index = pool, chat, index
-        self.policy_version = 0
-
-    def sample(
-        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
-    ) -> list[list[Reply]]:
-        work = self.pool.submit("sample", None, Sampling(prompts, num_samples, params, seeds), prefer=self.index)
-        replies: list[list[Reply]] = work.answer.result()
-        assert work.version is not None
-        self.policy_version = work.version.number
-        return replies
-
-    def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
-        raise ConfigError("a conversation is held by one version, and pace=free has the newest: write pace=exact")
-
-
-class Held(Conversation):
-    """A conversation that ends with the version that began it, as the local engine's does."""
-
-    def __init__(self, engine: MonarchEngine, talk: Conversation) -> None:
-        self.engine, self.talk, self.version = engine, talk, engine.version
-
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        self._check()
-        return self.talk.say(params, seeds)
-
-    def hear(self, tokens: Sequence[Tokens]) -> None:
-        self._check()
-        self.talk.hear(tokens)
-
-    def _check(self) -> None:
-        if self.version != self.engine.version or not self.engine.is_published:
-            raise TrainingError("a conversation is held by one version: begin a new one after publish()")
 
 
 class MonarchEngine(Engine):
@@ -315,13 +220,3 @@ class MonarchEngine(Engine):
             raise EngineLost(f"{error}: go on with straw resume") from error
         except WorkerRaised as error:
             raise TrainingError(str(error)) from error
-
-
-def shares(size: int, count: int) -> list[tuple[int, int]]:
-    """[start, end) of at most `count` parts as even as can be.
-
-    Example: shares(5, 2) == [(0, 3), (3, 5)] and shares(1, 2) == [(0, 1)]
-    """
-    count = max(1, min(size, count))
-    edges = [size * part // count for part in range(count + 1)]
-    return [(size - end, size - start) for start, end in pairwise(edges)][::-1]

@@ -9,7 +9,7 @@ from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell, width
 from straw.report.study.survival import same_pace
 from straw.report.study.totals import bits_per_episode
-from straw.report.study.verdicts import graded_cells
+from straw.report.study.verdicts.levels import graded_cells
 from straw.report.study.whole import FAIR, Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 

@@ -71,8 +71,10 @@ class Seen:
 
     @property
     def knew_enough(self) -> bool:
-        """Whether it is over because of stop_at, before its last step."""
-        return self.state == "done" and self.step < int(self.config["run"].get("n_batches") or 0)
+        """Whether it is over because of stop_at: nobody looked at what came behind."""
+        told = self.options.get("stop_at", "none")
+        reached = self.column("p_secret" if self.ceiling_bits is not None else "accuracy").last
+        return told != "none" and reached is not None and reached >= float(told)
 
     @property
     def rate(self) -> float:

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from straw.errors import ConfigError
-from straw.measure.observer import Observed, cached_at, observed
-from straw.measure.observer_game import game_of, group_of, page_of_config
+from straw.measure.observer import Observed, cached_at, game_of, group_of, observed, page_of_config
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.fits import Scaling, scaling_of
 from straw.report.study.gathered import Gathered

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 
 from straw.report.study.resample import Interval
@@ -25,6 +25,12 @@ def three(value: float) -> str:
         return f"{value:,.0f}"
     text = f"{value:.3g}"
     return f"{value:.10f}".rstrip("0") if "e" in text and abs(value) > 1e-9 else text.replace("e-", "e−")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Example: spread([8, 8]) == "8", spread([8, 12, 10]) == "8 to 12" """
+    low, high = min(values), max(values)
+    return three(low) if low == high else f"{three(low)} to {three(high)}"
 
 
 def within(interval: Interval | None, form: str = "") -> str:

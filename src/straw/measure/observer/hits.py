@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from straw.measure.candidates import Array
+from straw.measure.classes import Array
 from straw.measure.pace import Pace
 
 NEVER = 1e-10  # of the secrets are still unknown

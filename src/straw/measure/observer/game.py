@@ -9,7 +9,7 @@ from typing import Any
 from straw.config import Page, SecretTask, with_values
 from straw.config.load import flat
 from straw.errors import ConfigError
-from straw.measure.observer import Observed, observed
+from straw.measure.observer.ideal import Observed, observed
 from straw.rewards.channel import Channel
 from straw.rewards.outcome import make_channel
 from straw.tasks.base import Task

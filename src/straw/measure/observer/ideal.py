@@ -1,6 +1,4 @@
-"""The ideal observer: how fast anybody could come to know the secret through a channel.
-
-    S uniform on [0, N), guesses g, a deterministic reward R(g, S)        bits = log2 (N / secrets that fit all rewards)
+"""Four ways to guess, and the bits that each comes to know.
 
     greedy           the guess whose reward says most, ties to one that may be right           exact
     thompson         a guess that fits all rewards so far, drawn evenly
@@ -22,10 +20,10 @@ from typing import Any, Self
 
 import numpy as np
 
-from straw.measure.observer_draws import draw_pace
-from straw.measure.observer_greedy import greedy_pace, partition_bits
-from straw.measure.observer_hits import hits_pace
-from straw.measure.observer_table import MOST, Table, table_of
+from straw.measure.observer.draws import draw_pace
+from straw.measure.observer.greedy import greedy_pace, partition_bits
+from straw.measure.observer.hits import hits_pace
+from straw.measure.observer.table import MOST, Table, table_of
 from straw.measure.pace import Pace
 from straw.rewards.channel import Channel
 from straw.runs.home import cache_folder

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from straw.measure.candidates import Array
+from straw.measure.classes import Array
 from straw.measure.pace import Pace, median_of
 
 PATIENCE = 64  # episodes without news, before it is asked whether there can be any

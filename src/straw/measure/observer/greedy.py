@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from straw.measure.candidates import Array
+from straw.measure.classes import Array
 from straw.measure.pace import Pace, median_of
 
 AT_ONCE = 1 << 22  # numbers

@@ -1,0 +1,73 @@
+"""What widens the straw: conditions with one reward, after equally many episodes, against what they cost."""
+
+from __future__ import annotations
+
+from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.scaling import absent
+from straw.report.study.cells import Cell
+from straw.report.study.equal import Equal, bits_at, cpu_s, equals_of, is_told, name_in
+from straw.report.study.survival import same_pace
+from straw.report.study.totals import efficiency
+from straw.report.study.whole import Study
+from straw.report.study.words import NONE, estimate, middle, solved, three
+
+READ = (
+    "Mean bits known after equally many episodes, with 95% intervals, against the CPU time of a run. Higher widens the "
+    "straw, further left costs less. A learner that is told the formula of the reward competes with nobody."
+)
+
+
+def equal_figure(study: Study) -> Figure:
+    base = Figure(name="equal", title="On equal episodes", says=READ)
+    found = list(equals_of(study.with_bits))
+    if not found:
+        return absent(base, "No two conditions here share a reward and an N, so there is nothing to compare.")
+    panels = [drawn for equal in found if (drawn := panel(study, equal)).marks]
+    why = "" if panels else "These runs did not write down what they cost: the tables have the rest."
+    tables = [table(study, equal) for equal in found]
+    return Figure(name=base.name, title=base.title, says=READ, panels=panels, tables=tables, absent=why)
+
+
+def panel(study: Study, equal: Equal) -> Panel:
+    marks = [mark for cell in equal.ranked if (mark := point(study, equal, cell)) is not None]
+    ceiling = max(cell.ceiling_bits or 0.0 for cell in equal.cells)
+    lowest = min([0.0, *(low for mark in marks for low in mark.low or mark.y)])
+    return Panel(
+        title=f"{equal.reward}, N = {equal.N:,}, {equal.episodes:,.0f} episodes", x_title="CPU-seconds a run",
+        y_title="bits known", marks=marks, log_x=True, ceiling=ceiling, floor=max(lowest, -ceiling / 2),
+    )  # fmt: skip
+
+
+def point(study: Study, equal: Equal, cell: Cell) -> Mark | None:
+    spent, bits = cpu_s(cell), bits_at(cell, equal.episodes)
+    if spent is None:
+        return None
+    low, high = ([bits.interval.low], [bits.interval.high]) if bits.interval else ([], [])
+    return Mark(
+        label=name_in(cell, equal), x=[spent], y=[bits.value], look="points", colour=study.colour(cell.series),
+        low=low, high=high, notes=[f"{estimate(bits)} bits, {three(spent)} CPU-seconds"],
+    )  # fmt: skip
+
+
+def table(study: Study, equal: Equal) -> Table:
+    first = study.times[equal.cells[0].label]["known"]
+    rows = []
+    for cell in equal.ranked:
+        known, spent = study.times[cell.label]["known"], cpu_s(cell)
+        p = same_pace(first, known) if cell is not equal.cells[0] else None
+        median = study.medians[cell.label].get("known")
+        rows.append(
+            (
+                name_in(cell, equal) + (" (told the formula)" if is_told(cell) else ""), f"{cell.num_secrets}",
+                estimate(bits_at(cell, equal.episodes)), solved(median), middle(median),
+                estimate(efficiency(cell, "eta_absorb")), NONE if spent is None else three(spent),
+                NONE if p is None else f"{p:.2g}",
+            )
+        )  # fmt: skip
+    header = (
+        "condition", "secrets", f"bits after {equal.episodes:,.0f} episodes", "got to 0.9 of the bits",
+        "episodes to 0.9 of the bits", "absorbed of what was received", "CPU-seconds a run", "p",
+    )  # fmt: skip
+    against = name_in(equal.cells[0], equal)
+    caption = f"{equal.reward}, N = {equal.N:,}; p of the log-rank test that a condition is as fast as {against!r}"
+    return Table(caption=caption, header=header, rows=rows)

@@ -1,0 +1,47 @@
+"""Bits per episode, at one N, and how many times as long as an ideal observer it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from straw.report.study.cells import Cell
+from straw.report.study.totals import bits_per_episode
+from straw.report.study.verdicts.verdict import Verdict
+from straw.report.study.whole import FAIR, Study
+from straw.report.study.words import estimate, three
+
+
+def pace(study: Study) -> Iterator[Verdict]:
+    """Bits per episode, at the N that most conditions have."""
+    N = common_size(study)
+    cells = [cell for cell in study.of_size(N) if not cell.is_control]
+    found = [(cell, rate) for cell in cells if (rate := bits_per_episode(cell)) is not None]
+    if N is None or not found:
+        return
+    told = "; ".join(f"{cell.series} {estimate(rate)}" for cell, rate in found)
+    yield Verdict(f"Bits per episode at N = {N:,}: {told}.", "bits")
+    ratios = [
+        f"{cell.series} {three(median.value / ideal)}"
+        for cell, _ in found
+        if (median := study.medians[cell.label].get("known")) is not None and median.is_reached
+        and (ideal := ideal_of(study, cell))
+    ]  # fmt: skip
+    if ratios:
+        yield Verdict(
+            f"Times as many episodes as an ideal observer that guesses in groups of the same size, at N = {N:,}: "
+            f"{'; '.join(ratios)}.",
+            "bits",
+        )
+
+
+def ideal_of(study: Study, cell: Cell) -> float | None:
+    """Episodes to 0.9 of the bits, in whole groups: nothing returns inside one."""
+    seen = study.observers.get(cell.label)
+    if seen is None or (episodes := seen.paces[FAIR].to_nine_tenths) is None:
+        return None
+    return -(-episodes // seen.group) * seen.group
+
+
+def common_size(study: Study) -> int | None:
+    """The N with the most conditions, the largest of equals."""
+    return max(study.sizes, key=lambda N: (len(study.of_size(N)), N), default=None)

@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.measure.observer.watched import table, watch
+
+from straw.measure.observer.greedy import greedy_pace, partition_bits
+
+
+@pytest.mark.parametrize(
+    "words", ["N=10", "N=37 reward_type=higher_lower", "N=100 reward_type=binned_log_distance reward_bins=5"]
+)
+def test_greedy_is_as_the_law_of_small_trees_says(words):
+    """Brute force: the bits behind two episodes, from the best first split and the best second ones."""
+    found = table(words)
+    N, pace = found.N, greedy_pace(found.codes, found.num_codes)
+    first = partition_bits(found.codes, np.arange(N), found.num_codes)
+    assert pace.bits[1] == pytest.approx(first.max())
+    guess = next(g for g in range(N) if first[g] >= first.max() - 1e-9)
+    parts = [np.flatnonzero(found.codes[guess] == code) for code in np.unique(found.codes[guess])]
+    second = sum(len(part) / N * partition_bits(found.codes, part, found.num_codes).max() for part in parts)
+    assert pace.bits[2] == pytest.approx(first.max() + second)
+
+
+def test_one_true_bit_halves_what_is_left():
+    assert watch("N=64 reward_type=higher_lower", runs=100).paces["greedy"].to_know == 6
+    assert watch("N=64 reward_type=higher_lower", runs=100).paces["greedy"].bits[:7] == pytest.approx(range(7))
+
+
+def test_shuffled_bins_say_as_much_as_bins():
+    plain, shuffled = (f"N=64 reward_type={kind} reward_bins=8" for kind in ("binned_log_distance", "shuffled_bins"))
+    exact = [watch(words, runs=100).paces["greedy"].bits for words in (plain, shuffled)]
+    assert exact[0] == pytest.approx(exact[1], abs=1e-9)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from tests.made_studies import in_proportion, make_study, never
+from tests.report.study.verdicts.said import said, verdicts_at
+
+
+def test_a_censored_condition_is_said_plainly(tmp_path):
+    make_study(tmp_path, {16: [30, 40, 50], 64: [100, never, never]}, cap=500)
+    assert "2 of 3 runs did not know 0.9 of the bits within 500 episodes" in said(tmp_path, "N = 64", "did not know")
+    assert "its median is not reached" in said(tmp_path, "did not know")
+
+
+def test_a_censored_run_below_the_median_changes_no_more_than_that(tmp_path):
+    make_study(tmp_path, {16: [30, 40, never]}, cap=500)
+    assert "the median is reached without them" in said(tmp_path, "1 of 3 runs did not know")
+
+
+def test_a_reward_that_cannot_tell_enough_is_not_blamed_on_the_learner(tmp_path):
+    make_study(tmp_path, {256: [never] * 2}, cap=400, reward_type="binned_log_distance", reward_bins=4)
+    assert "its reward tells at most 6.4 of the 8 bits apart" in said(tmp_path, "did not know")
+
+
+def test_few_secrets_behind_binary_discovery_are_warned_of_and_enough_are_not(tmp_path, monkeypatch):
+    make_study(tmp_path, in_proportion([4, 16], 5), cap=1000)
+    assert "5 secrets at each N" in said(tmp_path, "a matter of luck", "Take 100 or more")
+    monkeypatch.setattr("straw.report.study.verdicts.cautions.ENOUGH_SECRETS", 5)
+    assert not [one for one in verdicts_at(tmp_path) if "matter of luck" in one.text]
+
+
+def test_a_rate_chosen_on_the_judged_secrets_is_a_warning(tmp_path):
+    for rate in (1e-4, 1e-3):
+        make_study(tmp_path, {16: [30, 40]}, name=f"lr{rate}", learning_rate=rate)
+    (found,) = [one for one in verdicts_at(tmp_path) if "same secrets" in one.text]
+    assert found.is_warning

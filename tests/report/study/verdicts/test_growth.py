@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from tests.made_studies import by_bits, in_proportion, make_study
+from tests.report.study.verdicts.said import said
+
+SIZES = [16, 64, 256]
+
+
+def test_a_time_in_proportion_to_N_is_said_to_be_one(tmp_path):
+    make_study(tmp_path, in_proportion(SIZES, 8, spread=0.3))
+    text = said(tmp_path, "Binary: episodes to 0.9 of the bits")
+    assert "scale as N^1.0" in text or "scale as N^0.9" in text
+    assert "in proportion to N" in text
+    assert "more for a log2 N" in text
+
+
+def test_a_log_law_is_said_to_be_one(tmp_path):
+    make_study(tmp_path, by_bits(SIZES, 8, spread=0.02), reward_type="binned_log_distance")
+    text = said(tmp_path, "8 bins: episodes")
+    assert "grow with log2 N" in text
+    assert " 40" in text or " 39" in text
+
+
+def test_a_square_is_faster_than_N(tmp_path):
+    make_study(tmp_path, {N: [N**2, 1.1 * N**2, 0.9 * N**2] for N in SIZES})
+    assert "scale as N^2.00" in said(tmp_path, "episodes to 0.9", "scale as")
+    assert "faster than N" in said(tmp_path, "episodes to 0.9", "scale as")
+
+
+def test_discovery_and_consolidation_are_told_apart(tmp_path):
+    make_study(tmp_path, {16: [30, 30, 30], 64: [120, 120, 120]})
+    text = said(tmp_path, "the first hit alone")
+    assert "N^1.00" in text
+    assert "at N = 64: 80 [80, 80] episodes" in text

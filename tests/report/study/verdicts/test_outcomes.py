@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from tests.made_runs import attempt, write_run
+from tests.made_studies import make_accuracy_run, make_study, never, row_at
+from tests.report.study.verdicts.said import said, verdicts_at
+
+
+def test_a_coin_that_teaches_is_found_out(tmp_path):
+    make_study(tmp_path / "well", {16: [never] * 4}, cap=100, reward_type="random")
+    assert "no more than a coin tells" in said(tmp_path / "well", "(control)")
+    make_study(tmp_path / "ill", {16: [20] * 4}, cap=100, reward_type="random")
+    assert "more than a coin can tell" in said(tmp_path / "ill", "(control)")
+
+
+def test_a_ledger_that_breaks_its_law_is_found_out(tmp_path):
+    make_study(tmp_path / "well", {16: [20] * 4}, cap=100)
+    assert "is kept: at most 0.25, by binary" in said(tmp_path / "well", "law of the ledger")
+    for secret in range(4):
+        row = row_at(1, 100, 16, 10, 20) | {"ledger/offered_bits": 1.0}
+        write_run(tmp_path / "ill" / str(secret), [row], N=16, secret_seed=secret, seed=secret, learning_rate=1e-3)
+    assert "does not hold for binary" in said(tmp_path / "ill", "absorbed − offered")
+
+
+def test_a_single_run_has_a_sentence_without_an_interval(tmp_path):
+    make_study(tmp_path, {16: [50]}, cap=200)
+    assert (
+        said(tmp_path, "bits known after") == "Binary: 3.88 of 4 bits known after 200 episodes; 0.9 of them after 50."
+    )
+
+
+def test_other_tasks_are_told_by_accuracy(tmp_path):
+    for seed, end in enumerate((0.6, 0.7, 0.8)):
+        make_accuracy_run(tmp_path / str(seed), end, seed=seed)
+    text = said(tmp_path, "accuracy on held-out problems")
+    assert "from 0.000 to 0.7 [0.6, 0.8] after 80 episodes, 3 runs" in text
+
+
+def test_runs_that_have_measured_nothing_say_nothing(tmp_path):
+    write_run(tmp_path / "young", [], [(1, attempt("3", 0.0))], N=16, done=False, learning_rate=1e-3)
+    assert verdicts_at(tmp_path) == []

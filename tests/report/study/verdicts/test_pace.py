@@ -1,0 +1,11 @@
+from __future__ import annotations
+
+from tests.made_studies import make_study
+from tests.report.study.verdicts.said import said
+
+
+def test_bits_per_episode_are_compared_at_one_N(tmp_path):
+    make_study(tmp_path, {16: [50, 50, 50]})
+    make_study(tmp_path, {16: [25, 25, 25]}, reward_type="log_distance")
+    text = said(tmp_path, "Bits per episode at N = 16")
+    assert "binary 0.0776 [0.0776, 0.0776]; log distance 0.155" in text
