@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make slow   the tests that take longer
 # make bench  speed against TRL
+# make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #
 # Needed: make and python3, 3.11 or newer, with pip and venv. Another python: make demo PYTHON=python3.13
@@ -14,7 +15,9 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # One thread for each of the two test processes: more would make them wait for each other.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-.PHONY: demo test lint slow bench torture clean
+STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb
+
+.PHONY: demo test lint slow bench study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -32,6 +35,12 @@ slow: .venv/.ready-dev
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+study: .venv/.ready-dev
+	for page in $(STUDY); do \
+	  $(BIN)/straw sweep recipes/sweeps/$$page-small.toml && \
+	  $(BIN)/straw report runs/sweeps/$$page-small -o runs/sweeps/$$page-small.html || exit 1; \
+	done
 
 torture: .venv/.ready-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture

@@ -58,12 +58,13 @@ class Candidates(Observer):
         self.left: dict[str, Array] = {}
 
     def hear(self, rollout: Rollout, target: int) -> None:
-        left = self.left.setdefault(rollout.problem.key, np.arange(self.classes.space))
-        said = self.classes.said(rollout, target)
-        if said is None or len(left) == 1:
+        left = self.left.get(rollout.problem.key)
+        if left is None:
+            left = self.left[rollout.problem.key] = np.arange(self.classes.space)
+        if len(left) == 1 or (said := self.classes.said(rollout, target)) is None:
             return
-        (truth,) = self.classes.of(said, np.array([target]), rollout.grade)
-        alike = self.classes.of(said, left, rollout.grade) == truth
+        paid = self.classes.of(said, left, rollout.grade)
+        alike = paid == paid[left.searchsorted(target)]  # the candidates stand in order, the true one among them
         if not alike.all():
             self.left[rollout.problem.key] = left[alike]
 

@@ -56,19 +56,21 @@ class CausalCode:
         self.levels, self.fresh_bits, self.deterministic = levels, fresh_bits, deterministic
         self.counts: dict[str, Counts] = {}  # by context
         self.lengths: dict[str, float] = {}  # the whole code of each predictor alone
+        self.mixed = 0.0  # of all of them together
         self.last: dict[str, str] = {}  # symbol, by prompt
-        self.scored: dict[str, set[str]] = {}  # fingerprints of replies, by prompt
+        self.scored: dict[str, set[bytes]] = {}  # fingerprints of replies, by prompt
 
     def charge(self, prompt: str, reply: str, symbol: str) -> float:
         """Bits for this symbol; it is counted then."""
         if self.deterministic and self._is_repeat(prompt, reply):
             return 0.0
         contexts = self._contexts(prompt)
-        before = self._mixed()
+        before = self.mixed
         for name, context in contexts.items():
             self.lengths[name] = self.lengths.get(name, 0.0) + self._cost(self.counts.setdefault(context, {}), symbol)
         self.last[prompt] = symbol
-        return self._mixed() - before
+        self.mixed = self._mixed()
+        return self.mixed - before
 
     def forget_prompts(self) -> None:
         """For a task whose problems never come back."""
@@ -100,17 +102,18 @@ class CausalCode:
         return shortest - math.log2(mean)
 
     def _is_repeat(self, prompt: str, reply: str) -> bool:
-        mark, scored = blake2b(reply.encode(), digest_size=8).hexdigest(), self.scored.setdefault(prompt, set())
+        mark, scored = blake2b(reply.encode(), digest_size=8).digest(), self.scored.setdefault(prompt, set())
         if mark in scored:
             return True
         scored.add(mark)
         return False
 
     def state_dict(self) -> dict[str, Any]:
-        scored = {prompt: sorted(marks) for prompt, marks in self.scored.items()}
+        scored = {prompt: sorted(mark.hex() for mark in marks) for prompt, marks in self.scored.items()}
         return {"counts": self.counts, "lengths": self.lengths, "last": self.last, "scored": scored}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.counts = {context: dict(counts) for context, counts in state["counts"].items()}
         self.lengths, self.last = dict(state["lengths"]), dict(state["last"])
-        self.scored = {prompt: set(marks) for prompt, marks in state["scored"].items()}
+        self.mixed = self._mixed()
+        self.scored = {prompt: set(map(bytes.fromhex, marks)) for prompt, marks in state["scored"].items()}

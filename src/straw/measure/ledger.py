@@ -64,12 +64,13 @@ class Ledger:
         alone = all(len(group) == 1 for group in credited)  # groups of one are compared with each other
         together = alone and any(any(one.advantages) for group in credited for one in group)
         for group, after in zip(told, credited, strict=True):
-            bits = math.fsum([self._charge(rollout) for rollout in group])
-            self._add(group, bits, together if alone else any(any(one.advantages) for one in after))
+            symbols = [symbol_of(rewards_of(rollout)) for rollout in group]
+            bits = math.fsum(map(self._charge, group, symbols))
+            self._add(symbols, bits, together if alone else any(any(one.advantages) for one in after))
         if self.code is not None and not self.repeats:
             self.code.forget_prompts()
 
-    def _charge(self, rollout: Rollout) -> float:
+    def _charge(self, rollout: Rollout, symbol: str) -> float:
         self.episodes += 1
         if self.observer is not None and self.target_index is not None:
             self.observer.hear(rollout, self.target_index(rollout.problem))
@@ -77,16 +78,16 @@ class Ledger:
             return 0.0
         length = rollout.grade.num_tokens if rollout.raw_rewards else None  # some parts pay by length
         reply = repr((rollout.replies, rollout.end.value, length))
-        return self.code.charge(rollout.problem.key, reply, symbol_of(rewards_of(rollout)))
+        return self.code.charge(rollout.problem.key, reply, symbol)
 
-    def _add(self, group: Sequence[Rollout], bits: float, has_advantage: bool) -> None:
-        counts = list(Counter(symbol_of(rewards_of(rollout)) for rollout in group).values())
+    def _add(self, symbols: Sequence[str], bits: float, has_advantage: bool) -> None:
+        counts = list(Counter(symbols).values())
         levels = self.code.levels if self.code is not None else None
         found = {
             "offered_bits": bits,
             "usable_bits" if has_advantage else "wasted_bits": bits,
-            "offered_entropy_bits": len(group) * plug_in_entropy_bits(counts),
-            "offered_entropy_mm_bits": len(group) * miller_madow_bits(counts, levels),
+            "offered_entropy_bits": len(symbols) * plug_in_entropy_bits(counts),
+            "offered_entropy_mm_bits": len(symbols) * miller_madow_bits(counts, levels),
         }
         for name, value in found.items():
             self.sums[name] += value

@@ -9,7 +9,7 @@ from tests.made_studies import in_proportion, make_accuracy_run, make_study, nev
 from straw.report.figures.every import figures_of
 from straw.report.figures.figure import Figure, Mark, Panel
 from straw.report.figures.interactive import drawn
-from straw.report.figures.looks import dash_of, marker_of
+from straw.report.figures.looks import colour_of, dash_of, marker_of
 from straw.report.figures.paper import save_figures
 from straw.report.picture import COLOURS
 from straw.report.study.gathered import gathered
@@ -71,10 +71,12 @@ def test_a_panel_for_a_browser_is_plain_json(tmp_path):
             assert '"meta"' in text
 
 
-def test_series_differ_without_colours():
+def test_series_differ_by_more_than_their_colour():
     marks = [Mark(label=str(place), x=[], y=[], colour=place) for place in range(35)]
-    looks = {(dash_of(mark).browser, marker_of(mark)[0]) for mark in marks}
-    assert len(looks) == 35
+    assert len({(dash_of(mark).browser, colour_of(mark)) for mark in marks}) == 35
+    points = [Mark(label=str(place), x=[], y=[], colour=place, look="points") for place in range(49)]
+    assert len({(marker_of(mark)[0], colour_of(mark)) for mark in points}) == 49
+    assert len({marker_of(mark)[0] for mark in points[:7]}) == 7  # without any colour at all
     assert len(COLOURS) == 7  # a palette of the page each
 
 

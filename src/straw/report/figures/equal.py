@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import ceil, floor, log10
+
 from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell
@@ -11,6 +14,7 @@ from straw.report.study.totals import efficiency
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 
+ROOM = 0.5  # of a bit, below the lowest mean
 READ = (
     "Mean bits known after equally many episodes, with 95% intervals, against the CPU time of a run. Higher widens the "
     "straw, further left costs less. A learner that is told the formula of the reward competes with nobody."
@@ -31,11 +35,20 @@ def equal_figure(study: Study) -> Figure:
 def panel(study: Study, equal: Equal) -> Panel:
     marks = [mark for cell in equal.ranked if (mark := point(study, equal, cell)) is not None]
     ceiling = max(cell.ceiling_bits or 0.0 for cell in equal.cells)
-    lowest = min([0.0, *(low for mark in marks for low in mark.low or mark.y)])
+    costs = [mark.x[0] for mark in marks]
     return Panel(
         title=f"{equal.reward}, N = {equal.N:,}, {equal.episodes:,.0f} episodes", x_title="CPU-seconds a run",
-        y_title="bits known", marks=marks, log_x=True, ceiling=ceiling, floor=max(lowest, -ceiling / 2),
+        y_title="bits known", marks=marks, log_x=True, ceiling=ceiling,
+        floor=min([0.0, *(mark.y[0] - ROOM for mark in marks)]), ticks=round_numbers(costs) if costs else (),
     )  # fmt: skip
+
+
+def round_numbers(values: Sequence[float]) -> list[float]:
+    """1, 2, 5, 10, ... from below the smallest to above the largest."""
+    low, high = floor(log10(min(values))), ceil(log10(max(values)))
+    steps = [digit * 10.0**power for power in range(low, high + 1) for digit in (1, 2, 5)]
+    inside = [step for step in steps if 0.8 * min(values) <= step <= 1.25 * max(values)]
+    return inside or [steps[0]]
 
 
 def point(study: Study, equal: Equal, cell: Cell) -> Mark | None:
