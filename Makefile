@@ -15,7 +15,7 @@ INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 # One thread for each of the two test processes: more would make them wait for each other.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
-STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb
+STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
 .PHONY: demo test lint slow bench study torture clean
 
