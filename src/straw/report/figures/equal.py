@@ -63,11 +63,12 @@ def point(study: Study, equal: Equal, cell: Cell) -> Mark | None:
 
 
 def table(study: Study, equal: Equal) -> Table:
-    first = study.times[equal.cells[0].label]["known"]
+    best = equal.ranked[0]
+    first = study.times[best.label]["known"]
     rows = []
     for cell in equal.ranked:
         known, spent = study.times[cell.label]["known"], cpu_s(cell)
-        p = same_pace(first, known) if cell is not equal.cells[0] else None
+        p = same_pace(first, known) if cell is not best else None
         median = study.medians[cell.label].get("known")
         rows.append(
             (
@@ -81,6 +82,5 @@ def table(study: Study, equal: Equal) -> Table:
         "condition", "secrets", f"bits after {equal.episodes:,.0f} episodes", "got to 0.9 of the bits",
         "episodes to 0.9 of the bits", "absorbed of what was received", "CPU-seconds a run", "p",
     )  # fmt: skip
-    against = name_in(equal.cells[0], equal)
-    caption = f"{equal.reward}, N = {equal.N:,}; p of the log-rank test that a condition is as fast as {against!r}"
+    caption = f"{equal.reward}, N = {equal.N:,}; p of the log-rank test that it is as fast as {name_in(best, equal)!r}"
     return Table(caption=caption, header=header, rows=rows)

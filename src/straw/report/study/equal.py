@@ -24,7 +24,7 @@ TOLD = "reward_aware"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Equal:
-    """`cells` with the same reward and N, the first being what the others are compared with."""
+    """`cells` with the same reward and N."""
 
     reward: str
     N: int
