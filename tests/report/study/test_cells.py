@@ -69,3 +69,12 @@ def test_a_name_of_one_sweep_serves_the_same_condition_in_another(tmp_path):
     make_study(tmp_path / "b", {16: [60]}, entropy_coef=0.05)
     make_study(tmp_path / "b", {16: [60]}, name="plain", entropy_coef=0.0)
     assert labels(tmp_path) == ["binary, entropy_coef=0.0, N = 16", "with a bonus, N = 8", "with a bonus, N = 16"]
+
+
+def test_what_the_size_of_the_game_chooses_makes_no_series(tmp_path):
+    make_study(tmp_path, {64: [30]}, warmup_distance=0.02)
+    make_study(tmp_path, {4096: [90]}, warmup_distance=0.1)
+    assert {cell.series for cell in cells_of(gathered([tmp_path]).runs)} == {"binary"}
+    make_study(tmp_path, {64: [60]}, warmup_distance=0.1, name="far")
+    labels = [cell.label for cell in cells_of(gathered([tmp_path]).runs)]
+    assert len(set(labels)) == 3 and any("warmup_distance=0.02" in label for label in labels)

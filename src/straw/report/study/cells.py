@@ -25,6 +25,7 @@ ONLY_FOR = {
     "reward_bins": ("binned_log_distance", "shuffled_bins"), "flip_probability": ("noisy_binary",),
     "credit": ("dense",), "form": ("log_distance",),
 }  # fmt: skip
+FOLLOW_N = ("warmup_distance", "warmup_mass")  # where nobody chose, the size of the game does
 CONTROLS = ("random", "shuffled_bins", "higher_lower", "noisy_binary")
 Key = frozenset[tuple[str, str]]
 
@@ -127,13 +128,20 @@ def channel_label(run: Seen) -> str:
 
 def series_labels(groups: Mapping[Key, Sequence[Seen]]) -> dict[Key, str]:
     """For each cell the name of its series: a person's, or the shortest that tells it from the others."""
+    sized = ("N", *(name for name in FOLLOW_N if follows_size(name, groups)))
     series: dict[Key, list[Seen]] = {}
     for key, group in groups.items():
-        series.setdefault(without_size(key), []).extend(group)
+        series.setdefault(without(sized, key), []).extend(group)
     ours = {key: short_label(key, series) for key in series}
     theirs = {key: hand_name(runs) or ours[key] for key, runs in series.items()}
     chosen = theirs if len(set(theirs.values())) == len(theirs) else ours
-    return {key: chosen[without_size(key)] for key in groups}
+    return {key: chosen[without(sized, key)] for key in groups}
+
+
+def follows_size(name: str, keys: Iterable[Key]) -> bool:
+    """Whether it differs only where N does: then it makes no series of its own."""
+    pages = [dict(key) for key in keys]
+    return len({(page.get("N"), page.get(name)) for page in pages}) == len({page.get("N") for page in pages})
 
 
 def short_label(key: Key, series: Mapping[Key, Sequence[Seen]]) -> str:
@@ -163,5 +171,5 @@ def hand_name(runs: Sequence[Seen]) -> str:
     return name + mark if name and mark.strip(", ") not in name else name
 
 
-def without_size(key: Key) -> Key:
-    return frozenset((name, value) for name, value in key if name != "N")
+def without(names: Sequence[str], key: Key) -> Key:
+    return frozenset((name, value) for name, value in key if name not in names)
