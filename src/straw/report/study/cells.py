@@ -157,11 +157,14 @@ def base_label(run: Seen, others: Iterable[Seen]) -> str:
 
 
 def told_apart(key: Key, alike: Sequence[Key]) -> str:
-    """, entropy_coef=0.05"""
+    """, entropy_coef=0.05; how a model was warmed up follows from the others, unless nothing else differs."""
     pages = [dict(one) for one in alike]
     mine = dict(key)
     names = {name for page in pages for name in page if len({other.get(name, "") for other in pages}) > 1}
-    return "".join(f", {name}={mine.get(name, '-')}" for name in sorted(names))
+    chosen = [name for name in sorted(names) if not name.startswith("warmup_")]
+    if len({tuple(page.get(name) for name in chosen) for page in pages}) < len(pages):
+        chosen = sorted(names)
+    return "".join(f", {name}={mine.get(name, '-')}" for name in chosen)
 
 
 def hand_name(runs: Sequence[Seen]) -> str:
