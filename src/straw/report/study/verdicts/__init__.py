@@ -21,7 +21,8 @@ __all__ = ["Verdict", "verdicts_of"]
 
 PARTS = (
     growth.scaling, growth.discovery, pace.pace, compared.compared, levels.levels, outcomes.singles, outcomes.accuracy,
-    outcomes.ledger, outcomes.controls, cautions.rates, cautions.censored, cautions.models, cautions.secrets,
+    outcomes.ledger, outcomes.controls, cautions.rates, cautions.censored, cautions.ended, cautions.models,
+    cautions.secrets,
 )  # fmt: skip
 
 

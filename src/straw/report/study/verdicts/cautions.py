@@ -56,6 +56,17 @@ def censored(study: Study) -> Iterator[Verdict]:
         yield Verdict(f"{words}.", "scaling" if len(study.sizes) > 1 else "bits", True)
 
 
+def ended(study: Study) -> Iterator[Verdict]:
+    """Who leaves at the moment of knowing has forgotten nothing yet."""
+    runs = [run for cell in study.cells for run in cell.runs]
+    if early := sum(run.knew_enough for run in runs):
+        yield Verdict(
+            f"{early:,} of {counted(len(runs), 'run')} were over as soon as they knew enough (stop_at): what they "
+            "absorbed is that of this moment, and says nothing of forgetting.",
+            "ledger", True,
+        )  # fmt: skip
+
+
 def models(study: Study) -> Iterator[Verdict]:
     """What ran on another model is another experiment."""
     by_model: dict[str, list[str]] = {}
