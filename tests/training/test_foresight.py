@@ -9,7 +9,7 @@ from straw.training import foresight
 from straw.training.foresight import Foresight
 
 
-def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4) -> list[list[int]]:
+def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4, tokens: int = 5) -> list[list[int]]:
     """The steps that are made together when steps are visited with a version: (step, version)."""
     calls: list[list[int]] = []
 
@@ -17,7 +17,7 @@ def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4) -> list[list[
         calls.append(list(steps))
         return [[[f"step {step}"]] for step in steps]
 
-    seer = Foresight(make, rows)
+    seer = Foresight(make, rows, tokens)
     for step, version in visits:
         assert seer.at(step, version, last) == [[f"step {step}"]]
     return calls
@@ -34,6 +34,8 @@ def test_an_update_throws_away_what_it_outdates():
 def test_nothing_is_made_behind_the_last_step_nor_more_rows_than_fit():
     assert asked(*((step, 0) for step in range(1, 7)), last=6)[-1] == [5, 6]
     assert asked(*((step, 0) for step in range(1, 5)), rows=foresight.MOST_ROWS) == [[1], [2], [3], [4]]
+    assert asked(*((step, 0) for step in range(1, 5)), tokens=foresight.MOST_TOKENS) == [[1], [2], [3], [4]]
+    assert asked(*((step, 0) for step in range(1, 7)), tokens=foresight.MOST_TOKENS // 8) == [[1], [2], [3, 4], [5, 6]]
 
 
 def left_by(folder: Path) -> tuple[object, ...]:

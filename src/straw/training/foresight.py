@@ -16,14 +16,15 @@ from straw.types import Rollout
 
 Groups = list[list[Rollout]]
 Make = Callable[[Sequence[int]], list[Groups]]  # the groups of each of some steps
-MOST_ROWS = 128
+MOST_ROWS, MOST_TOKENS = 128, 2048  # together: what is foreseen should need no memory worth counting
 
 
 class Foresight:
     """`make` writes the attempts of some steps with the weights as they are."""
 
-    def __init__(self, make: Make, rows_per_step: int) -> None:
-        self.make, self.most = make, max(1, MOST_ROWS // rows_per_step)
+    def __init__(self, make: Make, rows_per_step: int, tokens_per_row: int) -> None:
+        rows = min(MOST_ROWS, MOST_TOKENS // tokens_per_row)
+        self.make, self.most = make, max(1, rows // rows_per_step)
         self.version: int | None = None
         self.made: dict[int, Groups] = {}
         self.unchanged = 0  # steps that these weights have lasted

@@ -69,7 +69,11 @@ class Loop:
         self.cpu_started = time.process_time()
         self.is_asked_to_stop = False
         self.said: set[str] = set()
-        self.foresight = Foresight(lambda steps: self.attempts_of_all(steps, self.engine), plan.episodes_per_step)
+        self.foresight = Foresight(
+            lambda steps: self.attempts_of_all(steps, self.engine),
+            rows_per_step=plan.episodes_per_step,
+            tokens_per_row=sampling.max_tokens * plan.task.max_turns,
+        )
         self.measured_version: int | None = None
         self.start = Start()  # what is known of it in this process
         self.rollouts: list[Rollout] = []  # of this step
