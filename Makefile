@@ -38,7 +38,7 @@ bench: .venv/.ready-bench
 
 study: .venv/.ready-dev
 	for page in $(STUDY); do \
-	  $(BIN)/straw sweep recipes/sweeps/$$page-small.toml && \
+	  $(BIN)/straw sweep recipes/sweeps/$$page-small.toml keep_weights=false && \
 	  $(BIN)/straw report runs/sweeps/$$page-small -o runs/sweeps/$$page-small.html || exit 1; \
 	done
 

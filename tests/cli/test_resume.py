@@ -107,3 +107,22 @@ def test_a_signal_ends_the_step_and_keeps_it(home, tmp_path, number):
     assert f"stopped at step {step}; go on with: straw resume {folder}" in said
     assert [row["step"] for row in read_checkpoints(folder)] == [step]
     assert state_of(folder) == "stopped"
+
+
+def test_a_run_that_is_done_may_drop_its_weights_and_says_so(home, tmp_path, capsys):
+    kept, bare = train(tmp_path / "kept", RUN).folder, train(tmp_path / "bare", RUN, "keep_weights=false").folder
+    assert rows(bare) == rows(kept) and state_of(bare) == "done"
+    assert {file.name for file in kept.iterdir()} - {file.name for file in bare.iterdir()} == {"start", "checkpoints"}
+    assert main(["show", str(bare)]) == 0
+    for words in (["resume", str(bare), "--branch", "n_batches=8"], ["export", str(bare)]):
+        capsys.readouterr()
+        assert main(words) == 2
+        assert f"{bare} kept no weights when it was done" in capsys.readouterr().err
+
+
+def test_a_run_that_was_stopped_keeps_its_weights(home, tmp_path):
+    page = small_page(f"run_dir={tmp_path / 'run'}", RUN, "keep_weights=false")
+    run_page(page, Stopping())
+    assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0
+    assert rows(tmp_path / "run") == rows(train(tmp_path / "whole", RUN).folder)
+    assert not (tmp_path / "run" / "start").exists()

@@ -105,6 +105,8 @@ def test_the_rate_that_is_found_on_other_secrets_is_that_of_the_runs_that_are_ju
     assert condition["learning_rate"] == 6e-4
     assert read_config(place / "out" / "seed-0")["optimizer"]["learning_rate"] == 6e-4
     assert "0.0006 *" in capsys.readouterr().out
+    has_weights = [(place / "out" / name / "checkpoints").exists() for name in ("tune/lr-0.0006-seed-100", "seed-0")]
+    assert has_weights == [False, True], "nobody goes on from a trial"
     (place / "out" / "sweep.csv").unlink()
     assert sweep("reward_type=log_distance") == 0, "a second time all is found done"
     assert (place / "out" / "sweep.csv").exists()

@@ -51,10 +51,11 @@ def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
     from straw.config import dump, load_page
     from straw.runs.branch import make_branch
     from straw.runs.reading import CONFIG, run_folder
-    from straw.runs.sound import checkpoint_named, newest_sound
+    from straw.runs.sound import check_has_weights, checkpoint_named, newest_sound
     from straw.runs.store import free_name
 
     parent = run_folder(parent)
+    check_has_weights(parent)
     checkpoint = newest_sound(parent, warn) if at is None else checkpoint_named(parent, at, warn)
     path = Path(values.get("run_dir") or free_name(parent.with_name(f"{parent.name}-branch"))).expanduser()
     page = load_page(parent / CONFIG, {**values, "run_dir": str(path)}).page

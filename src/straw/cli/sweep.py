@@ -12,7 +12,7 @@ SWEEP = """straw sweep PAGE.toml [out=FOLDER] [key=value ...]
 Run what is missing of a sweep, go on with what was stopped or failed, and leave alone what is done: the same command
 finishes a sweep, however it ended before. Exit status 1 when a run failed; the others are not kept from running.
 
-  straw sweep recipes/sweeps/bandwidth-small.toml                on a laptop, in minutes
+  straw sweep recipes/sweeps/bandwidth-small.toml                on a laptop, in half an hour
   straw sweep recipes/sweeps/bandwidth-small.toml --dry-run      what there is to do, and what it will cost
 
   --jobs N        so many runs at a time; without it as many as there are cores, or one on a GPU

@@ -306,6 +306,7 @@ class Run(Section):
     )  # fmt: skip
     keep_last: int = option(2, "how many of the newest checkpoints are kept; 0: all", at_least=0)
     keep_best: str = option("", "the metric whose best checkpoint is kept too; -name: the lowest", example="bits_known")
+    keep_weights: bool = option(True, "whether a run keeps weights when it is done; without any it is only read")
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
         "none", "the tracker that gets the metrics, beside the run folder's files"
     )

@@ -13,7 +13,7 @@ from typing import Any
 from straw.errors import RunError
 from straw.runs.about import about_run
 from straw.runs.lines import json_line
-from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS
+from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS, START
 from straw.runs.store import check_is_free
 from straw.runs.whole import whole_folder
 
@@ -28,7 +28,7 @@ def make_branch(
         (staging / CONFIG).write_text(config_toml, encoding="utf-8")
         (staging / ABOUT).write_text(json_line({**about_run(config_toml), "parent": facts}), encoding="utf-8")
         (staging / EVENTS).touch()
-        copy_folder(parent / "start", staging / "start")
+        copy_folder(parent / START, staging / START)
         for name in (METRICS, ROLLOUTS):
             copy_head(parent / name, staging / name, checkpoint["lines"][name] if checkpoint else 0)
         (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")

@@ -23,6 +23,7 @@ from straw.runs.lock import is_held
 CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
 METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"
 EVALUATIONS = "evaluations.jsonl"
+START, STEPS = "start", "checkpoints"  # the folders of weights
 State = Literal["done", "running", "failed", "stopped"]
 BLOCK = 1 << 22
 

@@ -27,11 +27,10 @@ def page_of(folder: Path) -> Page:
 
 
 def check_is_same(page: Page, folder: Path) -> None:
-    """What a page leaves open was filled in when the run began, and where the folder lies is no matter."""
+    """What a page leaves open was filled in when the run began; where the folder lies and what it keeps, no matter."""
     begun = page_of(folder)
-    mine = with_values(
-        page, {"run_dir": begun.run.run_dir, "max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens}
-    )
+    no_matter = {"run_dir": begun.run.run_dir, "keep_weights": begun.run.keep_weights}
+    mine = with_values(page, no_matter | {"max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens})
     if changed := differences(tomllib.loads(dump(mine)), tomllib.loads(dump(begun))):
         raise RunError(
             f"a run keeps its page, and the one in {folder} began with another ({listed(changed)}): choose another "

@@ -11,17 +11,25 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import ConfigError, RunError
-from straw.runs.reading import best_of, file_sums, read_checkpoints
+from straw.runs.reading import START, STEPS, best_of, file_sums, read_checkpoints, read_done
 
 Say = Callable[[str], None]
+
+
+def check_has_weights(folder: Path) -> None:
+    if not (folder / START).is_dir() and read_done(folder):
+        raise RunError(
+            f"{folder} kept no weights when it was done, as a sweep's trials and keep_weights=false ask for: "
+            f"straw show {folder} reads what is left, and for weights it has to be trained again in another folder"
+        )
 
 
 def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
     """Its line, or None where there is no sound one."""
     rows = read_checkpoints(folder)
     whole = {row["folder"] for row in rows}
-    for path in sorted((folder / "checkpoints").glob("step-*")):
-        if f"checkpoints/{path.name}" not in whole:
+    for path in sorted((folder / STEPS).glob("step-*")):
+        if f"{STEPS}/{path.name}" not in whole:
             say(f"{path} is damaged (a file is missing or was cut) and passed over")
     for row in reversed(rows):
         if is_sound(folder, row):
@@ -47,6 +55,7 @@ def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
 
 def checkpoint_named(folder: Path, name: str, say: Say) -> dict[str, Any]:
     """A sound one: last, a step, or best:METRIC (best:-METRIC the lowest)."""
+    check_has_weights(folder)
     if name == "last":
         row = newest_sound(folder, say)
     elif name.startswith("best:"):

@@ -42,6 +42,8 @@ from straw.runs.reading import (
     EVENTS,
     METRICS,
     ROLLOUTS,
+    START,
+    STEPS,
     best_of,
     file_sizes,
     file_sums,
@@ -94,7 +96,7 @@ class RunFolder:
     def open(cls, path: str | Path) -> Self:
         """A folder that is there, to write on; what a killed process left half done is removed."""
         opened = cls(run_folder(path))
-        for staging in [*opened.path.glob(".*.tmp"), *(opened.path / "checkpoints").glob(".*.tmp")]:
+        for staging in [*opened.path.glob(".*.tmp"), *(opened.path / STEPS).glob(".*.tmp")]:
             shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
         return opened
 
@@ -107,7 +109,7 @@ class RunFolder:
         for lines in self._of_steps:
             lines.cut(sizes.get(lines.path.name, 0))
         step = checkpoint["step"] if checkpoint else -1
-        for folder in sorted((self.path / "checkpoints").glob("step-*")):
+        for folder in sorted((self.path / STEPS).glob("step-*")):
             if int(folder.name.removeprefix("step-")) > step:
                 folder.rename(free_name(folder.with_name(f"aside-{folder.name}")))
 
@@ -147,10 +149,10 @@ class RunFolder:
         Its line, with the size and sum of every file, is written first and counts only when the folder
         is there, so a checkpoint without a line cannot be. `lines` says how far the other files had come.
         """
-        folder = self.path / "checkpoints" / f"step-{step:06d}"
+        folder = self.path / STEPS / f"step-{step:06d}"
         with whole_folder(folder) as staging:
             yield staging
-            row = {"step": step, "folder": f"checkpoints/{folder.name}", **facts}
+            row = {"step": step, "folder": f"{STEPS}/{folder.name}", **facts}
             row |= {"lines": {lines.path.name: lines.size for lines in self._of_steps}}
             self._checkpoints.append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
             for lines in self._all:
@@ -169,10 +171,14 @@ class RunFolder:
             complaint = f"keep_best: {error}"
         for row in rows:
             if row["step"] not in kept:
-                folder = self.path / row["folder"]
-                folder.rename(staging_path(folder))  # in one act, so that no half of a checkpoint is met
-                shutil.rmtree(staging_path(folder), ignore_errors=True)
+                remove(self.path / row["folder"])
         return complaint
+
+    def drop_weights(self) -> None:
+        """Of a run that is done: nothing goes on from it, and what it said and measured stays."""
+        for name in (STEPS, START):
+            if (self.path / name).is_dir():
+                remove(self.path / name)
 
     @property
     def _of_steps(self) -> tuple[Lines, ...]:
@@ -193,6 +199,12 @@ class RunFolder:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def remove(folder: Path) -> None:
+    """In one act, so that no half of it is met."""
+    folder.rename(staging_path(folder))
+    shutil.rmtree(staging_path(folder), ignore_errors=True)
 
 
 def default_path(name: str) -> Path:

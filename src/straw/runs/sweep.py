@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 RATE = "learning_rate"
+TRIAL = {"keep_weights": False}  # nobody goes on from a trial, and there are many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +97,9 @@ class Sweep:
         """Those that find the learning rate."""
         if self.tune is None:
             return []
+        name = f"{condition.label}-lr-"
         return [
-            self._run(condition, f"tune/{slug(f'{condition.label}-lr-{rate}-seed-{seed}')}", seed, {RATE: rate})
+            self._run(condition, f"tune/{slug(f'{name}{rate}-seed-{seed}')}", seed, {**TRIAL, RATE: rate})
             for rate in self.tune.rates(untuned)
             for seed in self.tune.seeds
         ]

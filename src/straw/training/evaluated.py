@@ -19,13 +19,13 @@ import torch
 
 from straw.catalogue import find
 from straw.config import Loaded, Page, load_page, with_values
-from straw.engines.local.build import START, load_engine, starting_again
+from straw.engines.local.build import load_engine, starting_again
 from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
-from straw.runs.reading import CONFIG, read_checkpoints, spelled_out
+from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
 from straw.runs.same_page import page_of
-from straw.runs.sound import Say, checkpoint_named, is_sound
+from straw.runs.sound import Say, check_has_weights, checkpoint_named, is_sound
 from straw.tasks.base import Task
 from straw.training.device import best_device, best_dtype
 from straw.training.left_open import task_values
@@ -90,6 +90,7 @@ def subjects(page: Page, run: Path | None, *, at: str | None, every: bool, say: 
             )
         yield Subject(name=page.model.model_name, step=None, engine=load_engine(page))
         return
+    check_has_weights(run)
     engine = starting_again(page, run)
     if every:
         yield Subject(name=run.name, step=0, engine=engine)

@@ -21,10 +21,10 @@ from typing import Any
 
 from straw.config import Loaded, Page, SecretTask, dump, with_values
 from straw.engines.base import Engine
-from straw.engines.local.build import START, save_start, starting_again
+from straw.engines.local.build import save_start, starting_again
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import versions
-from straw.runs.reading import CONFIG, read_about, read_done, run_folder
+from straw.runs.reading import CONFIG, START, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_of
 from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
@@ -164,6 +164,8 @@ def worked(loop: Loop) -> Finished:
         if finished.is_done:
             folder.write_event("finished", loop.state.step)
             folder.write_done(last_word(loop, known))
+            if not plan.page.run.keep_weights:
+                folder.drop_weights()
         else:
             folder.write_event("stopped", loop.state.step)
     return finished

@@ -19,8 +19,7 @@ from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine, LocalSettings
 from straw.engines.local.lora import add_lora
 from straw.engines.local.models import load_model
-
-START = "start"
+from straw.runs.reading import START
 
 
 def load_engine(page: Page) -> LocalEngine:

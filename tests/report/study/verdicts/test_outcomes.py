@@ -28,6 +28,13 @@ def test_a_single_run_has_a_sentence_without_an_interval(tmp_path):
     )
 
 
+def test_runs_that_ended_at_different_times_are_told_from_first_to_last(tmp_path):
+    for seed, episodes in enumerate((40, 120)):
+        row = row_at(10, episodes, 16, 10, 20)
+        write_run(tmp_path / str(seed), [row], N=16, secret_seed=seed, seed=seed, learning_rate=1e-3, stop_at=0.9)
+    assert "bits known after 40 to 120 episodes, the mean of 2 runs" in said(tmp_path, "bits known after")
+
+
 def test_other_tasks_are_told_by_accuracy(tmp_path):
     for seed, end in enumerate((0.6, 0.7, 0.8)):
         make_accuracy_run(tmp_path / str(seed), end, seed=seed)

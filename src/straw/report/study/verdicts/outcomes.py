@@ -8,7 +8,7 @@ from straw.report.study.totals import efficiency, law, mean_last
 from straw.report.study.verdicts.pace import common_size
 from straw.report.study.verdicts.verdict import FEW, Verdict
 from straw.report.study.whole import Study
-from straw.report.study.words import counted, estimate, listed, middle, opening, three, within
+from straw.report.study.words import counted, estimate, listed, middle, opening, spread, three, within
 
 
 def singles(study: Study) -> Iterator[Verdict]:
@@ -20,11 +20,11 @@ def singles(study: Study) -> Iterator[Verdict]:
         bits, known = mean_last(cell, "bits_known"), study.medians[cell.label].get("known")
         if bits is None or cell.ceiling_bits is None:
             continue
-        episodes = max(run.episodes for run in cell.runs)
+        episodes = spread([run.episodes for run in cell.runs])
         among = f", the mean of {counted(len(cell.runs), 'run')}" if len(cell.runs) > 1 else ""
         when = f"; 0.9 of them after {middle(known)}" if known is not None and known.is_reached else ""
         yield Verdict(
-            f"{opening(cell.label)}: {estimate(bits)} of {cell.ceiling_bits:.3g} bits known after {episodes:,} "
+            f"{opening(cell.label)}: {estimate(bits)} of {cell.ceiling_bits:.3g} bits known after {episodes} "
             f"episodes{among}{when}.",
             "bits",
         )
@@ -35,10 +35,10 @@ def accuracy(study: Study) -> Iterator[Verdict]:
         measured = [run for run in cell.runs if len(run.column("accuracy").values)]
         start = sum(float(run.column("accuracy").values[0]) for run in measured) / len(measured)
         end = mean_last(cell, "accuracy")
-        episodes = max(run.episodes for run in measured)
+        episodes = spread([run.episodes for run in measured])
         yield Verdict(
             f"{opening(cell.label)}: accuracy on held-out problems from {start:.3f} to {estimate(end)} after "
-            f"{episodes:,} episodes, {counted(len(measured), 'run')}.",
+            f"{episodes} episodes, {counted(len(measured), 'run')}.",
             "accuracy",
         )
 
