@@ -32,6 +32,7 @@ def whole_study(folder: Path) -> Path:
     make_study(folder, {64: [80, 90]}, cap=500, name="bonus", reward_type="binned_log_distance", entropy_coef=0.05)
     for rate in (1e-4, 1e-3):
         make_study(folder / "tune", {64: [200]}, name=f"lr{rate}", learning_rate=rate, secret_seed=100)
+    make_study(folder, {64: [70, 90]}, cap=500, name="small", model_name="tiny-0.2M")
     make_accuracy_run(folder / "digits", 0.6)
     return folder
 
@@ -46,7 +47,7 @@ def test_every_figure_is_there_where_the_runs_have_its_data(tmp_path):
 def test_a_figure_without_data_says_why(tmp_path):
     figures = figures_at(make_study(tmp_path, {16: [30]}, cap=100))
     absent = {name: figure.absent for name, figure in figures.items() if not figure.panels}
-    assert absent.keys() == {"accuracy", "equal", "scaling", "levels", "rates", "controls"}
+    assert absent.keys() == {"accuracy", "equal", "scaling", "levels", "capacity", "rates", "controls"}
     assert "the same N" in absent["scaling"]
 
 
@@ -62,6 +63,29 @@ def test_a_median_that_was_not_reached_is_a_triangle_where_watching_ended(tmp_pa
     panel = figures_at(tmp_path)["scaling"].panels[0]
     (mark,) = [mark for mark in panel.marks if mark.look == "never"]
     assert (list(mark.x), list(mark.y)) == ([64], [100])
+
+
+def test_a_line_for_every_rank_over_the_weights_of_its_models(tmp_path):
+    for size, rank, known in (("0.2M", 0, 90), ("5M", 0, 30), ("0.2M", 4, never), ("5M", 4, 40), ("5M", 16, 50)):
+        make_study(tmp_path, {64: [known] * 3}, cap=100, name=f"{size}-{rank}", model_name=f"tiny-{size}",
+                   lora_rank=rank)  # fmt: skip
+    figure = figures_at(tmp_path)["capacity"]
+    (panel,) = figure.panels
+    drawn_as = {(mark.label, mark.look): (len(mark.x), list(mark.y)) for mark in panel.marks}
+    assert drawn_as == {
+        ("all weights", "joined"): (2, [90, 30]), ("rank 4", "joined"): (1, [40]),
+        ("rank 4, not reached by half", "never"): (1, [100]), ("rank 16", "joined"): (1, [50]),
+    }  # fmt: skip
+    assert list(panel.ticks) == [0.2, 5]
+    assert [row[0] for row in figure.tables[0].rows][-2:] == ["tiny-5M, rank 4", "tiny-5M, rank 16"]
+
+
+def test_models_whose_names_tell_no_size_stand_in_the_table(tmp_path):
+    for name in ("one", "two"):
+        make_study(tmp_path, {64: [40] * 3}, cap=100, name=name, model_name=name)
+    figure = figures_at(tmp_path)["capacity"]
+    assert not figure.panels and "do not tell how many weights" in figure.absent
+    assert len(figure.tables[0].rows) == 2
 
 
 def test_a_panel_for_a_browser_is_plain_json(tmp_path):

@@ -83,4 +83,4 @@ def test_what_the_size_of_the_game_chooses_makes_no_series(tmp_path):
 def test_how_a_model_was_warmed_up_is_not_said_where_the_model_is(tmp_path):
     make_study(tmp_path, {64: [30]}, name="small", model_name="tiny-1M", warmup_learning_rate=3e-3)
     make_study(tmp_path, {64: [90]}, name="large", model_name="tiny-5M", warmup_learning_rate=1e-3)
-    assert sorted(labels(tmp_path)) == ["binary, model_name=tiny-1M", "binary, model_name=tiny-5M"]
+    assert sorted(labels(tmp_path)) == ["binary, tiny-1M", "binary, tiny-5M"]

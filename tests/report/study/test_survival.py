@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import CensoredData, logrank
 from tests.report.study.waiting import waited
 
 from straw.report.study.survival import km_median, km_medians, median_of, same_pace
@@ -55,6 +56,27 @@ def test_the_interval_holds_the_median_and_ends_nowhere_where_many_were_censored
 
 def test_equal_runs_have_equal_intervals():
     assert median_of(waited(range(10, 30))) == median_of(waited(range(10, 30)))
+
+
+@given(
+    st.lists(st.integers(1, 20), min_size=2, max_size=12),
+    st.lists(st.integers(1, 20), min_size=2, max_size=12),
+    st.integers(2, 20),
+)
+def test_of_two_samples_the_log_rank_test_is_scipys(one, other, cap):
+    samples = waited(one, cap), waited(other, cap)
+    ours = same_pace(*samples)
+    with np.errstate(invalid="ignore"):
+        theirs = logrank(*(CensoredData(t.episodes[t.happened], right=t.episodes[~t.happened]) for t in samples)).pvalue
+    assert ours == pytest.approx(theirs) if ours is not None else np.isnan(theirs)
+
+
+def test_three_samples_of_one_pace_are_told_apart_once_in_twenty():
+    rng = np.random.default_rng(0)
+    found = [same_pace(*(waited(rng.geometric(0.05, 30), 80) for _ in range(3))) for _ in range(400)]
+    assert 8 <= sum(p < 0.05 for p in found) <= 34  # 20 are expected, and 99.8% of such tests lie between
+    slower = [waited(rng.geometric(rate, 30), 80) for rate in (0.05, 0.05, 0.01)]
+    assert same_pace(*slower) < 0.001
 
 
 def test_the_log_rank_test_tells_fast_from_slow():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from straw.report.figures.bits import accuracy_figure, bits_figure
+from straw.report.figures.capacity import capacity_figure
 from straw.report.figures.controls import controls_figure
 from straw.report.figures.equal import equal_figure
 from straw.report.figures.figure import Figure
@@ -13,8 +14,8 @@ from straw.report.figures.scaling import scaling_figure
 from straw.report.study.whole import Study
 
 MAKERS = (
-    bits_figure, accuracy_figure, ledger_figure, equal_figure, scaling_figure, levels_figure, rates_figure,
-    controls_figure,
+    bits_figure, accuracy_figure, ledger_figure, equal_figure, scaling_figure, levels_figure, capacity_figure,
+    rates_figure, controls_figure,
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from straw.report.figures.figure import Figure, Mark, Panel
-from straw.report.figures.interactive import kept, log_range
+from straw.report.figures.interactive import DECADES, kept, log_range
 from straw.report.figures.looks import colour_of, dash_of, marker_of
 from straw.report.picture import COLOURS, FAINT, INK, STYLE
 from straw.runs.whole import write_whole
@@ -57,7 +57,7 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
-    from matplotlib.ticker import StrMethodFormatter
+    from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
     for mark in panel.marks:
         draw_mark(axes, mark)
@@ -67,8 +67,11 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
         axes.set_xscale("log")
     if panel.log_y:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
         low, high = log_range(panel)
+        if high - low <= DECADES:
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
         axes.set_ylim(10**low, 10**high)
     elif panel.floor is not None:
         tops = [y for mark in panel.marks for y in (mark.high or mark.y) if isfinite(y)]

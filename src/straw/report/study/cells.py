@@ -165,7 +165,16 @@ def told_apart(key: Key, alike: Sequence[Key]) -> str:
     chosen = [name for name in sorted(names) if not name.startswith("warmup_")]
     if len({tuple(page.get(name) for name in chosen) for page in pages}) < len(pages):
         chosen = sorted(names)
-    return "".join(f", {name}={mine.get(name, '-')}" for name in chosen)
+    return "".join(
+        f", {said(name, mine.get(name, '-'))}" for name in sorted(chosen, key=lambda name: name != "model_name")
+    )
+
+
+def said(name: str, value: str) -> str:
+    """tiny-1M; all weights; rank 4; entropy_coef=0.05"""
+    if name == "lora_rank":
+        return f"rank {value}" if value != "0" else "all weights"
+    return value if name == "model_name" else f"{name}={value}"
 
 
 def hand_name(runs: Sequence[Seen]) -> str:

@@ -95,13 +95,29 @@ def scaling_of(sizes: Sequence[int], times: Sequence[Times]) -> Scaling | None:
     return Scaling(
         fits=fits,
         errors=errors,
-        exponent=interval_of(drawn(points, points.log_T, points.log_N, errors).slope) if enough else None,
-        per_bit=interval_of(np.exp(drawn(points, log_law, None, errors).level)) if enough else None,
+        exponent=interval_of(exponents_of(points, errors)) if enough else None,
+        per_bit=interval_of(in_episodes(drawn(points, log_law, None, errors).level)) if enough else None,
         sizes=[N for N, _ in there],
         secrets=secrets,
         num_runs=len(points.log_N),
         num_censored=int((~points.log_T.happened).sum()),
     )
+
+
+def exponents_of(points: Points, errors: str) -> Array:
+    """Of every draw. Where it happened at one size alone, longer times at the others fit as well as any."""
+    sizes, happened = np.unique(points.log_N), points.log_T.happened
+    reached = np.stack([points.weights @ (happened & (points.log_N == size)) > 0 for size in sizes], axis=1)
+    alone = {0: np.inf, len(sizes) - 1: -np.inf}
+    ends = np.array([alone.get(place, np.nan) for place in range(len(sizes))])[reached.argmax(axis=1)]
+    count = reached.sum(axis=1)
+    slopes = drawn(points, points.log_T, points.log_N, errors).slope
+    return np.where(count > 1, slopes, np.where(count == 1, ends, np.nan))
+
+
+def in_episodes(logarithms: Array) -> Array:
+    with np.errstate(over="ignore"):
+        return np.exp(logarithms)
 
 
 def points_of(there: Sequence[tuple[int, Times]]) -> Points:

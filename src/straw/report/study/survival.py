@@ -3,13 +3,15 @@
     times 3 5 8+ 9        S: 0.75 behind 3, 0.5 behind 5, 0.5, 0 behind 9        median (5 + 9) / 2 = 7
 
 Where less than half have happened the median is infinite: not reached. The estimate is scipy's; for the bootstrap the
-same product is taken over many weightings at once, and a test holds the two together.
+same product is taken over many weightings at once, and a test holds the two together. Whether some are faster than
+others is asked of the log-rank test, of any number of samples.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isfinite, isnan
+from math import inf, isfinite
 
 import numpy as np
 
@@ -83,16 +85,29 @@ def first_at(at: Array, reached: np.ndarray) -> Array:
     return np.where(reached.any(axis=1), at[reached.argmax(axis=1)], inf)
 
 
-def same_pace(one: Times, other: Times) -> float | None:
-    """The p of the log-rank test that both take equally long; None where nothing happened to either."""
-    from scipy.stats import CensoredData, logrank
+def same_pace(*samples: Times) -> float | None:
+    """The p of the log-rank test that all of them take equally long; None where nothing can be compared.
 
-    if min(len(one.runs), len(other.runs)) < 2 or not (one.num_happened + other.num_happened):
+    Of two samples it is scipy's, and a test holds the two together.
+    """
+    from scipy.stats import chi2
+
+    if min(len(one.runs) for one in samples) < 2:
         return None
-    samples = [
-        CensoredData(uncensored=times.episodes[times.happened], right=times.episodes[~times.happened])
-        for times in (one, other)
-    ]
-    with np.errstate(invalid="ignore"):  # all at the same time: nothing to compare
-        p = float(logrank(*samples).pvalue)
-    return None if isnan(p) else p
+    surprise, spread = log_rank(samples)
+    if not (freedom := int(np.linalg.matrix_rank(spread))):  # nothing happened, or everything at once
+        return None
+    return float(chi2.sf(surprise @ np.linalg.pinv(spread) @ surprise, freedom))
+
+
+def log_rank(samples: Sequence[Times]) -> tuple[Array, Array]:
+    """For each sample how many happened beyond its share of those at risk, and the covariance of that."""
+    surprise, spread = np.zeros(len(samples)), np.zeros((len(samples), len(samples)))
+    for time in np.unique(np.concatenate([one.episodes[one.happened] for one in samples])):
+        at_risk = np.array([float((one.episodes >= time).sum()) for one in samples])
+        happened = np.array([float((one.happened & (one.episodes == time)).sum()) for one in samples])
+        count, share = happened.sum(), at_risk / at_risk.sum()
+        surprise += happened - count * share
+        finite = (at_risk.sum() - count) / max(at_risk.sum() - 1, 1.0)
+        spread += count * finite * (np.diag(share) - np.outer(share, share))
+    return surprise, spread

@@ -39,3 +39,12 @@ def test_runs_that_were_over_when_they_knew_enough_are_told_of_and_others_are_no
     assert "2 of 3 runs were over" in said(tmp_path / "early", "nothing of forgetting")
     make_study(tmp_path / "whole", {16: [30, 40, never]}, cap=100)
     assert not [one for one in verdicts_at(tmp_path / "whole") if "forgetting" in one.text]
+
+
+def test_many_conditions_with_censored_runs_share_a_sentence(tmp_path):
+    for place in range(5):
+        make_study(tmp_path, {16: [30, 40, never]}, cap=100, name=f"g{place}", group_size=place + 2)
+    make_study(tmp_path, {16: [30, never, never]}, cap=100, name="slow", group_size=9)
+    text = said(tmp_path, "did not know 0.9 of the bits when they ended")
+    assert "In 6 of 6 conditions" in text
+    assert "the medians of binary, group_size=9 are not reached" in text

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tests.made_studies import by_bits, in_proportion, make_study
+from tests.made_studies import by_bits, in_proportion, make_study, never
 from tests.report.study.verdicts.said import said
 
 SIZES = [16, 64, 256]
@@ -32,3 +32,16 @@ def test_discovery_and_consolidation_are_told_apart(tmp_path):
     text = said(tmp_path, "the first hit alone")
     assert "N^1.00" in text
     assert "at N = 64: 80 [80, 80] episodes" in text
+
+
+def test_of_many_series_the_flattest_and_the_steepest_are_told(tmp_path):
+    for place in range(7):
+        times = {N: [2 * N ** (0.5 + place / 10)] * 3 for N in SIZES}
+        make_study(tmp_path, times, name=f"g{place}", group_size=place + 2)
+    text = said(tmp_path, "Episodes to 0.9 of the bits of 7 series scale as")
+    assert "N^0.50 [0.50, 0.50] (binary, group_size=2) to N^1.10 [1.10, 1.10] (binary, group_size=8)" in text
+
+
+def test_an_exponent_that_stands_on_censored_runs_alone_has_no_number_for_an_end(tmp_path):
+    make_study(tmp_path, {16: [20, 22, 24, 26], 64: [60, never, never, never]}, cap=500)
+    assert ", more]" in said(tmp_path, "Binary: episodes to 0.9 of the bits scale as")

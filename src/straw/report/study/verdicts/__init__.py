@@ -4,6 +4,7 @@
     pace        bits per episode, beside an ideal observer
     compared    on equal episodes
     levels      from how many levels of a reward on more of them save nothing
+    capacity    whether it matters what learns
     outcomes    what was known at the end, the ledger, controls
     cautions    too few secrets, medians that were not reached, a rate at the edge
 
@@ -13,16 +14,16 @@ they cannot carry is said as a warning.
 
 from __future__ import annotations
 
-from straw.report.study.verdicts import cautions, compared, growth, levels, outcomes, pace
+from straw.report.study.verdicts import capacity, cautions, compared, growth, levels, outcomes, pace
 from straw.report.study.verdicts.verdict import Verdict
 from straw.report.study.whole import Study
 
 __all__ = ["Verdict", "verdicts_of"]
 
 PARTS = (
-    growth.scaling, growth.discovery, pace.pace, compared.compared, levels.levels, outcomes.singles, outcomes.accuracy,
-    outcomes.ledger, outcomes.controls, cautions.rates, cautions.censored, cautions.ended, cautions.models,
-    cautions.secrets,
+    growth.scaling, growth.discovery, pace.pace, compared.compared, levels.levels, capacity.capacity, outcomes.singles,
+    outcomes.accuracy, outcomes.ledger, outcomes.controls, cautions.rates, cautions.censored, cautions.ended,
+    cautions.models, cautions.secrets,
 )  # fmt: skip
 
 

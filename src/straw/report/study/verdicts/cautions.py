@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from math import inf
 
+from straw.report.study.cells import Cell
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.times import ENOUGH, time_of
 from straw.report.study.verdicts.verdict import FEW, Verdict
@@ -39,21 +41,45 @@ def rates(study: Study) -> Iterator[Verdict]:
 
 def censored(study: Study) -> Iterator[Verdict]:
     """Runs that did not get there, by condition; said apart where a reward cannot tell enough answers apart."""
-    for cell in study.with_bits:
-        known = study.medians[cell.label].get("known")
-        if known is None or not known.num_censored or cell.is_control:
-            continue
-        watched = [time.episodes for run in cell.runs if (time := time_of(run, "known")) and not time.happened]
-        among = f"{known.num_censored} of {counted(known.total, 'run')}"
-        words = f"{opening(cell.label)}: {among} did not know 0.9 of the bits within {spread(watched)} episodes"
-        ceiling = study.identifiable.get(cell.label)
-        if ceiling is not None and ceiling < ENOUGH * (cell.ceiling_bits or 0):
-            words += f", and its reward tells at most {ceiling:.1f} of the {cell.ceiling_bits:.3g} bits apart"
-        elif known.is_reached:
-            words += "; they are kept as censored, and the median is reached without them"
-        else:
-            words += "; its median is not reached"
-        yield Verdict(f"{words}.", "scaling" if len(study.sizes) > 1 else "bits", True)
+    about = "scaling" if len(study.sizes) > 1 else "bits"
+    short = [cell for cell in study.with_bits if not cell.is_control and num_censored(study, cell)]
+    blind = [cell for cell in short if is_blind(study, cell)]
+    for cell in short if len(short) - len(blind) <= FEW else blind:
+        yield Verdict(f"{opening(cell.label)}: {among(study, cell)}{how_so(study, cell)}.", about, True)
+    if len(short) - len(blind) > FEW:
+        others = [cell for cell in short if cell not in blind]
+        never = [cell.label for cell in others if not study.medians[cell.label]["known"].is_reached]
+        unreached = f"; the medians of {listed(never)} are not reached" if never else ""
+        yield Verdict(
+            f"In {len(others)} of {counted(len(study.with_bits), 'condition')} some runs did not know 0.9 of the bits "
+            f"when they ended; they are kept as censored{unreached}.",
+            about, True,
+        )  # fmt: skip
+
+
+def num_censored(study: Study, cell: Cell) -> int:
+    known = study.medians[cell.label].get("known")
+    return known.num_censored if known is not None else 0
+
+
+def is_blind(study: Study, cell: Cell) -> bool:
+    """Whether its reward tells fewer bits apart than are to be known."""
+    return study.identifiable.get(cell.label, inf) < ENOUGH * (cell.ceiling_bits or 0)
+
+
+def among(study: Study, cell: Cell) -> str:
+    watched = [time.episodes for run in cell.runs if (time := time_of(run, "known")) and not time.happened]
+    share = f"{num_censored(study, cell)} of {counted(study.medians[cell.label]['known'].total, 'run')}"
+    return f"{share} did not know 0.9 of the bits within {spread(watched)} episodes"
+
+
+def how_so(study: Study, cell: Cell) -> str:
+    if is_blind(study, cell):
+        ceiling = study.identifiable[cell.label]
+        return f", and its reward tells at most {ceiling:.1f} of the {cell.ceiling_bits:.3g} bits apart"
+    if study.medians[cell.label]["known"].is_reached:
+        return "; they are kept as censored, and the median is reached without them"
+    return "; its median is not reached"
 
 
 def ended(study: Study) -> Iterator[Verdict]:
@@ -74,10 +100,14 @@ def models(study: Study) -> Iterator[Verdict]:
         names = by_model.setdefault(cell.runs[0].options.get("model_name", ""), [])
         names += [cell.series] if cell.series not in names else []
     if len(by_model) > 1:
-        told = "; ".join(f"{model}: {', '.join(names)}" for model, names in by_model.items())
+        whose = "; ".join(f"{model}: {shortly(names)}" for model, names in by_model.items())
         yield Verdict(
-            f"These conditions ran on different models, so compare their pace with care. {told}.", "bits", True
+            f"These conditions ran on different models, so compare their pace with care. {whose}.", "bits", True
         )
+
+
+def shortly(series: Sequence[str]) -> str:
+    return listed(series) if len(series) < FEW else f"{len(series)} series"
 
 
 def secrets(study: Study) -> Iterator[Verdict]:
@@ -99,7 +129,7 @@ def secrets(study: Study) -> Iterator[Verdict]:
             few.setdefault(behind, []).append(series)
     for behind, series_of in few.items():
         yield Verdict(
-            f"{opening(listed(series_of))}: {counted(behind, 'secret')} at each N behind the exponent, too few for an "
+            f"{opening(shortly(series_of))}: {counted(behind, 'secret')} at each N behind the exponent, too few for an "
             "interval that can be trusted.",
             "scaling", True,
         )  # fmt: skip

@@ -5,20 +5,31 @@ binary: episodes to 0.9 of the bits scale as N^1.02 [0.97, 1.07], in proportion 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
 from straw.report.study.verdicts.verdict import Verdict
 from straw.report.study.whole import Study
 from straw.report.study.words import listed, middle, opening, three, within
 
+MANY = 6  # series: more are told by their ends
 APART = 2.0  # of AIC: below it two laws cannot be told apart
 
 
 def scaling(study: Study) -> Iterator[Verdict]:
-    for series, found in study.scalings.items():
-        if "known" in found:
-            yield Verdict(opening(f"{series}: episodes to 0.9 of the bits {grows(found['known'])}."), "scaling")
+    known = {series: found["known"] for series, found in study.scalings.items() if "known" in found}
+    if len(known) > MANY:
+        yield Verdict(f"Episodes to 0.9 of the bits {ends(known)}.", "scaling")
+        return
+    for series, found in known.items():
+        yield Verdict(opening(f"{series}: episodes to 0.9 of the bits {grows(found)}."), "scaling")
+
+
+def ends(found: Mapping[str, Scaling]) -> str:
+    """Of many series the flattest and the steepest: the table has them all."""
+    flat, steep = (choose(found, key=lambda series: found[series].beta) for choose in (min, max))
+    told = [f"N^{found[one].beta:.2f}{within(found[one].exponent, '.2f')} ({one})" for one in (flat, steep)]
+    return f"of {len(found)} series scale as {told[0]} to {told[1]}"
 
 
 def grows(scaling: Scaling) -> str:
@@ -60,6 +71,10 @@ def told(scaling: Scaling, law: str) -> str:
 
 def discovery(study: Study) -> Iterator[Verdict]:
     """The first hit apart from what follows it."""
+    hits = {series: found["found"] for series, found in study.scalings.items() if "found" in found}
+    if len(hits) > MANY:
+        yield Verdict(f"The first hit alone: episodes {ends(hits)}.", "scaling")
+        return
     for series, found in study.scalings.items():
         cell = study.series[series][-1]
         settled = study.medians[cell.label].get("settled")

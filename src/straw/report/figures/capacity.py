@@ -1,0 +1,92 @@
+"""Capacity: episodes to 0.9 of the bits against the number of weights, by how many of them learn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import isfinite
+
+from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.scaling import absent
+from straw.report.study.capacity import Capacity, capacities_of, how_of, learner, rank_of, weights_of
+from straw.report.study.cells import Cell
+from straw.report.study.equal import cpu_s
+from straw.report.study.whole import Study
+from straw.report.study.words import NONE, middle, solved, three
+
+ASIDE = 1.04  # times, so that intervals of one model stand beside each other
+READ = (
+    "Medians with 95% intervals, by model and by what of it learns; a triangle where half of the runs had not got "
+    "there. The table tells the wait for the first hit, before which right or wrong teaches nothing, from what follows."
+)
+
+
+def capacity_figure(study: Study) -> Figure:
+    base = Figure(name="capacity", title="Capacity", says=READ)
+    found = list(capacities_of(study.with_bits))
+    if not found:
+        return absent(base, "No two conditions here differ in nothing but the model or the rank of its adapters.")
+    panels = [drawn for one in found if (drawn := panel(study, one)).marks]
+    why = "" if panels else "The names of these models do not tell how many weights they have: see the tables."
+    return Figure(
+        name=base.name, title=base.title, says=READ, panels=panels, tables=[table(study, one) for one in found],
+        absent=why, can_switch_x=False, can_switch_y=True,
+    )  # fmt: skip
+
+
+def panel(study: Study, one: Capacity) -> Panel:
+    sized = [cell for cell in one.cells if isfinite(weights_of(cell))]
+    ranks = sorted({rank_of(cell) for cell in sized})
+    return Panel(
+        title=f"{one.reward}, N = {one.N:,}", x_title="millions of weights", y_title="episodes to 0.9 of the bits",
+        log_x=True, log_y=True, ticks=sorted({millions(cell) for cell in sized}),
+        marks=[
+            mark
+            for place, rank in enumerate(ranks)
+            for mark in marks(study, [cell for cell in sized if rank_of(cell) == rank], place, len(ranks))
+        ],
+    )  # fmt: skip
+
+
+def millions(cell: Cell) -> float:
+    return weights_of(cell) / 1e6
+
+
+def marks(study: Study, cells: list[Cell], place: int, count: int) -> Iterator[Mark]:
+    """Of one rank: the medians that were reached, joined, and those that were not."""
+    known = [(cell, median) for cell in cells if (median := study.medians[cell.label].get("known")) is not None]
+    reached = [(cell, median) for cell, median in known if median.is_reached]
+    never = [(cell, median) for cell, median in known if not median.is_reached]
+    aside = ASIDE ** (place - (count - 1) / 2)
+    if reached:
+        ends = [median.interval or (median.value, median.value) for _, median in reached]
+        yield Mark(
+            label=how_of(cells[0]), x=[aside * millions(cell) for cell, _ in reached],
+            y=[max(1.0, median.value) for _, median in reached], look="joined", colour=place,
+            low=[max(1.0, low) for low, _ in ends],
+            high=[high if isfinite(high) else one.longest for (_, high), (_, one) in zip(ends, reached, strict=True)],
+            notes=[f"{learner(cell)}: {middle(median)}, {solved(median)} runs" for cell, median in reached],
+        )  # fmt: skip
+    if never:
+        yield Mark(
+            label=how_of(cells[0]) if not reached else f"{how_of(cells[0])}, not reached by half",
+            x=[aside * millions(cell) for cell, _ in never], y=[one.longest for _, one in never], look="never",
+            colour=place, in_legend=not reached, notes=[f"{learner(cell)}: {middle(median)}" for cell, median in never],
+        )  # fmt: skip
+
+
+def table(study: Study, one: Capacity) -> Table:
+    header = (
+        "what learns", "runs", "got there", "episodes to the first hit", "from there to 0.9 of the bits",
+        "episodes to 0.9 of the bits", "learning rate", "CPU-seconds a run",
+    )  # fmt: skip
+    rows = []
+    for cell in one.cells:
+        medians, spent = study.medians[cell.label], cpu_s(cell)
+        rows.append(
+            (
+                learner(cell), f"{len(cell.runs)}", solved(medians.get("known")), middle(medians.get("found")),
+                middle(medians.get("settled")), middle(medians.get("known")), f"{cell.rate:g}",
+                NONE if spent is None else three(spent),
+            )
+        )  # fmt: skip
+    return Table(caption=f"What learns {one.reward} at N = {one.N:,}", header=header, rows=rows)
