@@ -88,7 +88,8 @@ def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, value
     found = [values_of(plan_of(load_page(None, run.options))) for run in runs]
     for name, promised in (pair.split("=", 1) for pair in values.split()):
         assert {run[name] for run in found} == set(promised.split(",")), name
-    assert sweep.seeds == ((0, 1, 2) if "small" not in sweep.name else tuple(range(16)))
+    assert sweep.seeds == tuple(range(len(sweep.seeds)))
+    assert len(sweep.seeds) == 3 if "small" not in sweep.name else len(sweep.seeds) >= 16
 
 
 @pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
