@@ -73,6 +73,15 @@ def test_a_sample_of_equal_answers_says_what_all_of_them_say(space, p_secret, da
         assert isclose(getattr(whole, name), getattr(part, name), rel_tol=1e-6, abs_tol=1e-9), name
 
 
+def test_no_sample_makes_all_answers_more_likely_than_certain():
+    """Three of 63 others with .01 each would stand for .63 beside the secret's .9."""
+    found = known(64, {0: 0.9, 1: 0.01, 30: 0.01, 60: 0.01}, target=0)
+    assert found.valid_mass == pytest.approx(1)
+    assert found.normalised == pytest.approx(found.bits)
+    assert found.distance_to_uniform == pytest.approx(0.9 - 1 / 64)
+    assert known(64, {0: 1.0, 1: 0.01}, target=0).valid_mass == pytest.approx(1)
+
+
 @pytest.mark.parametrize("space", [2, 100, 10**6, 10**400])
 def test_a_memorised_secret_is_all_of_log2_n_and_as_far_from_uniform_as_can_be(space):
     found = known(space, {0: 1.0, 1: 0.0}, target=0)

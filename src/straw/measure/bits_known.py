@@ -14,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, fsum, log
+from math import exp, fsum, log, log1p
 
 from straw.engines.base import Engine, Policy
 from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
 from straw.types import Problem
+
+CERTAIN = 1 - 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,7 @@ def known_among(space: int, logps: dict[int, float], target: int) -> Known:
     """`logps` in nats by answer index; when they are not all answers, the others' mean stands for the rest."""
     bits = bits_known(space, logps[target])
     others = [logp for index, logp in logps.items() if index != target]
-    many = log(space - 1) - log(len(others)) if others else 0.0  # each of the others stands for so many answers
-    parts = [logps[target], *(many + logp for logp in others)]
+    parts = [logps[target], *standing_for(space - 1, others, logps[target])]
     mass_nats = log_total(parts)
     shares = [exp(part - mass_nats) for part in parts]
     uniform = [1 / space, *[(space - 1) / (len(others) * space) for _ in others]]
@@ -85,6 +86,15 @@ def known_among(space: int, logps: dict[int, float], target: int) -> Known:
         entropy_bits=entropy_bits(shares) if len(logps) == space else None,
         distance_to_uniform=0.5 * fsum(abs(share - fair) for share, fair in zip(shares, uniform, strict=True)),
     )
+
+
+def standing_for(count: int, others: Sequence[float], target: float) -> list[float]:
+    """The others' logprobs, raised until they stand for `count` answers; no estimate leaves all answers more than 1."""
+    if not others or len(others) == count:
+        return [*others]
+    many = log(count) - log(len(others))
+    left = log1p(-min(exp(target), CERTAIN))
+    return [logp + min(many, left - log_total(others)) for logp in others]
 
 
 COLUMNS = {
