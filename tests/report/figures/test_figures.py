@@ -74,7 +74,7 @@ def test_a_line_for_every_rank_over_the_weights_of_its_models(tmp_path):
     drawn_as = {(mark.label, mark.look): (len(mark.x), list(mark.y)) for mark in panel.marks}
     assert drawn_as == {
         ("all weights", "joined"): (2, [90, 30]), ("rank 4", "joined"): (1, [40]),
-        ("rank 4, not reached by half", "never"): (1, [100]), ("rank 16", "joined"): (1, [50]),
+        ("rank 4", "never"): (1, [100]), ("rank 16", "joined"): (1, [50]),
     }  # fmt: skip
     assert list(panel.ticks) == [0.2, 5]
     assert [row[0] for row in figure.tables[0].rows][-2:] == ["tiny-5M, rank 4", "tiny-5M, rank 16"]

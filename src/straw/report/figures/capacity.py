@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import isfinite
 
 from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.medians import Point, median_marks
 from straw.report.figures.scaling import absent
 from straw.report.study.capacity import Capacity, capacities_of, how_of, learner, rank_of, weights_of
 from straw.report.study.cells import Cell
@@ -52,26 +53,13 @@ def millions(cell: Cell) -> float:
 
 
 def marks(study: Study, cells: list[Cell], place: int, count: int) -> Iterator[Mark]:
-    """Of one rank: the medians that were reached, joined, and those that were not."""
-    known = [(cell, median) for cell in cells if (median := study.medians[cell.label].get("known")) is not None]
-    reached = [(cell, median) for cell, median in known if median.is_reached]
-    never = [(cell, median) for cell, median in known if not median.is_reached]
     aside = ASIDE ** (place - (count - 1) / 2)
-    if reached:
-        ends = [median.interval or (median.value, median.value) for _, median in reached]
-        yield Mark(
-            label=how_of(cells[0]), x=[aside * millions(cell) for cell, _ in reached],
-            y=[max(1.0, median.value) for _, median in reached], look="joined", colour=place,
-            low=[max(1.0, low) for low, _ in ends],
-            high=[high if isfinite(high) else one.longest for (_, high), (_, one) in zip(ends, reached, strict=True)],
-            notes=[f"{learner(cell)}: {middle(median)}, {solved(median)} runs" for cell, median in reached],
-        )  # fmt: skip
-    if never:
-        yield Mark(
-            label=how_of(cells[0]) if not reached else f"{how_of(cells[0])}, not reached by half",
-            x=[aside * millions(cell) for cell, _ in never], y=[one.longest for _, one in never], look="never",
-            colour=place, in_legend=not reached, notes=[f"{learner(cell)}: {middle(median)}" for cell, median in never],
-        )  # fmt: skip
+    points = [
+        Point(aside * millions(cell), median, f"{learner(cell)}: {middle(median)}, {solved(median)} runs")
+        for cell in cells
+        if (median := study.medians[cell.label].get("known")) is not None
+    ]
+    return median_marks(points, how_of(cells[0]), "joined", place)
 
 
 def table(study: Study, one: Capacity) -> Table:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from math import isfinite
-
 from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.medians import Point, median_marks
 from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell, width
 from straw.report.study.survival import same_pace
@@ -44,36 +43,25 @@ def place(cell: Cell) -> float:
 
 
 def marks(study: Study, cells: list[Cell]) -> list[Mark]:
-    known = [(cell, median) for cell in cells if (median := study.medians[cell.label].get("known")) is not None]
-    reached = [(cell, median) for cell, median in known if median.is_reached]
-    never = [(cell, median) for cell, median in known if not median.is_reached]
+    points = [
+        Point(place(cell), median, f"{cell.series}: {middle(median)}, {solved(median)} runs")
+        for cell in cells
+        if (median := study.medians[cell.label].get("known")) is not None
+    ]
     ideal = [
         (place(cell), to)
         for cell in cells
         if (seen := study.observers.get(cell.label)) is not None and (to := seen.paces[FAIR].to_nine_tenths)
     ]
-    ends = [median.interval for _, median in reached]
-    found = [
-        Mark(
-            label="runs", x=[place(cell) for cell, _ in reached], y=[max(1.0, median.value) for _, median in reached],
-            look="joined", colour=0,
-            low=[max(1.0, end.low) if end else one.value for end, (_, one) in zip(ends, reached, strict=True)],
-            high=[
-                (end.high if isfinite(end.high) else one.longest) if end else one.value
-                for end, (_, one) in zip(ends, reached, strict=True)
-            ],
-            notes=[f"{cell.series}: {middle(median)}, {solved(median)} runs" for cell, median in reached],
-        ),
-        Mark(
-            label="not reached by half", x=[place(cell) for cell, _ in never], y=[one.longest for _, one in never],
-            look="never", colour=0, notes=[f"{cell.series}: {middle(median)}" for cell, median in never],
-        ),
-        Mark(
-            label="ideal observer", x=[at for at, _ in ideal], y=[max(1.0, to) for _, to in ideal], look="thin",
-            colour=1, notes=[f"{three(to)} episodes" for _, to in ideal], has_dots=True,
-        ),
-    ]  # fmt: skip
-    return [mark for mark in found if len(mark.x)]
+    found = [*median_marks(points, "runs", "joined", 0, never="not reached by half")]
+    if ideal:
+        found.append(
+            Mark(
+                label="ideal observer", x=[at for at, _ in ideal], y=[max(1.0, to) for _, to in ideal], look="thin",
+                colour=1, notes=[f"{three(to)} episodes" for _, to in ideal], has_dots=True,
+            )
+        )  # fmt: skip
+    return found
 
 
 def levels_table(study: Study, N: int) -> Table:

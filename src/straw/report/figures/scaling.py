@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import isfinite
 
 import numpy as np
 
 from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.medians import Point, median_marks
 from straw.report.study.cells import Cell
 from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
 from straw.report.study.times import WHAT
@@ -67,27 +67,12 @@ def beside(count: int) -> list[float]:
 
 def series_marks(study: Study, series: str, cells: list[Cell], what: str, by: float) -> Iterator[Mark]:
     colour = study.colour(series)
-    there = [(cell.N or 0, median) for cell in cells if (median := study.medians[cell.label].get(what)) is not None]
-    reached = [(N, median) for N, median in there if median.is_reached]
-    never = [(N, median) for N, median in there if not median.is_reached]
-    if reached:
-        values = [max(1.0, median.value) for _, median in reached]
-        ends = [median.interval for _, median in reached]
-        yield Mark(
-            label=series, x=[N * by for N, _ in reached], y=values, look="points", colour=colour,
-            low=[max(1.0, end.low) if end else value for end, value in zip(ends, values, strict=True)],
-            high=[
-                (end.high if isfinite(end.high) else median.longest) if end else value
-                for end, value, (_, median) in zip(ends, values, reached, strict=True)
-            ],
-            notes=[f"N = {N:,}: {middle(median)}, {solved(median)} runs" for N, median in reached],
-        )  # fmt: skip
-    if never:
-        yield Mark(
-            label=series, x=[N * by for N, _ in never], y=[median.longest for _, median in never], look="never",
-            colour=colour, in_legend=not reached,
-            notes=[f"N = {N:,}: {middle(median)}, {solved(median)} runs" for N, median in never],
-        )  # fmt: skip
+    points = [
+        Point((cell.N or 0) * by, median, f"N = {cell.N:,}: {middle(median)}, {solved(median)} runs")
+        for cell in cells
+        if (median := study.medians[cell.label].get(what)) is not None
+    ]
+    yield from median_marks(points, series, "points", colour)
     if (scaling := study.scalings.get(series, {}).get(what)) is not None:
         yield fit_mark(scaling, series, colour)
     if what == "known":

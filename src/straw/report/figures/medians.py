@@ -1,0 +1,50 @@
+"""Medians as marks: points with their intervals, and triangles where half of the runs had not got there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import isfinite
+from typing import NamedTuple
+
+from straw.report.figures.figure import Look, Mark
+from straw.report.study.survival import Median
+
+LOWEST = 1.0  # of an axis in powers
+
+
+class Point(NamedTuple):
+    """Example: Point(64, median, "N = 64: 52 [48, 68], 128 of 128 runs")"""
+
+    x: float
+    median: Median
+    note: str
+
+
+def median_marks(
+    points: Sequence[Point], label: str, look: Look, colour: int | None, never: str = ""
+) -> Iterator[Mark]:
+    """`never` is what triangles are called in the legend; without it they share the label of the points."""
+    reached = [one for one in points if one.median.is_reached]
+    others = [one for one in points if not one.median.is_reached]
+    if reached:
+        yield Mark(
+            label=label, x=[one.x for one in reached], y=[max(LOWEST, one.median.value) for one in reached], look=look,
+            colour=colour, low=[low_end(one.median) for one in reached],
+            high=[high_end(one.median) for one in reached], notes=[one.note for one in reached],
+        )  # fmt: skip
+    if others:
+        yield Mark(
+            label=never or label, x=[one.x for one in others], y=[one.median.longest for one in others], look="never",
+            colour=colour, in_legend=bool(never) or not reached, notes=[one.note for one in others],
+        )  # fmt: skip
+
+
+def low_end(median: Median) -> float:
+    return max(LOWEST, median.interval.low if median.interval else median.value)
+
+
+def high_end(median: Median) -> float:
+    """As far as anybody watched, where the interval is open."""
+    if median.interval is None:
+        return max(LOWEST, median.value)
+    return median.interval.high if isfinite(median.interval.high) else median.longest
