@@ -17,6 +17,7 @@ from straw.measure.accuracy import accuracy_of, ask
 from straw.tasks.base import HeldOut, Task
 from straw.tasks.forced import forced
 from straw.text.chat import Chat
+from straw.training.patience import Patience
 
 RECIPE = 1  # counts changes to what is done here, so that the cache forgets old ones
 FAR = 1 << 40  # the first index of its problems
@@ -49,9 +50,10 @@ class Imitation:
 
     def teach(self, engine: Engine, task: Task, say: Callable[[str], None]) -> Imitated:
         assert isinstance(task, HeldOut)
-        found = Imitated(steps=0, accuracy=0.0, format_compliance=0.0)
+        found, patience = Imitated(steps=0, accuracy=0.0, format_compliance=0.0), Patience(say)
         for step in range(1, self.max_steps + 1):
             self._learn(engine, task, step)
+            patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
             if step % CHECK_EVERY == 0 or step == self.max_steps:
                 engine.publish()
                 numbers = accuracy_of(ask(engine, task, CHECKED, 0, self.sampling, first=FAR))
@@ -59,7 +61,7 @@ class Imitation:
                     steps=step, accuracy=numbers["accuracy"], format_compliance=numbers["format_compliance"]
                 )
                 if self.is_met(found) or step % (10 * CHECK_EVERY) == 0:
-                    say(found.line())
+                    patience.say(found.line())
                 if self.is_met(found):
                     break
         return found

@@ -25,6 +25,7 @@ from straw.seeds import seed_for
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
 from straw.text.chat import Chat
+from straw.training.patience import Patience
 from straw.types import Datum, Message, Problem
 
 Answer = tuple[str, ...]
@@ -179,20 +180,25 @@ def warm_up(
     engine: Engine, task: Enumerable, goal: Goal, say: Say, *, period: int = 300, check_every: int = 50
 ) -> Found:
     """Train until the measurements pass. The rate falls to zero within a period, and starts again lower."""
-    lessons = Lessons(engine, task, goal)
+    lessons, patience = Lessons(engine, task, goal), Patience(say)
     found = Found(0, 0.0, 1.0, 1.0, 0.0)
     for step in range(goal.max_steps):
         turn, place = divmod(step, period)
         rate = goal.learning_rate * 0.6**turn * 0.5 * (1 + cos(pi * place / period))
-        engine.forward_backward(lessons.batch(step), Loss(name="cross_entropy"))
+        loss = engine.forward_backward(lessons.batch(step), Loss(name="cross_entropy")).metrics["loss"]
         engine.optim_step(AdamParams(learning_rate=max(rate, goal.learning_rate * 0.01)))
+        patience.tell(lambda: going(step, loss, check_every))  # noqa: B023
         if (step + 1) % check_every == 0 or step + 1 == goal.max_steps:
             engine.publish()
             found = examine(engine, task, lessons, step + 1)
-            say(found.line())
+            patience.say(found.line())
             if found.passes(goal):
                 break
     return found
+
+
+def going(step: int, loss: float, check_every: int) -> str:
+    return f"warming up, step {step + 1}, loss {loss:.3g}; measured after every {check_every} steps"
 
 
 def examine(engine: Engine, task: Enumerable, lessons: Lessons, steps: int) -> Found:
