@@ -40,8 +40,9 @@ A page:
   seeds = [100, 101]
 
 The folder holds a run folder each (what `straw train` leaves), sweep.csv, sweep.json and curves.png; the runs that
-found the learning rates are under tune/. Where accuracy is measured instead of bits, the first condition is what the
-others are compared with, seed by seed, and the picture is conditions.png.
+found the learning rates are under tune/, without their weights (keep_weights=false spares the disk those of all runs).
+Where accuracy is measured instead of bits, the first condition is what the others are compared with, seed by seed, and
+the picture is conditions.png.
 """
 
 
