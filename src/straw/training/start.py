@@ -25,11 +25,12 @@ from straw.engines.local.model_folder import first_line
 from straw.errors import RunError, StrawError, TrainingError
 from straw.runs.home import cache_folder
 from straw.runs.whole import whole_folder
-from straw.tasks.base import Task
+from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
 from straw.training.assemble import Plan, sampling_of
 from straw.training.data_check import check_data, without_skipped
 from straw.training.imitation import Imitation
+from straw.training.reach import reach
 from straw.training.warmup import Goal
 
 Say = Callable[[str], None]
@@ -116,8 +117,18 @@ def prepared(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     if page.warmup.warmup == "none":
         return with_adapters(engine, page)
     if is_embedded(page):
-        return with_adapters(warmed_up(engine, plan, say), page)
+        engine = with_adapters(warmed_up(engine, plan, say), page)
+        tell_reach(engine, plan.task, say)
+        return engine
     return warmed_up(with_adapters(engine, page), plan, say)
+
+
+def tell_reach(engine: LocalEngine, task: Task, say: Say) -> None:
+    """What no adapter can learn is said before anybody waits for it."""
+    if engine.adapters is not None and isinstance(task, Enumerable):
+        found = reach(engine, task)
+        if found.within < found.answers:
+            say(found.line())
 
 
 def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:

@@ -1,0 +1,37 @@
+"""How sure adapters can make an embedded model, token by token: see straw/training/reach.py.
+
+python benchmarks/frozen_head.py N=64            three sizes, half a minute when their warm-ups are not in the cache
+python benchmarks/frozen_head.py N=256           in the words of straw train
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import torch
+
+from straw.config import load_page, parse_overrides
+from straw.tasks.base import Enumerable
+from straw.training.assemble import plan_of
+from straw.training.reach import ENOUGH, reach
+from straw.training.start import starting_engine
+
+EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", default=["N=64"], help="of straw train")
+    words = parse_overrides(parser.parse_args().words)
+    torch.set_num_threads(1)
+    for name in EMBEDDED:
+        plan = plan_of(load_page(None, {"kind": "secret", **words, "model_name": name}))
+        assert isinstance(plan.task, Enumerable)
+        found = reach(starting_engine(plan, lambda _: None), plan.task)
+        told = "  ".join(f"{token} {p:.2f}" for token, p in found.most.items())
+        print(f"{name}: {told}")
+        print(f"    within reach of {ENOUGH:g} of the bits: {found.within} of {found.answers} answers", flush=True)
+
+
+if __name__ == "__main__":
+    main()
