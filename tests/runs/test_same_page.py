@@ -41,3 +41,8 @@ def test_an_option_that_was_written_is_never_taken_for_a_default(tmp_path: Path)
     (tmp_path / CONFIG).write_text("[algorithm]\npool = 4096\n")
     with pytest.raises(RunError, match=r"\(pool=none, not 4096\)"):
         check_is_same(Page(), tmp_path)
+
+
+def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path):
+    (tmp_path / CONFIG).write_text(dump(Page()))
+    check_is_same(with_values(Page(), {"run_dir": "elsewhere", "keep_weights": False}), tmp_path)
