@@ -1,7 +1,9 @@
-"""How sure adapters can make an embedded model, token by token: see straw/training/reach.py.
+"""How sure adapters can make a model, token by token: what bounds them is told in straw/training/reach.py.
 
-python benchmarks/frozen_head.py N=64            three sizes, half a minute when their warm-ups are not in the cache
-python benchmarks/frozen_head.py N=256           in the words of straw train
+    python benchmarks/frozen_head.py N=64                                     three embedded models
+    python benchmarks/frozen_head.py N=64 model_name=smollm2 warmup=none      in the words of straw train
+
+It takes half a minute when no warm-up is in the cache.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ def main() -> None:
     parser.add_argument("words", nargs="*", default=["N=64"], help="of straw train")
     words = parse_overrides(parser.parse_args().words)
     torch.set_num_threads(1)
-    for name in EMBEDDED:
+    chosen = words.pop("model_name", None)
+    for name in [chosen] if chosen else EMBEDDED:
         plan = plan_of(load_page(None, {"kind": "secret", **words, "model_name": name}))
         assert isinstance(plan.task, Enumerable)
         found = reach(starting_engine(plan, lambda _: None), plan.task)
