@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,3 +174,17 @@ def test_what_a_template_refuses_is_said_in_its_own_words():
 def test_the_embedded_tokenizer_has_no_token_a_message_could_smuggle_in():
     opening = CHARACTERS.opening([user("".join(SPECIALS))])
     assert names(CHARACTERS, opening)[1:-2] == list("".join(SPECIALS))
+
+
+def test_threads_that_speak_at_once_read_what_each_would_read_alone():
+    """A generator that runs ahead opens conversations while the trainer spells out replies."""
+    chat = Chat(character_tokenizer())
+    asked, replied = [Message("user", "Bit 2?")], "12 <|end|>"
+    alone = chat.opening(asked), chat.encode_reply(replied)
+
+    def mistakes(what: int) -> int:
+        says = (lambda: chat.opening(asked), lambda: chat.encode_reply(replied))[what]
+        return sum(says() != alone[what] for _ in range(1500))
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(mistakes, (0, 1, 0, 1))) == 0

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -87,6 +88,7 @@ class Option:
                 )
 
 
+@cache  # a sweep of thousands of runs asks as often as it has pages
 def options_of(section: type[Section]) -> tuple[Option, ...]:
     """Every option of a section, in the order of its fields."""
     hints = get_type_hints(section)

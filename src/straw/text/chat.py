@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from threading import Lock
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -33,6 +34,7 @@ PLAIN_TEMPLATE = (
 )
 PROBE = "A7probe7A"  # nothing that a template would trim, escape or take for a marker
 QUESTION = Message("user", "?")
+ONE_AT_A_TIME = Lock()  # not a Chat's own: those are copied and sent to other processes
 # Some templates print the date, and a resumed run must read the same prompt.
 A_FIXED_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
 
@@ -117,7 +119,7 @@ class Chat:
         tokens: list[int] = []
         for index, piece in enumerate(pieces):
             is_mention = index % 2 == 1
-            tokens += self._literally(piece) if is_mention else self.tokenizer.encode(piece, add_special_tokens=False)
+            tokens += self._encoded(piece, literally=is_mention)
         return tuple(tokens)
 
     def _apply(self, messages: list[dict[str, str]], speak: bool) -> str:
@@ -138,7 +140,12 @@ class Chat:
         return self.mentions.sub(lambda found: mark + found[0] + mark, content)
 
     def _literally(self, text: str) -> list[int]:
-        return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
+        return self._encoded(text, literally=True)
+
+    def _encoded(self, text: str, literally: bool) -> list[int]:
+        """A fast tokenizer keeps `split_special_tokens` as a state of its own, so threads have to take turns."""
+        with ONE_AT_A_TIME:
+            return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=literally))
 
 
 def unused_character(messages: Sequence[Message]) -> str:
