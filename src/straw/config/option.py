@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -88,11 +87,17 @@ class Option:
                 )
 
 
-@cache  # a sweep of thousands of runs asks as often as it has pages
+DESCRIBED: dict[type[Section], tuple[Option, ...]] = {}  # a sweep of thousands of runs asks as often as it has pages
+
+
 def options_of(section: type[Section]) -> tuple[Option, ...]:
     """Every option of a section, in the order of its fields."""
-    hints = get_type_hints(section)
-    return tuple(described(item.name, hints[item.name], item.default, **item.metadata) for item in fields(section))
+    if section not in DESCRIBED:
+        hints = get_type_hints(section)
+        DESCRIBED[section] = tuple(
+            described(item.name, hints[item.name], item.default, **item.metadata) for item in fields(section)
+        )
+    return DESCRIBED[section]
 
 
 def described(name: str, hint: Any, default: Any, example: Any, **facts: Any) -> Option:
