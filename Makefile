@@ -30,7 +30,7 @@ lint: .venv/.ready-dev
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-slow: .venv/.ready-dev
+slow: .venv/.ready-slow
 	$(PYTEST) -m slow
 
 bench: .venv/.ready-bench
@@ -52,6 +52,7 @@ clean:
 .venv/.ready-demo: EXTRAS = peft,monarch
 .venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
+.venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,bench
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"
 	$(INSTALL) -e '.[$(EXTRAS)]'

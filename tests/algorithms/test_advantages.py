@@ -3,6 +3,7 @@ from __future__ import annotations
 from math import isclose, sqrt
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,8 +43,16 @@ def test_group_advantages_add_up_to_nothing_and_keep_the_order(rewards):
 
 
 def test_one_hit_of_four_in_units_of_the_standard_deviation():
-    assert isclose(zscore([1.0, 0.0, 0.0, 0.0], eps=0.0)[0], sqrt(3))
-    assert isclose(zscore([1.0, 0.0], eps=0.5)[0], 0.5)  # std .5, so .5 / (.5 + .5)
+    """Of the sample: (.75^2 + 3 * .25^2) / 3 = .25, so .75 / .5; over G it would be 3^.5 = 1.73."""
+    assert isclose(zscore([1.0, 0.0, 0.0, 0.0], eps=0.0)[0], 1.5)
+    assert isclose(zscore([1.0, 0.0], eps=0.5)[0], 0.5 / (sqrt(0.5) + 0.5))
+
+
+@given(REWARDS)
+def test_a_z_score_divides_by_the_deviation_that_torch_means(rewards):
+    sample = torch.tensor(rewards, dtype=torch.float64)
+    expected = (sample - sample.mean()) / (sample.std() + 1e-4)
+    assert zscore(rewards) == pytest.approx(expected.tolist(), abs=1e-6)
 
 
 def test_a_constant_baseline_teaches_a_unanimous_group():

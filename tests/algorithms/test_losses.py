@@ -98,6 +98,21 @@ def test_the_kl_estimate_is_never_negative_and_zero_only_where_both_agree(ours, 
         assert found > 0
 
 
+def test_in_the_mean_the_gradient_of_the_kl_estimate_is_that_of_the_other_divergence_unless_it_is_weighted():
+    """Over all tokens of a small vocabulary, each as often as the policy writes it; p is free, q the reference."""
+    logits = torch.tensor([0.3, -1.0, 0.8], dtype=torch.float64, requires_grad=True)
+    q = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
+
+    def slope(value: torch.Tensor) -> list[float]:
+        return torch.autograd.grad(value, logits, retain_graph=True)[0].tolist()
+
+    logp = logits.log_softmax(0)
+    often, k3 = logp.exp().detach(), kl_estimate(logp, q.log())
+    ratio = torch.exp(logp - logp.detach())
+    assert slope((often * k3).sum()) == pytest.approx(slope((q * (q.log() - logp)).sum()))
+    assert slope((often * ratio * k3).sum()) == pytest.approx(slope((logp.exp() * (logp - q.log())).sum()))
+
+
 def test_the_kl_estimate_averages_to_the_divergence():
     p, q = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.2, 0.3, 0.5])
     assert float((p * kl_estimate(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()))

@@ -72,6 +72,14 @@ def test_a_loss_that_cannot_teach_is_refused(words):
     assert "loss_fn=cross_entropy learns the reference reply" in complaint(words)
 
 
+@pytest.mark.parametrize("algorithm", ["sft", "surrogate", "reward_aware"])
+@pytest.mark.parametrize("words", ["kl_coef=0.1", "entropy_coef=0.05"])
+def test_what_a_learner_of_given_targets_would_ignore_is_refused(algorithm, words):
+    assert f"algorithm={algorithm} learns towards given targets; got {words}" in complaint(
+        f"algorithm={algorithm} {words}"
+    )
+
+
 def test_a_single_attempt_has_nothing_to_be_compared_with():
     assert "no advantage" in complaint("group_size=1 batch_size=1")
     assert "no advantage" in complaint("group_size=1 algorithm=rloo")

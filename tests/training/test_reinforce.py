@@ -10,6 +10,7 @@ import torch
 from tests.small_runs import small_plan
 
 from straw.algorithms.losses import TokenBatch, importance_sampling
+from straw.engines.base import Loss
 from straw.training.step import credited, training_data
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
@@ -39,7 +40,7 @@ def test_an_attempt_counts_the_same_however_long_it_is():
     """Right in two tokens, wrong in four: B = 2, so -(1/2)(+1)(1/2) a token and -(1/2)(-1)(1/4)."""
     plan = small_plan("task=reverse_digits")
     groups = credited([[attempt("a", 1.0, 2)], [attempt("b", -1.0, 4)]], plan.credit())
-    data = training_data(groups, [], str(plan.page.algorithm.weigh), entropy_coef=0.0)
+    data = training_data(groups, [], str(plan.page.algorithm.weigh), Loss(name="importance_sampling"))
     assert gradients(data) == [pytest.approx([-0.25] * 2), pytest.approx([0.125] * 4)]
 
 

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
+from straw.engines.base import Loss
 from straw.training.step import credited, replayed, training_data, weighed
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
+
+PLAIN = Loss(name="importance_sampling")
 
 
 def attempt(reward: float, *turn_rewards: float, key: str = "a", reply: str = "1") -> Rollout:
@@ -79,6 +83,24 @@ def test_the_best_is_replayed_with_its_advantage_over_the_batch():
     assert best.advantages == (0.75,)
 
 
+def test_turns_that_are_paid_one_by_one_are_replayed_one_by_one():
+    """The batch's turns were paid .5, 1 and 0 in the mean; the kept attempt's 0, 1 and 1: its last turn is worth 1."""
+    batch = [[attempt(2, 1, 1, 0), attempt(1, 0, 1, 0)]]
+    (best,) = replayed(batch, remembering(attempt(2, 0, 1, 1)))
+    assert best.advantages == (0, 0, 1.0)
+
+
+def test_a_kept_attempt_with_a_better_turn_is_replayed_whatever_it_was_paid_in_all():
+    (best,) = replayed([[attempt(2, 0, 1, 1)]], remembering(attempt(1, 1, 0, 0)))
+    assert best.advantages == (1.0, 0, 0)
+    assert replayed([[attempt(2, 1, 1, 0)]], remembering(attempt(1, 1, 0, 0))) == []
+
+
+def test_a_turn_that_the_batch_never_came_to_was_paid_nothing_there():
+    (best,) = replayed([[attempt(0, 0)]], remembering(attempt(2, 1, 1)))
+    assert best.advantages == (1.0, 1.0)
+
+
 def test_groups_of_one_problem_are_one_batch_to_the_replay():
     (best,) = replayed([[attempt(0.0)], [attempt(1.0)]], remembering(attempt(1.0)))
     assert best.advantages == (0.5,)
@@ -95,21 +117,29 @@ def test_only_the_problems_of_the_batch_are_replayed():
 
 def test_attempts_that_teach_nothing_are_left_out_but_count_in_the_mean():
     groups = credited([[attempt(1.0), attempt(0.0)], [attempt(0.0), attempt(0.0)]], Credit(baseline="group"))
-    data = training_data(groups, [], "rollout", entropy_coef=0.0)
+    data = training_data(groups, [], "rollout", PLAIN)
     assert [datum.advantages for datum in data] == [(0.5,), (-0.5,)]
     assert [datum.weights for datum in data] == [(0.25,), (0.25,)]
 
 
 def test_an_entropy_bonus_wants_every_attempt():
     groups = credited([[attempt(0.0), attempt(0.0)]], Credit(baseline="group"))
-    assert training_data(groups, [], "rollout", entropy_coef=0.0) == []
-    assert len(training_data(groups, [], "rollout", entropy_coef=0.05)) == 2
+    assert training_data(groups, [], "rollout", PLAIN) == []
+    assert len(training_data(groups, [], "rollout", replace(PLAIN, entropy_coef=0.05))) == 2
+
+
+def test_a_penalty_on_leaving_the_reference_wants_every_attempt():
+    """Two of four were paid alike: their advantage is 0, and what they wrote may still be far from the reference."""
+    groups = credited([[attempt(1.0), attempt(0.0)], [attempt(0.0), attempt(0.0)]], Credit(baseline="group"))
+    data = training_data(groups, [], "rollout", replace(PLAIN, kl_coef=0.04))
+    assert [datum.advantages for datum in data] == [(0.5,), (-0.5,), (0.0,), (0.0,)]
+    assert [datum.weights for datum in data] == [(0.25,)] * 4
 
 
 def test_replayed_attempts_come_without_the_probabilities_they_had():
     groups = credited([[attempt(1.0), attempt(0.0)]], Credit(baseline="group"))
     extra = replayed(groups, remembering(attempt(1.0, reply="5")))
-    *fresh, best = training_data(groups, extra, "rollout", entropy_coef=0.0)
+    *fresh, best = training_data(groups, extra, "rollout", PLAIN)
     assert [datum.logprobs for datum in fresh] == [(-1.0,), (-1.0,)]
     assert best.logprobs == ()
     assert best.weights == pytest.approx((1 / 3,))
@@ -122,6 +152,16 @@ def test_what_has_become_likelier_weighs_more_up_to_the_cap():
     (much,) = weighed(extra, [(-1.0 + math.log(20),)], cap=2)
     assert bit.advantages == pytest.approx((1.5,))
     assert much.advantages == pytest.approx((2.0,))
+
+
+def test_of_turns_paid_one_by_one_each_weighs_by_what_led_up_to_it():
+    """Written with -1 a token; the first is twice as likely now, the second half as likely: 2, then 2 * 1/2."""
+    extra = replayed([[attempt(0, 0, 0)]], remembering(attempt(2, 1, 1)))
+    now = [(-1.0 + math.log(2), -7.0, -1.0 - math.log(2))]  # a token of the other side stands between them
+    (one,) = weighed(extra, now, cap=10)
+    assert one.advantages == pytest.approx((2.0, 1.0))
+    (whole,) = weighed([replace(extra[0], turn_rewards=None)], now, cap=10)
+    assert whole.advantages == pytest.approx((1.0, 1.0))
 
 
 def test_what_has_become_unlikely_is_hardly_learned_again():

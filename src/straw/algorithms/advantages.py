@@ -2,6 +2,7 @@
 
     centred   r - mean                       rloo      r - mean of the others = centred G / (G - 1)
     zscore    (r - mean) / (std + eps)       against   r - a baseline that was there before
+              std of the sample, over G - 1
 
 Numbers from numbers: a loss and an engine come later. Rewards that are all equal teach nothing, and their
 advantages are exactly 0, not float noise that a division by the std could blow up.
@@ -30,11 +31,14 @@ def rloo(rewards: Sequence[float]) -> list[float]:
 
 
 def zscore(rewards: Sequence[float], eps: float = 1e-4) -> list[float]:
-    """Centred advantages in units of the group's (population) standard deviation: one hit of four pays 1.73."""
+    """Centred advantages in units of the sample's standard deviation, as in TRL: one hit of four is worth 1.5.
+
+    Variance is what the G rewards leave over G - 1, not over G: torch.std's default.
+    """
     advantages = centred(rewards)
     if _all_equal(rewards):
         return advantages
-    std = math.sqrt(math.fsum(advantage**2 for advantage in advantages) / len(advantages))
+    std = math.sqrt(math.fsum(advantage**2 for advantage in advantages) / (len(advantages) - 1))
     return [advantage / (std + eps) for advantage in advantages]
 
 

@@ -9,6 +9,12 @@
 
 Nothing is averaged here: `w` carries every normalisation, so a batch cut into micro-batches has the
 same gradient. Entropy and KL are added by the engine, for every loss alike.
+
+    kl_estimate   exp(d) - d - 1                           d = reference's lp - lp, the k3 estimator
+
+In the mean over replies of the policy its value is KL(policy || reference). Its gradient is not: differentiated as it
+stands, as in the GRPO paper, it is the gradient of KL(reference || policy) in the mean. Times r it is the gradient of
+KL(policy || reference); TRL's use_bias_correction_kl.
 """
 
 from __future__ import annotations
@@ -65,6 +71,6 @@ def loss_named(name: str) -> LossFunction:
 
 
 def kl_estimate(logprobs: Tensor, reference: Tensor) -> Tensor:
-    """Per token, never negative, unbiased under the policy: exp(d) - d - 1 with d = reference - lp."""
+    """Per token, never negative; its value, not its gradient, is unbiased under the policy."""
     d = reference - logprobs
     return torch.exp(d) - d - 1

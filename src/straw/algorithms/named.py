@@ -5,7 +5,7 @@
     baseline      advantage of reward r in a group with mean m
     group         r - m
     leave_one_out r - mean of the others
-    zscore        (r - m) / (std + 1e-4)
+    zscore        (r - m) / (std + 1e-4), std of the sample (over G - 1), as TRL's scale_rewards="group"
     ema           r - running mean (kept in the checkpoint)
     constant      r - a number
     optimistic    r - ((1 - o) m + o): a group that agrees on less than 1 is pushed apart
@@ -14,6 +14,15 @@
     rollout       1 / B           the log-probability of the whole reply: the policy gradient itself
     reply         1 / (B T)       every reply counts the same (GRPO, and the digits study)
     token         1 / M           every token counts the same (DAPO)
+
+    row, and what computes the same in TRL 1.16 (the KL penalty and the entropy bonus are added to every row alike)
+    grpo          GRPOTrainer with loss_type="grpo", scale_rewards="group", beta=0.04,
+                  use_bias_correction_kl=False
+    dr_grpo, ppo  GRPOTrainer with loss_type="dr_grpo", scale_rewards="none", times max_completion_length; no value
+                  function: a group's mean stands for it
+    rloo          its leave-one-out advantages; RLOOTrainer also clips the ratio of a whole reply, and takes the KL
+                  out of the reward
+    reinforce ... the policy gradient of the whole reply with importance weights, not clipped
 
 A student makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
 

@@ -136,7 +136,10 @@ class Algorithm(Section):
     )
     clip_low: float = option(0.2, "how far below 1 the ratio of ppo may fall", at_least=0, at_most=1)
     clip_high: float = option(0.2, "how far above 1 the ratio of ppo may rise", at_least=0)
-    kl_coef: float = option(0.0, "the price of one nat away from the reference policy", at_least=0)
+    kl_coef: float = option(0.0, "the weight of the KL penalty to the reference policy (k3 estimator)", at_least=0)
+    use_bias_correction_kl: bool = option(
+        False, "whether the KL penalty is weighted by the importance ratio, as TRL does"
+    )
     entropy_schedule: Literal["linear", "constant"] = option(
         "linear", "how the entropy bonus falls towards the end of the run"
     )

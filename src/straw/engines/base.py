@@ -67,13 +67,22 @@ class AdamParams:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """A loss by name (see `algorithms.losses`) with its numbers, and the temperature of the sampler."""
+    """A loss by name (see `algorithms.losses`) with its numbers, and the temperature of the sampler.
+
+    `kl_by_ratio` multiplies the KL penalty of each token by its importance ratio; see `algorithms.losses`.
+    """
 
     name: str
     settings: Mapping[str, float] = field(default_factory=dict)
     entropy_coef: float = 0.0
     kl_coef: float = 0.0
+    kl_by_ratio: bool = False
     temperature: float = 1.0
+
+    @property
+    def regularises(self) -> bool:
+        """Whether a token has a gradient whatever its advantage is."""
+        return bool(self.entropy_coef or self.kl_coef)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from math import log2
 
 from straw.algorithms.losses import loss_named
-from straw.algorithms.named import Algorithm, Credit
+from straw.algorithms.named import NAMED, Algorithm, Credit
 from straw.catalogue import find
 from straw.config import Loaded, Page, ProblemTask, SecretTask, plain, with_values
 from straw.engines.base import AdamParams, SamplingParams
@@ -93,6 +93,7 @@ def plan_of(loaded: Loaded) -> Plan:
     page = with_values(page, encoder_values(page))
     loss_named(str(page.algorithm.loss_fn))
     check_loss(page)
+    check_regularisers(page)
     task: Task = find("tasks", page.task.kind).from_options(page.task)
     page = with_values(page, grader_values(page, task))
     batches = num_batches(page, loaded.named, task.num_problems if page.run.num_epochs else None)
@@ -121,6 +122,17 @@ def check_loss(page: Page) -> None:
         raise ConfigError(
             "loss_fn=cross_entropy learns the reference reply, as algorithm=sft does and no other; got "
             f"algorithm={ours.algorithm} with loss_fn={ours.loss_fn}. Leave loss_fn out."
+        )
+
+
+def check_regularisers(page: Page) -> None:
+    """A penalty or bonus that nobody would apply must not look as if somebody did."""
+    ours = page.algorithm
+    asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(ours, name))]
+    if asked and (ours.algorithm == "sft" or NAMED[ours.algorithm].student is not None):
+        raise ConfigError(
+            f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={ours.algorithm} learns "
+            f"towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
         )
 
 

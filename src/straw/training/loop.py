@@ -144,7 +144,7 @@ class Loop:
                 self.watcher.say(line)
         for rollout in (rollout for group in groups for rollout in group):
             self.state.replay.add(rollout)
-        data = training_data(groups, extra, str(self.page.algorithm.weigh), self.entropy_coef)
+        data = training_data(groups, extra, str(self.page.algorithm.weigh), self.loss)
         self.state.num_tokens += sum(
             len(turn.prompt) + len(turn.reply) for group in groups for one in group for turn in one.turns[-1:]
         )
@@ -182,6 +182,7 @@ class Loop:
             settings=self.plan.loss_settings,
             entropy_coef=self.entropy_coef,
             kl_coef=self.page.algorithm.kl_coef,
+            kl_by_ratio=self.page.algorithm.use_bias_correction_kl,
             temperature=self.page.sampling.temperature,
         )
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
+from straw.engines.base import Loss
 from straw.rollouts.datums import datum_of, spans, token_weights
 from straw.types import Datum, Rollout
 
@@ -56,41 +58,54 @@ def paid(rollout: Rollout, turn: int) -> float:
 
 
 def replayed(groups: Sequence[Sequence[Rollout]], replay: BestReplay) -> list[Rollout]:
-    """The best kept rollouts of this batch's problems, where they beat what the batch earned.
-
-    Their advantage is over the batch's mean, so a policy that has learned them is left in peace.
-    """
-    earned: dict[str, list[float]] = {}
+    """The best kept rollouts of this batch's problems, with the advantage that they have over the batch."""
+    batch: dict[str, list[Rollout]] = {}
     for rollout in (rollout for group in groups for rollout in group):
-        earned.setdefault(rollout.problem.key, []).append(rollout.reward)
-    out = []
-    for key, rewards in earned.items():
-        mean = sum(rewards) / len(rewards)
-        for best in replay.of(key):
-            if best.reward > mean:
-                out.append(replace(best, advantages=(best.reward - mean,) * len(best.turns)))
-    return out
+        batch.setdefault(rollout.problem.key, []).append(rollout)
+    kept = [replace(best, advantages=surplus(best, batch[key])) for key in batch for best in replay.of(key)]
+    return [best for best in kept if any(best.advantages)]
+
+
+def surplus(best: Rollout, batch: Sequence[Rollout]) -> tuple[float, ...]:
+    """What each turn was paid above the batch's mean, and 0 where it was not: a kept rollout is only ever imitated.
+
+    Turns that are paid together share what the whole was paid above the mean.
+    """
+    if best.turn_rewards is None:
+        return (above_mean(best.reward, [one.reward for one in batch]),) * len(best.turns)
+    return tuple(above_mean(paid(best, turn), [paid(one, turn) for one in batch]) for turn in range(len(best.turns)))
+
+
+def above_mean(reward: float, others: Sequence[float]) -> float:
+    return max(0.0, reward - math.fsum(others) / len(others))
 
 
 def weighed(extra: Sequence[Rollout], now: Sequence[Sequence[float]], cap: float) -> list[Rollout]:
     """Replayed rollouts by how much likelier they have become since, at most `cap`; `now` has nats of every token."""
     out = []
     for rollout, logprobs in zip(extra, now, strict=True):
-        then = sum(sum(turn.logprobs) for turn in rollout.turns)
-        spoken = sum(sum(logprobs[first:last]) for first, last in spans(rollout))
-        ratio = math.exp(min(spoken - then, math.log(cap)))
-        out.append(replace(rollout, advantages=tuple(ratio * one for one in rollout.advantages)))
+        ratios = turn_ratios(rollout, logprobs, cap)
+        weighted = tuple(ratio * one for ratio, one in zip(ratios, rollout.advantages, strict=True))
+        out.append(replace(rollout, advantages=weighted))
     return out
 
 
-def training_data(
-    groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout], weigh: str, entropy_coef: float
-) -> list[Datum]:
-    """Rollouts without any advantage are left out: with neither entropy nor KL they have no gradient."""
+def turn_ratios(rollout: Rollout, now: Sequence[float], cap: float) -> list[float]:
+    """Of each turn: how much likelier all up to it has become; turns that are paid together have one ratio."""
+    gains = [
+        sum(now[first:last]) - sum(turn.logprobs)
+        for turn, (first, last) in zip(rollout.turns, spans(rollout), strict=True)
+    ]
+    up_to = list(accumulate(gains)) if rollout.turn_rewards is not None else [sum(gains)] * len(gains)
+    return [math.exp(min(gain, math.log(cap))) for gain in up_to]
+
+
+def training_data(groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout], weigh: str, loss: Loss) -> list[Datum]:
+    """Rollouts without any advantage are left out where they have no gradient: with neither entropy nor KL."""
     fresh = [rollout for group in groups for rollout in group]
     rollouts = [*fresh, *extra]
     data = []
     for place, (rollout, weight) in enumerate(zip(rollouts, token_weights(rollouts, weigh), strict=True)):
-        if any(rollout.advantages) or entropy_coef:
+        if any(rollout.advantages) or loss.regularises:
             data.append(datum_of(rollout, weight, replayed=place >= len(fresh)))
     return data

@@ -1,6 +1,6 @@
 """What is minimised: the loss of a micro-batch, with what is said for entropy and against leaving the reference.
 
-    loss  -  entropy_coef * entropy  +  kl_coef * KL(policy || reference)        all sums over weighted tokens
+    loss  -  entropy_coef * entropy  +  kl_coef * k3        all sums over weighted tokens; k3 as in `algorithms.losses`
 
 Sums, so that micro-batches change nothing; whoever logs divides by the weight.
 """
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from straw.algorithms.losses import TokenBatch, kl_estimate, loss_named
+from straw.algorithms.losses import TokenBatch, kl_estimate, loss_named, ratios
 from straw.engines.base import Loss
 from straw.engines.local.batches import Flat
 
@@ -30,7 +30,8 @@ def objective(
         total = total - loss.entropy_coef * (flat.weights * entropy).sum()
     if reference is not None:
         theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.place, strict=True)])
-        kl = (flat.weights * kl_estimate(logprobs, theirs)).sum()
+        per_token = kl_estimate(logprobs, theirs) * (ratios(batch) if loss.kl_by_ratio else 1.0)
+        kl = (flat.weights * per_token).sum()
         metrics["kl"] = kl.detach()
         total = total + loss.kl_coef * kl
     metrics["kl_sampler"] = (flat.weights * (sampler - logprobs.detach())).sum()
