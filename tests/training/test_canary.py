@@ -8,11 +8,12 @@ import pytest
 import torch
 from tests.small_runs import Parts
 
+from straw.config import Model
 from straw.engines.base import AdamParams, Loss, Reply
 from straw.engines.local.engine import LocalEngine
 from straw.errors import TrainingError
 from straw.tasks.forced import forced
-from straw.training.canary import check_sampler, check_update, elsewhere, gap
+from straw.training.canary import check_sampler, check_update, elsewhere, gap, limit_of
 from straw.types import Datum
 
 
@@ -56,8 +57,8 @@ def check(parts: Parts, engine: LocalEngine | None = None) -> tuple[float, float
     engine = engine or parts.engine
     before = {name: value.clone() for name, value in engine.model.state_dict().items()}
     try:
-        apart = check_sampler(engine, parts.task, parts.params, "float32")
-        return apart, check_update(engine, parts.task, parts.params, "float32")
+        apart = check_sampler(engine, parts.task, parts.params, parts.plan.page.model)
+        return apart, check_update(engine, parts.task, parts.params, parts.plan.page.model)
     finally:
         assert all(torch.equal(value, before[name]) for name, value in engine.model.state_dict().items())
         assert not engine.optimizer.state
@@ -126,3 +127,17 @@ def test_the_gap_is_the_largest_difference_and_nan_is_never_small():
         ours = [-1.0] * 3
         ours[place] = nan
         assert isnan(gap([ours], [[-1.0] * 3]))
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        ({"dtype": "float32"}, 1e-4),
+        ({"dtype": "float32", "device": "cuda"}, 1e-4),
+        ({"dtype": "bfloat16"}, 1e-3),
+        ({"dtype": "bfloat16", "threads": 2}, 0.5),
+        ({"dtype": "bfloat16", "device": "cuda"}, 0.5),
+    ],
+)
+def test_the_gate_is_as_narrow_as_was_measured(words, limit):
+    assert limit_of(Model(**{"device": "cpu", **words})) == limit

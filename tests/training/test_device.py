@@ -28,15 +28,11 @@ def test_the_cpu_is_always_there():
 
 
 @pytest.mark.parametrize(
-    ("gain", "is_embedded", "expected"),
-    [(3.0, False, "bfloat16"), (1.6, False, "bfloat16"), (1.4, False, "float32"), (3.0, True, "float32")],
+    ("is_fast", "is_embedded", "expected"),
+    [(True, False, "bfloat16"), (False, False, "float32"), (True, True, "float32")],
 )
-def test_bfloat16_is_taken_where_it_is_measured_to_pay(monkeypatch, gain, is_embedded, expected):
-    monkeypatch.setattr(device, "matmul_gain", lambda name: gain)
+def test_bfloat16_is_taken_where_the_device_is_fast_in_it(monkeypatch, is_fast, is_embedded, expected):
+    monkeypatch.setattr(device, "is_fast_in_bfloat16", lambda name: is_fast)
     assert best_dtype("auto", "cpu", is_embedded) == expected
     assert best_dtype("float32", "cpu", is_embedded) == "float32"
     assert best_dtype("bfloat16", "cpu", is_embedded) == "bfloat16"
-
-
-def test_a_matmul_can_be_timed_here():
-    assert device.seconds(torch.float32, "cpu", repeats=1) > 0

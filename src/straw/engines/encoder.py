@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Engine
+from straw.engines.precision import is_fast_in_bfloat16
 from straw.errors import ModelError, did_you_mean
 
 MINILM, POLICY = "minilm", "policy"
@@ -103,9 +104,4 @@ def check_encoder(name: str) -> None:
 
 
 def fast_dtype(device: str) -> str:
-    """bfloat16 on a GPU, and on a CPU that multiplies in it."""
-    if device.startswith("cuda"):
-        return "bfloat16"
-    features = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    has_it = device == "cpu" and any(getattr(torch.cpu, name, lambda: False)() for name in features)
-    return "bfloat16" if has_it else "float32"
+    return "bfloat16" if is_fast_in_bfloat16(device) else "float32"

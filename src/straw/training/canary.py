@@ -1,6 +1,6 @@
 """The canary: does the sampler compute what the trainer does, before and after an update?
 
-    sampler = trainer     the log-probabilities of the same replies agree      within 1e-4 nats in float32
+    sampler = trainer     the log-probabilities of the same replies agree      within `limit_of`: 1e-4 nats in float32
     update arrives        after an update they have moved, and they still agree
 
 The first catches a sampler that computes something else than the trainer does, the second one that
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isnan, nan
 
+from straw.config import Model
 from straw.engines.base import AdamParams, Engine, Loss, SamplingParams
 from straw.errors import TrainingError
 from straw.seeds import seed_for
@@ -21,24 +22,32 @@ from straw.types import Datum
 
 NUM_ROWS = 4
 MOST_STEPS = 20
-LIMIT_NATS = {"float32": 1e-4, "bfloat16": 0.5}
+EXACT, COARSE, LOOSE = 1e-4, 1e-3, 0.5
 
 
-def check_sampler(engine: Engine, task: Task, params: SamplingParams, dtype: str) -> float:
+def limit_of(model: Model) -> float:
+    """Nats. In bfloat16 sampler and trainer were measured to agree within 5e-5 on one CPU thread, on processors with
+    and without instructions for it; on other devices and more threads nobody measured, and one rounding may be 0.4."""
+    if model.dtype == "float32":
+        return EXACT
+    return COARSE if model.device == "cpu" and model.threads == 1 else LOOSE
+
+
+def check_sampler(engine: Engine, task: Task, params: SamplingParams, model: Model) -> float:
     """How many nats sampler and trainer are apart, or a TrainingError where that is too many."""
-    limit = LIMIT_NATS[dtype]
+    limit = limit_of(model)
     apart = disagreement(engine, drawn(engine, task, params), params)
     if not apart <= limit:
         raise TrainingError(
-            f"sampler and trainer agree within {limit} nats in {dtype}; here they are {apart:.3g} apart: importance "
-            "ratios would be wrong. Try fast_llama=false, or dtype=float32."
+            f"sampler and trainer agree within {limit} nats in {model.dtype}; here they are {apart:.3g} apart: "
+            "importance ratios would be wrong. Try fast_llama=false, or dtype=float32."
         )
     return apart
 
 
-def check_update(engine: Engine, task: Task, params: SamplingParams, dtype: str) -> float:
+def check_update(engine: Engine, task: Task, params: SamplingParams, model: Model) -> float:
     """How many nats an update moved the sampler, or a TrainingError where it went on as before."""
-    limit, moved = LIMIT_NATS[dtype], 0.0
+    limit, moved = limit_of(model), 0.0
     data = drawn(engine, task, params)
     before = engine.logprobs(data, "current", params.temperature)
     with engine.undone():

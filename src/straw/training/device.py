@@ -1,22 +1,19 @@
-"""Where and how precisely a model runs, when nobody chose: measured, not assumed.
+"""Where and how precisely a model runs, when nobody chose: by fixed rules, so that a machine always chooses the same.
 
 device   cuda, then mps, then cpu
-dtype    float32 for an embedded model (it is too small to gain), else bfloat16 where a matmul of
-         the machine is at least 1.5 times as fast in it
+dtype    float32 for an embedded model (it is too small to gain), else bfloat16 where the device is fast in it
 threads  1: for small models one thread a process is fastest, and samples keep their bits
 """
 
 from __future__ import annotations
 
 import re
-import time
-from functools import cache
 
 import torch
 
+from straw.engines.precision import is_fast_in_bfloat16
 from straw.errors import ConfigError
 
-GAIN = 1.5
 DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
 
@@ -43,21 +40,4 @@ def check_device(name: str) -> None:
 def best_dtype(wanted: str, device: str, is_embedded: bool) -> str:
     if wanted != "auto":
         return wanted
-    return "bfloat16" if not is_embedded and matmul_gain(device) >= GAIN else "float32"
-
-
-@cache
-def matmul_gain(device: str) -> float:
-    """How much faster a bfloat16 matmul is than a float32 one, on a typical layer."""
-    return seconds(torch.float32, device) / seconds(torch.bfloat16, device)
-
-
-def seconds(dtype: torch.dtype, device: str, repeats: int = 5) -> float:
-    a = torch.ones(256, 1024, dtype=dtype, device=device)
-    b = torch.ones(1024, 1024, dtype=dtype, device=device)
-    best = float("inf")
-    for _ in range(repeats):
-        start = time.perf_counter()
-        float((a @ b)[0, 0])  # reading a number waits for the device
-        best = min(best, time.perf_counter() - start)
-    return best
+    return "bfloat16" if not is_embedded and is_fast_in_bfloat16(device) else "float32"

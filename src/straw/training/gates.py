@@ -76,12 +76,12 @@ Gate = Callable[[Trial], tuple[str, bool]]
 
 
 def sampler_equals_trainer(trial: Trial) -> tuple[str, bool]:
-    apart = check_sampler(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model.dtype)
+    apart = check_sampler(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model)
     return f"sampler and trainer {apart:.1e} nats apart", False
 
 
 def update_reaches_sampler(trial: Trial) -> tuple[str, bool]:
-    check_update(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model.dtype)
+    check_update(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model)
     return "an update moves both", False
 
 

@@ -55,12 +55,17 @@ def causal_bias(query_positions: Tensor, key_positions: Tensor, visible: Tensor,
 
 
 def softmax_weights(scores: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
-    """float32 inside, as transformers does; the result has the scores' dtype."""
+    """float32 inside, as transformers does, float64 for scores in bfloat16; the result has the scores' dtype.
+
+    Sampler and trainer pad their keys differently, so their float32 sums differ in the last bit, and one weight in
+    some hundreds then rounds to another bfloat16; behind a float64 sum next to none does.
+    """
+    kind = scores.dtype
     if rule.softcap is not None:
         scores = torch.tanh(scores / rule.softcap) * rule.softcap
     if bias is not None:
         scores = scores + bias
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(scores.dtype)
+    return torch.softmax(scores, dim=-1, dtype=torch.float64 if kind == torch.bfloat16 else torch.float32).to(kind)
 
 
 def by_key_head(q_NTHD: Tensor, num_key_heads: int) -> Tensor:
@@ -102,8 +107,11 @@ def full_tile(rows: Tensor) -> Tensor:
 
 
 def weigh(weights: Tensor, values: Tensor) -> Tensor:
-    """weights @ values, KEY_TILE keys at a time: weights of zero behind the last key then change no bit."""
-    if weights.shape[-1] <= KEY_TILE or weights.requires_grad:
+    """weights @ values, KEY_TILE keys at a time: weights of zero behind the last key then change no bit.
+
+    In bfloat16 the product as a whole has that property, and pieces would round otherwise than the trainer does.
+    """
+    if weights.shape[-1] <= KEY_TILE or weights.requires_grad or values.dtype == torch.bfloat16:
         return weights @ values
     pairs = zip(weights.split(KEY_TILE, -1), values.split(KEY_TILE, -2), strict=True)
     first, *others = (w @ v for w, v in pairs)

@@ -87,6 +87,7 @@ class Decode:
         self.longest = int(self.own_len.max())
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
+        k = k.to(v.dtype)  # as it is multiplied, and half as large under autocast
         rows, width = self.u * self.g, self.num_new
         own = self._write(layer, k.view(rows, width, *k.shape[1:]), v.view(rows, width, *v.shape[1:]))
         out = attend_prefix_and_own(
