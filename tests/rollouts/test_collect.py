@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 from tests.small_runs import Parts
@@ -8,7 +10,9 @@ from tests.small_runs import Parts
 from straw.engines.base import SamplingParams
 from straw.rewards.controls import Random
 from straw.rollouts.collect import Place, collect, finish
-from straw.types import End, Message, Rollout, Turn
+from straw.rollouts.datums import datum_of, spans
+from straw.tasks.secret_bits import SecretBits
+from straw.types import End, Message, Problem, Rollout, Turn
 
 SINGLE, MULTI = "N=8 num_secrets=2", "N=8 num_secrets=2 env_type=multi_step"
 
@@ -81,6 +85,37 @@ def test_one_cut_reply_is_enough_to_be_cut_short(both):
     found = [finish(parts.chat, parts.task, problem, [(turn, stopped) for stopped in row]).end for row in ends]
     assert found == [End.ANSWERED, End.OUT_OF_TOKENS, End.OUT_OF_TOKENS]
     assert finish(parts.chat, parts.task, problem, [(turn, True)]).end is End.OUT_OF_TURNS
+
+
+@dataclass(frozen=True)
+class Talkative:
+    """Answers every reply at a length that depends on it, and leaves whoever said 0 first."""
+
+    task: SecretBits
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.task, name)
+
+    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+        if len(replies) >= 3 or replies[0] == "0":
+            return None
+        return Message("user", "Right or wrong? " * (1 + 2 * (replies[-1] == "1")) + f"Bit {len(replies) + 1}?")
+
+
+def test_each_row_hears_what_was_said_to_it_and_nothing_else(both):
+    """The trainer reads what the records say; the sampler must have read the same."""
+    parts = both[MULTI]
+    problem, place = parts.task.problem(0), Place(seed=0, step=1, group=0)
+    (group,) = collect(parts.engine, Talkative(parts.task), Random(), [problem], [place], 12, parts.params)
+    assert {len(one.turns) for one in group} == {1, 3}
+    assert len({len(turn.prompt) for one in group for turn in one.turns[2:]}) == 2
+    data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0) for one in group]
+    for one, read in zip(group, parts.engine.logprobs(data), strict=True):
+        for count, (before, turn) in enumerate(pairwise(one.turns), start=1):
+            heard = Talkative(parts.task).hear(problem, one.replies[:count])
+            assert turn.prompt == before.prompt + before.reply + parts.chat.continuation(heard)
+        for turn, (first, last) in zip(one.turns, spans(one), strict=True):
+            assert read[first:last] == pytest.approx(turn.logprobs, abs=1e-4)
 
 
 def test_groups_come_back_in_the_order_they_were_asked_for(both):

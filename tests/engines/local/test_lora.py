@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import builtins
 import json
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,23 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(RunError, match="is full"):
         save_adapter(adapted, tmp_path / "deep" / "adapter", base="a")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("deeper", "where"), [("model", "model"), ("file", "file")])
+def test_a_layer_that_only_one_of_both_has_is_named_with_its_place(deeper: str, where: str, tmp_path: Path):
+    """Layers count from 0: the third is there in the model alone, or in the file alone."""
+
+    def deep(num_layers: int) -> PreTrainedModel:
+        model = make_small("llama")
+        model.model.layers = nn.ModuleList(
+            [model.model.layers[0]] + [deepcopy(model.model.layers[0]) for _ in range(num_layers - 1)]
+        )
+        return model
+
+    in_file, in_model = (3, 2) if deeper == "file" else (2, 3)
+    save_adapter(trained(deep(in_file)), tmp_path / "adapter", base="a")
+    with pytest.raises(ModelError, match=rf"layers\.2\..* is only in the {where}"):
+        load_adapter(deep(in_model), tmp_path / "adapter")
 
 
 @pytest.mark.parametrize("kind", ["qwen2 of another width", "gemma3"])

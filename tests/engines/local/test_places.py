@@ -48,6 +48,25 @@ def test_a_sample_has_the_same_bits_in_any_place(engine, num_prompts, num_sample
     assert limited(engine, limit, num_prompts, num_samples, share) == together
 
 
+@pytest.mark.parametrize(("limit", "num_samples"), [(32, 40), (48, 100)])
+@pytest.mark.parametrize("short_first", [True, False])
+def test_who_waits_takes_no_place_of_one_that_still_writes(engine, limit, num_samples, short_first):
+    """All samples of one prompt end with their first token, so its places leave while others wait for theirs."""
+    prompts = prompts_of(engine)[1:3]
+    seeds = [range(num_samples), range(1000, 1000 + num_samples)]
+    cold = SamplingParams(max_tokens=1, temperature=0.1)
+    engine.settings = replace(engine.settings, rows_at_once=None)
+    begun = {reply.tokens[0] for reply in engine.sample(prompts[:1], num_samples, cold, seeds[:1])[0]}
+    params = replace(cold, max_tokens=20, stop=frozenset(begun))
+    order = (0, 1) if short_first else (1, 0)
+    given = [prompts[at] for at in order], num_samples, params, [seeds[at] for at in order]
+    together = engine.sample(*given)
+    lengths = [{len(reply.tokens) for reply in together[at]} for at in order]
+    assert lengths[0] == {1} and len(lengths[1]) > 4
+    engine.settings = replace(engine.settings, rows_at_once=limit)
+    assert engine.sample(*given) == together
+
+
 class Counted(places.Places):
     """Writes down how many rows are read at each step."""
 

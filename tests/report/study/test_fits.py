@@ -7,7 +7,7 @@ from scipy.stats import gumbel_l, norm
 from tests.made_studies import by_bits, in_proportion, scattered
 from tests.report.study.waiting import waited
 
-from straw.report.study.fits import LINEAR, LOG, POWER, Scaling, scaling_of
+from straw.report.study.fits import LINEAR, LOG, POWER, Fit, Scaling, scaling_of
 from straw.report.study.likely import Between, likeliest
 
 SIZES = [16, 64, 256, 1024]
@@ -29,6 +29,11 @@ def test_points_on_a_law_give_it_back():
     found = scaled({N: [40 * np.log2(N)] * 3 for N in SIZES})
     assert found.fits[0].law == LOG
     assert found.fit(LOG).a == pytest.approx(40, rel=1e-3)
+
+
+@pytest.mark.parametrize(("law", "expected"), [(LINEAR, 2 * 64 + 3), (POWER, 2 * 64**3), (LOG, 2 * 6)])
+def test_a_law_says_what_it_expects_at_a_size(law, expected):
+    assert Fit(law=law, a=2, b=3, sigma=1, aic=0).at(64) == pytest.approx(expected)
 
 
 def test_the_interval_of_an_exponent_holds_the_true_one_nineteen_times_in_twenty():

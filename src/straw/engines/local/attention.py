@@ -114,11 +114,10 @@ def weigh(weights: Tensor, values: Tensor) -> Tensor:
     if weights.shape[-1] <= KEY_TILE or weights.requires_grad or values.dtype == torch.bfloat16:
         return weights @ values
     pairs = zip(weights.split(KEY_TILE, -1), values.split(KEY_TILE, -2), strict=True)
-    first, *others = (w @ v for w, v in pairs)
-    total = first.float()
+    total, *others = (w @ v for w, v in pairs)
     for other in others:  # one after the other, as no reduction promises to
         total = total + other
-    return total.to(first.dtype)
+    return total
 
 
 def spread(bias: Tensor | None, num_queries: int) -> Tensor | None:
