@@ -1,0 +1,285 @@
+"""Small random changes to the rooms that compute, and whether a test notices.
+
+    python -m tests.mutants --count 200 --seed 1 -o mutants.jsonl      some hours; goes on where it was stopped
+    python -m tests.mutants --show mutants.jsonl                       the share that died, and the survivors
+
+A comparison turned, a term dropped, a constant moved by one, a branch inverted, two arguments swapped, a call left
+out. Each is tried in a copy of the tree, by the tests that run the changed line (`coverage` says which), fastest
+first, until one fails. A survivor is a test that is missing, or a change that changes nothing: a person says which.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from xml.etree import ElementTree
+
+from coverage import CoverageData
+
+ROOT = Path(__file__).parents[1]
+ROOMS = (
+    "engines/local", "engines/monarch/freshness.py", "engines/monarch/shared.py", "rollouts", "rewards", "algorithms",
+    "measure", "text", "tasks", "information.py", "seeds.py", "types.py", "report/study", "report/paired.py",
+    "training/step.py", "training/loop.py", "training/state.py", "training/variance.py", "training/schedule.py",
+    "training/toward.py", "training/surrogate.py", "training/reward_aware.py", "training/intrinsic.py",
+    "training/canary.py", "training/warmup.py", "training/measured.py", "training/alarms.py", "training/series.py",
+)  # fmt: skip
+LIMIT_S = 900  # for one mutant: one that hangs is noticed
+TURNED = {
+    ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+OTHER = {
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Mult, ast.Mod: ast.Mult,
+    ast.Pow: ast.Mult, ast.MatMult: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
+}  # fmt: skip
+METHODS_TO_DROP = {"lower", "strip", "clone", "detach", "float", "sorted", "contiguous", "abs", "copy", "double"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    file: str
+    line: int
+    kind: str
+    old: str
+    new: str
+    start: int  # characters of the file that `new` replaces
+    end: int
+
+
+def mutants_of(path: Path) -> Iterator[Mutant]:
+    """Every change that this file offers."""
+    source = path.read_text()
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    tree = ast.parse(source)
+    skipped = docstrings_and_types(tree)
+    for node in ast.walk(tree):
+        if id(node) in skipped:
+            continue
+        for kind, new in changes(node):
+            at = [starts[node.lineno - 1] + node.col_offset, starts[node.end_lineno - 1] + node.end_col_offset]
+            start, end = (len(source.encode()[:place].decode()) for place in at)
+            yield Mutant(
+                file=str(path.relative_to(ROOT)), line=node.lineno, kind=kind, old=source[start:end],
+                new=f"({ast.unparse(new)})" if isinstance(new, ast.expr) else ast.unparse(new), start=start, end=end,
+            )  # fmt: skip
+
+
+def docstrings_and_types(tree: ast.AST) -> set[int]:
+    """Nodes that compute nothing."""
+    out: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            out.add(id(node.value))
+        for name in ("annotation", "returns"):
+            if (typed := getattr(node, name, None)) is not None:
+                out |= {id(one) for one in ast.walk(typed)}
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            out |= {id(one) for one in ast.walk(node)}
+        if isinstance(node, ast.Raise | ast.JoinedStr):  # what is said, not what is done
+            out |= {id(one) for one in ast.walk(node)}
+        if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id[:1].isupper():
+            out |= {id(one) for one in ast.walk(node)}
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr) and is_type(node.left):
+            out |= {id(one) for one in ast.walk(node)}
+    return out
+
+
+def is_type(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and (node.id[:1].isupper() or node.id in ("int", "float", "str", "bool", "dict"))
+
+
+def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    match node:
+        case ast.Compare(ops=[op]) if type(op) in TURNED:
+            yield "comparison turned", ast.Compare(node.left, [TURNED[type(op)]()], node.comparators)
+            if isinstance(op, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+                edge = {ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt}[type(op)]
+                yield "edge moved", ast.Compare(node.left, [edge()], node.comparators)
+        case ast.BinOp() if type(node.op) in OTHER:
+            yield "operator changed", ast.BinOp(node.left, OTHER[type(node.op)](), node.right)
+            yield "right term dropped", node.left
+            yield "left term dropped", node.right
+        case ast.BoolOp():
+            yield "and for or", ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
+            yield "condition dropped", node.values[0]
+        case ast.UnaryOp(op=ast.Not() | ast.USub()):
+            yield "sign dropped", node.operand
+        case ast.Constant(value=bool()):
+            yield "constant turned", ast.Constant(not node.value)
+        case ast.Constant(value=int() | float()):
+            yield "constant moved", ast.Constant(node.value + 1 if isinstance(node.value, int) else node.value * 1.5)
+        case ast.IfExp():
+            yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
+        case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name in METHODS_TO_DROP:
+            yield "call left out", node.func.value
+        case ast.Call(args=[first, second, *rest]) if not any(isinstance(a, ast.Starred) for a in node.args):
+            yield "arguments swapped", ast.Call(node.func, [second, first, *rest], node.keywords)
+        case ast.Return(value=ast.expr()) if not isinstance(node.value, ast.Constant):
+            yield "nothing returned", ast.Return(ast.Constant(None))
+        case ast.AugAssign():
+            yield "statement left out", ast.Pass()
+
+
+# --- which tests run a line -----------------------------------------------------------------------
+
+
+class Suite:
+    """The default tests: which of them run a line, and how long each takes. Looked up once, kept in `folder`."""
+
+    def __init__(self, folder: Path) -> None:
+        data, times = folder / "coverage", folder / "times.xml"
+        if not (data.is_file() and times.is_file()):
+            folder.mkdir(parents=True, exist_ok=True)
+            print(f"running the suite once to see which test runs which line: {folder}", flush=True)
+            cover = ["--cov=src/straw", "--cov-context=test", "--cov-report=", f"--junitxml={times}"]
+            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *cover]
+            subprocess.run(command, cwd=ROOT, env=environment(ROOT) | {"COVERAGE_FILE": str(data)}, check=True)
+        self.data = CoverageData(str(data))
+        self.data.read()
+        self.seconds = seconds_of(times)
+
+    def of_line(self, file: str, line: int) -> list[str]:
+        """Node ids, the fastest first."""
+        told = self.data.contexts_by_lineno(str(ROOT / file)).get(line, [])
+        found = {context.rpartition("|")[0] for context in told} - {""}
+        return sorted(found, key=lambda one: self.seconds.get(one, 0.0))
+
+
+def seconds_of(report: Path) -> dict[str, float]:
+    out = {}
+    for case in ElementTree.parse(report).iter("testcase"):
+        *folders, module = str(case.get("classname")).split(".")
+        inside = [module] if module[:1].islower() else [folders.pop(), module]  # a class stands behind its module
+        path = "/".join([*folders, inside[0]]) + ".py"
+        out["::".join([path, *inside[1:], str(case.get("name"))])] = float(case.get("time") or 0)
+    return out
+
+
+def environment(tree: Path) -> dict[str, str]:
+    paths = os.pathsep.join([str(tree / "src"), str(tree)])
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+# --- trying a mutant ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """`by`: which tests noticed: those that run the line, those of the room's own folder, any other; or "nobody"."""
+
+    mutant: Mutant
+    by: str
+    test: str
+    seconds: float
+
+
+def fate_of(mutant: Mutant, suite: Suite, tree: Path, is_thorough: bool) -> Fate:
+    path, begun = tree / mutant.file, time.monotonic()
+    source = (ROOT / mutant.file).read_text()
+    path.write_text(source[: mutant.start] + mutant.new + source[mutant.end :])
+    try:
+        for by, tests in rounds(mutant, suite, is_thorough):
+            if test := first_failure(tests, tree):
+                return Fate(mutant=mutant, by=by, test=test, seconds=time.monotonic() - begun)
+        return Fate(mutant=mutant, by="nobody", test="", seconds=time.monotonic() - begun)
+    finally:
+        path.write_text(source)
+
+
+def rounds(mutant: Mutant, suite: Suite, is_thorough: bool) -> Iterator[tuple[str, list[str]]]:
+    room = Path(mutant.file).relative_to("src/straw").parent
+    own = ROOT / "tests" / room
+    if covering := suite.of_line(mutant.file, mutant.line):
+        yield "the line", covering
+    if room != Path() and own.is_dir():
+        yield "the folder", [str(own.relative_to(ROOT))]
+    if is_thorough:
+        yield "the suite", []
+
+
+def first_failure(tests: list[str], tree: Path) -> str | None:
+    """Some thousand node ids do not fit on a command line, so they go in a file."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+        listed.write("\n".join(tests))
+        listed.flush()
+        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
+        command += [f"@{listed.name}"] if tests else []
+        try:
+            done = subprocess.run(
+                command, cwd=tree, env=environment(tree), capture_output=True, text=True, timeout=LIMIT_S, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return "it hangs"
+    if done.returncode in (0, 5):
+        return None
+    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
+    return failed[0] if failed else f"pytest ended with {done.returncode}"
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("-o", "--out", type=Path, default=Path("mutants.jsonl"))
+    parser.add_argument("--cover", type=Path, default=Path(tempfile.gettempdir()) / "straw-mutants")
+    parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth mutant alone, from the Ith on")
+    parser.add_argument("--thorough", action="store_true", help="ask the whole suite about those that live")
+    parser.add_argument("--show", type=Path)
+    asked = parser.parse_args()
+    if asked.show:
+        show([json.loads(line) for line in asked.show.read_text().splitlines()])
+        return
+    part, parts = map(int, asked.part.split("/"))
+    chosen = Random(asked.seed).sample(list(every_mutant()), asked.count)[part::parts]
+    known = {json.dumps(json.loads(line)["mutant"]) for line in asked.out.open()} if asked.out.exists() else set()
+    suite = Suite(asked.cover)
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "runs", ".*cache"))
+        for mutant in chosen:
+            if json.dumps(asdict(mutant)) in known:
+                continue
+            fate = fate_of(mutant, suite, tree, asked.thorough)
+            with asked.out.open("a") as out:
+                out.write(json.dumps(asdict(fate)) + "\n")
+            print(f"{fate.by:10} {fate.seconds:4.0f} s  {mutant.file}:{mutant.line} {mutant.kind}", flush=True)
+
+
+def every_mutant() -> Iterator[Mutant]:
+    for room in ROOMS:
+        place = ROOT / "src/straw" / room
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            yield from mutants_of(path)
+
+
+def show(fates: list[dict[str, Any]]) -> None:
+    by = Counter(fate["by"] for fate in fates)
+    print(f"{len(fates)} mutants: " + ", ".join(f"{count} by {name}" for name, count in by.most_common()))
+    print(f"{1 - by['nobody'] / max(1, len(fates)):.1%} died")
+    for fate in fates:
+        if fate["by"] == "nobody":
+            one = fate["mutant"]
+            print(f"\n{one['file']}:{one['line']}  {one['kind']}\n  - {one['old']}\n  + {one['new']}")
+
+
+if __name__ == "__main__":
+    main()
