@@ -1,4 +1,4 @@
-"""Replies to digit problems as models write them: frames around a number, each with what a person would read in it.
+"""Replies to digit problems as models write them: frames around a number, with what a person reads in them.
 
     frame                                   number      reply                            read
     "{steps}So it is {n}."                  28          "1 + 2 = 3\\nSo it is 28."       28, without a tag
@@ -51,6 +51,11 @@ TAGGED = (
     "[ANSWER] {n}\n\nIndeed: {steps}",
     "[ANSWER] 5\nNo, that is wrong.\n{steps}[ANSWER] {n}",
     "[ANSWER] {n}, since 1 + 2 = 3",
+    "{steps}[ANSWER] 12 reversed is {n}",
+    "{steps}[ANSWER] The digit sum of [12, 7] is {n}, for 2 numbers.",
+    "{steps}[ANSWER] [12, 7] → {n}",
+    "{steps}[ANSWER] <b>{n}</b>",
+    "My answer will look like [ANSWER] <number>.\n{steps}[ANSWER] {n}",
 )
 CALLED = (
     "{steps}The answer is {n}",
@@ -69,6 +74,8 @@ CALLED = (
     "{steps}{n} is the answer, as 3 and 7 tell.",
     "{steps}The answer is 1 + 2 + 4 = {n}.",
     "{steps}the answer is {n:,}",
+    "{steps}The answer to [12, 7] is {n}. That took 2 steps.",
+    "{steps}**Final answer**\n\n{n}\n\nI added 3 and 7.",
 )
 LAST = (
     "{n}",
@@ -94,6 +101,13 @@ LAST = (
     "{steps}```\n{n}\n```",
     "{steps}Total: ${n}$",
     "{steps}It is {n:_}",
+    "Let me work out the answer:\n{steps}It is {n}",
+    "{steps}{n} = 3 + 7",
+    "{steps}{n}, because 3 + 7 = 10",
+    "{steps}The digit sums are 7 and {n}",
+    "{steps}7 + {n}",
+    "{steps}{n} is the reverse of 12.",
+    "{steps}<h2>{n}</h2>",
 )
 
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from straw.text.asides import last_number
+from straw.text.asides import LIST, last_number
 from straw.text.equation import LATEX, result_of
 from straw.text.spelled_number import EXPECTED_NUMBER, NUMBER, whole
 
@@ -28,14 +28,19 @@ WORDS = (
     r"|indeed|becomes|comes\s+(?:out\s+)?(?:to|as)|given\s+by|a\s+total\s+of|the\s+number)(?![A-Za-z])"
 )
 SIGNS = r"[^\w.,;?\\−-]|_|\.{2,}|\\[()\[\]{}$*_ ,;!]|[-−](?![0-9])"  # behind a full stop another sentence begins
-DRESS = rf"(?P<dress>(?:{HTML}|{SIGNS}|{LATEX}|{WORDS}){{0,60}}+)"
+DRESS = rf"(?P<dress>(?:{HTML}|{LIST}|{SIGNS}|{LATEX}|{WORDS}){{0,60}}+)"
 DRESSED = rf"{DRESS}{EXPECTED_NUMBER}"
 
 TAG = re.compile(r"[\[【][ *_`\"]*+(?:FINAL )?ANSWER(?![A-Za-z])")
 BEHIND_TAG = re.compile(DRESSED, re.IGNORECASE)
 SAID = re.compile(rf"(?:\b(?:is|equals|makes|gives)\b|:){DRESSED}", re.IGNORECASE)  # the digit sum of [12, 7] is 10
 
-CALLED = r"(?<![/\w])(?:ans(?:wers?)?|final\s+(?:result|sum|total|number|value|solution))(?:['’]s)?(?![A-Za-z])"
+SOUGHT = "".join(
+    rf"(?<!\b{verb} the )" for verb in ("find", "get", "out", "reach", "compute", "calculate", "determine")
+)
+CALLED = (
+    rf"(?<![/\w]){SOUGHT}(?:ans(?:wers?)?|final\s+(?:result|sum|total|number|value|solution))(?:['’]s)?(?![A-Za-z])"
+)
 QUESTION = r"\s+(?:to|for|of)\b(?:[^\n.;:,=\[]|\[[^\]\n]{0,40}\]){0,40}?(?=\s(?:is|equals|would|should)\b)"
 STATED = (
     re.compile(rf"{CALLED}(?:{QUESTION})?{DRESSED}", re.IGNORECASE),
