@@ -79,7 +79,7 @@ class Credit:
     decay: float = 0.9
     optimism: float = 0.1
     running_mean: float = 0.0  # where it stands; at first where the page lets it begin
-    moves: str = "batch"  # once a batch, or with every "reply"
+    moves: str = "reply"  # with every one, or once a "batch"
 
     def advantages(self, groups: Sequence[Sequence[float]]) -> list[list[float]]:
         """One advantage per reward, group by group."""

@@ -131,7 +131,7 @@ class Algorithm(Section):
     baseline_constant: float = option(0.5, "the value of baseline=constant")
     ema_decay: float = option(0.9, "how much of the running mean baseline=ema keeps", at_least=0, below=1)
     ema_update: Literal["batch", "reply"] = option(
-        "batch", "what moves the running mean of baseline=ema: each batch, or each reply"
+        "reply", "what moves the running mean of baseline=ema: each batch, or each reply"
     )
     ema_start: float = option(0.0, "where the running mean of baseline=ema begins")
     optimism: float = option(0.1, "how far baseline=optimistic moves from the mean to 1", at_least=0, at_most=1)

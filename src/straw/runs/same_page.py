@@ -14,8 +14,6 @@ from straw.config import Page, dump, load_page, with_values
 from straw.errors import RunError
 from straw.runs.reading import CONFIG, read_about, read_config
 
-MEANT = {"ema_update": "reply"}  # what runs did before there was an option to say so
-
 
 def page_of(folder: Path) -> Page:
     """The page that the run began with; a config that was edited since is refused."""
@@ -25,7 +23,7 @@ def page_of(folder: Path) -> Page:
             f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
             f"undo that, or make it another run: {as_branch(folder, changed)}"
         )
-    return load_page(folder / CONFIG, {name: value for name, value in MEANT.items() if name not in flat(now)}).page
+    return load_page(folder / CONFIG).page
 
 
 def check_is_same(page: Page, folder: Path) -> None:
