@@ -27,6 +27,9 @@ from straw.text.extract import Answer, extract_answer
         ("6 + 9 = 15. The answer is 28.", 28, False),
         ("The answer is 15, for 6 + 22 = 28", 15, False),
         ("[ANSWER] <number> = 28", 28, True),
+        ("[ANSWER: 28]", 28, True),
+        ("[ANSWER 28", 28, False),  # no tag
+        ("[ANSWERS] 28", 28, False),
         ("I end with [ANSWER] <number>.\n1 + 2 = 3\nSo it is 28", 28, False),
         ("1 + 2 = 3. To answer 3 questions took me 28", 28, False),
         ("Here is the answer:\n12: 1 + 2 = 3\nand 25 make 28", 28, False),
@@ -119,7 +122,7 @@ def test_odd_replies_are_read_as_a_person_reads_them():
     """The digits study's own reader gets 1,314 of these 1,740 right."""
     odd = list(odd_replies())
     frames = {one.frame for one in odd}
-    assert len(frames) >= 25 and len(odd) == 20 * len(frames)
+    assert len(odd) == 20 * len(frames) == 1740
     wrong = [one for one in odd if extract_answer(one.reply).number != one.number]
     assert len(wrong) <= 0.04 * len(odd), sorted({one.frame for one in wrong})
 

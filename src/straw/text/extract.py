@@ -31,7 +31,8 @@ SIGNS = r"[^\w.,;?\\−-]|_|\.{2,}|\\[()\[\]{}$*_ ,;!]|[-−](?![0-9])"  # behin
 DRESS = rf"(?P<dress>(?:{HTML}|{LIST}|{SIGNS}|{LATEX}|{WORDS}){{0,60}}+)"
 DRESSED = rf"{DRESS}{EXPECTED_NUMBER}"
 
-TAG = re.compile(r"[\[【][ *_`\"]*+(?:FINAL )?ANSWER(?![A-Za-z])")
+CLOSED = r"(?=[ *_`\"\\]*+[\]】]|[ :=][^\[\]\n]{1,40}[\]】])"  # [ANSWER], and [ANSWER: 28] as well
+TAG = re.compile(rf"[\[【][ *_`\"]*+(?:FINAL )?ANSWER{CLOSED}")
 BEHIND_TAG = re.compile(DRESSED, re.IGNORECASE)
 SAID = re.compile(rf"(?:\b(?:is|equals|makes|gives)\b|:){DRESSED}", re.IGNORECASE)  # the digit sum of [12, 7] is 10
 
