@@ -14,6 +14,7 @@ from straw.cli.train import source_of
 from straw.config import DataTask, Loaded, load_page, parse_overrides, plain
 from straw.config.page import options
 from straw.runs.sweep_page import read_sweep
+from straw.training import processes
 from straw.training.assemble import Plan, plan_of
 from straw.training.sweep import plan_sweep
 
@@ -22,6 +23,12 @@ README = (ROOT / "README.md").read_text()
 
 
 MEMORY_STUDY = re.findall(r"^\| `(python run_gsm8k\.py .*?)` \| `straw .*?` \| `(.*?)` \|$", README, flags=re.MULTILINE)
+
+
+@pytest.fixture(autouse=True)
+def with_monarch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The table tells what resolves where torchmonarch is installed."""
+    monkeypatch.setattr(processes, "lack_of_monarch", lambda: None)
 
 
 def study_words(command: str) -> dict[str, str]:

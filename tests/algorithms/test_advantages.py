@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.algorithms.advantages import against_constant, against_ema, centred, rloo, zscore
+from straw.algorithms.advantages import against_constant, against_ema, centred, moved_by_each, rloo, zscore
 
 REWARDS = st.lists(st.floats(-10, 10), min_size=2, max_size=16)
 
@@ -62,7 +62,13 @@ def test_a_constant_baseline_teaches_a_unanimous_group():
 def test_first_batch_is_scored_against_the_starting_baseline():
     advantages, after = against_ema([1.0, 0.0], baseline=0.0, decay=0.9)
     assert advantages == [1.0, 0.0]
-    assert isclose(after, 0.09)  # 0 -> 0.1 -> 0.09
+    assert isclose(after, 0.05)  # 0.9 x 0 + 0.1 x 0.5
+
+
+def test_a_running_mean_that_each_reply_moves_forgets_sooner():
+    assert isclose(moved_by_each([1.0, 0.0], baseline=0.0, decay=0.9), 0.09)  # 0 -> 0.1 -> 0.09
+    batch = [-1.0] * 4
+    assert isclose(moved_by_each(batch, 0.0, 0.9), 0.9**4 - 1) and isclose(against_ema(batch, 0.0, 0.9)[1], -0.1)
 
 
 def test_a_reward_that_never_changes_teaches_nothing_in_the_end():

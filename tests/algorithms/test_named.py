@@ -36,9 +36,10 @@ def test_optimism_pushes_a_group_that_agrees_on_less_than_the_best():
 
 
 def test_a_whole_batch_meets_the_running_mean_as_it_was_before():
-    credit = Credit(baseline="ema", decay=0.5, running_mean=0.5)
-    assert credit.advantages([[1.0, 1.0], [0.0]]) == [[0.5, 0.5], [-0.5]]
-    assert credit.running_mean == pytest.approx(0.4375)  # .5 -> .75 -> .875 -> .4375
+    for moves, after in (("batch", 0.5 * 0.5 + 0.5 * 2 / 3), ("reply", 0.4375)):  # .5 -> .75 -> .875 -> .4375
+        credit = Credit(baseline="ema", decay=0.5, running_mean=0.5, moves=moves)
+        assert credit.advantages([[1.0, 1.0], [0.0]]) == [[0.5, 0.5], [-0.5]]
+        assert credit.running_mean == pytest.approx(after)
 
 
 def test_the_running_mean_survives_a_restart():

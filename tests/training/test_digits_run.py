@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 
 from straw.cli import main
 from straw.engines.local.build import load_engine
 from straw.errors import TrainingError
+from straw.measure.accuracy import ask
 from straw.report.evaluations import before_and_after
-from straw.runs.reading import read_checkpoints, read_evaluations, read_metrics, read_rollouts
-from straw.training import imitation
+from straw.runs.reading import read_checkpoints, read_config, read_evaluations, read_metrics, read_rollouts
+from straw.training import imitation, processes
 from straw.training.session import resume_run, run_page
 from straw.training.start import course_of, fingerprint
 
@@ -72,12 +75,35 @@ def test_replies_behind_the_last_checkpoint_are_taken_back(home, tmp_path):
 
 
 def test_problems_never_come_again_and_none_is_held_out(home, tmp_path):
-    train(tmp_path / "run", FRESH, "num_generators=3 group_size=2 samples_per_step=6 baseline=group")
+    train(tmp_path / "run", FRESH, "num_generators=3 engine=local group_size=2 samples_per_step=6 baseline=group")
     records = list(read_rollouts(tmp_path / "run"))
     trained = [record["problem"] for record in records]
     assert len(trained) == 18 and len(set(trained)) == 9
     assert not set(trained) & {record["problem"] for record in read_evaluations(tmp_path / "run")}
     assert {record["reward"] for record in records} == {-1.0}
+
+
+def test_a_measurement_may_take_the_likeliest_reply(home, tmp_path):
+    """At 0 nothing is drawn: another seed of the run asks the same problems and hears the same."""
+    for seed in (0, 1):
+        train(tmp_path / str(seed), FRESH, f"eval_temperature=0 n_batches=1 seed={seed}")
+    parts = Parts(FRESH)
+    greedy = ask(parts.engine, parts.task, 4, 7, replace(parts.params, temperature=0.0))
+    for seed in (0, 1):
+        heard = [row["reply"] for row in read_evaluations(tmp_path / str(seed)) if row["step"] == 0]
+        assert heard == [one.reply for one in greedy]
+    drawn = ask(parts.engine, parts.task, 4, 0, parts.params)
+    assert [one.reply for one in drawn] != [one.reply for one in greedy]
+
+
+def test_who_names_generators_is_told_what_computes(home, tmp_path, monkeypatch):
+    monkeypatch.setattr(processes, "lack_of_monarch", lambda: "torchmonarch is not installed")
+    listener = Listener()
+    run_page(small_page(FRESH, f"n_batches=1 num_generators=3 run_dir={tmp_path / 'run'}"), listener)
+    assert listener.lines[0] == (
+        "num_generators=3 means processes; torchmonarch is not installed, so engine=local, one process, the same bits"
+    )
+    assert read_config(tmp_path / "run")["engine"]["engine"] == "local"
 
 
 def test_verbose_prints_every_attempt(home, tmp_path):

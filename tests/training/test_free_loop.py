@@ -18,6 +18,7 @@ from straw.runs.reading import read_events, read_metrics, read_rollouts, state_o
 from straw.training.session import resume_run, run_page
 
 WORDS = "n_batches=8 eval_every=4 save_every=3 learning_rate=1e-3 baseline=ema batch_size=2 pace=free num_generators=2"
+WORDS += " engine=local"  # in threads, see `free_in_one_process`
 
 
 class Copied(Sampler):

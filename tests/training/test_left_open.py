@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 from tests.small_runs import small_page, small_plan
 
 from straw.config import dump, load_page, parse_overrides
 from straw.errors import ConfigError
+from straw.training import processes
 from straw.training.assemble import plan_of
 
 
@@ -23,6 +26,70 @@ def test_the_study_s_defaults():
     assert (page.engine.num_generators, page.algorithm.group_size, page.algorithm.batch_size) == (2, 1, 2)
     assert (page.reward.reward_type, page.algorithm.algorithm) == ("plus_minus", "reinforce_ema")
     assert (page.algorithm.baseline, page.algorithm.weigh) == ("ema", "reply")
+
+
+CODE = {
+    "algorithm": {"ema_decay": 0.9, "ema_start": 0.5, "ema_update": "batch", "kl_coef": 0.0, "entropy_coef": 0.0},
+    "optimizer": {
+        "learning_rate": 5e-6, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weight_decay": 0.01, "grad_clip": 1.0,
+        "schedule": "constant", "lr_warmup": 0.0,
+    },
+    "sampling": {"temperature": 0.7, "max_tokens": 256},
+    "run": {"eval_temperature": 0.0, "eval_samples": 20, "n_batches": 20},
+    "model": {"lora_rank": 0},
+    "warmup": {"warmup": "none"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["sum_digits", "reverse_digits"])
+def test_a_real_model_takes_what_the_study_s_code_says(task):
+    page = page_of(f"task={task}", "model_name=Qwen/Qwen2.5-0.5B-Instruct")
+    assert {
+        section: {name: getattr(getattr(page, section), name) for name in CODE[section]} for section in CODE
+    } == CODE
+
+
+def test_an_embedded_model_keeps_what_was_tuned_for_it():
+    page = page_of("task=reverse_digits")
+    assert (page.optimizer.learning_rate, page.optimizer.beta2, page.optimizer.weight_decay) == (1e-4, 0.95, 0.0)
+    assert (page.algorithm.ema_start, page.algorithm.ema_update) == (0.0, "reply")
+    assert (page.sampling.temperature, page.run.eval_temperature) == (1.0, None)
+
+
+def test_the_study_s_values_give_way_to_what_the_page_says():
+    real = ("task=sum_digits", "model_name=some/model")
+    assert page_of(*real, "temperature=1", "ema_start=0").sampling.temperature == 1
+    assert page_of(*real, "eval_replies=4").run.eval_temperature is None
+    assert page_of(*real, "prompt=short").sampling.max_tokens is None
+    assert page_of(*real, "lora_rank=8").optimizer.learning_rate == 5e-5
+    with pytest.raises(ConfigError, match=r"got eval_replies=4 with eval_temperature=0\. Write eval_temperature=1"):
+        page_of(*real, "eval_replies=4", "eval_temperature=0")
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "engine", "said"),
+    [
+        ("num_generators=3", None, "monarch", "num_generators=3 means processes: engine=monarch (write engine=local"),
+        ("num_generators=3", "it is not there", "local", "means processes; it is not there, so engine=local, one"),
+        ("num_generators=3 engine=local", None, "local", ""),
+        ("num_generators=3 engine=monarch", "it is not there", "monarch", ""),
+        ("batch_size=3", None, "local", ""),
+    ],
+)
+@pytest.mark.parametrize("task", ["task=sum_digits", "task=secret"])
+def test_who_names_generators_means_processes(words, reason, engine, said, task, monkeypatch):
+    monkeypatch.setattr(processes, "lack_of_monarch", lambda: reason)
+    plan = plan_of(load_page(None, parse_overrides([task, *words.split()])))
+    assert plan.page.engine.engine == engine
+    assert [said in note for note in plan.notes] == [True] * bool(said)
+
+
+def test_what_is_missing_of_monarch_is_told_in_a_few_words(monkeypatch):
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert processes.lack_of_monarch() == "engine=monarch needs torchmonarch 0.7 and it is not installed"
 
 
 def test_a_model_that_can_talk_gets_the_long_prompt_and_no_warm_up():

@@ -55,6 +55,20 @@ def test_the_running_mean_moves_after_the_batch_and_stays_for_the_next():
     assert group[0].advantages == pytest.approx((1.01,))
 
 
+def test_a_real_model_gets_the_advantages_of_the_study_s_own_loop():
+    """Recorded from its `run_sync_loop` (torchtitan dba4ece) with four replies a batch, rewarded as told here."""
+    rewards = [[-1, -1, -1, -1], [-1, 1, -1, -1], [-1, -1, -1, -1], [1, 1, -1, 1], [1, 1, 1, 1], [-1, 1, 1, 1]]
+    recorded = [
+        [-1.5, -1.5, -1.5, -1.5], [-1.35, 0.65, -1.35, -1.35], [-1.265, -1.265, -1.265, -1.265],
+        [0.8615, 0.8615, -1.1385, 0.8615], [0.82535, 0.82535, 0.82535, 0.82535],
+        [-1.257185, 0.742815, 0.742815, 0.742815],
+    ]  # fmt: skip
+    credit = small_plan("task=sum_digits model_name=some/model num_generators=4 engine=local").credit()
+    for step, batch in enumerate(rewards):
+        groups = credited([[attempt(str(place), float(one), 3)] for place, one in enumerate(batch)], credit)
+        assert [group[0].advantages[0] for group in groups] == pytest.approx(recorded[step])
+
+
 def test_several_samples_of_a_problem_may_be_compared_with_each_other_instead():
     """Of four attempts at one problem one is right: its mean is -.5, so +1.5 and three times -.5."""
     credit = small_plan("task=reverse_digits group_size=4 baseline=group").credit()

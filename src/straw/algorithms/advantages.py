@@ -51,12 +51,16 @@ def against_ema(rewards: Sequence[float], baseline: float, decay: float) -> tupl
     """Advantages against a running mean, and the mean afterwards.
 
     The whole batch meets the mean as it stood before the batch, so no reward is
-    subtracted from itself.
+    subtracted from itself; the mean moves once a batch.
     """
-    advantages = against_constant(rewards, baseline)
+    return against_constant(rewards, baseline), decay * baseline + (1 - decay) * math.fsum(rewards) / len(rewards)
+
+
+def moved_by_each(rewards: Sequence[float], baseline: float, decay: float) -> float:
+    """The running mean when each reply of a batch has moved it: it remembers some replies, not some batches."""
     for reward in rewards:
         baseline = decay * baseline + (1 - decay) * reward
-    return advantages, baseline
+    return baseline
 
 
 def optimistic(rewards: Sequence[float], optimism: float, best: float = 1.0) -> list[float]:

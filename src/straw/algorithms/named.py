@@ -6,7 +6,7 @@
     group         r - m
     leave_one_out r - mean of the others
     zscore        (r - m) / (std + 1e-4), std of the sample (over G - 1), as TRL's scale_rewards="group"
-    ema           r - running mean (kept in the checkpoint)
+    ema           r - running mean (kept in the checkpoint), which moves once a batch or with every reply
     constant      r - a number
     optimistic    r - ((1 - o) m + o): a group that agrees on less than 1 is pushed apart
 
@@ -87,13 +87,16 @@ class Credit:
     constant: float = 0.5
     decay: float = 0.9
     optimism: float = 0.1
-    running_mean: float = 0.0
+    running_mean: float = 0.0  # where it stands; at first where the page lets it begin
+    moves: str = "reply"  # with every one, or once a "batch"
 
     def advantages(self, groups: Sequence[Sequence[float]]) -> list[list[float]]:
         """One advantage per reward, group by group."""
         if self.baseline == "ema":
             flat = [reward for group in groups for reward in group]
-            found, self.running_mean = credit.against_ema(flat, self.running_mean, self.decay)
+            found, once = credit.against_ema(flat, self.running_mean, self.decay)
+            by_each = self.moves == "reply"
+            self.running_mean = credit.moved_by_each(flat, self.running_mean, self.decay) if by_each else once
             remaining = iter(found)
             return [[next(remaining) for _ in group] for group in groups]
         return [self._of_group(group) for group in groups]

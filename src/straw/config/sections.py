@@ -130,6 +130,10 @@ class Algorithm(Section):
     )
     baseline_constant: float = option(0.5, "the value of baseline=constant")
     ema_decay: float = option(0.9, "how much of the running mean baseline=ema keeps", at_least=0, below=1)
+    ema_update: Literal["batch", "reply"] = option(
+        "reply", "what moves the running mean of baseline=ema: each batch, or each reply"
+    )
+    ema_start: float = option(0.0, "where the running mean of baseline=ema begins")
     optimism: float = option(0.1, "how far baseline=optimistic moves from the mean to 1", at_least=0, at_most=1)
     weigh: Literal["rollout", "reply", "token"] | None = option(
         None, "what counts the same in the loss; none: the algorithm's own"
@@ -230,7 +234,9 @@ class Engine(Section):
     """Who computes."""
 
     engine: str = option("local", "the engine", catalogue="engines")
-    num_generators: int = option(2, "the number of generators; a batch of digits has an attempt of each", at_least=1)
+    num_generators: int = option(
+        2, "the number of generators; named, they are processes; digits: one reply of each", at_least=1
+    )
     rows_at_once: int | None = option(
         None,
         "the number of replies that are written at once; none: all of them",
@@ -303,6 +309,9 @@ class Run(Section):
     )
     eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
     eval_replies: int = option(1, "the number of replies to each; several tell pass@k and diversity", at_least=1)
+    eval_temperature: float | None = option(
+        None, "the temperature of those replies; 0: the likeliest; none: as in training", example=0, at_least=0
+    )
     save_every: int | None = option(
         None, "the number of steps between checkpoints; none: a minute; 0: only the last",
         example=100, at_least=0,
@@ -317,3 +326,11 @@ class Run(Section):
     silence: tuple[str, ...] = option((), "the gates and alarms that are to keep silent", example=("kl_spike",))
     run_dir: str | None = option(None, "the run folder; none: a new one under runs", example="runs/first")
     question: str = option("", "what the run is to find out, in a sentence", example="how fast?")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.eval_replies > 1 and self.eval_temperature == 0:
+            raise ConfigError(
+                f"the likeliest reply is always the same; got eval_replies={self.eval_replies} with "
+                "eval_temperature=0. Write eval_temperature=1, or eval_replies=1."
+            )

@@ -23,6 +23,7 @@ from straw.text.chat import Chat
 from straw.training.device import best_device, best_dtype
 from straw.training.intrinsic import encoder_values
 from straw.training.left_open import batch_values, grader_values, num_batches, reward_values, task_values, warmup_values
+from straw.training.processes import named_generators
 from straw.training.silence import check_silence
 from straw.training.students import check_student
 from straw.training.tuned import enough_batches, tuned_values
@@ -37,6 +38,7 @@ class Plan:
     page: Page
     task: Task
     channel: Channel
+    notes: tuple[str, ...] = ()  # what was chosen for somebody who may not expect it
 
     @property
     def is_sft(self) -> bool:
@@ -59,8 +61,9 @@ class Plan:
     def credit(self) -> Credit:
         ours = self.page.algorithm
         return Credit(
-            baseline=str(ours.baseline), constant=ours.baseline_constant, decay=ours.ema_decay, optimism=ours.optimism
-        )
+            baseline=str(ours.baseline), constant=ours.baseline_constant, decay=ours.ema_decay,
+            optimism=ours.optimism, running_mean=ours.ema_start, moves=ours.ema_update,
+        )  # fmt: skip
 
     def adam(self, learning_rate: float) -> AdamParams:
         ours = self.page.optimizer
@@ -72,7 +75,8 @@ class Plan:
 
 def plan_of(loaded: Loaded) -> Plan:
     """Fill in what nobody chose: by the task, as tuned for the channel, by the algorithm's row."""
-    chosen = task_values(loaded.page) | reward_values(loaded.named)
+    processes, notes = named_generators(loaded)
+    chosen = task_values(loaded.page) | reward_values(loaded.named) | processes
     page = loaded.with_defaults(chosen)
     row: Algorithm = find("algorithms", page.algorithm.algorithm)
     find("channels", page.channel)
@@ -100,7 +104,7 @@ def plan_of(loaded: Loaded) -> Plan:
     page = with_values(page, {"n_batches": batches or enough_batches(page)})
     channel = channel_of(page, task)
     check_student(page.algorithm.algorithm, task, channel)
-    return Plan(page=page, task=task, channel=channel)
+    return Plan(page=page, task=task, channel=channel, notes=notes)
 
 
 def channel_of(page: Page, task: Task) -> Channel:

@@ -128,6 +128,8 @@ def gib(num_bytes: int) -> str:
 def print_forecast(loaded: Loaded) -> None:
     plan = plan_of(loaded)
     print(dump(plan.page))
+    for note in plan.notes:
+        print(f"# note      {note}")
     steps = int(plan.page.run.n_batches or 0)
     ours = plan.page.algorithm
     print(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "

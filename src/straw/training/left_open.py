@@ -1,6 +1,7 @@
 """What a page leaves open and the task decides: how it is asked, in which batches, when a warm-up has done enough.
 
-digits      reinforce_ema, one attempt at each problem, 20 steps, as many attempts a step as generators
+digits      reinforce_ema, one attempt at each problem, 20 steps, as many attempts a step as generators; a real model
+            takes all that the study's code takes (STUDY), an embedded one what was tuned for it
 problems    whatever is read from a file or made for a library: the memory study's GRPO (16 replies to each of 16
             problems, betas .9 and .99, weight decay .1, a cosine behind a rise of a tenth, gradients clipped at .1,
             replies of 200 tokens), or SFT on the worked solutions, for one pass
@@ -23,6 +24,11 @@ LARGE_SPACE = 1024
 # breath are beyond the embedded models: 0.05 is the form and a guess near the mean.
 ENOUGH = {"reverse_digits": 0.35, "sum_digits": 0.05, "countdown": 0.3}
 
+# What the digits study's code says beyond its options: AdamW as torch has it, a mean that moves once a batch.
+STUDY: Values = {
+    "temperature": 0.7, "eval_temperature": 0.0, "max_tokens": 256, "ema_start": 0.5, "ema_update": "batch",
+    "beta2": 0.999, "weight_decay": 0.01,
+}  # fmt: skip
 EASY = {"numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}  # countdown that 1M parameters can learn
 
 
@@ -34,7 +40,17 @@ def task_values(page: Page) -> Values:
         return problem_values(page) | made_values(page) | data_values(page)
     values: Values = {"algorithm": "reinforce_ema", "group_size": 1, "n_batches": 20, "prompt": "long"}
     if page.model.model_name in SHAPES:
-        values |= {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
+        return values | {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
+    return values | study_values(page, page.task.prompt == "short")
+
+
+def study_values(page: Page, is_short: bool) -> Values:
+    """As far as they fit what the page says: no greedy reply where several are wanted, no 256 tokens for a few."""
+    values = dict(STUDY)
+    if page.run.eval_replies > 1:
+        del values["eval_temperature"]
+    if is_short:
+        del values["max_tokens"]
     return values
 
 

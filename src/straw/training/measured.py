@@ -55,6 +55,8 @@ def measure(
         numbers["kl_from_start_bits"] = effort_of(engine, rollouts, sampling.temperature)
     if not isinstance(task, HeldOut):
         return Measured(named(numbers), [])
+    if run.eval_temperature is not None:
+        sampling = replace(sampling, temperature=run.eval_temperature)
     answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
     right, asked = sum(one.is_right for one in answered), len(answered)
     if ledger.first_right is None:

@@ -90,6 +90,8 @@ def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher) -> 
 
 def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
     check_tracker(plan.page)
+    for note in plan.notes:
+        watcher.say(note)
     with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
         plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)

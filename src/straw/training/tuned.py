@@ -20,7 +20,8 @@ FULL: dict[str, Values] = {
     "log_distance": {"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
     "dense": {"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05},
     "dense_sum": {"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05},
-    "digits": {"learning_rate": 1e-4},
+    "digits": {"learning_rate": 1e-4},  # of an embedded model
+    "digits_study": {"learning_rate": 5e-5},  # a tenth of it, 5e-6, for a real model: the digits study's
     "problems": {"learning_rate": 5e-5},  # a tenth of it, 5e-6, for a real model: the memory study's
     "sft": {"learning_rate": 3e-4},
 }
@@ -72,7 +73,7 @@ def row_of(page: Page) -> str:
     if page.algorithm.algorithm == "sft":
         return "sft"
     if isinstance(page.task, DigitsTask):  # whatever is paid: problems never come again, so nothing could be replayed
-        return "digits"
+        return "digits" if page.model.model_name.startswith("tiny-") else "digits_study"
     if not isinstance(page.task, SecretTask):
         return "problems"
     channel = LIKE.get(page.channel, page.channel)
