@@ -4,6 +4,7 @@ digits      reinforce_ema, one attempt at each problem, 20 steps, as many attemp
 problems    whatever is read from a file or made for a library: the memory study's GRPO (16 replies to each of 16
             problems, betas .9 and .99, weight decay .1, a cosine behind a rise of a tenth, gradients clipped at .1,
             replies of 200 tokens), or SFT on the worked solutions, for one pass
+memory      of problems that are read: the memory study's paper, or with write_first=true its code; of others: ours
 warm-up     the secret game: format and near-uniform answers      digits: a measured accuracy
 """
 
@@ -23,16 +24,27 @@ LARGE_SPACE = 1024
 # breath are beyond the embedded models: 0.05 is the form and a guess near the mean.
 ENOUGH = {"reverse_digits": 0.35, "sum_digits": 0.05, "countdown": 0.3}
 
+# Of the memory study, where the two differ. Its trainer (TRL 0.14) draws at 0.9 unless it is told otherwise.
+PAPER: Values = {"embed": "response", "memory_values": 100, "explore_warmup": 50, "constant_window": 0.0}
+CODE: Values = {"embed": "reasoning", "memory_values": 100, "explore_warmup": 0, "explore_warmup_keys": 500}
+CODE_EXPLOIT: Values = {"memory_values": 1000}
+STUDY_TEMPERATURE = 0.9
+
 EASY = {"numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}  # countdown that 1M parameters can learn
 
 
 def task_values(page: Page) -> Values:
     """For whatever nobody chose."""
     if isinstance(page.task, SecretTask):
-        return {}
+        return memory_values(page)
     if not isinstance(page.task, DigitsTask):
-        return problem_values(page) | made_values(page) | data_values(page)
-    values: Values = {"algorithm": "reinforce_ema", "group_size": 1, "n_batches": 20, "prompt": "long"}
+        return problem_values(page) | made_values(page) | data_values(page) | memory_values(page)
+    values: Values = memory_values(page) | {
+        "algorithm": "reinforce_ema",
+        "group_size": 1,
+        "n_batches": 20,
+        "prompt": "long",
+    }
     if page.model.model_name in SHAPES:
         values |= {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
     return values
@@ -52,7 +64,21 @@ def data_values(page: Page) -> Values:
     if not isinstance(page.task, DataTask):
         return {}
     paid: Values = {"reward_type": "weighted"} if page.task.system_prompt == "xml" else {}
-    return {"task_seed": page.run.seed, **paid}
+    return {"task_seed": page.run.seed, "temperature": STUDY_TEMPERATURE, **paid}
+
+
+def memory_values(page: Page) -> Values:
+    """Who runs the study gets its memory, not ours: every reward inside the group's centring."""
+    ours = page.memory
+    is_study = isinstance(page.task, DataTask) and ours.is_memory
+    values: Values = {"novelty": "inside" if is_study or ours.write_first else "outside"}
+    if ours.write_first:
+        values["groups_per_key"] = page.algorithm.problems_at_once or 1
+    if not is_study:
+        return values
+    if not ours.write_first:
+        return values | PAPER
+    return values | CODE | (CODE_EXPLOIT if ours.use_ir == "knn" else {})
 
 
 def made_values(page: Page) -> Values:
