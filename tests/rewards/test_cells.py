@@ -38,6 +38,10 @@ def test_every_key_lies_in_the_cell_of_its_nearest_centre_whenever_it_came():
     assert ours.cell_of[:150].tolist() == (keys @ ours.centres.T).argmax(1).tolist()
 
 
+def test_room_for_cells_doubles():
+    assert [len(placed(units(count), 100).cell_of) for count in (101, 102, 150)] == [101, 202, 202]
+
+
 def test_a_key_that_takes_another_s_slot_moves_to_its_own_cell():
     keys = units(150)
     ours = placed(keys, 100)

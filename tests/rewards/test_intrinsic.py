@@ -61,6 +61,11 @@ def test_only_novelty_waits_for_the_warm_up_and_shrinks_after_it():
     assert [intrinsic.rules.anneal(step) for step in (1, 3, 4, 5)] == [1, 1, 0.5, 0.25]
 
 
+def test_without_a_warm_up_novelty_is_paid_from_the_first_step_on_and_stays():
+    intrinsic = Intrinsic(Surprise(), Rules())
+    assert [intrinsic.score([trace(0, 0)], step)["surprise"] for step in (1, 2, 300)] == [[0.5]] * 3
+
+
 def test_the_warm_up_may_wait_for_questions_with_failures():
     intrinsic = memory(Rules(warmup_keys=2))
     intrinsic.score([trace(0, 0)], 1)

@@ -19,6 +19,7 @@ def test_surprise_is_what_the_policy_thought_of_its_reply():
 
 def test_entropy_of_bytes_by_hand():
     assert entropy_bits(byte_counts("")) == 0
+    assert str(entropy_bits(byte_counts("aaaa"))) == "0.0"  # and not -0.0
     assert entropy_bits(byte_counts("aaaa")) == 0
     assert entropy_bits(byte_counts("aabb")) == 1
     assert entropy_bits(byte_counts("abcd")) == 2

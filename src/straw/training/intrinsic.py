@@ -8,12 +8,12 @@ paid in one of two ways:
     inside    reward + weight s                          one more reward of the group
     outside   advantage + weight s, of right replies     behind the group's centring
 
-Exploit is always inside: it says which wrong reply is nearer to a right one. Novelty enters outside unless the page
-says otherwise. Inside a centred group a repeated failure pays for the others: of four wrong replies with novelty
-0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are. A centring of its own would do the same.
-Outside, no wrong reply gains by novelty and none is blamed for the lack of it; a right one that is unlike what failed
-earns more. So where nobody is right novelty teaches nothing, which is the price. To blame wrong replies for repeats
-would push down what they share with good ones, the form first.
+Exploit is always inside: it says which wrong reply is nearer to a right one. Novelty enters outside, unless the page
+says otherwise or runs the memory study, which has it inside. Inside a centred group a repeated failure pays for the
+others: of four wrong replies with novelty 0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are.
+A centring of its own would do the same. Outside, no wrong reply gains by novelty and none is blamed for the lack of it;
+a right one that is unlike what failed earns more. So where nobody is right novelty teaches nothing: that is the price.
+To blame wrong replies for repeats would push down what they share with good ones, the form first.
 `straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 attempts, 8 seeds, explore alone: the mean of the bits
 known of 6, and the runs that came to less than chance knows
 
@@ -213,8 +213,9 @@ def intrinsic_of(page: Page, engine: Engine) -> NoIntrinsic:
 def scorer_of(page: Page, width: int) -> Intrinsic:
     """A judge and what makes numbers in [0, 1] of its scores."""
     judge = judge_of(page, width)
-    kind = WriteFirst if page.memory.write_first and isinstance(judge, Episodic) else Intrinsic
-    return kind(judge, rules_of(page.memory))
+    if page.memory.write_first and isinstance(judge, Episodic):
+        return WriteFirst(judge, rules_of(page.memory))
+    return Intrinsic(judge, rules_of(page.memory))
 
 
 def judge_of(page: Page, width: int) -> Judge:
