@@ -39,15 +39,10 @@ def task_values(page: Page) -> Values:
         return memory_values(page)
     if not isinstance(page.task, DigitsTask):
         return problem_values(page) | made_values(page) | data_values(page) | memory_values(page)
-    values: Values = memory_values(page) | {
-        "algorithm": "reinforce_ema",
-        "group_size": 1,
-        "n_batches": 20,
-        "prompt": "long",
-    }
+    values: Values = {"algorithm": "reinforce_ema", "group_size": 1, "n_batches": 20, "prompt": "long"}
     if page.model.model_name in SHAPES:
         values |= {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
-    return values
+    return values | memory_values(page)
 
 
 def problem_values(page: Page) -> Values:
@@ -60,7 +55,7 @@ def problem_values(page: Page) -> Values:
 
 
 def data_values(page: Page) -> Values:
-    """The order of the data is the run's own. A reply that is asked for in tags is paid for them."""
+    """The order of the data is the run's own, the temperature the memory study's. Who asks for tags pays for them."""
     if not isinstance(page.task, DataTask):
         return {}
     paid: Values = {"reward_type": "weighted"} if page.task.system_prompt == "xml" else {}
