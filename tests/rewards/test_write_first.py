@@ -17,6 +17,7 @@ from straw.rewards.intrinsic import Rules
 from straw.rewards.memory_store import MemoryStore
 from straw.rewards.trace import Trace
 from straw.rewards.write_first import WriteFirst, distance_to_mean, key_of, unlike
+from straw.text.graders.exact import Exact
 from straw.training.intrinsic import IntrinsicPay, scorer_of
 from straw.types import End, Grade, Message, Problem, Rollout
 
@@ -61,6 +62,11 @@ def test_every_reward_is_the_published_one_from_the_reply_s_text_on(case):
             for name in ("exploit", "explore"):
                 found = [one.raw_rewards[name] for one in group]
                 assert found == pytest.approx([reply[name] for reply in told["replies"]], abs=1e-6)
+
+
+def test_the_grader_that_pays_calls_right_what_the_published_code_does():
+    told = [reply for case in RECORDED for call in case["calls"] for group in call for reply in group["replies"]]
+    assert [Exact().judge(one["text"], one["gold"]) for one in told] == [one["is_right"] for one in told]
 
 
 def test_the_record_has_seen_what_tells_versions_apart():

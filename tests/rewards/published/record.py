@@ -154,7 +154,6 @@ def record(module: Any, case: dict[str, Any], seed: int) -> dict[str, Any]:
         right = module.correctness_reward_func(**asked)
         for (_, reply), exploit, explore, is_right in zip(told, *found, right, strict=True):
             reply |= {"is_right": bool(is_right), "exploit": float(exploit), "explore": float(explore)}
-            del reply["gold"]
     return {**case, "calls": calls, "vectors": Table.vectors}
 
 
