@@ -105,6 +105,12 @@ def test_before_anything_was_written_explore_is_full_and_exploit_nothing():
     assert ours.empty_share == 0.5 and ours.windows["exploit"].newest == [0] and "explore" not in ours.windows
 
 
+def test_one_score_with_nothing_to_compare_with_is_all_of_them():
+    ours = WriteFirst(Episodic(MemoryStore(3, 9, 99), None, k=1, floor=None), ALL)
+    assert ours.score([told(X)], 1) == {"exploit": [0]} and ours.empty_share == 1
+    assert ours.score([], 2) == {"exploit": []} and ours.empty_share == 0
+
+
 def test_the_warm_up_touches_neither_window_nor_annealing():
     ours = memory(Rules(warmup_keys=2, anneal_rate=0.5))
     assert ours.score([told(X), told(Y, is_right=True), told(Z)], 1)["explore"] == [0, 0, 0]
