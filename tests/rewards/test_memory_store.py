@@ -145,6 +145,9 @@ def test_approximate_neighbours_are_nearly_always_the_exact_ones(monkeypatch: py
     again = MemoryStore(16, 900, 1, approximate=True)
     again.load(approximate.arrays())
     assert again.nearest(names, asked, 3) == approximate.nearest(names, asked, 3)
+    assert again.cells is not None and again.cells.is_in_use
+    kept = {name: array.tolist() for name, array in approximate.arrays().items()}
+    assert {name: array.tolist() for name, array in again.arrays().items()} == kept
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
