@@ -22,7 +22,7 @@ from straw.training.assemble import plan_of
 from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, scorer_of
 from straw.training.session import resume_run, run_page
 from straw.training.step import credited, with_bonuses
-from straw.types import End, Grade, Message, Problem, Rollout, Turn
+from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
 NEARLY = 1e-4  # a span of 1 pays 1 / (1 + score_eps) to its best
 KNN = "use_ir=knn+ encoder=policy explore_warmup=1"
@@ -329,7 +329,13 @@ def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_ques
 def test_replies_to_two_questions_under_one_key_are_two_groups_of_diversity():
     pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=2)
     pay.paid([[attempt("apple")] * 2, [attempt("bear", question="other?")] * 2], 1)
-    assert pay.metrics()["diversity/semantic"].mean == 0
+    assert pay.metrics()["diversity/semantic"] == Metric(0.0, 2)
+
+
+def test_diversity_is_of_two_replies_and_more():
+    pay = paying(use_ir="knn+")
+    pay.paid([[attempt("apple"), attempt("bear")], [attempt("cat", question="other?")]], 1)
+    assert pay.metrics()["diversity/semantic"] == Metric(1.0, 1)  # at right angles
 
 
 def test_a_sentence_memory_compares_sentence_by_sentence():
