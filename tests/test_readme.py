@@ -87,6 +87,23 @@ def test_every_command_of_the_memory_study_has_its_line():
     }  # fmt: skip
 
 
+OF_THE_MEMORY = {  # columns of the table that tells paper, code and ours apart
+    "paper": "straw train recipes/gsm8k_qwen2.5_0.5b.toml use_ir=knn+",
+    "code: `write_first=true`": "straw train recipes/gsm8k_qwen2.5_0.5b.toml use_ir=knn+ write_first=true",
+    "ours": "straw train countdown use_ir=knn+",
+}
+
+
+@pytest.mark.parametrize("column", OF_THE_MEMORY)
+def test_paper_code_and_ours_resolve_to_the_values_in_their_columns(column: str, tmp_path: Path):
+    _, _, table = README.partition(f"| | {' | '.join(OF_THE_MEMORY)} |\n")
+    cells = [row.split(" | ")[1 + list(OF_THE_MEMORY).index(column)] for row in table.split("\n\n")[0].splitlines()[1:]]
+    promised = dict(re.findall(r"`(\w+)=([\w.-]+)`", " ".join(cells)))
+    assert len(promised) >= 6
+    found = resolved(OF_THE_MEMORY[column], tmp_path)
+    assert {name: found[name] for name in promised} == promised
+
+
 @pytest.mark.parametrize(("command", "values"), promises("sweep"))
 def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, values: str):
     """The values of what is varied stand side by side: N=16,64."""

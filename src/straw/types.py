@@ -112,6 +112,8 @@ class Rollout:
     `rewards` holds each channel's part under its own name, weight included; one that could not be computed is absent.
     `raw_rewards` has those that a weight was applied to, as they were before it.
     `bonuses` are added to the advantage behind the credit, so that no other attempt pays for them.
+    `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
+    they could not be.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.
     """
 
@@ -124,6 +126,8 @@ class Rollout:
     raw_rewards: Mapping[str, float] = field(default_factory=dict)
     turn_rewards: tuple[float, ...] | None = None  # when each turn is credited by itself
     bonuses: Mapping[str, float] = field(default_factory=dict)
+    scores: Mapping[str, float] = field(default_factory=dict)
+    unscored: str = ""
     advantages: tuple[float, ...] = ()
 
     @property

@@ -51,3 +51,32 @@ def test_the_projection_is_a_function_of_its_seed_and_keeps_lengths_about():
     assert not torch.equal(one.projection, Elliptical(384, 64, 1.0, seed=8).projection)
     unit = torch.nn.functional.normalize(torch.ones(384), dim=0)
     assert float((one.projection @ unit.double()).norm()) == pytest.approx(1, abs=0.3)
+
+
+@pytest.mark.parametrize("left_out", ["", "inverse", "num_seen"])
+def test_what_was_kept_and_read_goes_on_and_a_field_that_is_left_out_is_noticed(left_out):
+    one, other = unprojected(), unprojected()
+    one.write([trace(1, 0, 0), trace(0, 1, 1)])
+    kept = {name: array for name, array in one.arrays().items() if name != left_out}
+    if left_out:
+        with pytest.raises(KeyError, match=left_out):
+            other.load(kept)
+        return
+    other.load(kept)
+    for judge in (one, other):
+        judge.write([trace(1, 2, 3)])
+    assert one.raw([trace(1, 1, 0)]) == other.raw([trace(1, 1, 0)])
+    assert one.counts() == other.counts() == {"memory/values": 3}
+
+
+def test_what_is_kept_does_not_move_with_what_is_seen_later():
+    judge = unprojected()
+    kept = judge.arrays()
+    judge.write([trace(1, 0, 0)])
+    assert torch.equal(kept["inverse"], torch.eye(3, dtype=torch.float64))
+
+
+def test_a_reply_of_several_sentences_is_their_mean():
+    judge = unprojected()
+    one = Trace(key="00", question=torch.zeros(3), text="", vectors=torch.eye(3)[:2], is_right=False)
+    assert judge.raw([one]) == {"elliptical": [0.5]}  # (1/2, 1/2, 0)

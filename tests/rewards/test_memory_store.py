@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections import OrderedDict
 
 import pytest
@@ -144,3 +145,40 @@ def test_approximate_neighbours_are_nearly_always_the_exact_ones(monkeypatch: py
     again = MemoryStore(16, 900, 1, approximate=True)
     again.load(approximate.arrays())
     assert again.nearest(names, asked, 3) == approximate.nearest(names, asked, 3)
+    assert again.cells is not None and again.cells.is_in_use
+    kept = {name: array.tolist() for name, array in approximate.arrays().items()}
+    assert {name: array.tolist() for name, array in again.arrays().items()} == kept
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_what_is_not_finite_is_refused_and_changes_nothing(number):
+    store = MemoryStore(3, 9, 5)
+    store.add(key(0), X, torch.stack([X, Y]))
+    before = {name: array.tolist() for name, array in store.arrays().items()}
+    for question, values in ((X, torch.stack([Z, Z * number])), (Z * number, Z[None])):
+        with pytest.raises(ValueError, match="a memory holds finite vectors"):
+            store.add(key(1), question, values)
+    assert {name: array.tolist() for name, array in store.arrays().items()} == before
+
+
+FIELDS = ("keys", "sums", "values", "counts", "hashes", "oldest")
+
+
+@pytest.mark.parametrize("left_out", FIELDS)
+def test_a_field_that_is_left_out_is_noticed(left_out):
+    store = MemoryStore(3, 2, 2)
+    store.add(key(0), X, X[None])
+    assert sorted(store.arrays()) == sorted(FIELDS)
+    with pytest.raises(KeyError, match=left_out):
+        MemoryStore(3, 2, 2).load({name: array for name, array in store.arrays().items() if name != left_out})
+
+
+def test_a_memory_that_was_read_forgets_the_oldest_question_next():
+    store = MemoryStore(3, 2, 2)
+    for number, vector in enumerate((X, Y, Z)):
+        store.add(key(number), vector, vector[None])
+    other = MemoryStore(3, 2, 2)
+    other.load(store.arrays())
+    for one in (store, other):
+        one.add(key(3), X, X[None])
+        assert (key(1) in one, key(2) in one) == (False, True)

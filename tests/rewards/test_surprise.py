@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from straw.rewards.surprise import ByteEntropy, Surprise, byte_counts, entropy_bits
@@ -18,6 +19,7 @@ def test_surprise_is_what_the_policy_thought_of_its_reply():
 
 def test_entropy_of_bytes_by_hand():
     assert entropy_bits(byte_counts("")) == 0
+    assert str(entropy_bits(byte_counts("aaaa"))) == "0.0"  # and not -0.0
     assert entropy_bits(byte_counts("aaaa")) == 0
     assert entropy_bits(byte_counts("aabb")) == 1
     assert entropy_bits(byte_counts("abcd")) == 2
@@ -35,3 +37,30 @@ def test_the_log_forgets_its_oldest_replies():
     judge.write([trace("zzzz"), trace("aa"), trace("bb")])
     assert judge.raw([trace("")])["entropy"] == [1]  # aabb
     assert judge.counts() == {"memory/values": 2}
+
+
+def test_the_log_goes_on_from_what_was_kept_and_only_with_it():
+    one, other = ByteEntropy(3), ByteEntropy(3)
+    one.write([trace("aa"), trace("bc"), trace("dd")])
+    other.load({name: array.clone() for name, array in one.arrays().items()})
+    for judge in (one, other):
+        judge.write([trace("e")])
+    assert one.raw([trace("b"), trace("xyz")]) == other.raw([trace("b"), trace("xyz")])
+    assert one.counts() == other.counts() == {"memory/values": 3}
+    with pytest.raises(KeyError, match="log"):
+        other.load({})
+
+
+def test_what_is_kept_is_enough_before_another_reply_comes():
+    one, other = ByteEntropy(), ByteEntropy()
+    one.write([trace("aaaa")])
+    other.load(one.arrays())
+    assert other.raw([trace("bbbb")]) == {"entropy": [1]}
+
+
+def test_surprise_keeps_nothing():
+    judge = Surprise()
+    judge.write([trace("a", 1.0)])
+    assert judge.arrays() == judge.counts() == {}
+    judge.load({})
+    assert judge.raw([trace("b", 0.5)]) == {"surprise": [0.5]}

@@ -73,6 +73,13 @@ def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder):
     }
 
 
+def test_scores_stand_beside_what_was_paid_and_a_reason_where_there_are_none():
+    scored = rollout_record(1, replace(ROLLOUT, scores={"explore": 0.5}, bonuses={"explore": 0.25}), "")
+    assert (scored["scores"], scored["bonuses"]) == ({"explore": 0.5}, {"explore": 0.25}) and "unscored" not in scored
+    unscored = rollout_record(1, replace(ROLLOUT, unscored="a reason"), "")
+    assert unscored["unscored"] == "a reason" and not {"scores", "bonuses", "raw_rewards"} & unscored.keys()
+
+
 def test_a_turn_that_forgets_what_was_said_is_written_whole_and_says_so():
     first, second = ROLLOUT.turns
     forgetful = replace(ROLLOUT, turns=(first, replace(second, prompt=(7, 9))))

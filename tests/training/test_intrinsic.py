@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -9,20 +10,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from tests.small_runs import Listener, small_page, train
 from tests.torture import COMMON, Tally, differing, torture, work
 
 from straw.algorithms.named import Credit
 from straw.config import Memory
 from straw.errors import ConfigError, RunError
-from straw.rewards.intrinsic import Intrinsic
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
 from straw.training.assemble import plan_of
-from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, judge_of, rules_of
+from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, scorer_of
 from straw.training.session import resume_run, run_page
 from straw.training.step import credited, with_bonuses
-from straw.types import End, Grade, Message, Problem, Rollout, Turn
+from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
+NEARLY = 1e-4  # a span of 1 pays 1 / (1 + score_eps) to its best
 KNN = "use_ir=knn+ encoder=policy explore_warmup=1"
 
 
@@ -51,10 +53,9 @@ def attempt(text: str, *, is_right: bool = False, question: str = "q?", logprob:
 
 
 def paying(**options: Any) -> IntrinsicPay:
-    page = replace(plan_of(small_page("use_ir=no")).page, memory=Memory(explore_warmup=0, **options))
+    page = replace(plan_of(small_page("use_ir=no")).page, memory=Memory(**{"explore_warmup": 0, **options}))
     encoder = Letters() if page.memory.needs_encoder else None
-    judge = judge_of(page, Letters.width)
-    return IntrinsicPay(page.memory, Intrinsic(judge, rules_of(page.memory)), encoder)
+    return IntrinsicPay(page.memory, scorer_of(page, Letters.width), encoder)
 
 
 def advantages(groups: list[list[Rollout]]) -> list[float]:
@@ -75,7 +76,7 @@ def after_a_failure(novelty: str) -> list[float]:
 
 
 def test_inside_the_group_a_repeated_failure_pays_for_other_wrong_replies():
-    assert after_a_failure("inside") == pytest.approx([-0.75, 0.25, 0.25, 0.25], abs=1e-6)
+    assert after_a_failure("inside") == pytest.approx([-0.75, 0.25, 0.25, 0.25], abs=NEARLY)
 
 
 def test_outside_no_wrong_reply_gains_by_being_new_and_none_pays_for_it():
@@ -86,7 +87,7 @@ def test_outside_a_right_reply_that_is_unlike_what_failed_earns_more():
     pay = paying(use_ir="knn+", exploit_weight=0.0)
     pay.paid([[attempt(FAILED_BEFORE)]], 1)
     told = [attempt(FAILED_BEFORE), attempt("bear"), attempt("cat", is_right=True), attempt("cat", is_right=True)]
-    assert advantages(pay.paid([told], 2)) == pytest.approx([-0.5, -0.5, 1.5, 1.5])
+    assert advantages(pay.paid([told], 2)) == pytest.approx([-0.5, -0.5, 1.5, 1.5], abs=NEARLY)
 
 
 def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing():
@@ -114,17 +115,146 @@ def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none():
     for pay in (inside, outside):
         pay.paid(told, 1)
     new = [[attempt("cat"), attempt("apple"), attempt("dog", is_right=True)]]
-    assert [one.rewards["explore"] for one in inside.paid(new, 2)[0]] == pytest.approx([0.5, 0, 0.5], abs=1e-6)
+    assert [one.rewards["explore"] for one in inside.paid(new, 2)[0]] == pytest.approx([0.5, 0, 0.5], abs=NEARLY)
     found = outside.paid(new, 2)[0]
     assert [sorted(one.rewards) for one in found] == [["binary", "exploit"]] * 3
-    assert [dict(one.bonuses) for one in found] == [{}, {}, {"explore": pytest.approx(0.5)}]
-    assert outside.metrics()["rewards/explore/mean"].mean == pytest.approx(2 / 3)
+    assert [dict(one.bonuses) for one in found] == [{}, {}, {"explore": pytest.approx(0.5, abs=NEARLY)}]
+    assert outside.metrics()["rewards/explore/mean"].mean == pytest.approx(2 / 3, abs=NEARLY)
 
 
 def test_where_turns_are_paid_one_by_one_each_gets_what_the_attempt_earned():
     pay = paying(use_ir="surprise", novelty="inside")
     turns = [replace(attempt("a", logprob=lp), turn_rewards=(1.0, 0.0)) for lp in (-1.0, -2.0)]
-    assert [one.turn_rewards for one in pay.paid([turns], 1)[0]] == [(1.0, 0.0), pytest.approx((2.0, 1.0))]
+    assert [one.turn_rewards for one in pay.paid([turns], 1)[0]] == [(1.0, 0.0), pytest.approx((2.0, 1.0), abs=NEARLY)]
+
+
+# --- what is recorded
+
+
+def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt():
+    for novelty in ("inside", "outside"):
+        pay = paying(use_ir="knn+", novelty=novelty, explore_warmup=2)
+        pay.paid([[attempt(FAILED_BEFORE)]], 1)
+        told = [attempt("bear"), attempt(FAILED_BEFORE), attempt("cat", is_right=True)]
+        found = pay.paid([told], 2)[0]
+        assert [one.scores["explore"] for one in found] == pytest.approx([1, 0, 1], abs=NEARLY)
+        assert [one.rewards.get("explore", 0.0) for one in found] == [0, 0, 0]
+        assert [dict(one.bonuses) for one in found] == [{}, {}, {}]
+
+
+def test_so_does_that_of_a_wrong_reply_that_outside_nobody_pays():
+    pay = paying(use_ir="knn+", exploit_weight=0.25)
+    pay.paid([[attempt(FAILED_BEFORE)]], 1)
+    (wrong, right) = pay.paid([[attempt("bear"), attempt("bear", is_right=True)]], 2)[0]
+    assert wrong.scores == right.scores == {"explore": pytest.approx(0.5)}  # equal, so the constant
+    assert (wrong.bonuses, right.bonuses) == ({}, {"explore": 0.5})
+
+
+def test_scores_are_kept_before_weights_and_annealing():
+    pay = paying(use_ir="knn+", novelty="inside", explore_weight=0.5, anneal_rate=0.5, explore_warmup=0)
+    pay.paid([[attempt(FAILED_BEFORE)]], 1)
+    found = pay.paid([[attempt("bear"), attempt(FAILED_BEFORE)]], 2)[0]
+    assert [one.scores["explore"] for one in found] == pytest.approx([1, 0], abs=NEARLY)
+    assert [one.raw_rewards["explore"] for one in found] == pytest.approx([0.5, 0], abs=NEARLY)
+    assert [one.rewards["explore"] for one in found] == pytest.approx([0.25, 0], abs=NEARLY)
+
+
+def test_what_there_was_nothing_to_compare_with_has_no_score():
+    (one,) = paying(use_ir="knn+").paid([[attempt("apple")]], 1)[0]
+    assert one.scores == {} and one.unscored == "" and one.raw_rewards == {"exploit": 0}
+
+
+# --- numbers that are not finite
+
+
+class Poisoned(Letters):
+    """Has no numbers for some texts."""
+
+    def __init__(self, *texts: str) -> None:
+        super().__init__()
+        self.texts = set(texts)
+
+    def encode(self, texts: Any) -> torch.Tensor:
+        rows = super().encode(texts)
+        rows[[text in self.texts for text in texts]] = torch.nan
+        return rows
+
+
+@pytest.mark.parametrize("options", [{}, {"novelty": "inside"}, {"write_first": True, "novelty": "inside"}])
+def test_a_reply_without_a_finite_embedding_has_no_intrinsic_reward_and_poisons_nobody(options):
+    pay, clean = (paying(use_ir="knn+", **options) for _ in range(2))
+    pay.encoder = Poisoned("poison")
+    for step, (text, is_right) in enumerate([("apple", False), ("bear", True), ("cat", False), ("dog", True)], 1):
+        told, lost = attempt(text, is_right=is_right), attempt("poison", is_right=is_right)
+        sound, broken = pay.paid([[told, lost]], step)[0]
+        assert sound == clean.paid([[told]], step)[0][0]
+        assert broken == replace(lost, unscored="the embedding of the reply is not finite")
+        assert broken.rewards == {"binary": float(is_right)}
+        assert (pay.metrics()["memory/skipped"].mean, clean.metrics()["memory/skipped"].mean) == (1, 0)
+        assert all(math.isfinite(metric.mean) for metric in pay.metrics().values())
+    mine, yours = pay.intrinsic.arrays(), clean.intrinsic.arrays()
+    assert {name: array.tolist() for name, array in mine.items()} == {n: a.tolist() for n, a in yours.items()}
+
+
+def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(tmp_path):
+    pay = paying(use_ir="knn+")
+    pay.encoder = Poisoned("q?")
+    for step in (1, 2):
+        (one,) = pay.paid([[attempt("apple")]], step)[0]
+        assert one.unscored == "the embedding of the question is not finite" and "exploit" not in one.rewards
+    assert [call.count("q?") for call in pay.encoder.calls] == [1, 1] and pay.questions == {}
+    pay.save(tmp_path)
+    paying(use_ir="knn+").load(tmp_path)
+
+
+def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score():
+    pay = paying(use_ir="elliptical", encoder="minilm", novelty="inside")
+    pay.encoder = Poisoned("poison")
+    (one,) = pay.paid([[replace(attempt("poison"), turn_rewards=(1.0, 0.0))]], 1)[0]
+    assert one.turn_rewards == (1.0, 0.0) and one.rewards == {"binary": 0}
+
+
+@pytest.mark.parametrize("name", ["judge.success.sums", "window.exploit", "questions.vectors"])
+def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_path, name):
+    pay = paying(use_ir="knn+")
+    for step in (1, 2):
+        pay.paid([[attempt("apple", is_right=True), attempt("bear")]], step)
+    pay.save(tmp_path)
+    arrays = load_file(tmp_path / MEMORY)
+    arrays[name].view(-1)[0] = torch.nan
+    save_file(arrays, tmp_path / MEMORY)
+    with pytest.raises(RunError, match=rf"{name} hold numbers that are not finite.*go on from another checkpoint"):
+        paying(use_ir="knn+").load(tmp_path)
+
+
+def test_a_step_in_which_nobody_replied_pays_nobody():
+    silent = replace(attempt(""), replies=(), turns=(), end=End.FAILED)
+    for use_ir in ("knn+", "elliptical", "entropy", "surprise"):
+        pay = paying(use_ir=use_ir, encoder="minilm")
+        assert pay.paid([[silent, silent]], 1) == [[silent, silent]]
+
+
+# --- state
+
+
+@pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise"])
+def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir, tmp_path):
+    one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
+    for step, texts in enumerate(("ab", "cd", "ae"), 1):
+        one.paid([[attempt(text, is_right=text < "c", logprob=-float(ord(text))) for text in texts]], step)
+    one.save(tmp_path)
+    other.load(tmp_path)
+    told = [[attempt(text, is_right=text == "b", logprob=-float(ord(text))) for text in "bxa"]]
+    assert one.paid(told, 4) == other.paid(told, 4)
+    assert {n: m.mean for n, m in one.metrics().items()} == {n: m.mean for n, m in other.metrics().items()}
+    assert {key: v.tolist() for key, v in one.questions.items()} == {k: v.tolist() for k, v in other.questions.items()}
+
+
+def test_questions_are_kept_by_their_hash_and_the_newest_stay():
+    pay = paying(use_ir="knn", memory_keys=2)
+    for step, question in enumerate(("a?", "b?", "a?", "c?"), 1):
+        pay.paid([[attempt("apple", question=question)]], step)
+    assert list(pay.questions) == [hash_of("b?"), hash_of("c?")]
 
 
 # --- what is embedded
@@ -144,21 +274,75 @@ def test_every_reply_is_filed_under_its_own_question():
     pay = paying(use_ir="knn+", k=1, novelty="inside")
     pay.paid([[attempt("apple")], [attempt("bear", question="other?")]], 1)
     first, second = pay.paid([[attempt("bear"), attempt("apple")], [attempt("bear", question="other?")]], 2)
-    assert [one.rewards["explore"] for one in (*first, *second)] == pytest.approx([1, 0, 0])
+    assert [one.rewards["explore"] for one in (*first, *second)] == pytest.approx([1, 0, 0], abs=NEARLY)
 
 
-def test_what_stands_in_the_reasoning_tag_is_embedded_or_all():
-    reply = "<reasoning>\n2+2\nis 4\n</reasoning><answer>4</answer>"
-    assert embedded_part(reply, "reasoning") == "2+2\nis 4"
-    assert embedded_part(reply, "response") == reply
-    assert embedded_part("no tag", "reasoning") == "no tag"
+@pytest.mark.parametrize(
+    ("reply", "reasoning"),
+    [
+        ("<reasoning>\n2+2\nis 4\n</reasoning><answer>4</answer>", "2+2\nis 4"),
+        ("no tag", "no tag"),
+        (" no tag\n", "no tag"),
+        ("<reasoning>\n2+2 is", "2+2 is"),
+        ("<reasoning> 2+2 <answer>4</answer>", "2+2 <answer>4</answer>"),
+        ("<reasoning>no</reasoning> wait <reasoning>yes</reasoning> <answer>4</answer>", "yes"),
+        ("<reasoning>no</reasoning> or <reasoning>yes", "yes"),
+        ("2+2</reasoning><answer>4</answer>", "2+2"),
+        ("<reasoning></reasoning>4", ""),
+        ("", ""),
+    ],
+)
+def test_what_stands_behind_the_last_reasoning_tag_is_embedded_up_to_its_end_or_the_reply_s(reply, reasoning):
+    assert embedded_part(reply, "reasoning") == reasoning
+
+
+def test_a_response_is_embedded_as_it_is_but_for_a_tag_that_never_closes():
+    for reply in ("<reasoning>2+2</reasoning><answer>4</answer>", " no tag", "2+2</reasoning>"):
+        assert embedded_part(reply, "response") == reply
+    assert embedded_part("<reasoning>\n2+2 is", "response") == "2+2 is"
+    assert embedded_part("<reasoning>no</reasoning> <reasoning> 2", "response") == "<reasoning>no</reasoning>  2"
+
+
+@pytest.mark.parametrize("embed", ["reasoning", "response"])
+@pytest.mark.parametrize("options", [{}, {"write_first": True, "novelty": "inside"}, {"memory_unit": "sentence"}])
+def test_in_every_mode_the_encoder_gets_an_open_reasoning_without_its_tag(embed, options):
+    pay = paying(use_ir="knn+", embed=embed, **options)
+    pay.paid([[attempt("<reasoning>\nbear")]], 1)
+    assert isinstance(pay.encoder, Letters)
+    assert pay.encoder.calls == [["q?", "bear"]]
+
+
+def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_question():
+    asked = ("q?", "other?", "third?", "last?")
+    groups = [[attempt("apple", question=question), attempt("bear", question=question)] for question in asked]
+    keys = {}
+    for together in (1, 2, 3):
+        pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=together)
+        keys[together] = [trace.key for trace in pay._traces(groups)][::2]
+        pay.paid(groups, 1)
+        assert isinstance(pay.encoder, Letters)
+        assert pay.encoder.calls[0][:-2] == [question for question in asked[::together]]
+    q, other, third, last = (hash_of(question) for question in asked)
+    assert keys == {1: [q, other, third, last], 2: [q, q, third, third], 3: [q, q, q, last]}
+
+
+def test_replies_to_two_questions_under_one_key_are_two_groups_of_diversity():
+    pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=2)
+    pay.paid([[attempt("apple")] * 2, [attempt("bear", question="other?")] * 2], 1)
+    assert pay.metrics()["diversity/semantic"] == Metric(0.0, 2)
+
+
+def test_diversity_is_of_two_replies_and_more():
+    pay = paying(use_ir="knn+")
+    pay.paid([[attempt("apple"), attempt("bear")], [attempt("cat", question="other?")]], 1)
+    assert pay.metrics()["diversity/semantic"] == Metric(1.0, 1)  # at right angles
 
 
 def test_a_sentence_memory_compares_sentence_by_sentence():
     pay = paying(use_ir="knn+", memory_unit="sentence", novelty="inside")
     pay.paid([[attempt("apple. Bear.")]], 1)
     found = pay.paid([[attempt("apple. Cat."), attempt("apple."), attempt("dog.")]], 2)[0]
-    assert [one.rewards["explore"] for one in found] == pytest.approx([0.5, 0, 1], abs=1e-6)
+    assert [one.rewards["explore"] for one in found] == pytest.approx([0.5, 0, 1], abs=NEARLY)
 
 
 # --- in a run
@@ -178,6 +362,13 @@ def test_bonuses_stand_in_the_record_of_an_attempt(home, tmp_path):
     train(tmp_path / "run", f"n_batches=6 {KNN} N=2 eval_every=9")
     told = [row for row in read_rollouts(tmp_path / "run") if "bonuses" in row]
     assert told and all(all(row["grade"]["hits"]) for row in told)
+
+
+def test_scores_that_pay_nothing_stand_in_rollouts_jsonl(home, tmp_path):
+    train(tmp_path / "run", "n_batches=4 use_ir=knn+ encoder=policy explore_warmup=9 eval_every=9")
+    rows = [row for row in read_rollouts(tmp_path / "run") if row["step"] > 1]
+    assert len(rows) == 12 and all(0 <= row["scores"]["explore"] <= 1 for row in rows)
+    assert all("bonuses" not in row and "unscored" not in row for row in rows)
 
 
 def test_runs_with_a_memory_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path):
@@ -250,7 +441,8 @@ def test_the_page_decides_who_embeds():
     [
         ("use_ir=knn algorithm=sft", "an intrinsic reward is for attempts"),
         ("use_ir=surprise write_first=true", "write_first is about a memory"),
-        ("use_ir=knn+ write_first=true", "novelty=inside as well"),
+        ("use_ir=knn+ write_first=true novelty=outside", "Write novelty=inside, or leave it out"),
+        ("use_ir=knn+ groups_per_key=2", r"groups_per_key=2 with write_first=false\. Write groups_per_key=1"),
         ("use_ir=kn", "Did you mean 'knn'"),
     ],
 )

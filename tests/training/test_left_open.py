@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from importlib import metadata
+from pathlib import Path
 
 import pytest
+from tests.made_data import gsm8k_folder
 from tests.small_runs import small_page, small_plan
 
-from straw.config import dump, load_page, parse_overrides
+from straw.config import Page, dump, load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.training import processes
 from straw.training.assemble import plan_of
@@ -161,5 +163,61 @@ def test_options_of_one_task_are_none_of_another():
 )
 def test_a_plan_of_digits_written_as_a_page_is_the_same_plan(words, tmp_path):
     page = plan_of(small_page(words)).page
+    (tmp_path / "page.toml").write_text(dump(page))
+    assert plan_of(load_page(tmp_path / "page.toml")).page == page
+
+
+# --- the memory study's paper, its code, and ours
+
+MEMORY = (
+    "novelty", "write_first", "embed", "memory_values", "explore_warmup", "explore_warmup_keys", "constant_window",
+    "groups_per_key",
+)  # fmt: skip
+OURS = ("outside", False, "reasoning", 100, 50, 0, 0.5, 1)
+
+
+def study(folder: Path, *words: str) -> Page:
+    return page_of("task=gsm8k", f"path={gsm8k_folder(folder)}", "model_name=some/model", "encoder=policy", *words)
+
+
+def memory_of(page: Page) -> tuple[object, ...]:
+    return tuple(getattr(page.memory, name) for name in MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("words", "values"),
+    [
+        ("use_ir=knn+", ("inside", False, "response", 100, 50, 0, 0.0, 1)),
+        ("use_ir=knn", ("inside", False, "response", 100, 50, 0, 0.0, 1)),
+        ("use_ir=knn+ write_first=true bs=2 gc=8", ("inside", True, "reasoning", 100, 0, 500, 0.5, 2)),
+        ("use_ir=knn write_first=true", ("inside", True, "reasoning", 1000, 0, 500, 0.5, 1)),
+        ("use_ir=elliptical", OURS),
+    ],
+)
+def test_problems_that_are_read_get_the_study_s_memory(words, values, tmp_path):
+    page = study(tmp_path, *words.split())
+    assert memory_of(page) == values
+    assert page.sampling.temperature == 0.9
+
+
+def test_a_value_that_somebody_names_stays(tmp_path):
+    words = "use_ir=knn write_first=true memory_values=7 embed=response explore_warmup_keys=3 temperature=1"
+    page = study(tmp_path, *words.split())
+    assert memory_of(page) == ("inside", True, "response", 7, 0, 3, 0.5, 1)
+    assert page.sampling.temperature == 1
+    assert study(tmp_path, "use_ir=knn+", "novelty=outside").memory.novelty == "outside"
+
+
+@pytest.mark.parametrize("task", ["countdown", "secret", "sum_digits"])
+def test_problems_that_are_made_get_ours(task):
+    page = page_of(f"task={task}", "use_ir=knn+", "encoder=policy")
+    assert (memory_of(page), page.sampling.temperature) == (OURS, 1)
+    as_published = page_of(f"task={task}", "use_ir=knn+", "encoder=policy", "write_first=true", "bs=3", "gc=2")
+    assert memory_of(as_published) == ("inside", True, "reasoning", 100, 50, 0, 0.5, 3)
+
+
+@pytest.mark.parametrize("words", ["use_ir=knn+", "use_ir=knn write_first=true bs=2 gc=2"])
+def test_a_plan_of_the_study_written_as_a_page_is_the_same_plan(words, tmp_path):
+    page = study(tmp_path, *words.split())
     (tmp_path / "page.toml").write_text(dump(page))
     assert plan_of(load_page(tmp_path / "page.toml")).page == page

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -114,6 +114,11 @@ def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others():
 
 def test_an_attempt_with_parts_comes_back_from_a_checkpoint():
     one = pay(attempt({"integer": 1.0}, True), Weighted(weights=read_weights(["integer=0.5"])), 0.0)
+    assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
+
+
+def test_so_does_what_intrinsic_rewards_made_of_it():
+    one = replace(attempt({}, True), bonuses={"explore": 0.25}, scores={"explore": 0.5}, unscored="a reason")
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 

@@ -32,8 +32,9 @@ class Memory(Section):
         None, "the least cosine of a neighbour; none: however far", example=0.5, at_least=-1, at_most=1
     )
     embed: Literal["reasoning", "response"] = option(
-        "reasoning", "what of a reply is embedded; reasoning: all of it where there is no such tag"
+        "reasoning", "what of a reply is embedded; reasoning: behind its last <reasoning>"
     )
+    groups_per_key: int = option(1, "how many groups in a row are filed under the question of the first", at_least=1)
     encoder: str | None = option(
         None, "who embeds: minilm, policy, a folder or a name on the hub; none: by use_ir", example="minilm"
     )
@@ -41,14 +42,14 @@ class Memory(Section):
     encoder_device: str = option("auto", "the device of the encoder; auto: the model's")
     exploit_weight: float = option(1.0, "the weight of exploit, beta_s")
     explore_weight: float = option(1.0, "the weight of explore and of every other bonus for novelty, beta_e")
-    novelty: Literal["inside", "outside"] = option(
-        "outside", "where it enters: inside the group's centring, or behind it"
+    novelty: Literal["inside", "outside"] | None = option(
+        None, "where it enters: inside the group's centring, or behind it; none: by task"
     )
     explore_warmup: int = option(50, "how many steps pass before novelty is paid", at_least=0)
     explore_warmup_keys: int = option(0, "how many questions have to have failures before novelty is paid", at_least=0)
     anneal_rate: float = option(1.0, "what a bonus for novelty is multiplied with every step", above=0, at_most=1)
     score_window: int = option(100, "over how many of the newest scores the smallest and largest are taken", at_least=2)
-    score_eps: float = option(1e-8, "what is added to the span of the window", at_least=0)
+    score_eps: float = option(1e-5, "what is added to the span of the window, above float32's noise", at_least=0)
     constant_window: float = option(0.5, "what a score is worth while all are equal", at_least=0, at_most=1)
     window_per_outcome: bool = option(False, "whether right and wrong replies have windows of their own")
     write_first: bool = option(False, "whether a reply is written before it is scored, as in the published code")
@@ -83,5 +84,10 @@ class Memory(Section):
         if self.write_first and self.novelty == "outside" and self.use_ir == "knn+":
             raise ConfigError(
                 "write_first repeats the published code, where novelty is one more reward of the group; got "
-                "novelty=outside. Write novelty=inside as well."
+                "novelty=outside. Write novelty=inside, or leave it out."
+            )
+        if self.groups_per_key > 1 and not self.write_first:
+            raise ConfigError(
+                "only the published code files several groups under one question; got "
+                f"groups_per_key={self.groups_per_key} with write_first=false. Write groups_per_key=1."
             )

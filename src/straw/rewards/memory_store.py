@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from straw.rewards.cells import Cells
+from straw.rewards.trace import is_finite
 
 FIRST_ROWS = 64
 APPROXIMATE_ABOVE = 100_000  # keys: below, a look at all of them takes a few milliseconds
@@ -59,6 +60,8 @@ class MemoryStore:
 
     def add(self, key: str, question: Tensor, values: Tensor) -> None:
         """Newer values go behind older ones; a full question forgets its oldest."""
+        if not (is_finite(question) and is_finite(values)):
+            raise ValueError("a memory holds finite vectors, or its running sums would never be finite again")
         slot = self.slots.get(key)
         if slot is None:
             slot = self._new_slot(key, question)

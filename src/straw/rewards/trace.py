@@ -3,11 +3,14 @@
     raw(traces)      a number for each, on the scale of its own, from all that was written before
     write(traces)    remember them
 
-A step is scored whole before any of it is written, so no reply is compared with itself or with its neighbours.
+A step is scored whole before any of it is written, so no reply is compared with itself or with its neighbours. One
+embedding that is no finite number would stay in running sums and windows for good: such a trace has a `flaw`, and is
+neither scored nor written.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -34,6 +37,15 @@ class Trace:
         """A place that does not depend on where in its group an attempt stands."""
         return self.key, self.is_right, self.text, self.surprisal
 
+    @property
+    def flaw(self) -> str:
+        """Why it can be neither scored nor remembered; empty where it can."""
+        if not is_finite(self.question):
+            return "the embedding of the question is not finite"
+        if not is_finite(self.vectors):
+            return "the embedding of the reply is not finite"
+        return "" if math.isfinite(self.surprisal) else "the surprisal of the reply is not finite"
+
 
 class Judge(Protocol):
     """A kind of intrinsic reward, with its memory."""
@@ -49,3 +61,15 @@ class Judge(Protocol):
         """For the checkpoint."""
 
     def load(self, arrays: Arrays) -> None: ...
+
+
+def is_finite(vectors: Tensor) -> bool:
+    """Whether every vector has a length: numbers too large for products with each other have none."""
+    return bool(vectors.norm(dim=-1).isfinite().all())
+
+
+def check_finite(arrays: Arrays) -> None:
+    """For what comes out of a checkpoint."""
+    broken = [name for name, array in arrays.items() if array.is_floating_point() and not array.isfinite().all()]
+    if broken:
+        raise ValueError(f"{', '.join(broken)} hold numbers that are not finite")

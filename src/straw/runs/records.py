@@ -20,6 +20,8 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         **({"raw_rewards": rollout.raw_rewards} if rollout.raw_rewards else {}),
         "turn_rewards": rollout.turn_rewards,
         **({"bonuses": rollout.bonuses} if rollout.bonuses else {}),
+        **({"scores": rollout.scores} if rollout.scores else {}),
+        **({"unscored": rollout.unscored} if rollout.unscored else {}),
         "advantages": rollout.advantages,
         "end": rollout.end,
         "policy_version": min((turn.policy_version for turn in turns), default=None),

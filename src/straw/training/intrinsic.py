@@ -8,24 +8,26 @@ paid in one of two ways:
     inside    reward + weight s                          one more reward of the group
     outside   advantage + weight s, of right replies     behind the group's centring
 
-Exploit is always inside: it says which wrong reply is nearer to a right one. Novelty enters outside unless the page
-says otherwise. Inside a centred group a repeated failure pays for the others: of four wrong replies with novelty
-0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are. A centring of its own would do the same.
-Outside, no wrong reply gains by novelty and none is blamed for the lack of it; a right one that is unlike what failed
-earns more. So where nobody is right novelty teaches nothing, which is the price. To blame wrong replies for repeats
-would push down what they share with good ones, the form first.
+Exploit is always inside: it says which wrong reply is nearer to a right one. Novelty enters outside, unless the page
+says otherwise or runs the memory study, which has it inside. Inside a centred group a repeated failure pays for the
+others: of four wrong replies with novelty 0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are.
+A centring of its own would do the same. Outside, no wrong reply gains by novelty and none is blamed for the lack of it;
+a right one that is unlike what failed earns more. So where nobody is right novelty teaches nothing: that is the price.
+To blame wrong replies for repeats would push down what they share with good ones, the form first.
 `straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 attempts, 8 seeds, explore alone: the mean of the bits
 known of 6, and the runs that came to less than chance knows
 
     no novelty 5.93, 0      outside 5.99, 0      inside -3.55, 4
 
-What there is nothing to compare with earns nothing, either way; the share of it is logged as memory/empty.
+What there is nothing to compare with earns nothing, either way; the share of it is logged as memory/empty. A reply
+whose embedding, or whose question's, is not finite has no score at all: its intrinsic rewards are absent, not 0, the
+reason stands in its record, and the number of these is logged as memory/skipped. Every score that was measured stands
+in the record of its attempt, paid or not.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
@@ -44,16 +46,17 @@ from straw.rewards.episodic import Episodic, named, part
 from straw.rewards.intrinsic import Intrinsic, Rules, Scores
 from straw.rewards.memory_store import MemoryStore
 from straw.rewards.surprise import ByteEntropy, Surprise
-from straw.rewards.trace import Judge, Trace
+from straw.rewards.trace import Judge, Trace, check_finite, is_finite
 from straw.rewards.write_first import WriteFirst
 from straw.runs.metrics import mean_of
+from straw.text.answer_tags import END_OF_REASONING, REASONING
 from straw.text.sentences import sentences
 from straw.training.device import check_device
 from straw.types import Metric, Rollout
 
 MEMORY = "memory.safetensors"
-REASONING = re.compile(r"<reasoning>(.*?)</reasoning>", re.DOTALL)
 Groups = list[list[Rollout]]
+Vectors = dict[str, Tensor]  # by a question's hash, or by a text
 
 
 class NoIntrinsic:
@@ -79,12 +82,11 @@ class IntrinsicPay(NoIntrinsic):
 
     def paid(self, groups: Groups, step: int) -> Groups:
         """The same attempts, paid for this step's scores as well; then they are remembered."""
-        rollouts = [rollout for group in groups for rollout in group if rollout.replies]
         before = self.encoder.num_encoded if self.encoder else 0
-        traces = self._traces(rollouts)
+        traces = self._traces(groups)
         scores = self.intrinsic.score(traces, step)
-        self.found = self._metrics(scores, traces, before)
-        remaining = iter(range(len(rollouts)))
+        self.found = self._metrics(scores, groups, traces, before)
+        remaining = iter(range(len(traces)))
         return [[self._pay(one, scores, next(remaining)) if one.replies else one for one in group] for group in groups]
 
     def metrics(self) -> dict[str, Metric]:
@@ -92,56 +94,63 @@ class IntrinsicPay(NoIntrinsic):
 
     # --- looking
 
-    def _traces(self, rollouts: Sequence[Rollout]) -> list[Trace]:
-        asked = [one.problem.messages[-1].content for one in rollouts]
+    def _traces(self, groups: Groups) -> list[Trace]:
+        rollouts = [rollout for group in groups for rollout in group if rollout.replies]
+        asked = [question for group, question in self._asked(groups) for rollout in group if rollout.replies]
         texts = [embedded_part("\n".join(one.replies), self.ours.embed) for one in rollouts]
-        vectors = self._vectors({hash_of(text): text for text in asked}, texts)
+        questions, vectors = self._vectors({hash_of(text): text for text in asked}, texts)
         return [
             Trace(
-                key=hash_of(question), question=self.questions[hash_of(question)], text=text, vectors=vectors[text],
+                key=hash_of(question), question=questions[hash_of(question)], text=text, vectors=vectors[text],
                 is_right=all(one.grade.hits), surprisal=surprisal(one),
             )
             for one, question, text in zip(rollouts, asked, texts, strict=True)
         ]  # fmt: skip
 
-    def _vectors(self, asked: Mapping[str, str], texts: Sequence[str]) -> dict[str, Tensor]:
-        """By text, one row a sentence or one in all; questions that are new are embedded in the same call."""
+    def _asked(self, groups: Groups) -> Iterator[tuple[list[Rollout], str]]:
+        """Each group with the question that it is filed under: its own, or the first of those filed together."""
+        together = self.ours.groups_per_key
+        for place, group in enumerate(groups):
+            yield group, groups[place - place % together][0].problem.messages[-1].content
+
+    def _vectors(self, asked: Mapping[str, str], texts: Sequence[str]) -> tuple[Vectors, Vectors]:
+        """Questions by hash; texts, one row a sentence or one in all. What is not known is embedded in one call."""
         if self.encoder is None:
-            self.questions = dict.fromkeys(asked, torch.zeros(0))
-            return dict.fromkeys(texts, torch.zeros(1, 0))
-        if self.ours.encoder == POLICY:
-            self.questions = {}  # it sees them with other weights now
-        new = {key: text for key, text in asked.items() if key not in self.questions}
+            return dict.fromkeys(asked, torch.zeros(0)), dict.fromkeys(texts, torch.zeros(1, 0))
+        known = {} if self.ours.encoder == POLICY else self.questions  # it sees them with other weights now
+        new = {key: text for key, text in asked.items() if key not in known}
         pieces = {text: sentences(text) if self.ours.memory_unit == "sentence" else [text] for text in texts}
         distinct = list(dict.fromkeys([*new.values(), *(piece for found in pieces.values() for piece in found)]))
-        rows = dict(zip(distinct, self.encoder.encode(distinct), strict=True))
-        self.questions |= {key: rows[text] for key, text in new.items()}
+        rows = dict(zip(distinct, self.encoder.encode(distinct), strict=True)) if distinct else {}
+        met = {key: rows[text] for key, text in new.items()}
+        self.questions = known | {key: vector for key, vector in met.items() if is_finite(vector)}
         while len(self.questions) > max(self.ours.memory_keys, len(asked)):
             del self.questions[next(key for key in self.questions if key not in asked)]
-        return {text: torch.stack([rows[piece] for piece in found]) for text, found in pieces.items()}
+        return known | met, {text: torch.stack([rows[piece] for piece in found]) for text, found in pieces.items()}
 
-    def _metrics(self, scores: Scores, traces: Sequence[Trace], before: int) -> dict[str, Metric]:
+    def _metrics(self, scores: Scores, groups: Groups, traces: Sequence[Trace], before: int) -> dict[str, Metric]:
+        flaws = self.intrinsic.flaws
+        sound = {place: trace for place, trace in enumerate(traces) if place not in flaws}
         found = {name: Metric(float(count)) for name, count in self.intrinsic.counts().items()}
         for name, values in scores.items():
             if self._is_outside(name):
-                found[f"rewards/{name}/mean"] = mean_of([value or 0.0 for value in values])
+                found[f"rewards/{name}/mean"] = mean_of([values[place] or 0.0 for place in sound])
         if self.ours.is_memory:
-            found["memory/empty"] = Metric(self.intrinsic.empty_share, len(traces))
+            found["memory/empty"] = Metric(self.intrinsic.empty_share, len(sound))
+        found["memory/skipped"] = Metric(float(len(flaws)))
         if self.encoder is not None:
             found["memory/encoded"] = Metric(float(self.encoder.num_encoded - before))
-            by_question: dict[str, list[Tensor]] = {}
-            for trace in traces:
-                by_question.setdefault(trace.key, []).append(trace.vectors.mean(0))
-            groups = [torch.stack(rows) for rows in by_question.values() if len(rows) > 1]
-            found["diversity/semantic"] = mean_of([semantic(rows.numpy()) for rows in groups])
+            found["diversity/semantic"] = semantic_of(groups, sound)
         return found
 
     # --- paying
 
     def _is_outside(self, name: str) -> bool:
-        return name != "exploit" and self.ours.novelty == "outside"
+        return name != "exploit" and self.ours.novelty != "inside"
 
     def _pay(self, rollout: Rollout, scores: Scores, place: int) -> Rollout:
+        if place in self.intrinsic.flaws:
+            return replace(rollout, unscored=self.intrinsic.flaws[place])
         rewards, raw, bonuses = dict(rollout.rewards), dict(rollout.raw_rewards), dict(rollout.bonuses)
         extra = 0.0
         for name, values in scores.items():
@@ -155,7 +164,14 @@ class IntrinsicPay(NoIntrinsic):
         per_turn = rollout.turn_rewards
         if per_turn is not None:
             per_turn = tuple(reward + extra for reward in per_turn)
-        return replace(rollout, rewards=rewards, raw_rewards=raw, turn_rewards=per_turn, bonuses=bonuses)
+        measured = self._measured(place)
+        return replace(
+            rollout, rewards=rewards, raw_rewards=raw, turn_rewards=per_turn, bonuses=bonuses, scores=measured
+        )
+
+    def _measured(self, place: int) -> dict[str, float]:
+        found = {name: values[place] for name, values in self.intrinsic.measured.items()}
+        return {name: score for name, score in found.items() if score is not None}
 
     def _weight(self, name: str) -> float:
         return self.ours.exploit_weight if name == "exploit" else self.ours.explore_weight
@@ -171,6 +187,7 @@ class IntrinsicPay(NoIntrinsic):
     def load(self, folder: Path) -> None:
         try:
             arrays = load_file(folder / MEMORY)
+            check_finite(arrays)
             asked = part(arrays, "questions")
             keys = [bytes(row).hex() for row in asked["hashes"].tolist()]
             self.questions = dict(zip(keys, asked["vectors"].clone(), strict=True))
@@ -190,10 +207,15 @@ def intrinsic_of(page: Page, engine: Engine) -> NoIntrinsic:
     encoder = None
     if ours.needs_encoder:
         encoder = encoder_named(str(ours.encoder), engine, ours.encoder_device, ours.encoder_dtype)
-    judge = judge_of(page, encoder.width if encoder else 0)
-    if ours.write_first and isinstance(judge, Episodic):
-        return IntrinsicPay(ours, WriteFirst(judge, rules_of(ours)), encoder)
-    return IntrinsicPay(ours, Intrinsic(judge, rules_of(ours)), encoder)
+    return IntrinsicPay(ours, scorer_of(page, encoder.width if encoder else 0), encoder)
+
+
+def scorer_of(page: Page, width: int) -> Intrinsic:
+    """A judge and what makes numbers in [0, 1] of its scores."""
+    judge = judge_of(page, width)
+    if page.memory.write_first and isinstance(judge, Episodic):
+        return WriteFirst(judge, rules_of(page.memory))
+    return Intrinsic(judge, rules_of(page.memory))
 
 
 def judge_of(page: Page, width: int) -> Judge:
@@ -234,9 +256,22 @@ def encoder_values(page: Page) -> dict[str, object]:
 
 
 def embedded_part(reply: str, what: str) -> str:
-    """What stands inside <reasoning>, or all of a reply without the tag."""
-    found = REASONING.search(reply) if what == "reasoning" else None
-    return found.group(1).strip() if found else reply
+    """What stands behind the last <reasoning>, up to its end or the reply's; or all, without a tag left open."""
+    before, tag, behind = reply.rpartition(REASONING)
+    inside, closed, _ = behind.partition(END_OF_REASONING)
+    if what == "reasoning":
+        return inside.strip()
+    return (before + behind).strip() if tag and not closed else reply
+
+
+def semantic_of(groups: Groups, traces: Mapping[int, Trace]) -> Metric:
+    """How different the replies to one question are, as far as they have a trace; by place."""
+    by_question: dict[str, list[Tensor]] = {}
+    rollouts = [rollout for group in groups for rollout in group if rollout.replies]
+    for place, trace in traces.items():
+        question = rollouts[place].problem.messages[-1].content
+        by_question.setdefault(question, []).append(trace.vectors.mean(0))
+    return mean_of([semantic(torch.stack(rows).numpy()) for rows in by_question.values() if len(rows) > 1])
 
 
 def hash_of(text: str) -> str:

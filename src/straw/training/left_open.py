@@ -1,10 +1,11 @@
 """What a page leaves open and the task decides: how it is asked, in which batches, when a warm-up has done enough.
 
 digits      reinforce_ema, one attempt at each problem, 20 steps, as many attempts a step as generators; a real model
-            takes all that the study's code takes (STUDY), an embedded one what was tuned for it
+            takes all that the study's code takes (DIGITS_STUDY), an embedded one what was tuned for it
 problems    whatever is read from a file or made for a library: the memory study's GRPO (16 replies to each of 16
             problems, betas .9 and .99, weight decay .1, a cosine behind a rise of a tenth, gradients clipped at .1,
             replies of 200 tokens), or SFT on the worked solutions, for one pass
+memory      of problems that are read: the memory study's paper, or with write_first=true its code; of others: ours
 warm-up     the secret game: format and near-uniform answers      digits: a measured accuracy
 """
 
@@ -25,28 +26,36 @@ LARGE_SPACE = 1024
 ENOUGH = {"reverse_digits": 0.35, "sum_digits": 0.05, "countdown": 0.3}
 
 # What the digits study's code says beyond its options: AdamW as torch has it, a mean that moves once a batch.
-STUDY: Values = {
+DIGITS_STUDY: Values = {
     "temperature": 0.7, "eval_temperature": 0.0, "max_tokens": 256, "ema_start": 0.5, "ema_update": "batch",
     "beta2": 0.999, "weight_decay": 0.01,
 }  # fmt: skip
+
+# Of the memory study, where the two differ. Its trainer (TRL 0.14) draws at 0.9 unless it is told otherwise.
+PAPER: Values = {"embed": "response", "memory_values": 100, "explore_warmup": 50, "constant_window": 0.0}
+CODE: Values = {"embed": "reasoning", "memory_values": 100, "explore_warmup": 0, "explore_warmup_keys": 500}
+CODE_EXPLOIT: Values = {"memory_values": 1000}
+STUDY_TEMPERATURE = 0.9
+
 EASY = {"numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}  # countdown that 1M parameters can learn
 
 
 def task_values(page: Page) -> Values:
     """For whatever nobody chose."""
     if isinstance(page.task, SecretTask):
-        return {}
+        return memory_values(page)
     if not isinstance(page.task, DigitsTask):
-        return problem_values(page) | made_values(page) | data_values(page)
+        return problem_values(page) | made_values(page) | data_values(page) | memory_values(page)
     values: Values = {"algorithm": "reinforce_ema", "group_size": 1, "n_batches": 20, "prompt": "long"}
     if page.model.model_name in SHAPES:
-        return values | {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
-    return values | study_values(page, page.task.prompt == "short")
+        values |= {"prompt": "short", "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}
+        return values | memory_values(page)
+    return values | study_values(page, page.task.prompt == "short") | memory_values(page)
 
 
 def study_values(page: Page, is_short: bool) -> Values:
     """As far as they fit what the page says: no greedy reply where several are wanted, no 256 tokens for a few."""
-    values = dict(STUDY)
+    values = dict(DIGITS_STUDY)
     if page.run.eval_replies > 1:
         del values["eval_temperature"]
     if is_short:
@@ -64,11 +73,25 @@ def problem_values(page: Page) -> Values:
 
 
 def data_values(page: Page) -> Values:
-    """The order of the data is the run's own. A reply that is asked for in tags is paid for them."""
+    """The order of the data is the run's own, the temperature the memory study's. Who asks for tags pays for them."""
     if not isinstance(page.task, DataTask):
         return {}
     paid: Values = {"reward_type": "weighted"} if page.task.system_prompt == "xml" else {}
-    return {"task_seed": page.run.seed, **paid}
+    return {"task_seed": page.run.seed, "temperature": STUDY_TEMPERATURE, **paid}
+
+
+def memory_values(page: Page) -> Values:
+    """Who runs the study gets its memory, not ours: every reward inside the group's centring."""
+    ours = page.memory
+    is_study = isinstance(page.task, DataTask) and ours.is_memory
+    values: Values = {"novelty": "inside" if is_study or ours.write_first else "outside"}
+    if ours.write_first:
+        values["groups_per_key"] = page.algorithm.problems_at_once or 1
+    if not is_study:
+        return values
+    if not ours.write_first:
+        return values | PAPER
+    return values | CODE | (CODE_EXPLOIT if ours.use_ir == "knn" else {})
 
 
 def made_values(page: Page) -> Values:

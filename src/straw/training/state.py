@@ -114,6 +114,8 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         raw_rewards=record.get("raw_rewards", {}),
         turn_rewards=None if per_turn is None else tuple(per_turn),
         bonuses=record.get("bonuses", {}),
+        scores=record.get("scores", {}),
+        unscored=record.get("unscored", ""),
         advantages=tuple(record["advantages"]),
     )
 
