@@ -68,7 +68,7 @@ def test_any_metric_can_be_drawn_instead(place, capsys):
 def test_show_as_json_has_every_point_and_the_same_samples(place, capsys):
     page = json.loads(printed(capsys, "show", "runs/binary", "--json"))
     assert page["curves"]["bits_known"] == {"episodes": [0, 10, 20], "values": [0.0, 1.0, 4.0]}
-    assert page["summary"]["episodes_to_most"] == 20
+    assert page["summary"]["episodes_to_most"] == [10, 20]
     assert page["samples"]["best"][0]["rewards"] == {"binary": 1.0, "format": 0.5}
     assert page["chosen"]["N"] == "16"
 
@@ -150,10 +150,11 @@ def test_compare_puts_differences_and_numbers_side_by_side(place, capsys):
     printed(capsys, "compare", "binary", "sweep/bins", "out=rewards.png", "--metric=reward")
     assert (place / "rewards.png").read_bytes().startswith(b"\x89PNG")
     shown = printed(capsys, "compare", "binary", "sweep/bins", "out=curves.png")
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in shown.splitlines() if line}
+    rows = {line.split("  ")[0]: line.split("  ")[1:] for line in shown.splitlines() if line}
+    rows = {name: [part.strip() for part in parts if part.strip()] for name, parts in rows.items()}
     assert rows["reward_type"] == ["none", "log_distance"]
     assert rows["seed"] == ["3", "0"] and "group_size" not in rows
-    assert rows["episodes to 0.5 of the bits"] == ["20", "10"]
+    assert rows["episodes to 0.5 of the bits"] == ["10 to 20", "0 to 10"]
     assert "binary: 4.00 bits" in shown and "bins: 3.00 bits" in shown
     assert (place / "curves.png").read_bytes().startswith(b"\x89PNG")
 

@@ -1,10 +1,18 @@
-from straw.report.curve import Curve, curve_of, drawable, fastest_first, metric_curve, thinned
+from straw.report.curve import Curve, curve_of, drawable, fastest_first, metric_curve, pieces, thinned
 from straw.runs.store import RunFolder
 
 
 def test_the_mean_height_holds_the_last_value_to_the_end():
     curve = Curve("", (0, 10), (0.0, 4.0))
     assert curve.mean_bits(until=20) == 3  # 10 episodes at 2 in the mean, 10 at 4
+
+
+def test_a_curve_is_broken_where_a_fifth_of_it_was_not_measured():
+    assert [list(one.episodes) for one in pieces(Curve("", (0, 10, 20, 100), (0, 1, 2, 6)))] == [[0, 10, 20], [100]]
+    assert [list(one.episodes) for one in pieces(Curve("", (0, 384), (0, 6)))] == [[0], [384]]
+    whole = Curve("", range(0, 101, 20), range(6))  # gaps of a fifth, not more
+    assert [list(one.episodes) for one in pieces(whole)] == [[0, 20, 40, 60, 80, 100]]
+    assert [list(one.episodes) for one in pieces(Curve("", (), ()))] == [[]]
 
 
 def test_the_legend_begins_with_the_fastest():

@@ -99,7 +99,7 @@ def golden_of(
 
 def default_horizon(page: Page) -> float:
     """Half of the episodes, up to a measured step."""
-    every, steps = page.run.eval_every, int(page.run.n_batches or 0)
+    every, steps = int(page.run.eval_every or 1), int(page.run.n_batches or 0)
     half = min(steps, -(-steps // (2 * every)) * every)
     return float(half * page.algorithm.group_size * page.algorithm.batch_size)
 

@@ -28,7 +28,8 @@ Runs of sweeps and of the demo, in folders of their own, are among them.
   stopped   killed or interrupted: straw resume RUN goes on       failed    its last word was an error
   damaged   something cannot be read; a line below the table says what
 
-reward is the mean of the last ten steps. One run from near: straw show RUN.
+bits known: the last measurement, and at how many episodes where the run has gone on since. reward: the mean of the
+last ten steps. One run from near: straw show RUN.
 """
 
 
@@ -73,14 +74,14 @@ def print_runs(found: Sequence[Listed]) -> None:
 
 
 def cells(one: Listed) -> tuple[str, ...]:
-    from straw.report.summary import age, number, of_all
+    from straw.report.summary import age, bits_of, number, of_all
 
     run = one.summary
     told = (one.name, one.state, age(one.started), what(one.options))
     if run is None:
         return (*told, "-", "-", "-")
-    bits = of_all(run.bits_known, run.ceiling_bits, ".2f")
-    return (*told, of_all(run.step, run.n_batches, ".0f").replace(" of ", "/"), bits, number(run.reward, ".3f"))
+    steps = of_all(run.step, run.n_batches, ".0f").replace(" of ", "/")
+    return (*told, steps, bits_of(run), number(run.reward, ".3f"))
 
 
 def what(options: dict[str, str]) -> str:

@@ -294,7 +294,10 @@ class Run(Section):
         None, "the p(S) or accuracy at which a run is over; none: after n_batches", example=0.95,
         above=0, at_most=1,
     )  # fmt: skip
-    eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
+    eval_every: int | None = option(
+        None, "the number of steps from one measurement to the next; none: by the run's length, at most 100",
+        example=10, at_least=1,
+    )  # fmt: skip
     eval_answers: int = option(
         1024, "the most answers whose probability is measured; those of more are estimated", at_least=2
     )

@@ -23,6 +23,7 @@ class Curve(NamedTuple):
     episodes: Sequence[float]
     bits_known: Sequence[float]
     dashed: bool = False  # for an anchor that is no reinforcement learning
+    condition: str = ""  # what its colour stands for; '': the label
 
     def mean_bits(self, until: float) -> float:
         """The height of the curve over the episodes 0 to `until`; its last value holds to the end.
@@ -33,6 +34,22 @@ class Curve(NamedTuple):
         points = [(0.0, points[0][1]), *points, (max(until, points[-1][0]), points[-1][1])]
         area = sum((right - left) * (low + high) / 2 for (left, low), (right, high) in pairwise(points))
         return area / until if until else points[-1][1]
+
+
+WIDE = 0.2  # of a curve's length
+
+
+def pieces(curve: Curve) -> list[Curve]:
+    """The curve, broken where nothing was measured for more than a fifth of its length: no line is drawn there.
+
+    Example: pieces(Curve("", (0, 10, 20, 100), (0, 1, 2, 6))) has the points (0, 10, 20) and (100,)
+    """
+    widest = WIDE * (curve.episodes[-1] - curve.episodes[0]) if curve.episodes else 0.0
+    ends = [i for i, (left, right) in enumerate(pairwise(curve.episodes), start=1) if right - left > widest]
+    return [
+        curve._replace(episodes=curve.episodes[first:last], bits_known=curve.bits_known[first:last])
+        for first, last in pairwise([0, *ends, len(curve.episodes)])
+    ]
 
 
 def drawable(curves: Iterable[Curve]) -> list[Curve]:

@@ -2,7 +2,7 @@
 
     reward                mean of the last ten rows that have one: a single step is noise
     bits known            the last measurement
-    episodes to 0.9       the first measured count of episodes at which so much of the secret had arrived
+    episodes to 0.9       between which two measurements so much of the secret had arrived for the first time
 
 A number that the run does not have (yet) is None, never zero.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from straw.errors import ConfigError, did_you_mean
 from straw.report.choices import ceiling_bits
@@ -22,6 +22,17 @@ from straw.runs.reading import State, read_about, read_config, read_metrics, sta
 
 LATE = 10  # rows
 Row = Mapping[str, Any]
+
+
+class Crossing(NamedTuple):
+    """Where a curve came to a height: behind `after` episodes, and no later than `by`; both as they were measured."""
+
+    after: float
+    by: float
+
+    def __str__(self) -> str:
+        """36 to 40; a run that began so high got there at 0."""
+        return f"{self.after:,.0f} to {self.by:,.0f}" if self.by > self.after else f"{self.by:,.0f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +54,8 @@ class Summary:
     measured_at: int | None  # episodes
     p_secret: float | None
     valid_mass: float | None
-    episodes_to_half: float | None
-    episodes_to_most: float | None  # 0.9 of the bits
+    episodes_to_half: Crossing | None
+    episodes_to_most: Crossing | None  # 0.9 of the bits
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -94,15 +105,15 @@ def late_mean(rows: Sequence[Row], name: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def episodes_to(curve: Curve, share: float, ceiling: float | None) -> float | None:
-    """The first measured count of episodes with that share of the bits.
+def episodes_to(curve: Curve, share: float, ceiling: float | None) -> Crossing | None:
+    """The first measurement with that share of the bits, and the one before it: it happened between them.
 
-    Example: episodes_to(Curve("", (0, 64, 128), (0.0, 3.5, 5.9)), 0.5, ceiling=6) == 64
+    Example: episodes_to(Curve("", (0, 64, 128), (0.0, 3.5, 5.9)), 0.5, ceiling=6) == Crossing(after=0, by=64)
     """
     if not ceiling:
         return None
-    points = zip(curve.episodes, curve.bits_known, strict=True)
-    return next((episodes for episodes, bits in points if bits >= share * ceiling), None)
+    place = next((i for i, bits in enumerate(curve.bits_known) if bits >= share * ceiling), None)
+    return None if place is None else Crossing(curve.episodes[max(0, place - 1)], curve.episodes[place])
 
 
 def age(since: float | None, now: float | None = None) -> str:
@@ -125,10 +136,17 @@ def of_all(part: float | None, whole: float | None, form: str) -> str:
     return number(part, form) + (f" of {whole:{form}}" if part is not None and whole is not None else "")
 
 
-def reached(run: Summary, episodes: float | None) -> str:
-    if episodes is None and run.bits_known is not None and run.ceiling_bits:
-        return "not reached"
-    return number(episodes)
+def reached(run: Summary, found: Crossing | None) -> str:
+    if found is None and run.bits_known is not None and run.ceiling_bits:
+        return f"not by {number(run.measured_at)}"
+    return "-" if found is None else str(found)
+
+
+def bits_of(run: Summary) -> str:
+    """5.40 of 6.00, and behind how many episodes, where they are not the last."""
+    known = of_all(run.bits_known, run.ceiling_bits, ".2f")
+    is_old = run.bits_known is not None and run.measured_at != run.episodes
+    return known + (f" at {number(run.measured_at)}" if is_old else "")
 
 
 FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person reads them
@@ -141,7 +159,7 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "episodes/s": lambda run: number(run.episodes_per_s),
     "reward, late": lambda run: number(run.reward, ".3f"),
     "hits, late": lambda run: number(run.hits, ".3f"),
-    "bits known": lambda run: of_all(run.bits_known, run.ceiling_bits, ".2f"),
+    "bits known": bits_of,
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

@@ -11,7 +11,7 @@ from straw.report.figures.figure import Figure, Mark, Panel
 from straw.report.figures.interactive import drawn
 from straw.report.figures.looks import colour_of, dash_of, marker_of
 from straw.report.figures.paper import save_figures
-from straw.report.picture import COLOURS
+from straw.report.palette import COLOURS
 from straw.report.study.gathered import gathered
 from straw.report.study.whole import studied
 
