@@ -103,6 +103,7 @@ def test_a_plan_of_digits_written_as_a_page_is_the_same_plan(words, tmp_path):
     [
         ("N=64 reward_type=binary", 96, 2),
         ("N=64 reward_type=log_distance", 150, 3),
+        ("N=64 env_type=multi_step", 105, 4),  # 64 answers of 6 turns
         ("N=64 reward_type=binary n_batches=8", 8, 1),
         ("N=64 reward_type=binary n_batches=100000", 100_000, 100),  # the study's, where the run is long
         ("N=1024 reward_type=log_distance", 250, 11),  # a measurement reads 1,024 answers: 1,024 / (25 x 4)

@@ -104,8 +104,10 @@ def plan_of(loaded: Loaded) -> Plan:
 
 
 def num_answers(page: Page, task: Task) -> int | None:
-    """How many a measurement of bits reads; None where it measures accuracy."""
-    return min(task.space, page.run.eval_answers) if isinstance(task, Enumerable) else None
+    """How many a measurement of bits reads, turn by turn; None where it measures accuracy."""
+    if not isinstance(task, Enumerable):
+        return None
+    return min(task.space, page.run.eval_answers) * task.max_turns * (task.num_problems or 1)
 
 
 def channel_of(page: Page, task: Task) -> Channel:
