@@ -69,7 +69,7 @@ def test_advantages_of_the_wrong_sign_are_outside(recipe, home, monkeypatch):
 
 
 def test_a_learner_that_breaks_is_outside(recipe, home, capsys):
-    assert main(["check", str(recipe), "learning_rate=1e30"]) == 1
+    assert main(["check", str(recipe), "learning_rate=1", "weight_decay=1e38"]) == 1
     assert "had to stop" in capsys.readouterr().out
 
 

@@ -276,7 +276,9 @@ def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monke
     run = fallen_early(tmp_path / "cut")
     before = files_of(run)
     monkeypatch.setattr("straw.training.session.processor", lambda: "another one")
-    with pytest.raises(RunError, match=r"2 steps again, and they would not come out the same \(processor .*another one"):
+    with pytest.raises(
+        RunError, match=r"2 steps again, and they would not come out the same \(processor .*another one"
+    ):
         resume_run(run, Listener())
     assert files_of(run) == before
 

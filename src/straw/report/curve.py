@@ -24,6 +24,7 @@ class Curve(NamedTuple):
     bits_known: Sequence[float]
     dashed: bool = False  # for an anchor that is no reinforcement learning
     condition: str = ""  # what its colour stands for; '': the label
+    step: float = 0.0  # episodes of one: nothing can be measured more often
 
     def mean_bits(self, until: float) -> float:
         """The height of the curve over the episodes 0 to `until`; its last value holds to the end.
@@ -40,11 +41,11 @@ WIDE = 0.2  # of a curve's length
 
 
 def pieces(curve: Curve) -> list[Curve]:
-    """The curve, broken where nothing was measured for more than a fifth of its length: no line is drawn there.
+    """The curve, broken where nothing was measured for several steps and a fifth of its length: no line is drawn there.
 
     Example: pieces(Curve("", (0, 10, 20, 100), (0, 1, 2, 6))) has the points (0, 10, 20) and (100,)
     """
-    widest = WIDE * (curve.episodes[-1] - curve.episodes[0]) if curve.episodes else 0.0
+    widest = max(curve.step, WIDE * (curve.episodes[-1] - curve.episodes[0])) if curve.episodes else 0.0
     ends = [i for i, (left, right) in enumerate(pairwise(curve.episodes), start=1) if right - left > widest]
     return [
         curve._replace(episodes=curve.episodes[first:last], bits_known=curve.bits_known[first:last])
@@ -70,8 +71,10 @@ def curve_of(folder: str | Path, label: str, *, dashed: bool = False) -> Curve:
 
 def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:
     """Any metric against episodes, from the rows that have it."""
+    rows = list(rows)
     points = [(row["episodes"], row[name]) for row in rows if row.get(name) is not None]
-    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points])
+    step = min((right["episodes"] - left["episodes"] for left, right in pairwise(rows)), default=0.0)
+    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points], step=step)
 
 
 def thinned(curve: Curve, most: int = 128) -> Curve:

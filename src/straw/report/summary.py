@@ -51,6 +51,7 @@ class Summary:
     hits: float | None
     bits_known: float | None
     ceiling_bits: float | None
+    accuracy: float | None
     measured_at: int | None  # episodes
     p_secret: float | None
     valid_mass: float | None
@@ -70,6 +71,7 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
     """The summary of rows that are read already: all of them, or those that matter."""
     ceiling = ceiling_bits(config)
     bits = metric_curve(rows, "bits_known", "")
+    measured = bits if bits.episodes else metric_curve(rows, "accuracy", "")
     n_batches, started = config.get("run", {}).get("n_batches"), read_about(folder).get("started")
     return Summary(
         folder=str(folder),
@@ -79,8 +81,8 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         **{name: last(rows, name) for name in ("step", "episodes", "num_tokens", "time_s")},
         reward=late_mean(rows, "reward"),
         hits=late_mean(rows, "hits"),
-        **{name: last(rows, name) for name in ("bits_known", "p_secret", "valid_mass")},
-        measured_at=int(bits.episodes[-1]) if bits.episodes else None,
+        **{name: last(rows, name) for name in ("bits_known", "accuracy", "p_secret", "valid_mass")},
+        measured_at=int(measured.episodes[-1]) if measured.episodes else None,
         ceiling_bits=ceiling,
         episodes_to_half=episodes_to(bits, 0.5, ceiling),
         episodes_to_most=episodes_to(bits, 0.9, ceiling),
@@ -143,10 +145,22 @@ def reached(run: Summary, found: Crossing | None) -> str:
 
 
 def bits_of(run: Summary) -> str:
-    """5.40 of 6.00, and behind how many episodes, where they are not the last."""
-    known = of_all(run.bits_known, run.ceiling_bits, ".2f")
-    is_old = run.bits_known is not None and run.measured_at != run.episodes
-    return known + (f" at {number(run.measured_at)}" if is_old else "")
+    """5.40 of 6.00"""
+    return of_all(run.bits_known, run.ceiling_bits, ".2f") + age_of(run, run.bits_known)
+
+
+def accuracy_of(run: Summary) -> str:
+    return number(run.accuracy, ".2f") + age_of(run, run.accuracy)
+
+
+def age_of(run: Summary, measured: float | None) -> str:
+    """Behind how many episodes that was, where they are not the last."""
+    return f" at {number(run.measured_at)}" if measured is not None and run.measured_at != run.episodes else ""
+
+
+def known_of(run: Summary) -> str:
+    """Whichever of the two the run measures."""
+    return f"accuracy {accuracy_of(run)}" if run.accuracy is not None else bits_of(run)
 
 
 FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person reads them
@@ -160,6 +174,7 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "reward, late": lambda run: number(run.reward, ".3f"),
     "hits, late": lambda run: number(run.hits, ".3f"),
     "bits known": bits_of,
+    "accuracy": accuracy_of,
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

@@ -24,7 +24,8 @@ from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
-from straw.runs.reading import CONFIG, START, read_about, read_done, run_folder
+from straw.runs.lines import read_lines
+from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_of
 from straw.runs.sound import check_may_begin_again, newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
@@ -38,6 +39,8 @@ from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.measured import has_enough
 from straw.training.start import starting_engine
+from straw.training.verdict import NAME as WORSE
+from straw.training.verdict import worse_than_start
 from straw.training.watcher import Watcher
 
 RESTARTS = 3  # of a run whose trainer was lost
@@ -51,6 +54,7 @@ class Finished:
     folder: Path
     known: dict[str, float]
     steps: int
+    complaint: str | None = None  # where it is done and worse than at its start
 
     @property
     def is_done(self) -> bool:
@@ -166,6 +170,7 @@ def worked(loop: Loop) -> Finished:
             folder.write_event("engine", loop.state.step, **facts)
         finished = Finished(plan, folder.path, known, loop.state.step)
         if finished.is_done:
+            finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)
             folder.write_done(last_word(loop, known))
             if not plan.page.run.keep_weights:
@@ -173,6 +178,16 @@ def worked(loop: Loop) -> Finished:
         else:
             folder.write_event("stopped", loop.state.step)
     return finished
+
+
+def complaint_of(loop: Loop, known: dict[str, float]) -> str | None:
+    """What is wrong with a run that is done, as its last alarm."""
+    first = next(read_lines(loop.folder.path / METRICS))
+    line = worse_than_start(loop.plan, first, known)
+    if line is None or WORSE in loop.page.run.silence:
+        return None
+    loop.folder.write_event("alarm", loop.state.step, name=WORSE, advice=line)
+    return line
 
 
 @contextmanager
