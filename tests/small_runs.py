@@ -49,6 +49,12 @@ def small_page(*words: str) -> Loaded:
     return load_page(None, {**parse_overrides(small), **chosen})
 
 
+def small_words(*words: str) -> list[str]:
+    """For a command line, where nothing may be said twice: the words above, less those that `words` say again."""
+    again = {word.partition("=")[0] for word in words}
+    return [*(word for word in WORDS if word.partition("=")[0] not in again), *words]
+
+
 def told(words: list[str]) -> dict[str, str]:
     """Options, of which a test may say one again: unlike on a command line, the last counts."""
     found: dict[str, str] = {}

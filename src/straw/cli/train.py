@@ -23,7 +23,8 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train reverse_digits --help                         the options of another task
 
-  --dry-run   print the page with every value resolved and what the run will cost, and stop
+  --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
+              a model, a checkpoint, data, a prompt or a folder, is refused here too, with exit status 2
   --resume    go on with the run in run_dir where it stopped; without one there, begin it
   --quiet     no live line
 
@@ -63,7 +64,7 @@ def train(words: list[str]) -> int:
     if dry:
         from straw.training.forecast import print_forecast
 
-        print_forecast(loaded)
+        print_forecast(loaded, goes_on=again)
         return 0
     from straw.cli.watch import watched
     from straw.training.session import continue_page, run_page
