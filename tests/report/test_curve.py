@@ -1,4 +1,4 @@
-from straw.report.curve import Curve, curve_of, drawable, fastest_first, metric_curve, pieces, thinned
+from straw.report.curve import Curve, curve_of, drawable, fastest_first, median_curve, metric_curve, pieces, thinned
 from straw.runs.store import RunFolder
 
 
@@ -47,3 +47,9 @@ def test_a_long_curve_is_thinned_to_means_that_end_where_it_ends():
     short = Curve("", (1, 2), (0.0, 1.0))
     assert thinned(short, most=2) is short
     assert len(thinned(Curve("", range(1000), range(1000))).episodes) <= 128
+
+
+def test_a_median_of_runs_keeps_what_a_run_that_is_over_knew_last():
+    done, slow = Curve("binary", (0, 8), (0.0, 6.0)), Curve("binary", (0, 16), (0.0, 2.0))
+    assert median_curve([done, slow]) == Curve("binary", [0, 8, 16], [0.0, 3.0, 4.0])
+    assert list(median_curve([done, slow, slow]).bits_known) == [0.0, 0.0, 2.0]

@@ -7,10 +7,12 @@ stand on one axis. The curve comes from numbers or from a run folder; how it is 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from straw.runs.reading import read_metrics
@@ -67,6 +69,21 @@ def fastest_first(curves: Sequence[Curve]) -> list[int]:
 def curve_of(folder: str | Path, label: str, *, dashed: bool = False) -> Curve:
     """The curve of a run, from the rows in which the bits were measured."""
     return metric_curve(read_metrics(folder), "bits_known", label)._replace(dashed=dashed)
+
+
+def median_curve(curves: Sequence[Curve]) -> Curve:
+    """Of several runs of one condition; a run that is over keeps what it knew last.
+
+    Example: the median of (0, 8) -> (0, 6) and (0, 16) -> (0, 2) is (0, 8, 16) -> (0, 3, 4)
+    """
+    episodes = sorted({one for curve in curves for one in curve.episodes})
+    columns = [[known_by(curve, at) for curve in curves] for at in episodes]
+    return curves[0]._replace(episodes=episodes, bits_known=[median(column) for column in columns])
+
+
+def known_by(curve: Curve, episodes: float) -> float:
+    """The newest measurement."""
+    return curve.bits_known[max(0, bisect_right(curve.episodes, episodes) - 1)]
 
 
 def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:

@@ -46,8 +46,9 @@ def draw_picture(
     title: str = "",
     subtitle: str = "",
     metric: str = "bits known",
+    thin: Sequence[Curve] = (),
 ) -> Path:
-    """Write the curves as a PNG."""
+    """Write the curves as a PNG; behind them `thin` ones, runs of the same conditions."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -57,6 +58,7 @@ def draw_picture(
         figure = Figure(figsize=(8.6, 4.4), dpi=200, facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
+        _draw_thin(axes, drawable(thin))
         _draw_lines(axes, shown)
         _draw_ceiling(axes, ceiling_bits)
         _dress(axes, shown, ceiling_bits, whole=metric == "bits known")
@@ -75,6 +77,13 @@ def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
             loc="upper left", bbox_to_anchor=(1.02, 0.93), borderaxespad=0, frameon=False, handlelength=2.2,
             labelspacing=0.8,
         )  # fmt: skip
+
+
+def _draw_thin(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Without dashes: there are too many of a colour."""
+    for curve, (colour, _) in zip(curves, looks(curves), strict=True):
+        for one in pieces(curve):
+            axes.plot(one.episodes, one.bits_known, color=colour, linewidth=0.8, alpha=0.4, zorder=1.5)
 
 
 def looks(curves: Sequence[Curve]) -> list[tuple[str, Any]]:
