@@ -42,6 +42,7 @@ MULTI = {"dense": {"env_type": "multi_step"}}
 WAYS = MULTI | SINGLE  # the slower warm-up first
 FIXED = ("reward_type", "env_type", "algorithm", "run_dir", "seed", "secret_seed", "fixed_secret")
 DO = "straw.training.sweep:do_run"
+RATES = {"SFT": "1.2e-3"}  # that of right or wrong, so that being told is the only difference; the others are as tuned
 SECRETS = 6  # the fewest whose median has a 95% interval
 STEPS_A_BIT = 10  # of a channel that tells more than right or wrong
 
@@ -64,6 +65,8 @@ def run_demo(out: Path | None, overrides: Mapping[str, str], num_secrets: int = 
 
 def options_of(label: str, overrides: Mapping[str, str]) -> dict[str, str]:
     options = {"N": "64", "eval_every": "2", "stop_at": "0.95", "save_every": "0", "keep_weights": "false"}
+    if label in RATES:
+        options["learning_rate"] = RATES[label]
     options |= {**overrides, **WAYS[label]}
     if label != "binary" and "n_batches" not in options:  # right or wrong takes as long as luck wants
         N = load_page(None, options).page.task

@@ -67,7 +67,7 @@ def way_of(label: str, rate: float, folders: Sequence[Path], ceiling: float) -> 
     return Way(label=label, rate=rate, known=tuple(known), hit=tuple(hit), misled=misled, watched=watched)
 
 
-HEADER = ("channel", "learned", "episodes to 90% of the bits", "to the first hit", "from there on", "learning rate")
+HEADER = ("channel", "learned", "episodes to 90%", "to the first hit", "from there on", "rate")
 
 
 def table(ways: Sequence[Way]) -> list[tuple[str, ...]]:

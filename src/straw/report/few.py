@@ -19,7 +19,7 @@ SURE = 0.95
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Few:
-    """Example: few_of([40, 48, 56, 64, 88, inf], watched=240) says 60 [40, more than 240]"""
+    """Example: few_of([40, 48, 56, 64, 88, inf], watched=240) says 60 [40, >240]"""
 
     value: float
     low: float
@@ -58,4 +58,4 @@ def coverage(count: int, depth: int) -> float:
 
 
 def told(time: float, watched: float) -> str:
-    return f"{time:,.0f}" if isfinite(time) else f"more than {watched:,.0f}"
+    return f"{time:,.0f}" if isfinite(time) else f">{watched:,.0f}"
