@@ -90,6 +90,8 @@ def test_every_channel_meets_the_same_secrets_with_draws_of_its_own(tmp_path: Pa
     assert plans["binary"].page.run.n_batches == 96
     assert plans["SFT"].page.optimizer.learning_rate == plans["binary"].page.optimizer.learning_rate  # the control
     assert plan_of(load_page(None, options_of("SFT", {"learning_rate": "1e-4"}))).page.optimizer.learning_rate == 1e-4
+    assert {page["stop_at"] for page in pages.values()} == {"0.66"}  # 6 + log2 0.66 = 5.4 bits
+    assert options_of("SFT", {"N": "16"})["stop_at"] == "0.758"  # 4 + log2 0.758 = 3.6
     assert all(int(job.argument["seed"]) < 100 for job in jobs), "the rates were found on seeds from 100 on"
 
 

@@ -64,7 +64,10 @@ def test_help_names_what_there_is_to_choose_from(capsys):
 
 
 def test_help_of_the_other_commands_names_their_words(capsys):
-    for command, names in (("models", ("add", "--force", "model_name")), ("demo", ("out=", "eval_every=2", "run_dir"))):
+    for command, names in (
+        ("models", ("add", "--force", "model_name")),
+        ("demo", ("out=", "secrets=", "stop_at=0.66", "run_dir")),
+    ):
         assert main([command, "-h"]) == 0
         shown = capsys.readouterr().out
         assert all(name in shown for name in names)
