@@ -19,8 +19,9 @@ sentences, and a picture of bits known against episodes. Under 3 minutes on 2 co
   secrets=6    secrets a channel; fewer than six have no 95% interval, and a range is shown
 
 The options of `straw train` apply to every run, with these defaults, but stop_at=0.66, eval_every=4 (1 for binary and
-SFT), save_every=0, keep_weights=false, learning_rate=3e-4 for dense, 4e-4 for 8 bins and log distance and 1.2e-3 for SFT,
-and ten steps a bit for all but binary. The demo itself sets reward_type, env_type, algorithm, the seeds and run_dir:
+SFT), save_every=0, keep_weights=false, learning_rate=3e-4 for dense, 4e-4 for 8 bins and log distance and 1.2e-3 for
+SFT, and ten steps a bit for all but binary. The demo itself sets reward_type, env_type, algorithm, the seeds and
+run_dir:
 """
 
 

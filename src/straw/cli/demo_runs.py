@@ -42,8 +42,9 @@ MULTI = {"dense": {"env_type": "multi_step"}}
 WAYS = MULTI | SINGLE  # the slower warm-up first
 FIXED = ("kind", "reward_type", "env_type", "algorithm", "run_dir", "seed", "secret_seed", "fixed_secret")
 DO = "straw.training.sweep:do_run"
-# Levels, distance and bits by turn learn sooner at twice the rate that is their default, and N = 64 bears it. SFT, the control, has the rate of
-# right or wrong, so that being told is the only difference. What is learned in a few steps is measured after each.
+# Levels, distance and bits by turn learn sooner at twice the rate that is their default, and N = 64 bears it. SFT, the
+# control, has the rate of right or wrong, so that being told is the only difference. What is learned in a few steps is
+# measured after each.
 OWN = {
     "binary": {"eval_every": "1"},
     "SFT": {"eval_every": "1", "learning_rate": "1.2e-3"},
