@@ -1,8 +1,8 @@
 """How a series looks: a colour, a dash and a marker, each enough to tell it by.
 
 The colours of print are those of `report.palette`; a browser takes its own from the page, one set for light and one
-for dark. Seven markers repeat one place later than seven colours, and five dashes at yet others, so that 49 points and
-35 lines differ.
+for dark. Seven markers repeat one place later than fourteen colours, and five dashes at yet others, so that
+98 points and 70 lines differ.
 """
 
 from __future__ import annotations
