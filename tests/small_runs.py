@@ -44,9 +44,23 @@ class Listener:
 
 def small_page(*words: str) -> Loaded:
     """Words are split at blanks: small_page("N=4 seed=1")."""
-    chosen = parse_overrides(" ".join(words).split())
+    chosen = told(" ".join(words).split())
     small = [word for word in WORDS if "kind" not in chosen or not word.startswith("N=")]
     return load_page(None, {**parse_overrides(small), **chosen})
+
+
+def small_words(*words: str) -> list[str]:
+    """For a command line, where nothing may be said twice: the words above, less those that `words` say again."""
+    again = {word.partition("=")[0] for word in words}
+    return [*(word for word in WORDS if word.partition("=")[0] not in again), *words]
+
+
+def told(words: list[str]) -> dict[str, str]:
+    """Options, of which a test may say one again: unlike on a command line, the last counts."""
+    found: dict[str, str] = {}
+    for word in words:
+        found |= parse_overrides([word])
+    return found
 
 
 def small_plan(*words: str) -> Plan:

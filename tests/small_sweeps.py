@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.small_runs import WORDS
+from tests.small_runs import WORDS, told
 
-from straw.config import parse_overrides
 from straw.runs.sweep import Sweep
 from straw.runs.sweep_page import read_sweep
 
@@ -30,4 +29,4 @@ def page_at(folder: Path, text: str = BINARY_AND_BINS) -> Path:
 
 def small_sweep(folder: Path, text: str = BINARY_AND_BINS, *words: str) -> Sweep:
     """The page as a sweep in folder/sweep, with options that make its runs small."""
-    return read_sweep(page_at(folder, text), parse_overrides([*WORDS, *SHORT, *words]), folder / "sweep")
+    return read_sweep(page_at(folder, text), told([*WORDS, *SHORT, *words]), folder / "sweep")

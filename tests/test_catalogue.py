@@ -30,8 +30,13 @@ def test_a_name_of_a_table_beside_the_code_is_found_too() -> None:
 
 
 def test_an_unknown_name_is_told_its_neighbour() -> None:
-    with pytest.raises(ConfigError, match=r"there is no .binry. among the channels; did you mean .binary.\?"):
+    with pytest.raises(ConfigError, match=r"there is no reward_type .binry.: did you mean .binary.\?"):
         catalogue.find("channels", "binry")
+
+
+def test_every_kind_has_the_word_by_which_a_person_writes_it() -> None:
+    assert set(catalogue.OPTIONS) == set(catalogue.CATALOGUE)
+    assert set(catalogue.OPTIONS.values()) - {"task"} <= {one.name for one in config.describe_options("gsm8k")}
 
 
 def test_all_channels_of_the_study_and_the_controls_are_there() -> None:

@@ -39,12 +39,18 @@ CATALOGUE: dict[str, dict[str, str] | str] = {
 }
 
 
+OPTIONS = {  # the option by which a person writes a name of each kind
+    "tasks": "task", "engines": "engine", "channels": "reward_type", "algorithms": "algorithm", "losses": "loss_fn",
+    "graders": "grader",
+}  # fmt: skip
+
+
 def find(kind: str, name: str) -> Any:
     """What `name` stands for, or a ConfigError with the nearest name there is."""
     entries = table(kind)
     known = entry_for(name, entries)
     if known is None:
-        raise ConfigError(f"there is no {name!r} among the {kind}; {did_you_mean(name, entries)}")
+        raise ConfigError(f"there is no {OPTIONS[kind]} {name!r}: {did_you_mean(name, entries)}")
     entry = entries[known]
     return at(entry) if isinstance(CATALOGUE[kind], dict) else entry
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from tests.small_runs import WORDS, train
+from tests.small_runs import small_words, train
 
 from straw.cli import main
 from straw.runs import lines, store, whole
@@ -79,7 +79,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 
 def secret(*words: str) -> list[str]:
-    return ["train", "secret", *WORDS, *" ".join(words).split()]
+    return ["train", "secret", *small_words(*" ".join(words).split())]
 
 
 @pytest.mark.parametrize("words", BAD)

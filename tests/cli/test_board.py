@@ -20,9 +20,10 @@ def test_the_board_shows_every_run_from_waiting_to_done():
     assert board.take("binary", "say", "warm-up 50 steps") == "binary: warm-up 50 steps"
     assert "warming up" in shown(board)[1]
     assert board.take("binary", "begin", 10) is None
-    board.take("binary", "update", (0, {"episodes": 0, "time_s": 0.0, "bits_known": 0.0, "p_secret": 1 / 64}))
+    start = {"episodes": 0, "time_s": 0.0, "bits_known": 0.0, "p_secret": 1 / 64, "measured_at": 0}
+    board.take("binary", "update", (0, start))
     board.take("binary", "update", (5, {"episodes": 20, "time_s": 0.5, "reward": 0.25}))
-    assert shown(board)[1].split() == ["binary", "step", "5/10", "20", "40", "0.25", "0.00", "0.016"]
+    assert shown(board)[1].split() == ["binary", "step", "5/10", "20", "40", "0.25", "0.00", "0.016", "0"]
     board.take("binary", "update", (10, {"episodes": 40, "time_s": 1.0, "bits_known": 5.9}))
     assert shown(board)[1].split()[1] == "done"
     assert "5.90" in shown(board)[1]

@@ -64,7 +64,10 @@ def test_help_names_what_there_is_to_choose_from(capsys):
 
 
 def test_help_of_the_other_commands_names_their_words(capsys):
-    for command, names in (("models", ("add", "--force", "model_name")), ("demo", ("out=", "eval_every=2", "run_dir"))):
+    for command, names in (
+        ("models", ("add", "--force", "model_name")),
+        ("demo", ("out=", "secrets=", "stop_at=0.66", "run_dir")),
+    ):
         assert main([command, "-h"]) == 0
         shown = capsys.readouterr().out
         assert all(name in shown for name in names)
@@ -133,7 +136,7 @@ def test_a_page_comes_before_the_words_behind_it(capsys, place):
         ("out=a N=8", "a", ["N=8"]),
         ("N=8 --out=a", "a", ["N=8"]),
         ("--out a --N 8", "a", ["--N", "8"]),
-        ("out=a --out b", "b", []),
+        ("out=a --out a", "a", []),
         ("N=8 lay_out=a", None, ["N=8", "lay_out=a"]),
         ("out=a=b", "a=b", []),
     ],
@@ -144,9 +147,45 @@ def test_an_option_of_the_command_is_taken_off_the_words(words, found, left):
     assert given == left
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["N=64 N=16", "N=64 --N 16", "task.N=64 N=16", "lr=1e-3 learning_rate=1e-4", "out=a --out b", "kind=sum_digits"],
+)
+def test_an_option_that_is_given_twice_is_refused_with_both_values(words, capsys, place):
+    assert main(["demo" if "out" in words else "train", *["secret"] * ("kind" in words), *words.split()]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    name, first, second = {
+        "N": ("N", "64", "16"), "t": ("N", "64", "16"), "l": ("learning_rate", "1e-3", "1e-4"),
+        "o": ("out", "a", "b"), "k": ("kind", "secret", "sum_digits"),
+    }[words[0]]  # fmt: skip
+    assert line == f"straw: {name} is given twice, {name}={first} and {name}={second}. Leave one of them out."
+    assert os.listdir(place) == []
+
+
+def test_an_option_of_an_evaluation_too(capsys, place):
+    assert main(["eval", "countdown", "model=tiny-1M", "num_samples=2", "--num-samples", "4"]) == 2
+    assert "num_samples is given twice, num_samples=2 and num_samples=4" in capsys.readouterr().err
+
+
 def test_an_option_without_its_value_says_so():
     with pytest.raises(ConfigError, match="--out needs a value"):
         take_option(["--out"], "out")
+
+
+def test_train_alone_teaches_and_trains_nothing(capsys, place):
+    """What there is to train, three examples, and a way to more; --quiet is no task either."""
+    for words in (["train"], ["train", "--quiet"], ["train", "--dry-run"]):
+        assert main(words) == 2
+        shown = capsys.readouterr().out
+        assert shown.count("\n  straw train ") == 4 and "tasks: countdown, gsm8k, gym:NAME" in shown
+    assert os.listdir(place) == []
+
+
+def test_a_learning_rate_that_no_weights_survive_is_refused_before_anything_runs(capsys, place):
+    assert main(["train", "secret", "learning_rate=1000"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "has to be <= 1; got learning_rate=1000.0" in line and "write learning_rate=3e-4" in line
+    assert os.listdir(place) == []
 
 
 # --- a run
@@ -173,12 +212,13 @@ def test_a_run_without_a_folder_gets_one_of_its_own(home, place, capsys):
 
 
 def test_a_run_of_one_possible_secret_has_a_table_too(home, place, capsys):
-    assert main(["train", "secret", *WORDS, "N=1", "n_batches=3", "eval_every=1"]) == 0
+    words = ["N=1" if word.startswith("N=") else word for word in WORDS]
+    assert main(["train", "secret", *words, "n_batches=3", "eval_every=1"]) == 0
     assert "of 0.00" in capsys.readouterr().out
 
 
 def test_a_broken_run_is_one_line_below_what_was_watched(home, place, capsys):
-    words = [*WORDS, "algorithm=sft", "n_batches=3", "learning_rate=1e30", "run_dir=run"]
+    words = [*WORDS, "algorithm=sft", "n_batches=3", "learning_rate=1", "weight_decay=1e38", "run_dir=run"]
     assert main(["train", "secret", *words, "--quiet"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("straw: step 2 had to stop")

@@ -10,6 +10,7 @@ from tests.made_runs import attempt, curve_rows, make_run, write_run
 
 from straw.cli import main
 from straw.cli.show_page import lines_of, one_line, parts
+from straw.runs.about import about_run
 from straw.runs.store import RunFolder
 
 
@@ -68,7 +69,7 @@ def test_any_metric_can_be_drawn_instead(place, capsys):
 def test_show_as_json_has_every_point_and_the_same_samples(place, capsys):
     page = json.loads(printed(capsys, "show", "runs/binary", "--json"))
     assert page["curves"]["bits_known"] == {"episodes": [0, 10, 20], "values": [0.0, 1.0, 4.0]}
-    assert page["summary"]["episodes_to_most"] == 20
+    assert page["summary"]["episodes_to_most"] == [10, 20]
     assert page["samples"]["best"][0]["rewards"] == {"binary": 1.0, "format": 0.5}
     assert page["chosen"]["N"] == "16"
 
@@ -150,10 +151,11 @@ def test_compare_puts_differences_and_numbers_side_by_side(place, capsys):
     printed(capsys, "compare", "binary", "sweep/bins", "out=rewards.png", "--metric=reward")
     assert (place / "rewards.png").read_bytes().startswith(b"\x89PNG")
     shown = printed(capsys, "compare", "binary", "sweep/bins", "out=curves.png")
-    rows = {line.split("  ")[0]: line.split()[-2:] for line in shown.splitlines() if line}
+    rows = {line.split("  ")[0]: line.split("  ")[1:] for line in shown.splitlines() if line}
+    rows = {name: [part.strip() for part in parts if part.strip()] for name, parts in rows.items()}
     assert rows["reward_type"] == ["none", "log_distance"]
     assert rows["seed"] == ["3", "0"] and "group_size" not in rows
-    assert rows["episodes to 0.5 of the bits"] == ["20", "10"]
+    assert rows["episodes to 0.5 of the bits"] == ["10 to 20", "0 to 10"]
     assert "binary: 4.00 bits" in shown and "bins: 3.00 bits" in shown
     assert (place / "curves.png").read_bytes().startswith(b"\x89PNG")
 
@@ -185,9 +187,46 @@ def test_runs_without_metrics_can_be_compared(place, capsys):
 def test_runs_lists_what_ran_with_its_state_and_key_numbers(place, capsys):
     shown = printed(capsys, "runs")
     (line,) = [line for line in shown.splitlines() if line.startswith("sweep/bins")]
-    assert line.split()[:5] == ["sweep/bins", "done", "0", "s", "secret"]
-    assert "N=16 log_distance tiny-1M" in line and "1/2" in line and "3.00 of 4.00" in line and "0.150" in line
+    assert line.split()[:5] == ["sweep/bins", "done", "0", "s", "1/2"]
+    assert line.endswith("3.00 of 4.00   0.150  secret N=16 log_distance tiny-1M")
     assert "binary" not in printed(capsys, "runs", "runs/sweep")
+
+
+def test_a_narrow_terminal_breaks_no_name(place, capsys, monkeypatch):
+    """Names are for copying: they get lines of their own, and the facts stand below them in columns."""
+    name = "2026-11-28-201101-secret-N64-binary"
+    write_run(place / "runs" / name, curve_rows(0.0, 5.97), N=64, n_batches=96)
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = printed(capsys, "runs").splitlines()
+    assert name in lines and "sweep/bins" in lines
+    below = lines[lines.index(name) + 1]
+    assert below.split()[0] == "done" and below.endswith("secret N=64 binary tiny-1M") and len(below) <= 80
+    assert {line.index("secret ") for line in lines if "secret N=" in line} == {below.index("secret ")}
+    monkeypatch.setenv("COLUMNS", "140")
+    assert any(line.startswith(name) and "5.97 of 6.00" in line for line in printed(capsys, "runs").splitlines())
+
+
+def test_a_run_without_a_secret_has_no_n_and_shows_its_accuracy(place, capsys):
+    rows = [{"step": step, "episodes": 10 * step, "time_s": 1.0, "accuracy": step / 4} for step in range(3)]
+    write_run(place / "runs/words", [*rows, {"step": 3, "episodes": 30, "time_s": 2.0}], kind="reverse_digits")
+    (line,) = [line for line in printed(capsys, "runs").splitlines() if line.startswith("words")]
+    assert "N=" not in line and "accuracy 0.50 at 20" in line
+    assert "accuracy" in printed(capsys, "show", "words", "--samples=0")
+
+
+def test_the_command_is_shown_as_it_would_be_typed(place, capsys):
+    about = json.loads((place / "runs/binary/about.json").read_text())
+    words = ["__main__.py", "train", "secret", "question=how fast?"]
+    (place / "runs/binary/about.json").write_text(json.dumps({**about, "command": words}))
+    shown = printed(capsys, "show", "binary", "--samples=0")
+    assert "python -m straw train secret 'question=how fast?'" in shown and "__main__" not in shown
+
+
+def test_a_run_remembers_what_was_typed(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/a/b/straw/__main__.py", "train"])
+    assert about_run("N = 3")["command"] == ["python", "-m", "straw", "train"]
+    monkeypatch.setattr(sys, "argv", ["/usr/bin/straw", "train"])
+    assert about_run("N = 3")["command"] == ["straw", "train"]
 
 
 def test_runs_shows_damage_and_goes_on(place, capsys):

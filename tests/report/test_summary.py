@@ -5,7 +5,7 @@ from tests.made_runs import curve_rows, write_run
 
 from straw.errors import ConfigError
 from straw.report.curve import Curve
-from straw.report.summary import FACTS, age, check_metric, episodes_to, late_mean, summary_of
+from straw.report.summary import FACTS, Crossing, age, check_metric, episodes_to, late_mean, summary_of
 
 
 def test_a_summary_has_the_last_of_every_number(tmp_path):
@@ -13,7 +13,7 @@ def test_a_summary_has_the_last_of_every_number(tmp_path):
     assert (found.state, found.step, found.n_batches, found.episodes, found.time_s) == ("done", 2, 9, 20, 4.0)
     assert (found.bits_known, found.ceiling_bits, found.measured_at) == (3.5, 4.0, 20)
     assert found.episodes_per_s == 5.0
-    assert (found.episodes_to_half, found.episodes_to_most) == (10, None)  # 2 of 4 bits at 10; 3.6 never
+    assert (found.episodes_to_half, found.episodes_to_most) == ((0, 10), None)  # 2 of 4 bits by 10; 3.6 never
     assert found.num_tokens is None and found.p_secret is None
 
 
@@ -25,7 +25,7 @@ def test_a_number_that_a_run_has_not_is_none_and_reads_as_a_dash(tmp_path):
 
 def test_bits_that_were_measured_and_too_few_are_not_reached(tmp_path):
     found = summary_of(write_run(tmp_path / "run", curve_rows(0.0, 1.0), N=16))
-    assert FACTS["episodes to 0.9 of the bits"](found) == "not reached"
+    assert FACTS["episodes to 0.9 of the bits"](found) == "not by 10"
     assert FACTS["bits known"](found) == "1.00 of 4.00"
 
 
@@ -35,10 +35,18 @@ def test_the_reward_is_the_mean_of_the_last_ten_rows_that_have_one():
     assert late_mean(rows, "hits") is None
 
 
-def test_episodes_are_counted_to_the_first_measurement_that_is_high_enough():
+def test_bits_that_the_run_has_gone_on_from_say_how_old_they_are(tmp_path):
+    rows = [*curve_rows(0.0, 1.0), {"step": 2, "episodes": 20, "time_s": 4.0, "reward": 1.0}]
+    assert FACTS["bits known"](summary_of(write_run(tmp_path / "run", rows, N=16))) == "1.00 of 4.00 at 10"
+
+
+def test_a_height_was_come_to_between_two_measurements():
+    """Reached by 64 and not yet at 0: nobody knows more, so nobody says 64."""
     curve = Curve("", (0, 64, 128, 192), (0.0, 3.5, 2.0, 6.0))
-    assert episodes_to(curve, 0.5, 6.0) == 64
-    assert episodes_to(curve, 0.9, 6.0) == 192
+    assert episodes_to(curve, 0.5, 6.0) == Crossing(after=0, by=64)
+    assert episodes_to(curve, 0.9, 6.0) == Crossing(after=128, by=192)
+    assert str(episodes_to(curve, 0.9, 6.0)) == "128 to 192"
+    assert str(episodes_to(Curve("", (0, 64), (6.0, 6.0)), 0.9, 6.0)) == "0"
     assert episodes_to(curve, 0.5, None) is None
     assert episodes_to(Curve("", (), ()), 0.5, 6.0) is None
 

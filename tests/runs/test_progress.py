@@ -28,7 +28,7 @@ def written(*, terminal, steps, seconds_each, **options):
 def test_a_log_gets_a_plain_line_every_five_seconds_and_the_end():
     lines = written(terminal=False, steps=12, seconds_each=1).splitlines()
     assert [line.split()[1] for line in lines] == ["1/12", "6/12", "11/12", "12/12"]
-    assert lines[1] == "secret  6/12  0:06 left  384 episodes  64/s  bits known 0.10"
+    assert lines[1] == "secret  6/12  0:06 left  384 episodes  64/s  bits known 0.10 (at step 1)"
 
 
 def test_a_terminal_is_redrawn_at_most_four_times_a_second():
@@ -48,6 +48,10 @@ def test_a_narrow_terminal_cuts_the_lines_and_keeps_their_number():
 
 def test_bits_are_shown_with_their_ceiling():
     assert "bits known 0.10 of 6.00" in written(terminal=False, steps=1, seconds_each=1, ceiling_bits=6)
+
+
+def test_a_number_of_this_step_says_no_age():
+    assert "bits known 0.10\n" in written(terminal=False, steps=1, seconds_each=1)
 
 
 def test_quiet_is_quiet():

@@ -161,6 +161,11 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
+def test_a_folder_with_a_run_in_it_says_how_to_go_on_with_it(folder):
+    with pytest.raises(RunError, match=r"choose another run_dir, or go on with the run.*straw resume .*, or --resume"):
+        check_is_free(folder.path)
+
+
 def test_an_empty_folder_is_welcome_but_not_the_one_we_stand_in(tmp_path, monkeypatch):
     (tmp_path / "here").mkdir()
     RunFolder.create(tmp_path / "here", "").close()

@@ -3,8 +3,10 @@ from __future__ import annotations
 import os
 
 import pytest
-from tests.small_runs import small_page, small_plan
+from tests.made_data import gsm8k_folder
+from tests.small_runs import small_page, small_plan, train
 
+from straw.cli import main
 from straw.config import load_page
 from straw.engines.local.embedded import make_embedded
 from straw.training.assemble import plan_of
@@ -52,8 +54,57 @@ def test_what_is_printed_is_a_page_that_loads_as_the_same_plan(words, tmp_path, 
         assert word in shown
 
 
-def test_a_model_that_is_not_here_still_has_a_page(capsys):
-    print_forecast(small_page("model_name=no-such-model"))
-    shown = capsys.readouterr().out
-    assert 'model_name = "no-such-model"' in shown
-    assert "# model     there is no model 'no-such-model'" in shown
+# --- what a run would refuse
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch, home):
+    """Where we stand: a run below runs/, a model's folder that is none, and room for nothing else."""
+    monkeypatch.chdir(tmp_path)
+    train(tmp_path / "runs/first", "n_batches=2 save_every=2 model_name=tiny-0.2M")
+    (tmp_path / "empty").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("model_name=no-such-model", "there is no model 'no-such-model'"),
+        ("model_name=empty", "empty has no config.json"),
+        ("model_name=runs/first", "straw export runs/first makes one of it"),
+        ("model_name=tinker://a/sampler_weights/b", "lies with the Tinker service"),
+        ("from_checkpoint=tinker://a/weights/b", "lies with the Tinker service"),
+        ("from_checkpoint=nowhere", "nowhere has none: give for example runs/first/checkpoints/step-000100"),
+        ("from_checkpoint=runs", "runs has none: give for example runs/first"),
+        ("from_checkpoint=runs/first", "give for example runs/first/checkpoints/step-000002"),
+        ("from_checkpoint=runs/first/checkpoints/step-000002 model_name=tiny-1M", "tensors of another model"),
+        ("run_dir=runs/first", "a run overwrites nothing"),
+        ("max_tokens=100000", "tokens, prompt and replies together; 1000"),
+        ("kind=sum_digits max_tokens=100000", "tokens, prompt and replies together; 1000"),
+    ],
+)
+def test_a_dry_run_refuses_in_one_line_what_a_run_would(place, capsys, words, said):
+    model = [] if "model_name" in words else ["model_name=tiny-0.2M"]
+    task = [] if "kind" in words else ["secret"]
+    assert main(["train", *task, *words.split(), *model, "--dry-run"]) == 2
+    shown = capsys.readouterr()
+    (line,) = shown.err.splitlines()
+    assert said in line and shown.out == ""
+
+
+def test_data_that_cannot_be_graded_and_prompts_that_are_too_long_are_found_dry(place, capsys):
+    folder = gsm8k_folder(place / "made")
+    words = ["train", "gsm8k", f"path={folder}", "model_name=tiny-0.2M", "max_tokens=8", "--dry-run"]
+    assert main(words) == 0
+    assert main([*words, "max_prompt_tokens=9"]) == 2
+    assert "a prompt has at most 9 tokens" in capsys.readouterr().err
+    assert main([*words, "max_prompt_tokens=153", "long_prompts=skip"]) == 0
+    assert "\n# data      skipped, longer than 153 tokens" in capsys.readouterr().out
+
+
+def test_a_dry_run_of_what_can_go_on_or_fits_is_fine(place, capsys):
+    words = ["train", "secret", "model_name=tiny-0.2M", "--dry-run"]
+    assert main([*words, "run_dir=runs/first", "--resume"]) == 0
+    assert main([*words, "from_checkpoint=runs/first/checkpoints/step-000002"]) == 0
+    assert main([*words, "from_checkpoint=runs/first/checkpoints/step-000002", "lora_rank=2"]) == 0
+    assert capsys.readouterr().err == ""

@@ -221,3 +221,22 @@ def test_a_plan_of_the_study_written_as_a_page_is_the_same_plan(words, tmp_path)
     page = study(tmp_path, *words.split())
     (tmp_path / "page.toml").write_text(dump(page))
     assert plan_of(load_page(tmp_path / "page.toml")).page == page
+
+
+@pytest.mark.parametrize(
+    ("words", "steps", "every"),
+    [
+        ("N=64 reward_type=binary", 96, 2),
+        ("N=64 reward_type=log_distance", 150, 3),
+        ("N=64 env_type=multi_step", 105, 4),  # 64 answers of 6 turns
+        ("N=64 reward_type=binary n_batches=8", 8, 1),
+        ("N=64 reward_type=binary n_batches=100000", 100_000, 100),  # the study's, where the run is long
+        ("N=1024 reward_type=log_distance", 250, 11),  # a measurement reads 1,024 answers: 1,024 / (25 x 4)
+        ("N=1024 reward_type=log_distance n_batches=2500", 2500, 62),
+        ("N=64 reward_type=binary eval_every=50", 96, 50),
+        ("kind=reverse_digits", 20, 100),  # accuracy: before and after
+    ],
+)
+def test_bits_are_measured_often_enough_to_draw_a_curve_unless_somebody_chose(words, steps, every):
+    page = page_of(*words.split())
+    assert (page.run.n_batches, page.run.eval_every) == (steps, every)

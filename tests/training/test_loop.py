@@ -26,11 +26,11 @@ def kept_batch(folder: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("words", ["algorithm=sft", "reward_type=log_distance"])
-def test_a_learning_rate_beyond_all_reason_stops_the_run(home, tmp_path, words):
+def test_weights_that_grow_beyond_all_numbers_stop_the_run(home, tmp_path, words):
     with pytest.raises(
         TrainingError, match=r"step 2 had to stop, .*batch is kept in .*smaller learning_rate"
     ) as caught:
-        train(tmp_path / "run", "n_batches=20 group_size=8 learning_rate=1e30", words)
+        train(tmp_path / "run", "n_batches=20 group_size=8 learning_rate=1 weight_decay=1e38", words)
     assert "\n" not in str(caught.value)
     batch = kept_batch(tmp_path / "run")
     assert len(batch) >= 8  # and what is replayed

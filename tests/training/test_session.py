@@ -219,3 +219,72 @@ def test_a_best_metric_that_no_checkpoint_has_keeps_none_and_is_told(home, tmp_p
     )
     assert [row["step"] for row in read_checkpoints(finished.folder)] == [3]
     assert sum("did you mean 'bits_known'" in line for line in listener.lines) == 1
+
+
+# --- no checkpoint left
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The history: every file of lines, byte for byte."""
+    return {path.name: path.read_bytes() for path in folder.glob("*.jsonl") if path.name != "events.jsonl"}
+
+
+def gone(folder: Path) -> None:
+    shutil.rmtree(folder / "checkpoints")
+
+
+def without_weights(folder: Path) -> None:
+    for path in folder.glob("checkpoints/*/weights.safetensors"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("damage", [gone, without_weights])
+def test_a_run_whose_checkpoints_are_gone_is_refused_and_its_history_stays(cut, damage):
+    before = files_of(cut)
+    damage(cut)
+    with pytest.raises(RunError, match=r"checkpoints/step-000005 gone or damaged.* over 5 steps.*straw resume .*--br"):
+        resume_run(cut, Listener())
+    with pytest.raises(RunError, match="none of its checkpoints left"):
+        continue_page(small_page(f"run_dir={cut}", WORDS), Listener())
+    assert files_of(cut) == before
+
+
+def test_without_its_start_either_it_is_a_new_run_of_the_same_page(cut):
+    gone(cut)
+    shutil.rmtree(cut / "start")
+    with pytest.raises(RunError, match=r"another folder: straw train .*cut/config.toml run_dir=NEW"):
+        resume_run(cut, Listener())
+
+
+def fallen_early(folder: Path) -> Path:
+    """Two steps and no checkpoint."""
+    words = WORDS.replace("save_every=2", "save_every=5")
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={folder}", words), Falling(2))
+    return folder
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_does_its_steps_again_and_says_so(home, tmp_path):
+    run, listener = fallen_early(tmp_path / "cut"), Listener()
+    whole = train(tmp_path / "whole", WORDS.replace("save_every=2", "save_every=5"))
+    assert resume_run(run, listener).is_done
+    assert "no checkpoint was written yet: the first 2 steps are done again, and come out the same" in listener.lines
+    assert everything(run) == everything(whole.folder)
+
+
+def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monkeypatch):
+    run = fallen_early(tmp_path / "cut")
+    before = files_of(run)
+    monkeypatch.setattr("straw.training.session.processor", lambda: "another one")
+    with pytest.raises(
+        RunError, match=r"2 steps again, and they would not come out the same \(processor .*another one"
+    ):
+        resume_run(run, Listener())
+    assert files_of(run) == before
+
+
+def test_a_kill_inside_the_first_checkpoint_loses_nothing(home, tmp_path):
+    """Its line is written before its folder is there."""
+    run = fallen_early(tmp_path / "cut")
+    (run / "checkpoints.jsonl").write_text('{"step":1,"folder":"checkpoints/step-000001","files":{"x":1}}\n')
+    assert resume_run(run, Listener()).is_done

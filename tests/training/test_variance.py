@@ -50,7 +50,8 @@ def test_attempts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do():
     found = forecast_groups([[attempt(0.0)] * 30], 4, mean)
     assert found == Forecast(attempts=30, group_size=4, at_least=pytest.approx(0.9**4), share=1.0)
     assert found.is_bad
-    assert "66% to 100% of groups of 4" in found.line
+    assert "at least 66%, perhaps all, of groups of 4 will teach nothing at first" in found.line
+    assert "(30 attempts tried, all paid alike: at 95% confidence at most 10% are not)" in found.line  # 3 / 30
     assert "group_size" in found.line and "baseline" in found.line and "reward_type" in found.line
 
 

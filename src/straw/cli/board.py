@@ -1,7 +1,7 @@
 """Runs side by side as a person sees them: a table that stays at the bottom, lines above it.
 
-    run      state        episodes  episodes/s  reward  bits known   p(S)
-    binary   step 40/96        160         140    0.25        1.92  0.059
+    run      state        episodes  episodes/s  reward  bits known   p(S)  measured at
+    binary   step 40/96        160         140    0.25        1.92  0.059          152
     8 bins   warming up
 
 Of many runs only those that are going on are shown, with a count of the others. A log gets the lines alone.
@@ -19,6 +19,8 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from straw.cli.worker import MEASURED_AT
 
 MANY = 12  # rows fit on every screen
 REDRAW_S = 0.5
@@ -57,7 +59,7 @@ class Board:
         going_on = [label for label in self.labels if self.state.get(label, WAITING) not in (WAITING, *ENDED)]
         shown_labels = self.labels if len(self.labels) <= MANY else going_on
         table = Table(box=None, pad_edge=False, header_style="bold", caption=self.count(), caption_justify="left")
-        for column in ("run", "state", "episodes", "episodes/s", "reward", "bits known", "p(S)"):
+        for column in ("run", "state", "episodes", "episodes/s", "reward", "bits known", "p(S)", "measured at"):
             table.add_column(column, justify="left" if column in ("run", "state") else "right")
         for label in shown_labels:
             row = self.rows.get(label, {})
@@ -65,6 +67,7 @@ class Board:
             table.add_row(
                 label, self.state.get(label, WAITING), shown(row.get("episodes"), ",.0f"), shown(rate, ",.0f"),
                 shown(row.get("reward"), ".2f"), shown(row.get("bits_known"), ".2f"), shown(row.get("p_secret"), ".3f"),
+                shown(row.get(MEASURED_AT), ",.0f"),
             )  # fmt: skip
         return table
 

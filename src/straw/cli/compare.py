@@ -28,8 +28,8 @@ What differs in the runs' options, their key numbers side by side, and their cur
   straw compare binary bins --observer            and what an ideal observer would know, in equal groups
   straw compare binary bins --json                for a program
 
-"episodes to 0.5 of the bits" is the first measured count of episodes at which half of log2 N was known: it is as
-exact as the runs' eval_every.
+"episodes to 0.5 of the bits" says between which two measurements half of log2 N was known for the first time, as 36 to
+40: it is as exact as the runs' eval_every.
 """
 MEASURED = ("bits_known", "accuracy")  # what is shown where nobody chose: the first that there is
 WIDE = 4  # runs; more of them are rows of the table, with its narrow columns only

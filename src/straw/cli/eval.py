@@ -45,7 +45,7 @@ PAUSE_S = 5.0
 
 def eval_command(words: list[str]) -> int:
     from straw import catalogue
-    from straw.config import parse_overrides, take_evaluation
+    from straw.config import parse_overrides, put, take_evaluation
 
     if wants_help(words) or not words:
         print_help(*(word for word in words[:1] if word in catalogue.names("tasks")))
@@ -56,7 +56,8 @@ def eval_command(words: list[str]) -> int:
     ours = take_evaluation(words)
     named = run_first(words)
     source, overrides = source_of(words)
-    overrides |= parse_overrides(words)
+    for name, value in parse_overrides(words).items():
+        put(overrides, name, value)
     from straw.training.evaluated import evaluated_page, run_behind, task_of
 
     run = named or run_behind(overrides.get("model_name"))

@@ -28,7 +28,8 @@ Runs of sweeps and of the demo, in folders of their own, are among them.
   stopped   killed or interrupted: straw resume RUN goes on       failed    its last word was an error
   damaged   something cannot be read; a line below the table says what
 
-reward is the mean of the last ten steps. One run from near: straw show RUN.
+known: bits, or accuracy, at the last measurement, and at how many episodes that was where the run has gone on since.
+reward: the mean of the last ten steps. One run from near: straw show RUN.
 """
 
 
@@ -56,35 +57,49 @@ def runs(words: list[str]) -> int:
 
 def print_runs(found: Sequence[Listed]) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("run", "state", "age", "what", "steps", "bits known", "reward"):
-        is_number = column in ("age", "steps", "bits known", "reward")
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
-    for one in found:
-        table.add_row(*map(Text, cells(one)))
     console = Console()
-    console.print(table)
+    header, *rows = table_of([COLUMNS, *map(cells, found)], console.width)
+    console.print(Text(header, style="bold"), soft_wrap=True)
+    for row in rows:
+        console.print(Text(row), soft_wrap=True)
     for one in found:
         if one.damage:
             console.print(Text(f"{one.name}: {one.damage}", style="red"), soft_wrap=True)
 
 
-def cells(one: Listed) -> tuple[str, ...]:
-    from straw.report.summary import age, number, of_all
+COLUMNS = ("run", "state", "age", "steps", "known", "reward", "what")
+NUMBERS = ("age", "steps", "known", "reward")
 
-    run = one.summary
-    told = (one.name, one.state, age(one.started), what(one.options))
+
+def table_of(rows: Sequence[tuple[str, ...]], width: int) -> list[str]:
+    """Rows in columns. Where these are too wide for the terminal, names stand on lines of their own, to be copied."""
+    sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = [
+        [
+            cell.rjust(size) if name in NUMBERS else cell.ljust(size)
+            for cell, size, name in zip(row, sizes, COLUMNS, strict=True)
+        ]
+        for row in rows
+    ]
+    if sum(sizes) + 2 * (len(sizes) - 1) <= width:
+        return ["  ".join(row).rstrip() for row in padded]
+    return [f"{name.rstrip()}\n  {'  '.join(facts)}".rstrip() for name, *facts in padded]
+
+
+def cells(one: Listed) -> tuple[str, ...]:
+    from straw.report.summary import age, known_of, number, of_all
+
+    run, told = one.summary, (one.name, one.state, age(one.started))
     if run is None:
-        return (*told, "-", "-", "-")
-    bits = of_all(run.bits_known, run.ceiling_bits, ".2f")
-    return (*told, of_all(run.step, run.n_batches, ".0f").replace(" of ", "/"), bits, number(run.reward, ".3f"))
+        return (*told, "-", "-", "-", what(one.options))
+    steps = of_all(run.step, run.n_batches, ".0f").replace(" of ", "/")
+    return (*told, steps, known_of(run), number(run.reward, ".3f"), what(one.options))
 
 
 def what(options: dict[str, str]) -> str:
-    """secret N=64 binary tiny-1M"""
+    """secret N=64 binary tiny-1M; gsm8k weighted smollm2"""
     if not options:
         return "-"
     method = options.get("algorithm", "")
@@ -93,7 +108,8 @@ def what(options: dict[str, str]) -> str:
     channel = ("dense" if is_multi else "binary") if channel == "none" else channel
     bins = f"-{options.get('reward_bins')}" if channel.startswith("binned") else ""
     how = "sft" if method == "sft" else f"{channel}{bins}" + mark_of(method)
-    return f"{options.get('kind', '')} N={options.get('N', '-')} {how} {options.get('model_name', '')}"
+    size = f" N={options['N']}" if "N" in options else ""
+    return f"{options.get('kind', '')}{size} {how} {options.get('model_name', '')}"
 
 
 def plain(one: Listed) -> dict[str, Any]:

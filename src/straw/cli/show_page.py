@@ -7,7 +7,8 @@ cursor, and rich's markup in it stays what it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -62,7 +63,7 @@ def grid(page: Record) -> Table:
         ("filled in", words(page["filled_in"])),
         ("versions", ", ".join(f"{name} {version}" for name, version in about.get("versions", {}).items())),
         ("machine", ", ".join(str(machine[name]) for name in ("processor", "system") if name in machine)),
-        ("command", " ".join(about.get("command", []))),
+        ("command", typed(about.get("command", []))),
         ("checkpoints", ", ".join(str(row["step"]) for row in checkpoints) or "none"),
     ]
     return pairs("", [line for line in lines if line[1]])
@@ -76,6 +77,12 @@ def pairs(title: str, lines: Iterable[tuple[str, str]]) -> Table:
     for name, line in lines:
         table.add_row(Text(name), Text(one_line(line, most=2000)))
     return table
+
+
+def typed(command: Sequence[str]) -> str:
+    """To be copied into a shell; older runs know of python -m straw by its file only."""
+    first, rest = command[:1], command[1:]
+    return shlex.join([*(["python", "-m", "straw"] if first == ["__main__.py"] else first), *rest])
 
 
 def words(options: Mapping[str, str]) -> str:

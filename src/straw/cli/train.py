@@ -23,29 +23,48 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train reverse_digits --help                         the options of another task
 
-  --dry-run   print the page with every value resolved and what the run will cost, and stop
+  --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
+              a model, a checkpoint, data, a prompt or a folder, is refused here too, with exit status 2
   --resume    go on with the run in run_dir where it stopped; without one there, begin it
   --quiet     no live line
 
+Exit status 0 when the run is done, 1 when it is done and worse than at its start, 2 for what can be mended, 130 when it
+was stopped.
+
 Options (key=value, --key value or --key=value, with - or _), and their defaults:
+"""
+WHAT = """straw train wants to know what: a task, or a page.
+
+  straw train secret N=64 reward_type=binary        a secret number, by right or wrong; half a minute
+  straw train countdown                             arithmetic: reach a target with given numbers
+  straw train recipes/reverse_digits.toml           a page that says it all
+
+  tasks: {tasks}
+
+  straw train TASK --dry-run   every value and what the run will cost      straw train --help   every option
 """
 
 
 def train(words: list[str]) -> int:
     from straw import catalogue
-    from straw.config import load_page, parse_overrides
+    from straw.config import load_page, parse_overrides, put
 
     if wants_help(words):
         print_options(TRAIN, *(word for word in words[:1] if entry_for(word, catalogue.names("tasks"))))
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")
+    if not words:
+        print(WHAT.format(tasks=", ".join(catalogue.names("tasks"))))
+        return 2
     page, overrides = source_of(words)
-    loaded = load_page(page, {**overrides, **parse_overrides(words)})
+    for name, value in parse_overrides(words).items():
+        put(overrides, name, value)
+    loaded = load_page(page, overrides)
     if dry:
         from straw.training.forecast import print_forecast
 
-        print_forecast(loaded)
+        print_forecast(loaded, goes_on=again)
         return 0
     from straw.cli.watch import watched
     from straw.training.session import continue_page, run_page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class LiveWatcher:
 
 
 def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
-    """A run with somebody looking on; exit status 130 when it was asked to stop before its end."""
+    """A run with somebody looking on; exit status 1 when it ended worse than it began, 130 when it was stopped."""
     watcher = LiveWatcher(quiet)
     try:
         finished = run(watcher)
@@ -78,7 +79,9 @@ def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
         watcher.end()
     if finished.is_done:
         show_finished(finished)
-        return 0
+        if finished.complaint:
+            print(f"straw: {finished.complaint}", file=sys.stderr)
+        return 1 if finished.complaint else 0
     watcher.console.print(
         f"stopped at step {finished.steps}; go on with: straw resume {finished.folder}", soft_wrap=True
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from straw.config.values import put
 from straw.errors import ConfigError
 
 
@@ -16,22 +17,22 @@ def take_flag(words: list[str], *names: str) -> bool:
 
 
 def take_option(words: list[str], name: str, example: str = "runs/mine") -> str | None:
-    """The value of an option that no page has, taken off the words: name=x, --name=x or --name x; the last counts."""
-    found, left = None, []
-    waiting = list(words)
+    """The value of an option that no page has, taken off the words: name=x, --name=x or --name x."""
+    found: dict[str, str] = {}
+    left, waiting = [], list(words)
     while waiting:
         word = waiting.pop(0)
         spelling, equals, value = word.partition("=")
         if spelling == f"--{name}" and not equals:
             if not waiting:
                 raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} {example}.")
-            found = waiting.pop(0)
+            put(found, name, waiting.pop(0))
         elif spelling.removeprefix("--") == name and equals:
-            found = value
+            put(found, name, value)
         else:
             left.append(word)
     words[:] = left
-    return found
+    return found.get(name)
 
 
 def take_whole(words: list[str], name: str, default: int) -> int:

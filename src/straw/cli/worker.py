@@ -23,6 +23,7 @@ from straw.catalogue import at
 from straw.errors import StrawError
 
 UPDATE_S = 0.25  # between two updates of a run
+MEASURED_AT = "measured_at"  # the episodes of the newest bits, which may be older than all else that is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,8 @@ class Messenger:
 
     def update(self, step: int, row: dict[str, float]) -> bool:
         self.row |= row
+        if row.get("bits_known") is not None:
+            self.row[MEASURED_AT] = row["episodes"]
         if step == self.total or time.monotonic() - self.told_at >= UPDATE_S:
             self.tell("update", (step, self.row))
             self.told_at, self.row = time.monotonic(), {}

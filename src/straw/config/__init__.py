@@ -32,7 +32,7 @@ from straw.config.sections import (
     TaskSection,
     WarmUp,
 )
-from straw.config.values import plain
+from straw.config.values import plain, put
 
 __all__ = [
     "ALIASES",
@@ -64,6 +64,7 @@ __all__ = [
     "load_page",
     "parse_overrides",
     "plain",
+    "put",
     "take_evaluation",
     "with_values",
 ]

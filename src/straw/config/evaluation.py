@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from straw.config.option import Option, Section, option, options_of
-from straw.config.values import plain, read_value
+from straw.config.values import plain, put, read_value
 from straw.errors import ConfigError
 
 
@@ -54,8 +54,9 @@ OPTIONS: dict[str, Option] = {known.name: known for known in options_of(Evaluati
 
 
 def take_evaluation(words: list[str]) -> Evaluation:
-    """The options of an evaluation, taken off the words; of one given twice, the last counts."""
-    values, left, waiting = {}, [], list(words)
+    """The options of an evaluation, taken off the words; one that is given twice has to say the same."""
+    given: dict[str, str] = {}
+    left, waiting = [], list(words)
     while waiting:
         word = waiting.pop(0)
         spelling, equals, value = word.partition("=")
@@ -66,6 +67,6 @@ def take_evaluation(words: list[str]) -> Evaluation:
         if not equals and not waiting:
             known = OPTIONS[name]
             raise ConfigError(f"--{name} needs {known.takes} behind it. Write {name}={plain(known.example)}.")
-        values[name] = read_value(OPTIONS[name], value if equals else waiting.pop(0))
+        put(given, name, value if equals else waiting.pop(0))
     words[:] = left
-    return Evaluation(**values)
+    return Evaluation(**{name: read_value(OPTIONS[name], value) for name, value in given.items()})

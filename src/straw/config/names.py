@@ -20,7 +20,7 @@ from functools import cache
 
 from straw.config.option import Option
 from straw.config.page import TASKS, options
-from straw.config.values import TRUTH, nearest, plain
+from straw.config.values import TRUTH, nearest, plain, put
 from straw.errors import ConfigError
 
 ALIASES = {
@@ -73,8 +73,9 @@ def unknown(spelling: str, known: Iterable[str], what: str = "option") -> Config
 
 
 def parse_overrides(args: list[str]) -> dict[str, str]:
-    """Options from a command line, by name; of one given twice, the last counts."""
-    given, waiting = {}, list(args)
+    """Options from a command line, by name; one that is given twice has to say the same."""
+    given: dict[str, str] = {}
+    waiting = list(args)
     while waiting:
         spelling, equals, value = waiting.pop(0).partition("=")
         if not equals and not spelling.startswith("--"):
@@ -82,7 +83,7 @@ def parse_overrides(args: list[str]) -> dict[str, str]:
                 f"an option is key=value, --key value or --key=value; got {spelling!r}. Write for example N=64."
             )
         name = canonical(spelling.removeprefix("--"))
-        given[name] = value if equals else next_value(name, waiting)
+        put(given, name, value if equals else next_value(name, waiting))
     return given
 
 

@@ -187,7 +187,10 @@ class Algorithm(Section):
 class Optimizer(Section):
     """AdamW and its schedule."""
 
-    learning_rate: float | None = option(None, "the size of an update; none: as tuned", example=3e-4, above=0)
+    learning_rate: float | None = option(
+        None, "the size of an update; none: as tuned", example=3e-4, above=0, at_most=1,
+        way_out="AdamW moves every weight by about so much a step, and weights are smaller: write learning_rate=3e-4.",
+    )  # fmt: skip
     beta1: float = option(0.9, "how much of the mean gradient is kept", at_least=0, below=1)
     beta2: float = option(0.95, "how much of the mean squared gradient is kept", at_least=0, below=1)
     eps: float = option(1e-8, "what is added to the root of the mean squared gradient", above=0)
@@ -303,7 +306,10 @@ class Run(Section):
         None, "the p(S) or accuracy at which a run is over; none: after n_batches", example=0.95,
         above=0, at_most=1,
     )  # fmt: skip
-    eval_every: int = option(100, "the number of steps from one measurement to the next", at_least=1)
+    eval_every: int | None = option(
+        None, "the number of steps from one measurement to the next; none: 100, or less",
+        example=10, at_least=1,
+    )  # fmt: skip
     eval_answers: int = option(
         1024, "the most answers whose probability is measured; those of more are estimated", at_least=2
     )

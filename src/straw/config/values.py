@@ -106,6 +106,12 @@ READERS: dict[Any, Callable[[Any], Any]] = {
 }
 
 
+def put(given: dict[str, str], name: str, value: str) -> None:
+    """Note what a command line says of an option; said twice in two ways, nobody knows which was meant."""
+    if given.setdefault(name, value) != value:
+        raise ConfigError(f"{name} is given twice, {name}={given[name]} and {name}={value}. Leave one of them out.")
+
+
 def plain(value: Any) -> str:
     """As on a command line: none, true, 0.0003, a,b."""
     if isinstance(value, tuple):

@@ -67,6 +67,20 @@ def ceiling_bits(config: Mapping[str, Any]) -> float | None:
     return log2(task.space) if isinstance(task, Enumerable) else None
 
 
+def reward_name(config: Mapping[str, Any]) -> str:
+    """What a run is paid by, as every picture calls it: 8 bins; log distance; dense, summed; SFT."""
+    options = flat(config)
+    channel = options.get("reward_type", "none")
+    if options.get("algorithm") == "sft":
+        return "SFT"
+    if channel == "none":
+        channel = "dense" if options.get("env_type") == "multi_step" else "binary"
+    if channel == "binned_log_distance":
+        return f"{options.get('reward_bins')} bins"
+    summed = ", summed" if channel == "dense" and options.get("credit") == "sum" else ""
+    return channel.replace("_", " ") + summed
+
+
 def _options(config: Mapping[str, Any]) -> dict[str, Option]:
     kind = flat(config).get("kind", "")
     return {option.name: option for option in describe_options(kind if entry_for(kind, TASKS) else next(iter(TASKS)))}

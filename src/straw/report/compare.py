@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from straw.algorithms.named import mark_of
-from straw.report.choices import differing, flat
+from straw.report.choices import differing, flat, reward_name
 from straw.report.curve import Curve, metric_curve
 from straw.report.summary import Row, Summary, summarised
 from straw.runs.reading import read_config, read_metrics
@@ -42,11 +42,19 @@ class Compared:
     def curves(self, metric: str = "bits_known") -> list[Curve]:
         ours = [
             metric_curve(rows, metric, label + mark_of(flat(config).get("algorithm", "")))._replace(
-                dashed=flat(config).get("algorithm") == "sft"
+                dashed=flat(config).get("algorithm") == "sft", condition=condition
             )
-            for rows, label, config in zip(self.rows, self.labels, self.configs, strict=True)
+            for rows, label, config, condition in zip(
+                self.rows, self.labels, self.configs, self.conditions, strict=True
+            )
         ]
         return [*ours, *self.beside]
+
+    @property
+    def conditions(self) -> list[str]:
+        """What colours stand for: the rewards, where each run has another, else the runs."""
+        rewards = [reward_name(config) for config in self.configs]
+        return rewards if len(set(rewards)) == len(rewards) else self.labels
 
 
 def compare(folders: Sequence[Path]) -> Compared:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from straw.report.paired import Sure
-from straw.report.picture import COLOURS, FAINT, STYLE
+from straw.report.palette import colour_at, places
+from straw.report.picture import FAINT, STYLE
 from straw.report.sweep import Summary
 from straw.report.sweep_accuracy import mean_of, measured, words
 from straw.runs.whole import write_whole
@@ -31,11 +32,13 @@ def draw_conditions(summaries: Sequence[Summary], path: Path, subtitle: str) -> 
     names = measured(done)
     if not names:
         return None
+    place_of = places(one.condition for one in done)
+    colours = [colour_at(place_of[one.condition]) for one in done]
     with rc_context(STYLE):
         figure = Figure(figsize=(2.6 + 2.6 * len(names), 1.5 + 0.36 * len(done)), dpi=200, facecolor="white")
         FigureCanvasAgg(figure)
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-            _draw_panel(axes, [mean_of(summary, name) for summary in done], words(name))
+            _draw_panel(axes, [mean_of(summary, name) for summary in done], colours, words(name))
             axes.set_yticks(range(len(done)), [one.condition if name == names[0] else "" for one in done])
         figure.suptitle(subtitle, fontsize=10.5, color=FAINT)
         figure.tight_layout()
@@ -45,12 +48,11 @@ def draw_conditions(summaries: Sequence[Summary], path: Path, subtitle: str) -> 
     return path
 
 
-def _draw_panel(axes: Axes, means: Sequence[Sure], title: str) -> None:
+def _draw_panel(axes: Axes, means: Sequence[Sure], colours: Sequence[str], title: str) -> None:
     """The first condition on top."""
     from matplotlib.ticker import MaxNLocator
 
-    for row, one in enumerate(means):
-        colour = COLOURS[row % len(COLOURS)]
+    for row, (one, colour) in enumerate(zip(means, colours, strict=True)):
         if isfinite(one.low):
             axes.plot([one.low, one.high], [row, row], color=colour, linewidth=2.2, solid_capstyle="butt")
         axes.plot([one.mean], [row], "o", color=colour, markersize=6)

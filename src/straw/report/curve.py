@@ -7,10 +7,12 @@ stand on one axis. The curve comes from numbers or from a run folder; how it is 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 from straw.runs.reading import read_metrics
@@ -23,6 +25,8 @@ class Curve(NamedTuple):
     episodes: Sequence[float]
     bits_known: Sequence[float]
     dashed: bool = False  # for an anchor that is no reinforcement learning
+    condition: str = ""  # what its colour stands for; '': the label
+    step: float = 0.0  # episodes of one: nothing can be measured more often
 
     def mean_bits(self, until: float) -> float:
         """The height of the curve over the episodes 0 to `until`; its last value holds to the end.
@@ -33,6 +37,22 @@ class Curve(NamedTuple):
         points = [(0.0, points[0][1]), *points, (max(until, points[-1][0]), points[-1][1])]
         area = sum((right - left) * (low + high) / 2 for (left, low), (right, high) in pairwise(points))
         return area / until if until else points[-1][1]
+
+
+WIDE = 0.2  # of a curve's length
+
+
+def pieces(curve: Curve) -> list[Curve]:
+    """The curve, broken where nothing was measured for several steps and a fifth of its length: no line is drawn there.
+
+    Example: pieces(Curve("", (0, 10, 20, 100), (0, 1, 2, 6))) has the points (0, 10, 20) and (100,)
+    """
+    widest = max(curve.step, WIDE * (curve.episodes[-1] - curve.episodes[0])) if curve.episodes else 0.0
+    ends = [i for i, (left, right) in enumerate(pairwise(curve.episodes), start=1) if right - left > widest]
+    return [
+        curve._replace(episodes=curve.episodes[first:last], bits_known=curve.bits_known[first:last])
+        for first, last in pairwise([0, *ends, len(curve.episodes)])
+    ]
 
 
 def drawable(curves: Iterable[Curve]) -> list[Curve]:
@@ -51,10 +71,27 @@ def curve_of(folder: str | Path, label: str, *, dashed: bool = False) -> Curve:
     return metric_curve(read_metrics(folder), "bits_known", label)._replace(dashed=dashed)
 
 
+def median_curve(curves: Sequence[Curve]) -> Curve:
+    """Of several runs of one condition; a run that is over keeps what it knew last.
+
+    Example: the median of (0, 8) -> (0, 6) and (0, 16) -> (0, 2) is (0, 8, 16) -> (0, 3, 4)
+    """
+    episodes = sorted({one for curve in curves for one in curve.episodes})
+    columns = [[known_by(curve, at) for curve in curves] for at in episodes]
+    return curves[0]._replace(episodes=episodes, bits_known=[median(column) for column in columns])
+
+
+def known_by(curve: Curve, episodes: float) -> float:
+    """The newest measurement."""
+    return curve.bits_known[max(0, bisect_right(curve.episodes, episodes) - 1)]
+
+
 def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:
     """Any metric against episodes, from the rows that have it."""
+    rows = list(rows)
     points = [(row["episodes"], row[name]) for row in rows if row.get(name) is not None]
-    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points])
+    step = min((right["episodes"] - left["episodes"] for left, right in pairwise(rows)), default=0.0)
+    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points], step=step)
 
 
 def thinned(curve: Curve, most: int = 128) -> Curve:

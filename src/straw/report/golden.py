@@ -1,15 +1,17 @@
 """Golden curves: what a recipe is expected to do, and whether it still does.
 
     height of a run     the mean of its metric over the first episodes, up to a horizon
-    band                from the j-th lowest to the j-th highest height of n golden runs
-    outside             all K fresh runs lie below the band, or all of them above it
+    lost                a run that by the horizon has gained less than half of what the median golden run has
+    outside             more fresh runs are lost than bad luck explains                                 see `lost`
+                        or the median fresh height lies beyond the j-th lowest or highest of the golden ones
 
-No distribution is assumed. As long as fresh and golden runs are of one kind, every order of the n + K heights is
-equally likely, so all K lie below the j-th lowest golden one with probability C(K+j-1, K) / C(n+K, K), and
+The first finds a change that ruins some of the runs, the second one that slows or speeds all. No distribution is
+assumed. As long as fresh and golden runs are of one kind every order of their heights is equally likely, so at least k
+of m fresh ones lie below the j-th lowest of n golden ones with probability
 
-    a sound check fails with probability  2 C(K+j-1, K) / C(n+K, K)        n=16, K=4, j=3: 30/4845 = 0.6%
+    sum over x >= k of C(x + j - 1, x) C(m - x + n - j, n - j) / C(n + m, m)
 
-j is the largest that keeps this below 1%: j - 1 golden runs that went wrong by bad luck do not widen the band.
+and a sound check fails in fewer than 0.9% of cases: 0.8% for the first, and 0.05% for each end of the second.
 A golden file names its metric; heights are as good for accuracy as they are for bits.
 """
 
@@ -18,27 +20,30 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from math import comb, isfinite
 from pathlib import Path
-from statistics import fmean, median
+from statistics import median
 from typing import Any
 
 from straw.errors import ConfigError, RunError
+from straw.measure.accuracy import wilson
 from straw.report.curve import Curve
+from straw.report.lost import FEWEST, enough_fresh, finds, most_lost
 from straw.runs.reading import read_json
 from straw.runs.whole import write_whole
 
-MOST_OFTEN = 0.01  # that a sound check may fail
+MOST_OFTEN = 0.0005  # that the median of a sound check lies beyond an end of the band
 FOLDER = "golden"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Golden:
     """The runs of one recipe, measured at the same episodes.
 
     Example, two runs of a recipe that learns a bit in ten episodes:
         Golden(recipe="r.toml", options={}, metric="bits_known", command="straw check r.toml --make", episodes=(0, 10),
-               values=((0.0, 1.0), (0.0, 0.9)), seeds=(0, 1), horizon=10, fresh=4)
+               values=((0.0, 1.0), (0.0, 0.9)), seeds=(0, 1), horizon=10)
     """
 
     recipe: str
@@ -49,54 +54,91 @@ class Golden:
     values: tuple[tuple[float, ...], ...]  # one row a run
     seeds: tuple[int, ...]
     horizon: float  # episodes that a check looks at
-    fresh: int  # runs in a check
     recipe_hash: str = ""
     unit: str = "bits"
     ceiling: float | None = None
+    cpu_s: float = 0.0  # of one run up to the horizon
     versions: dict[str, str] = field(default_factory=dict)
     machine: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.values) != len(self.seeds) or any(len(row) != len(self.episodes) for row in self.values):
-            raise ConfigError("a golden file has one row a seed and one value a measured episode: make it anew")
-        if self.depth < 1:
-            raise ConfigError(
-                f"{len(self.values)} golden runs beside {self.fresh} fresh ones cannot tell a broken learner from bad "
-                f"luck at {MOST_OFTEN:.0%}: take more, --runs 16"
-            )
+        if not self.values or len(self.values) != len(self.seeds):
+            raise ConfigError("a golden file has one row a seed: make it anew")
+        if any(len(row) != len(self.episodes) for row in self.values):
+            raise ConfigError("a golden file has one value a measured episode: make it anew")
+
+    # --- the runs
 
     @property
-    def depth(self) -> int:
-        """j: which golden run, counted from outside, ends the band."""
-        runs = len(self.values)
-        return max((j for j in range(1, runs // 2 + 1) if fails_soundly(runs, self.fresh, j) < MOST_OFTEN), default=0)
-
-    @property
-    def fails_soundly(self) -> float:
-        """How often a check of a sound learner fails."""
-        return fails_soundly(len(self.values), self.fresh, self.depth)
+    def curves(self) -> list[Curve]:
+        return [Curve("", self.episodes, row) for row in self.values]
 
     @property
     def heights(self) -> list[float]:
-        return [self.height(Curve("", self.episodes, row)) for row in self.values]
+        return [self.height(curve) for curve in self.curves]
 
     def height(self, curve: Curve) -> float:
         return height(curve, self.horizon)
-
-    @property
-    def band(self) -> tuple[float, float]:
-        """Of heights."""
-        return ends(self.heights, self.depth)
-
-    @property
-    def mean(self) -> list[float]:
-        return [fmean(column) for column in zip(*self.values, strict=True)]
 
     @property
     def middle(self) -> Curve:
         """The median: one run at -13 bits pulls a mean out of the band."""
         values = [median(column) for column in zip(*self.values, strict=True)]
         return Curve(f"expected, median of {len(self.seeds)} runs", self.episodes, values)
+
+    # --- lost runs
+
+    @cached_property
+    def least(self) -> float:
+        """Half way from where the median run began to where it is at the horizon."""
+        return (at_end(self.middle, self.horizon) + self.middle.bits_known[0]) / 2
+
+    def is_lost(self, curve: Curve) -> bool:
+        return not at_end(curve, self.horizon) >= self.least
+
+    @cached_property
+    def num_lost(self) -> int:
+        """By bad luck: lock-in on a near miss, or a hit that came late."""
+        return sum(map(self.is_lost, self.curves))
+
+    @property
+    def natural_rate(self) -> str:
+        """6.2% (6 of 96, 95% interval 2.3% to 13.1%)"""
+        low, high = wilson(self.num_lost, len(self.values))
+        share = self.num_lost / len(self.values)
+        return f"{share:.1%} ({self.num_lost} of {len(self.values)}, 95% interval {low:.1%} to {high:.1%})"
+
+    @cached_property
+    def fresh(self) -> int:
+        """Runs in a check."""
+        return enough_fresh(len(self.values), self.num_lost) or FEWEST
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether a check of so many finds a change that ruins a quarter of the runs."""
+        return enough_fresh(len(self.values), self.num_lost) is not None
+
+    @property
+    def most_lost(self) -> int:
+        return most_lost(len(self.values), self.num_lost, self.fresh)
+
+    @property
+    def finds(self) -> float:
+        """How often."""
+        return finds(len(self.values), self.num_lost, self.fresh)
+
+    # --- heights
+
+    @cached_property
+    def depth(self) -> int:
+        """j: which golden run, counted from outside, ends the band; 0 where there are too few for one."""
+        runs, half = len(self.values), self.fresh // 2 + 1
+        return max((j for j in range(1, runs // 2 + 1) if below(runs, self.fresh, j, half) < MOST_OFTEN), default=0)
+
+    @property
+    def band(self) -> tuple[float, float]:
+        """Of heights: where the median of a check lies."""
+        return ends(self.heights, self.depth)
 
     @property
     def edges(self) -> tuple[Curve, Curve]:
@@ -105,29 +147,40 @@ class Golden:
         lower = Curve("band, lower end", self.episodes, [low for low, _ in both])
         return lower, Curve("band, upper end", self.episodes, [high for _, high in both])
 
-    def side(self, heights: Sequence[float]) -> str | None:
-        """Where fresh runs lie: None inside, else "below" or "above" the band."""
+    # --- a check
+
+    def complaints(self, curves: Sequence[Curve], broken: int = 0) -> list[str]:
+        """What is wrong with fresh runs; `broken` ones have no curve and are lost."""
+        lost = sum(map(self.is_lost, curves)) + broken
+        heights = [float("-inf")] * broken + [self.height(curve) for curve in curves]
+        found = []
+        if lost > self.most_lost:
+            found.append(
+                f"{lost} of {len(heights)} runs are lost, and {self.most_lost} are the most that luck explains"
+            )
         low, high = self.band
-        if all(one < low for one in heights):
-            return "below"
-        return "above" if all(one > high for one in heights) else None
+        if (middle := median(heights)) < low or middle > high:
+            side = "below" if middle < low else "above"
+            found.append(f"the median height {middle:.2f} lies {side} the band, {low:.2f} to {high:.2f}")
+        return found
 
     def save(self, path: Path) -> None:
         """One line a run, so that a change can be read."""
         facts = asdict(self) | {
-            "mean": [round(value, 4) for value in self.mean],
             "median": [round(value, 4) for value in self.middle.bits_known],
             "low": [round(value, 4) for value in self.edges[0].bits_known],
             "high": [round(value, 4) for value in self.edges[1].bits_known],
             "band_of_heights": [round(value, 4) for value in self.band],
-            "fails_soundly": round(self.fails_soundly, 5),
-        }
+            "lost": self.num_lost, "fresh": self.fresh, "most_lost": self.most_lost, "finds": round(self.finds, 4),
+        }  # fmt: skip
         facts["values"] = [[round(value, 4) for value in row] for row in self.values]
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, spelled(facts))
 
 
-DERIVED = ("mean", "median", "low", "high", "band_of_heights", "fails_soundly")
+DERIVED = (
+    "mean", "median", "low", "high", "band_of_heights", "fails_soundly", "lost", "fresh", "most_lost", "finds",
+)  # fmt: skip
 
 
 def read_golden(path: Path) -> Golden:
@@ -146,20 +199,32 @@ def golden_path(recipe: Path) -> Path:
     return recipe.parent / FOLDER / f"{recipe.stem}.json"
 
 
-def fails_soundly(golden: int, fresh: int, depth: int) -> float:
-    return 2 * comb(fresh + depth - 1, fresh) / comb(golden + fresh, fresh)
+def below(golden: int, fresh: int, depth: int, count: int) -> float:
+    """How likely at least `count` fresh heights lie below the depth-th lowest golden one, if all are of one kind.
+
+    Before that one stand depth - 1 golden and x fresh ones in any order, behind it all others.
+    """
+    return sum(
+        comb(x + depth - 1, x) * comb(fresh - x + golden - depth, golden - depth) for x in range(count, fresh + 1)
+    ) / comb(golden + fresh, fresh)
 
 
 def ends(values: Sequence[float], depth: int) -> tuple[float, float]:
-    """The depth-th lowest and highest."""
+    """The depth-th lowest and highest; everything lies between the ends of depth 0."""
     ordered = sorted(values)
-    return ordered[depth - 1], ordered[-depth]
+    return (ordered[depth - 1], ordered[-depth]) if depth else (float("-inf"), float("inf"))
+
+
+def at_end(curve: Curve, horizon: float) -> float:
+    """The last measurement up to the horizon."""
+    known = [value for episodes, value in zip(curve.episodes, curve.bits_known, strict=True) if episodes <= horizon]
+    return known[-1] if known else float("nan")
 
 
 def height(curve: Curve, horizon: float) -> float:
     """The mean of the curve over the episodes 0 to `horizon`, cut there; what is no number counts as the least."""
     points = [point for point in zip(curve.episodes, curve.bits_known, strict=True) if point[0] <= horizon]
-    if not all(isfinite(value) for _, value in points):
+    if not points or not all(isfinite(value) for _, value in points):
         return float("-inf")
     return Curve("", [episodes for episodes, _ in points], [value for _, value in points]).mean_bits(horizon)
 

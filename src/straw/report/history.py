@@ -25,10 +25,22 @@ def _line(same: list[Mapping[str, Any]]) -> str:
     first, last = same[0], same[-1]
     steps = f"step {last.get('step')}" if len(same) == 1 else f"steps {first.get('step')} to {last.get('step')}"
     times = f"{len(same)} times, " if len(same) > 1 else ""
-    facts = ", ".join(f"{name} {_brief(value)}" for name, value in last.items() if name not in PLAIN)
+    facts = ", ".join(_fact(name, value) for name, value in last.items() if name not in PLAIN and value not in ({}, []))
     advice = f": {last['advice']}" if last.get("advice") else ""
     return times + steps + (f", {facts}" if facts else "") + advice
 
 
+def _fact(name: str, value: object) -> str:
+    """versions_changed torch 2.12 -> 2.13; what gates found are sentences that need no name."""
+    if name == "found" and isinstance(value, Mapping):
+        return "; ".join(str(one) for one in value.values() if one)
+    return f"{name.replace('_', ' ')} {_brief(value)}"
+
+
 def _brief(value: object) -> str:
+    """Never a dict or a list as Python spells it."""
+    if isinstance(value, Mapping):
+        return "; ".join(_fact(str(key), one) for key, one in value.items())
+    if isinstance(value, list):
+        return f"{len(value)}" if any(isinstance(one, Mapping) for one in value) else ", ".join(map(_brief, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

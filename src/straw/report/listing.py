@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -22,7 +23,7 @@ from straw.runs.reading import ABOUT, CONFIG, METRICS, ROLLOUTS, read_about, rea
 
 FILES = (CONFIG, ABOUT, METRICS, ROLLOUTS)
 TAIL = 1 << 16  # bytes: more than the late rows of any run so far
-MEASURED = b'"bits_known":'
+MEASURED = re.compile(rb'"(bits_known|accuracy)":')
 RUNS = Path("runs")
 
 
@@ -87,14 +88,14 @@ def doubt(folder: Path) -> str:
 
 
 def late_rows(folder: Path) -> list[dict[str, Any]]:
-    """The last rows of the metrics, and before them the last one in which the bits were measured."""
+    """The last rows of the metrics, and before them the last one in which bits or accuracy were measured."""
     path = run_folder(folder) / METRICS
     try:
         with path.open("rb") as file:
             start = max(0, file.seek(0, os.SEEK_END) - TAIL)
             file.seek(start)
             data = file.read()
-            if start and MEASURED not in data:
+            if start and not MEASURED.search(data):
                 file.seek(0)
                 data = file.read()
             elif start:
@@ -102,7 +103,7 @@ def late_rows(folder: Path) -> list[dict[str, Any]]:
     except OSError as problem:
         raise RunError(f"a run folder holds {METRICS}; cannot read {path}: {problem.strerror}") from problem
     lines = data[: data.rfind(b"\n") + 1].splitlines()
-    measured = [line for line in lines[:-LATE] if MEASURED in line]
+    measured = [line for line in lines[:-LATE] if MEASURED.search(line)]
     return [_row(line, path) for line in (*measured[-1:], *lines[-LATE:])]
 
 

@@ -1,8 +1,9 @@
 """The picture "bits known against episodes": how fast each channel carries a secret into the weights.
 
 One line a run, a dotted ceiling at log2 N, the legend ordered as the lines are: fastest on top. What
-is no reinforcement learning is dashed and without colour.
-Colours are those of Okabe and Ito, which colour-blind people can tell apart. It is drawn without a
+is no reinforcement learning is dashed and without colour. Every measurement of a short curve is a dot, and
+where nothing was measured for long there is no line.
+Colours are those of `palette`, which colour-blind people can tell apart. It is drawn without a
 screen, at twice the width of a README, and the file is the old picture or the new one.
 """
 
@@ -13,15 +14,17 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from straw.report.curve import Curve, drawable, fastest_first
+from straw.report.curve import Curve, drawable, fastest_first, pieces
+from straw.report.palette import colour_at, places
 from straw.runs.whole import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195")
 INK, FAINT = "#333333", "#8A8A8A"
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.6)), (0, (1.4, 1.3)), (0, (5, 1.6, 1.2, 1.6)))  # of one colour, in turn
+FEW = 60  # measurements that are dots each
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -43,8 +46,9 @@ def draw_picture(
     title: str = "",
     subtitle: str = "",
     metric: str = "bits known",
+    thin: Sequence[Curve] = (),
 ) -> Path:
-    """Write the curves as a PNG."""
+    """Write the curves as a PNG; behind them `thin` ones, runs of the same conditions."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,6 +58,7 @@ def draw_picture(
         figure = Figure(figsize=(8.6, 4.4), dpi=200, facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
+        _draw_thin(axes, drawable(thin))
         _draw_lines(axes, shown)
         _draw_ceiling(axes, ceiling_bits)
         _dress(axes, shown, ceiling_bits, whole=metric == "bits known")
@@ -65,7 +70,7 @@ def draw_picture(
 
 
 def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
-    lines = [_draw_line(axes, curve, index) for index, curve in enumerate(curves)]
+    lines = [_draw_line(axes, curve, *look) for curve, look in zip(curves, looks(curves), strict=True)]
     if lines:
         axes.legend(
             handles=[lines[index] for index in fastest_first(curves)],
@@ -74,15 +79,33 @@ def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
         )  # fmt: skip
 
 
-def _draw_line(axes: Axes, curve: Curve, index: int) -> Line2D:
-    """One curve with a dot where its run ended; colours go by the order in which curves are given."""
-    colour = INK if curve.dashed else COLOURS[index % len(COLOURS)]
-    style = (0, (3.2, 1.4)) if curve.dashed else "-" if index < len(COLOURS) else "-."
-    (line,) = axes.plot(
-        curve.episodes, curve.bits_known, color=colour, linestyle=style, linewidth=2.2, label=curve.label
-    )
+def _draw_thin(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Without dashes: there are too many of a colour."""
+    for curve, (colour, _) in zip(curves, looks(curves), strict=True):
+        for one in pieces(curve):
+            axes.plot(one.episodes, one.bits_known, color=colour, linewidth=0.8, alpha=0.4, zorder=1.5)
+
+
+def looks(curves: Sequence[Curve]) -> list[tuple[str, Any]]:
+    """Colour and dash of each: the colour tells the condition, the dash runs of one condition apart."""
+    found: list[tuple[str, Any]] = []
+    place_of = places(curve.condition or curve.label for curve in curves if not curve.dashed)
+    for curve in curves:
+        colour = INK if curve.dashed else colour_at(place_of[curve.condition or curve.label])
+        before = sum(one == colour for one, _ in found)
+        found.append((colour, (0, (3.2, 1.4)) if curve.dashed else DASHES[before % len(DASHES)]))
+    return found
+
+
+def _draw_line(axes: Axes, curve: Curve, colour: str, dash: Any) -> Line2D:
+    """One curve with a dot at each measurement, if these are few, and where its run ended."""
+    look: dict[str, Any] = {"color": colour, "linestyle": dash, "linewidth": 2.2}
+    lines = [axes.plot(one.episodes, one.bits_known, **look)[0] for one in pieces(curve)]
+    if len(curve.episodes) <= FEW:
+        axes.plot(curve.episodes, curve.bits_known, "o", color=colour, markersize=3.2)
     axes.plot(curve.episodes[-1:], curve.bits_known[-1:], "o", color=colour, markersize=5)
-    return line
+    lines[0].set_label(curve.label + (f" ({len(curve.episodes)} measurements)" if len(lines) > 1 else ""))
+    return lines[0]
 
 
 def _draw_ceiling(axes: Axes, ceiling_bits: float | None) -> None:

@@ -2,7 +2,7 @@
 
     reward                mean of the last ten rows that have one: a single step is noise
     bits known            the last measurement
-    episodes to 0.9       the first measured count of episodes at which so much of the secret had arrived
+    episodes to 0.9       between which two measurements so much of the secret had arrived for the first time
 
 A number that the run does not have (yet) is None, never zero.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from straw.errors import ConfigError, did_you_mean
 from straw.report.choices import ceiling_bits
@@ -22,6 +22,17 @@ from straw.runs.reading import State, read_about, read_config, read_metrics, sta
 
 LATE = 10  # rows
 Row = Mapping[str, Any]
+
+
+class Crossing(NamedTuple):
+    """Where a curve came to a height: behind `after` episodes, and no later than `by`; both as they were measured."""
+
+    after: float
+    by: float
+
+    def __str__(self) -> str:
+        """36 to 40; a run that began so high got there at 0."""
+        return f"{self.after:,.0f} to {self.by:,.0f}" if self.by > self.after else f"{self.by:,.0f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +51,12 @@ class Summary:
     hits: float | None
     bits_known: float | None
     ceiling_bits: float | None
+    accuracy: float | None
     measured_at: int | None  # episodes
     p_secret: float | None
     valid_mass: float | None
-    episodes_to_half: float | None
-    episodes_to_most: float | None  # 0.9 of the bits
+    episodes_to_half: Crossing | None
+    episodes_to_most: Crossing | None  # 0.9 of the bits
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -59,6 +71,7 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
     """The summary of rows that are read already: all of them, or those that matter."""
     ceiling = ceiling_bits(config)
     bits = metric_curve(rows, "bits_known", "")
+    measured = bits if bits.episodes else metric_curve(rows, "accuracy", "")
     n_batches, started = config.get("run", {}).get("n_batches"), read_about(folder).get("started")
     return Summary(
         folder=str(folder),
@@ -68,8 +81,8 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         **{name: last(rows, name) for name in ("step", "episodes", "num_tokens", "time_s")},
         reward=late_mean(rows, "reward"),
         hits=late_mean(rows, "hits"),
-        **{name: last(rows, name) for name in ("bits_known", "p_secret", "valid_mass")},
-        measured_at=int(bits.episodes[-1]) if bits.episodes else None,
+        **{name: last(rows, name) for name in ("bits_known", "accuracy", "p_secret", "valid_mass")},
+        measured_at=int(measured.episodes[-1]) if measured.episodes else None,
         ceiling_bits=ceiling,
         episodes_to_half=episodes_to(bits, 0.5, ceiling),
         episodes_to_most=episodes_to(bits, 0.9, ceiling),
@@ -94,15 +107,15 @@ def late_mean(rows: Sequence[Row], name: str) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def episodes_to(curve: Curve, share: float, ceiling: float | None) -> float | None:
-    """The first measured count of episodes with that share of the bits.
+def episodes_to(curve: Curve, share: float, ceiling: float | None) -> Crossing | None:
+    """The first measurement with that share of the bits, and the one before it: it happened between them.
 
-    Example: episodes_to(Curve("", (0, 64, 128), (0.0, 3.5, 5.9)), 0.5, ceiling=6) == 64
+    Example: episodes_to(Curve("", (0, 64, 128), (0.0, 3.5, 5.9)), 0.5, ceiling=6) == Crossing(after=0, by=64)
     """
     if not ceiling:
         return None
-    points = zip(curve.episodes, curve.bits_known, strict=True)
-    return next((episodes for episodes, bits in points if bits >= share * ceiling), None)
+    place = next((i for i, bits in enumerate(curve.bits_known) if bits >= share * ceiling), None)
+    return None if place is None else Crossing(curve.episodes[max(0, place - 1)], curve.episodes[place])
 
 
 def age(since: float | None, now: float | None = None) -> str:
@@ -125,10 +138,29 @@ def of_all(part: float | None, whole: float | None, form: str) -> str:
     return number(part, form) + (f" of {whole:{form}}" if part is not None and whole is not None else "")
 
 
-def reached(run: Summary, episodes: float | None) -> str:
-    if episodes is None and run.bits_known is not None and run.ceiling_bits:
-        return "not reached"
-    return number(episodes)
+def reached(run: Summary, found: Crossing | None) -> str:
+    if found is None and run.bits_known is not None and run.ceiling_bits:
+        return f"not by {number(run.measured_at)}"
+    return "-" if found is None else str(found)
+
+
+def bits_of(run: Summary) -> str:
+    """5.40 of 6.00"""
+    return of_all(run.bits_known, run.ceiling_bits, ".2f") + age_of(run, run.bits_known)
+
+
+def accuracy_of(run: Summary) -> str:
+    return number(run.accuracy, ".2f") + age_of(run, run.accuracy)
+
+
+def age_of(run: Summary, measured: float | None) -> str:
+    """Behind how many episodes that was, where they are not the last."""
+    return f" at {number(run.measured_at)}" if measured is not None and run.measured_at != run.episodes else ""
+
+
+def known_of(run: Summary) -> str:
+    """Whichever of the two the run measures."""
+    return f"accuracy {accuracy_of(run)}" if run.accuracy is not None else bits_of(run)
 
 
 FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person reads them
@@ -141,7 +173,8 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "episodes/s": lambda run: number(run.episodes_per_s),
     "reward, late": lambda run: number(run.reward, ".3f"),
     "hits, late": lambda run: number(run.hits, ".3f"),
-    "bits known": lambda run: of_all(run.bits_known, run.ceiling_bits, ".2f"),
+    "bits known": bits_of,
+    "accuracy": accuracy_of,
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

@@ -4,8 +4,9 @@
       │⡠⠊⠁            where the encoding has no braille, the marker itself draws the line
     0 ┼────────
 
-The text carries colours and markers both, so it still reads without colour. Curves of another metric than
-bits (`unit=""`) get an axis that holds all their values and zero.
+The text carries colours and markers both, so it still reads without colour. Where nothing was measured for long there
+is no line, only the markers of what was. Curves of another metric than bits (`unit=""`) get an axis that holds all
+their values and zero.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from itertools import pairwise
 from rich.console import Console
 from rich.text import Text
 
-from straw.report.curve import Curve, drawable, fastest_first
+from straw.report.curve import Curve, drawable, fastest_first, pieces
+from straw.report.palette import places, terminal_colour_at
 
 MARKERS, ASCII_MARKERS = "●■▲◆✚○□△", "*o#+x@%&"
-COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan", "bright_blue", "bright_red")
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille character, by column and row from the top
 MARKER_EVERY = 12  # columns
 
@@ -93,10 +94,11 @@ def draw_text(
     if ceiling_bits is not None:
         for x in range(0, scale.width, 4):
             _ceiling_dot(canvas, x, scale.y(ceiling_bits), unicode)
+    colours = _colours(drawn)
     for index in reversed(fastest_first(drawn)):  # the fastest last, on top
-        _draw_curve(canvas, scale, drawn[index], index, markers, unicode)
+        _draw_curve(canvas, scale, drawn[index], index, colours[index], markers, unicode)
     ticks = _whole_ticks(scale) if unit == "bits" else _even_ticks(scale)
-    return _framed(canvas, scale, ticks, title, _legend(drawn, markers, unit), unicode)
+    return _framed(canvas, scale, ticks, title, _legend(drawn, colours, markers, unit), unicode)
 
 
 def print_curves(
@@ -136,19 +138,34 @@ def _ceiling_dot(canvas: Canvas, x: int, y: int, unicode: bool) -> None:
         canvas.mark(x, y, ".", "bright_black")
 
 
-def _draw_curve(canvas: Canvas, scale: Scale, curve: Curve, index: int, markers: str, unicode: bool) -> None:
+def _colours(curves: Sequence[Curve]) -> list[str]:
+    """By condition, as in every picture; what is no reinforcement learning has none."""
+    place_of = places(curve.condition or curve.label for curve in curves if not curve.dashed)
+    return [
+        "bright_white" if curve.dashed else terminal_colour_at(place_of[curve.condition or curve.label])
+        for curve in curves
+    ]
+
+
+def _draw_curve(
+    canvas: Canvas, scale: Scale, curve: Curve, index: int, colour: str, markers: str, unicode: bool
+) -> None:
     """Dots from point to point; markers now and then, each curve's at columns of its own."""
-    marker, colour = markers[index % len(markers)], COLOURS[index % len(COLOURS)]
-    points = [(scale.x(e), scale.y(b)) for e, b in zip(curve.episodes, curve.bits_known, strict=True)]
-    for x, y in _joined(points):
-        if not unicode:
-            canvas.mark(x, y, marker, colour)
-            continue
-        if not curve.dashed or x // 2 % 3 != 2:
-            canvas.dot(x, y, colour)
-        if x // 2 % MARKER_EVERY == (index * 5 + 2) % MARKER_EVERY:
-            canvas.mark(x, y, marker, colour)
-    canvas.mark(*points[-1], marker, colour)
+    marker, parts = markers[index % len(markers)], pieces(curve)
+    for part in parts:
+        points = [(scale.x(e), scale.y(b)) for e, b in zip(part.episodes, part.bits_known, strict=True)]
+        for x, y in _joined(points):
+            if not unicode:
+                canvas.mark(x, y, marker, colour)
+                continue
+            if not curve.dashed or x // 2 % 3 != 2:
+                canvas.dot(x, y, colour)
+            if x // 2 % MARKER_EVERY == (index * 5 + 2) % MARKER_EVERY:
+                canvas.mark(x, y, marker, colour)
+        if len(parts) > 1:  # both ends of what nobody measured
+            canvas.mark(*points[0], marker, colour)
+            canvas.mark(*points[-1], marker, colour)
+    canvas.mark(scale.x(curve.episodes[-1]), scale.y(curve.bits_known[-1]), marker, colour)
 
 
 def _joined(points: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -186,12 +203,13 @@ def _even_ticks(scale: Scale) -> list[float]:
     return [scale.lowest, (scale.lowest + scale.highest) / 2, scale.highest, 0.0]
 
 
-def _legend(curves: Sequence[Curve], markers: str, unit: str) -> Text:
+def _legend(curves: Sequence[Curve], colours: Sequence[str], markers: str, unit: str) -> Text:
     """One line a curve, the fastest first."""
     legend = Text()
     for index in fastest_first(curves):
-        legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=COLOURS[index % len(COLOURS)])
-        last = curves[index].bits_known[-1]
-        legend.append(f" {curves[index].label}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}\n")
+        legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=colours[index])
+        curve, last = curves[index], curves[index].bits_known[-1]
+        few = f", measured {len(curve.episodes)} times" if len(pieces(curve)) > 1 else ""
+        legend.append(f" {curve.label}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}{few}\n")
     legend.rstrip()
     return legend

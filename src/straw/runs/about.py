@@ -21,9 +21,15 @@ def about_run(config_toml: str) -> dict[str, object]:
         "config": tomllib.loads(config_toml),  # so that an edit can be named
         "versions": versions(),
         "machine": {"processor": processor(), "system": platform.platform(), "cores": os.cpu_count()},
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [*program(), *sys.argv[1:]],
         "started": time.time(),
     }
+
+
+def program() -> list[str]:
+    """What a person typed: straw, or python -m straw."""
+    path = Path(sys.argv[0])
+    return ["python", "-m", path.parent.name] if path.name == "__main__.py" else [path.name]
 
 
 def config_hash(config_toml: str) -> str:

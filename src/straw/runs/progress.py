@@ -1,11 +1,11 @@
 """What a person sees while a run goes on, and the table at its end.
 
     secret ━━━━━━━━━━━━━━━━━━━━ 120/200  0:05 left
-    7,680 episodes  512/s  reward 0.412  bits known 3.10 of 6.00  p(S) 0.134
+    7,680 episodes  512/s  reward 0.412  bits known 3.10 of 6.00 (at step 115)  p(S) 0.134 (at step 115)
 
-A terminal gets this live, at most four times a second, drawn by the caller's own thread (none is
-started that could disturb a measurement). A file or a CI log gets it as one plain line every few
-seconds. Pace and time left come from the last few seconds, so a slow start is soon forgotten.
+A number that was measured at an earlier step says at which. A terminal gets this live, at most four times a second,
+drawn by the caller's own thread (none is started that could disturb a measurement). A file or a CI log gets it as one
+plain line every few seconds. Pace and time left come from the last few seconds, so a slow start is soon forgotten.
 """
 
 from __future__ import annotations
@@ -56,13 +56,15 @@ class Progress:
         self._live = Live(console=self._console, auto_refresh=False) if self._is_live else None
         self._pause_s = REDRAW_S if self._is_live else PLAIN_LINE_S
         self._step, self._values = 0, {"episodes": 0.0}
+        self._told_at: dict[str, int] = {}  # the step of each value
         self._recent: deque[tuple[float, int, float]] = deque(maxlen=32)  # time, step, episodes
         self._shown_at, self._shown_step = float("-inf"), -1
 
     def update(self, step: int, values: Mapping[str, float | None]) -> None:
-        """Take the newest numbers; a value that is not measured at every step stays until the next."""
-        self._step = step
-        self._values.update({name: value for name, value in values.items() if value is not None})
+        """Take the newest numbers; a value that is not measured at every step stays until the next, with its step."""
+        self._step, told = step, {name: value for name, value in values.items() if value is not None}
+        self._values.update(told)
+        self._told_at.update(dict.fromkeys(told, step))
         now = self._clock()
         if now - self._shown_at >= self._pause_s:
             self._show(now)
@@ -116,7 +118,8 @@ class Progress:
     def _number(self, name: str) -> str:
         label, form = SHOWN[name]
         ceiling = f" of {self.ceiling_bits:.2f}" if name == "bits_known" and self.ceiling_bits is not None else ""
-        return f"{label} {self._values[name]:{form}}{ceiling}"
+        age = f" (at step {told_at})" if (told_at := self._told_at[name]) < self._step else ""
+        return f"{label} {self._values[name]:{form}}{ceiling}{age}"
 
     def _pace(self) -> tuple[float, float | None]:
         """Episodes per second and seconds left, by the steps of late."""

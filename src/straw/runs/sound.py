@@ -1,7 +1,8 @@
 """Which checkpoint a run goes on from: the newest whose bytes are those that were written.
 
 A damaged one is named and passed over. Lines that a checkpoint knows of and that are gone stop everything: the run
-that went on would claim a history that it has not.
+that went on would claim a history that it has not. Where no checkpoint is left a run could only begin again, and write
+over its own history: it does so if that comes out the same, and never where checkpoints were there and are gone.
 """
 
 from __future__ import annotations
@@ -11,7 +12,20 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import ConfigError, RunError
-from straw.runs.reading import START, STEPS, best_of, file_sums, read_checkpoints, read_done
+from straw.runs.lines import read_lines
+from straw.runs.reading import (
+    CHECKPOINTS,
+    CONFIG,
+    START,
+    STEPS,
+    best_of,
+    file_sums,
+    read_about,
+    read_checkpoints,
+    read_done,
+    read_events,
+    read_metrics,
+)
 
 Say = Callable[[str], None]
 
@@ -37,6 +51,37 @@ def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
             return row
         say(f"{folder / row['folder']} is damaged (its bytes are not those that were written) and passed over")
     return None
+
+
+def check_may_begin_again(folder: Path, changed: Mapping[str, str]) -> int:
+    """How many steps are done again by a run that was killed before its first checkpoint; refused where any is lost.
+
+    `changed`: versions and processor, where they are others than the run began with, so that its bits would be too.
+    """
+    done = max((int(row["step"]) for row in read_metrics(folder)), default=0)
+    way_out = (
+        f"straw resume {folder} --branch" if (folder / START).is_dir() else f"straw train {folder / CONFIG} run_dir=NEW"
+    )
+    if done and (gone := written(folder)):
+        raise RunError(
+            f"{folder} has none of its checkpoints left ({', '.join(gone)} gone or damaged), so going on would begin "
+            f"again and write over {done} steps: put one back, or begin again in another folder: {way_out}"
+        )
+    if done and changed:
+        listed = ", ".join(f"{name} {change}" for name, change in changed.items())
+        raise RunError(
+            f"{folder} was stopped before its first checkpoint, so going on would do its {done} steps again, and they "
+            f"would not come out the same ({listed}): begin again in another folder: {way_out}"
+        )
+    return done
+
+
+def written(folder: Path) -> list[str]:
+    """Checkpoints that were whole once. A kill inside the first one leaves its line, and nothing that could be lost."""
+    lines = [str(row["folder"]) for row in read_lines(folder / CHECKPOINTS)]
+    was_whole = any(event["event"] == "checkpoint" for event in read_events(folder))
+    began_at = (read_about(folder).get("parent") or {}).get("step")
+    return lines[-2:] if was_whole or began_at or len(lines) > 1 else []
 
 
 def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:

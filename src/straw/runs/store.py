@@ -227,7 +227,9 @@ def check_is_free(path: str | Path) -> None:
     folder = spelled_out(path)
     try:
         if taken := _what_is_wrong_with(folder):
-            raise RunError(f"{taken}: choose another run_dir")
+            is_run = (folder / CONFIG).is_file()
+            way_on = f", or go on with the run that is there: straw resume {folder}, or --resume behind straw train"
+            raise RunError(f"{taken}: choose another run_dir{way_on if is_run else ''}")
     except OSError as problem:
         raise run_error(problem, folder) from problem
 

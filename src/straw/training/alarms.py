@@ -173,7 +173,7 @@ RULES: dict[str, Rule] = {
         "groups apart that agree on too little, or set kl_coef, and go on from an earlier checkpoint",
     ),
 }  # fmt: skip
-ALARMS = ("nan", *RULES)
+ALARMS = ("nan", "worse_than_start", *RULES)  # the second when a run is done: `verdict`
 
 
 class Alarms:

@@ -26,7 +26,7 @@ from straw.training.left_open import batch_values, grader_values, num_batches, r
 from straw.training.processes import named_generators
 from straw.training.silence import check_silence
 from straw.training.students import check_student
-from straw.training.tuned import enough_batches, tuned_values
+from straw.training.tuned import enough_batches, measured_every, tuned_values
 
 SOME = 64  # problems
 
@@ -102,9 +102,17 @@ def plan_of(loaded: Loaded) -> Plan:
     page = with_values(page, grader_values(page, task))
     batches = num_batches(page, loaded.named, task.num_problems if page.run.num_epochs else None)
     page = with_values(page, {"n_batches": batches or enough_batches(page)})
+    page = with_values(page, {"eval_every": page.run.eval_every or measured_every(page, num_answers(page, task))})
     channel = channel_of(page, task)
     check_student(page.algorithm.algorithm, task, channel)
     return Plan(page=page, task=task, channel=channel, notes=notes)
+
+
+def num_answers(page: Page, task: Task) -> int | None:
+    """How many a measurement of bits reads, turn by turn; None where it measures accuracy."""
+    if not isinstance(task, Enumerable):
+        return None
+    return min(task.space, page.run.eval_answers) * task.max_turns * (task.num_problems or 1)
 
 
 def channel_of(page: Page, task: Task) -> Channel:

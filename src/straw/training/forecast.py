@@ -2,6 +2,10 @@
 
 The plan is printed as comments of the page, so that the whole is a page again: straw train ... --dry-run > mine.toml
 
+What would stop the run before its first step stops the dry run as well, as far as it can be seen without a warm-up: a
+model or a checkpoint that is not there or does not fit, data that cannot be graded, a prompt that is longer than the
+model, a run_dir that is taken, a tracker that is not installed.
+
 What memory it wants is worked out by `memory_forecast`, for this machine and for a GPU of 24 and one of 80 GB; where it
 does not fit, the smallest change that makes it fit is named. A model of the table `published` is not fetched for that.
 """
@@ -14,9 +18,11 @@ from straw.config import DataTask, Loaded, Page, dump, plain, with_values
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.hub import cached
 from straw.engines.local.published import PUBLISHED, ModelSize
-from straw.errors import ModelError
+from straw.runs.store import check_is_free
+from straw.runs.tracker import check_tracker
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.memory_forecast import Work
+from straw.training.start import Say, checked, checkpoint_of, taken_from
 
 CARDS = (24, 80)  # GiB
 USABLE = 0.95  # of a card: other things lie there too
@@ -54,10 +60,10 @@ class Forecast:
         return work.forecast().peak
 
 
-def forecast(plan: Plan) -> Forecast:
+def forecast(plan: Plan, say: Say = lambda line: None) -> Forecast:
     """A model of the table that was not fetched is not fetched for this; any other tells its tokens itself."""
     name = plan.page.model.model_name
-    return from_table(plan) if name in PUBLISHED and cached(name, False) is None else from_model(plan)
+    return from_table(plan) if name in PUBLISHED and cached(name, False) is None else from_model(plan, say)
 
 
 def from_table(plan: Plan) -> Forecast:
@@ -73,13 +79,19 @@ def from_table(plan: Plan) -> Forecast:
     )  # fmt: skip
 
 
-def from_model(plan: Plan) -> Forecast:
-    engine = with_adapters(load_engine(plan.page), plan.page)
+def from_model(plan: Plan, say: Say) -> Forecast:
+    engine, checkpoint = load_engine(plan.page), checkpoint_of(plan.page)
+    plan = checked(plan, engine, say)
+    if checkpoint is None:
+        engine = with_adapters(engine, plan.page)
+    else:
+        engine = taken_from(checkpoint, engine, plan, say, dry=True)
     chat, task = engine.chat, plan.task
     problem = task.problem(0)
     heard = [task.hear(problem, problem.reference[: turn + 1]) for turn in range(task.max_turns)]
     reply = sampling_of(plan, chat).max_tokens * task.max_turns
     reply += sum(len(chat.continuation(message)) for message in heard if message is not None)
+    engine.check_room(len(chat.opening(problem.messages)) + reply)
     return Forecast(
         num_problems=task.num_problems,
         prompt_tokens=len(chat.opening(problem.messages)),
@@ -125,8 +137,19 @@ def gib(num_bytes: int) -> str:
     return f"{num_bytes / 2**30:.1f} GiB"
 
 
-def print_forecast(loaded: Loaded) -> None:
+def check_start(plan: Plan, *, goes_on: bool) -> None:
+    """What needs no model to be refused. `goes_on`: in a folder that is there."""
+    check_tracker(plan.page)
+    checkpoint_of(plan.page)
+    if plan.page.run.run_dir is not None and not goes_on:
+        check_is_free(plan.page.run.run_dir)
+
+
+def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     plan = plan_of(loaded)
+    check_start(plan, goes_on=goes_on)
+    remarks: list[str] = []
+    size = forecast(plan, remarks.append)
     print(dump(plan.page))
     for note in plan.notes:
         print(f"# note      {note}")
@@ -134,11 +157,8 @@ def print_forecast(loaded: Loaded) -> None:
     ours = plan.page.algorithm
     print(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
           f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
-    try:
-        size = forecast(plan)
-    except ModelError as error:
-        print(f"# model     {error}")
-        return
+    for line in remarks:
+        print(f"# data      {line}")
     print(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
     print(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")

@@ -7,6 +7,7 @@
     reference_reply           the reference earns full reward                                 reward_gates
     deterministic_reward      equal attempts and coins are paid alike                         reward_gates
     reward_range              pay lies where the channel says                                 reward_gates
+    paid_form                 a line: right answers in a form that is not paid                starved
     variance_forecast         a line: how many groups will teach nothing at the start         variance
 
 A gate that fails stops the run; nothing has been written by then, and the engine is as it was. silence=end_tokens
@@ -27,6 +28,7 @@ from straw.rollouts.collect import Place, collect
 from straw.training.canary import check_sampler, check_update
 from straw.training.end_tokens import check_ends, unended
 from straw.training.reward_gates import check_deterministic, check_full, check_range, references
+from straw.training.starved import starved
 from straw.training.variance import forecast_groups
 from straw.types import Rollout
 
@@ -118,6 +120,12 @@ def reward_range(trial: Trial) -> tuple[str, bool]:
     return check_range(trial.plan.channel, trial.rollouts), False
 
 
+def paid_form(trial: Trial) -> tuple[str, bool]:
+    attempts = [one for group in trial.groups for one in group]
+    line = starved(trial.plan.task, trial.plan.page.task, attempts)
+    return line or "", line is not None
+
+
 def variance_forecast(trial: Trial) -> tuple[str, bool]:
     if not trial.groups:
         return "supervised learning compares no attempts", False
@@ -134,6 +142,7 @@ GATES: dict[str, Gate] = {
     "reference_reply": reference_reply,
     "deterministic_reward": deterministic_reward,
     "reward_range": reward_range,
+    "paid_form": paid_form,
     "variance_forecast": variance_forecast,
 }
 
@@ -157,6 +166,6 @@ def pass_gate(name: str, gate: Gate, trial: Trial) -> Passed:
 
 
 def headline(passed: Sequence[Passed], silenced: Sequence[str]) -> str:
-    plain = ", ".join(one.finding for one in passed if not one.is_news)
+    plain = ", ".join(one.finding for one in passed if one.finding and not one.is_news)
     without = f"; silenced: {', '.join(silenced)}" if silenced else ""
     return f"gates passed: {plain or 'none'}{without}"

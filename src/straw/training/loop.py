@@ -95,7 +95,8 @@ class Loop:
         return self.state.step == self.num_steps or has_enough(self.page.run, self.state.known)
 
     def is_time_to_measure(self) -> bool:
-        return self.state.step % self.page.run.eval_every == 0 or self.state.step == self.num_steps
+        every = int(self.page.run.eval_every or self.num_steps)
+        return self.state.step % every == 0 or self.state.step == self.num_steps
 
     def is_time_to_save(self) -> bool:
         every = self.page.run.save_every

@@ -23,10 +23,11 @@ from straw.config import Loaded, Page, SecretTask, dump, with_values
 from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
 from straw.errors import ConfigError, EngineLost, RunError
-from straw.runs.about import versions
-from straw.runs.reading import CONFIG, START, read_about, read_done, run_folder
+from straw.runs.about import processor, versions
+from straw.runs.lines import read_lines
+from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_of
-from straw.runs.sound import newest_sound
+from straw.runs.sound import check_may_begin_again, newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
 from straw.training.assemble import Plan, plan_of, sampling_of
@@ -38,6 +39,8 @@ from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.measured import has_enough
 from straw.training.start import starting_engine
+from straw.training.verdict import NAME as WORSE
+from straw.training.verdict import worse_than_start
 from straw.training.watcher import Watcher
 
 RESTARTS = 3  # of a run whose trainer was lost
@@ -51,6 +54,7 @@ class Finished:
     folder: Path
     known: dict[str, float]
     steps: int
+    complaint: str | None = None  # where it is done and worse than at its start
 
     @property
     def is_done(self) -> bool:
@@ -120,7 +124,9 @@ def go_on(path: Path, watcher: Watcher) -> Finished:
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
         check_tracker(plan.page)
-        checkpoint = newest_sound(folder.path, watcher.say)
+        checkpoint, changed = newest_sound(folder.path, watcher.say), changed_since(folder.path)
+        if not checkpoint and (again := check_may_begin_again(folder.path, changed)):
+            watcher.say(f"no checkpoint was written yet: the first {again} steps are done again, and come out the same")
         with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
             plan = without_skipped(plan, engine.chat)
             engine.start_is_in(folder.path / START)
@@ -130,7 +136,9 @@ def go_on(path: Path, watcher: Watcher) -> Finished:
                 loop.resume(folder.path / checkpoint["folder"])
             folder.rewind(checkpoint)
             watcher.say(f"going on from step {loop.state.step} of {folder.path}")
-            folder.write_event("resumed", loop.state.step, versions_changed=changed_versions(folder.path, watcher))
+            if changed:
+                watcher.say(f"the bits may differ from here on, changed since it began: {listed(changed)}")
+            folder.write_event("resumed", loop.state.step, versions_changed=changed)
             folder.write_event("gates", loop.state.step, found=found)
             return worked(loop)
 
@@ -164,6 +172,7 @@ def worked(loop: Loop) -> Finished:
             folder.write_event("engine", loop.state.step, **facts)
         finished = Finished(plan, folder.path, known, loop.state.step)
         if finished.is_done:
+            finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)
             folder.write_done(last_word(loop, known))
             if not plan.page.run.keep_weights:
@@ -171,6 +180,16 @@ def worked(loop: Loop) -> Finished:
         else:
             folder.write_event("stopped", loop.state.step)
     return finished
+
+
+def complaint_of(loop: Loop, known: dict[str, float]) -> str | None:
+    """What is wrong with a run that is done, as its last alarm."""
+    first = next(read_lines(loop.folder.path / METRICS))
+    line = worse_than_start(loop.plan, first, known)
+    if line is None or WORSE in loop.page.run.silence:
+        return None
+    loop.folder.write_event("alarm", loop.state.step, name=WORSE, advice=line)
+    return line
 
 
 @contextmanager
@@ -216,14 +235,16 @@ def names_of(page: Page) -> list[str]:
     return [name for body in vars(page).values() for name in vars(body)]
 
 
-def changed_versions(folder: Path, watcher: Watcher) -> dict[str, str]:
-    """Since the run began: its bits are promised for the same versions only."""
-    before, now = read_about(folder).get("versions", {}), versions()
-    changed = {name: f"{old} -> {now.get(name)}" for name, old in before.items() if old != now.get(name)}
-    if changed:
-        listed = ", ".join(f"{name} {versions}" for name, versions in changed.items())
-        watcher.say(f"the bits may differ from here on, versions changed: {listed}")
-    return changed
+def changed_since(folder: Path) -> dict[str, str]:
+    """The run began: its bits are promised for the same versions and processor only."""
+    about = read_about(folder)
+    before = {**about.get("versions", {}), "processor": about.get("machine", {}).get("processor")}
+    now = {**versions(), "processor": processor()}
+    return {name: f"{old} -> {now.get(name)}" for name, old in before.items() if old and old != now.get(name)}
+
+
+def listed(changed: dict[str, str]) -> str:
+    return ", ".join(f"{name} {change}" for name, change in changed.items())
 
 
 def check_room(path: Path, engine: Engine, page: Page) -> None:

@@ -24,6 +24,7 @@ from straw.engines.local.lora import chosen_layers
 from straw.engines.local.model_folder import first_line
 from straw.errors import RunError, StrawError, TrainingError
 from straw.runs.home import cache_folder
+from straw.runs.reading import CONFIG, read_checkpoints
 from straw.runs.whole import whole_folder
 from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
@@ -35,6 +36,7 @@ from straw.training.warmup import Goal
 
 Say = Callable[[str], None]
 FOUND = "found.json"
+TINKER = "tinker://"
 Found = TypeVar("Found")  # what a measurement of a warm-up says: a dataclass with a line()
 
 
@@ -81,16 +83,27 @@ def starting_engine(plan: Plan, say: Say) -> LocalEngine:
     page = plan.page
     checkpoint = checkpoint_of(page)
     engine = load_engine(page)
-    sampling = sampling_of(plan, engine.chat)  # what these refuse is refused before a warm-up takes minutes
-    check_data(plan, engine.chat, sampling, engine.room, say)
-    plan = without_skipped(plan, engine.chat)
-    chosen_layers(engine.model, page.model.lora_targets)
+    plan = checked(plan, engine, say)
     if checkpoint is None:
         return prepared(engine, plan, say)
+    return taken_from(checkpoint, engine, plan, say)
+
+
+def checked(plan: Plan, engine: LocalEngine, say: Say) -> Plan:
+    """What these refuse is refused before a warm-up takes minutes; the plan without the problems that are skipped."""
+    sampling = sampling_of(plan, engine.chat)
+    check_data(plan, engine.chat, sampling, engine.room, say)
+    chosen_layers(engine.model, plan.page.model.lora_targets)
+    return without_skipped(plan, engine.chat)
+
+
+def taken_from(checkpoint: Path, engine: LocalEngine, plan: Plan, say: Say, *, dry: bool = False) -> LocalEngine:
+    """The engine with the weights of a checkpoint; `dry`: to see whether they fit, so without a warm-up below them."""
+    page = plan.page
     if not (checkpoint / "adapter").is_dir():  # all weights: they go beneath new adapters
         engine.load(checkpoint, optimizer=False)
         return with_adapters(engine, page)
-    engine = prepared(engine, plan, say) if is_embedded(page) else with_adapters(engine, page)
+    engine = prepared(engine, plan, say) if is_embedded(page) and not dry else with_adapters(engine, page)
     engine.load(checkpoint, optimizer=False)
     return engine
 
@@ -102,11 +115,19 @@ def is_embedded(page: Page) -> bool:
 def checkpoint_of(page: Page) -> Path | None:
     if not page.model.from_checkpoint:
         return None
+    if page.model.from_checkpoint.startswith(TINKER):
+        raise RunError(
+            f"{page.model.from_checkpoint} lies with the Tinker service, and nothing here reads it from there: give a "
+            "folder with weights.safetensors, for example runs/first/checkpoints/step-000100"
+        )
     folder = Path(page.model.from_checkpoint).expanduser()
     if not (folder / "weights.safetensors").is_file():
+        example = "runs/first/checkpoints/step-000100"
+        if (folder / CONFIG).is_file():
+            example = next((str(folder / row["folder"]) for row in read_checkpoints(folder)[-1:]), example)
         raise RunError(
-            f"from_checkpoint names a folder with weights.safetensors, and {folder} has none: "
-            "give for example runs/first/checkpoints/step-000100"
+            f"from_checkpoint names a folder with weights.safetensors, and {folder} has none: give for example "
+            f"{example}"
         )
     return folder
 

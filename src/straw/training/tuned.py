@@ -96,3 +96,20 @@ def enough_batches(page: Page) -> int:
     if page.algorithm.algorithm in STUDENTS:
         episodes = 1.5 * N if row in RARE else STUDENT_PER_BIT * log2(N)
     return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))
+
+
+MEASUREMENTS, LONGEST_WAIT = 40, 100  # of a run; steps from one to the next: the study's
+READ_FOR_ONE = 25  # answers that are read at half the cost of an episode's attempt and update
+
+
+def measured_every(page: Page, num_answers: int | None) -> int:
+    """Often enough to draw a curve, and never so often that measuring costs more than half of what learning does.
+
+    `num_answers`: how many are read in a measurement of bits; None: accuracy, whose replies have to be written first.
+    Example: 96 steps of 4 attempts, 64 answers -> every 2 steps.
+    """
+    if num_answers is None:
+        return LONGEST_WAIT
+    by_length = int(page.run.n_batches or 0) // MEASUREMENTS
+    by_cost = -(-num_answers // (READ_FOR_ONE * page.algorithm.group_size * page.algorithm.batch_size))
+    return min(LONGEST_WAIT, max(1, by_length, by_cost))

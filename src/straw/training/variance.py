@@ -37,12 +37,17 @@ class Forecast:
 
     @property
     def line(self) -> str:
-        some = f"{self.share:.0%}" if self.at_least == self.share else f"{self.at_least:.0%} to {self.share:.0%}"
-        said = f"forecast: {some} of groups of {self.group_size} will teach nothing at first"
+        """Where all were paid alike, all that is known is how rare another pay is at most."""
+        said = f"of groups of {self.group_size} will teach nothing at first"
         if not self.is_bad:
-            return f"{said} ({self.attempts} attempts tried)"
+            return f"forecast: {self.share:.0%} {said} ({self.attempts} attempts tried)"
+        some, why = f"{self.share:.0%}", f"{self.attempts} attempts tried, nearly all paid alike"
+        if self.at_least < self.share:
+            rare = f"{1 - self.at_least ** (1 / self.group_size):.0%}"
+            some = f"at least {self.at_least:.0%}, perhaps all,"
+            why = f"{self.attempts} attempts tried, all paid alike: at 95% confidence at most {rare} are not"
         return (
-            f"{said} ({self.attempts} attempts tried, nearly all paid alike): the run waits for a lucky one. What "
+            f"forecast: {some} {said} ({why}). The run waits for a lucky one. What "
             "helps: a larger group_size, a baseline that teaches such groups, or a channel that says more (reward_type)"
         )
 

@@ -11,7 +11,7 @@ from straw.report.figures.figure import Figure, Mark, Panel
 from straw.report.figures.interactive import drawn
 from straw.report.figures.looks import colour_of, dash_of, marker_of
 from straw.report.figures.paper import save_figures
-from straw.report.picture import COLOURS
+from straw.report.palette import COLOURS
 from straw.report.study.gathered import gathered
 from straw.report.study.whole import studied
 
@@ -96,12 +96,11 @@ def test_a_panel_for_a_browser_is_plain_json(tmp_path):
 
 
 def test_series_differ_by_more_than_their_colour():
-    marks = [Mark(label=str(place), x=[], y=[], colour=place) for place in range(35)]
-    assert len({(dash_of(mark).browser, colour_of(mark)) for mark in marks}) == 35
-    points = [Mark(label=str(place), x=[], y=[], colour=place, look="points") for place in range(49)]
-    assert len({(marker_of(mark)[0], colour_of(mark)) for mark in points}) == 49
+    marks = [Mark(label=str(place), x=[], y=[], colour=place) for place in range(70)]
+    assert len({(dash_of(mark).browser, colour_of(mark)) for mark in marks}) == 5 * len(COLOURS) == 70
+    points = [Mark(label=str(place), x=[], y=[], colour=place, look="points") for place in range(98)]
+    assert len({(marker_of(mark)[0], colour_of(mark)) for mark in points}) == 7 * len(COLOURS) == 98
     assert len({marker_of(mark)[0] for mark in points[:7]}) == 7  # without any colour at all
-    assert len(COLOURS) == 7  # a palette of the page each
 
 
 def test_figures_for_paper_come_as_png_and_svg_and_equal_runs_give_equal_files(tmp_path):

@@ -88,7 +88,7 @@ class LocalEngine(Learning):
 
     def sampling(self, length: int) -> AbstractContextManager[None]:
         """`length`: of the longest row when it is written."""
-        self._check_room(length)
+        self.check_room(length)
         if not self.is_published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
         return self.precision()
@@ -98,7 +98,8 @@ class LocalEngine(Learning):
         """The most tokens that the model reads, prompt and replies together, where its config says so."""
         return getattr(self.model.config, "max_position_embeddings", None)
 
-    def _check_room(self, length: int) -> None:
+    def check_room(self, length: int) -> None:
+        """Refuse what is longer than the model can read."""
         if self.room is not None and length > self.room:
             raise ConfigError(
                 f"this model reads {self.room} tokens, prompt and replies together; {length} are wanted: "
@@ -133,7 +134,7 @@ class LocalEngine(Learning):
         return logprobs, entropy[flat.rows]
 
     def _micro_batches(self, data: Sequence[Datum], every_token: bool) -> Iterator[Flat]:
-        self._check_room(max((len(datum.prompt) + len(datum.tokens) for datum in data), default=0))
+        self.check_room(max((len(datum.prompt) + len(datum.tokens) for datum in data), default=0))
         for groups in micro_batches(data, self.tokens_at_once):
             yield flatten(data, groups, self.device, every_token)
 

@@ -22,6 +22,7 @@ from straw.engines.local.lora import ADAPTER_CONFIG, adapter_config, load_adapte
 from straw.engines.local.model_store import ADDABLE, cached_model, cached_names
 from straw.engines.local.pretrained import Loaded, read_folder, read_gguf
 from straw.errors import ModelError, did_you_mean
+from straw.runs.reading import CONFIG
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
@@ -36,6 +37,10 @@ def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False) -> 
     if folder := cached_model(name):
         return read_folder(folder)
     path = Path(os.path.expanduser(name))
+    if name and os.path.isfile(path / CONFIG):
+        raise ModelError(
+            f"{name} is a run and no model: straw export {name} makes one of it, for model_name={name}-model"
+        )
     if name and os.path.isdir(path):  # unlike pathlib's, os.path answers for every string
         if (path / ADAPTER_CONFIG).is_file():
             return read_adapted(path, seed=seed, trust_remote_code=trust_remote_code)
@@ -66,6 +71,8 @@ def read_adapted(folder: Path, *, seed: int, trust_remote_code: bool) -> Loaded:
 def nothing_called(name: str) -> str:
     if name in ADDABLE:
         return f"the model {name!r} is not here yet: run `straw models add {name}`"
+    if name.startswith("tinker://"):
+        return f"{name} lies with the Tinker service: give a model folder, a .gguf file, or org/name of the hub"
     if os.path.isfile(name):
         return f"a model is a folder or a .gguf file; {name!r} is another file"
     if "/" in name:

@@ -69,6 +69,7 @@ AttentionInterface.register(NAME, attention_through_layout)
 @contextmanager
 def plainly(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
     """The model as transformers runs it, for comparisons."""
+    keep_silent_about_masks(model)
     model.set_attn_implementation("eager")
     try:
         yield model
@@ -76,10 +77,21 @@ def plainly(model: PreTrainedModel) -> Iterator[PreTrainedModel]:
         model.set_attn_implementation(NAME)
 
 
+def keep_silent_about_masks(model: PreTrainedModel) -> None:
+    """No row of ours is padded: transformers takes an end token for padding in models that have one token for both."""
+    for part in model.modules():
+        if isinstance(part, PreTrainedModel):
+            part.warn_if_padding_and_no_attention_mask = say_nothing
+
+
+def say_nothing(*args: object, **options: object) -> None: ...
+
+
 class ModulesReader:
     """Hidden states of a flat row of tokens, through transformers' modules."""
 
     def __init__(self, model: PreTrainedModel, checkpointing: bool = False) -> None:
+        keep_silent_about_masks(model)
         model.set_attn_implementation(NAME)
         self.body: Any = model.get_decoder()
         self.recomputed = layers_of(self.body) if checkpointing else []

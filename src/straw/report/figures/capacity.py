@@ -8,6 +8,7 @@ from math import isfinite
 from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.figures.medians import Point, median_marks
 from straw.report.figures.scaling import absent
+from straw.report.palette import places
 from straw.report.study.capacity import Capacity, capacities_of, how_of, learner, rank_of, weights_of
 from straw.report.study.cells import Cell
 from straw.report.study.equal import cpu_s
@@ -37,13 +38,15 @@ def capacity_figure(study: Study) -> Figure:
 def panel(study: Study, one: Capacity) -> Panel:
     sized = [cell for cell in one.cells if isfinite(weights_of(cell))]
     ranks = sorted({rank_of(cell) for cell in sized})
+    place_of = places(how_of(cell) for rank in ranks for cell in sized if rank_of(cell) == rank)
     return Panel(
         title=f"{one.reward}, N = {one.N:,}", x_title="millions of weights", y_title="episodes to 0.9 of the bits",
         log_x=True, log_y=True, ticks=sorted({millions(cell) for cell in sized}),
         marks=[
             mark
             for place, rank in enumerate(ranks)
-            for mark in marks(study, [cell for cell in sized if rank_of(cell) == rank], place, len(ranks))
+            for ours in ([cell for cell in sized if rank_of(cell) == rank],)
+            for mark in marks(study, ours, place, len(ranks), place_of[how_of(ours[0])])
         ],
     )  # fmt: skip
 
@@ -52,14 +55,14 @@ def millions(cell: Cell) -> float:
     return weights_of(cell) / 1e6
 
 
-def marks(study: Study, cells: list[Cell], place: int, count: int) -> Iterator[Mark]:
+def marks(study: Study, cells: list[Cell], place: int, count: int, colour: int) -> Iterator[Mark]:
     aside = ASIDE ** (place - (count - 1) / 2)
     points = [
         Point(aside * millions(cell), median, f"{learner(cell)}: {middle(median)}, {solved(median)} runs")
         for cell in cells
         if (median := study.medians[cell.label].get("known")) is not None
     ]
-    return median_marks(points, how_of(cells[0]), "joined", place)
+    return median_marks(points, how_of(cells[0]), "joined", colour)
 
 
 def table(study: Study, one: Capacity) -> Table:

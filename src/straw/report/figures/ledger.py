@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
+from straw.report.palette import places
 from straw.report.study.bands import band_of
 from straw.report.study.cells import Cell
 from straw.report.study.totals import ETAS, efficiency, law, mean_last
@@ -52,12 +53,13 @@ def ledger_panel(cell: Cell) -> Panel:
 
 
 def ledger_marks(cell: Cell) -> Iterator[Mark]:
-    for place, (label, name) in enumerate(PARTS.items()):
+    place_of = places(PARTS)
+    for label, name in PARTS.items():
         band = band_of(cell.runs, name)
         if band is not None:
             wide = band.has_width
             yield Mark(
-                label=label, x=band.episodes.tolist(), y=band.middle.tolist(), colour=place,
+                label=label, x=band.episodes.tolist(), y=band.middle.tolist(), colour=place_of[label],
                 low=band.low.tolist() if wide else (), high=band.high.tolist() if wide else (),
             )  # fmt: skip
 

@@ -53,12 +53,12 @@ def marks(study: Study, cells: list[Cell]) -> list[Mark]:
         for cell in cells
         if (seen := study.observers.get(cell.label)) is not None and (to := seen.paces[FAIR].to_nine_tenths)
     ]
-    found = [*median_marks(points, "runs", "joined", 0, never="not reached by half")]
+    found = [*median_marks(points, "runs", "joined", None, never="not reached by half")]  # a colour is one reward's
     if ideal:
         found.append(
             Mark(
                 label="ideal observer", x=[at for at, _ in ideal], y=[max(1.0, to) for _, to in ideal], look="thin",
-                colour=1, notes=[f"{three(to)} episodes" for _, to in ideal], has_dots=True,
+                notes=[f"{three(to)} episodes" for _, to in ideal], has_dots=True,
             )
         )  # fmt: skip
     return found

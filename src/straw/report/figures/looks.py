@@ -1,8 +1,8 @@
 """How a series looks: a colour, a dash and a marker, each enough to tell it by.
 
-The colours of print are those of `report.picture`; a browser takes its own from the page, one set for light and one
-for dark. Seven markers repeat one place later than seven colours, and five dashes at yet others, so that 49 points and
-35 lines differ.
+The colours of print are those of `report.palette`; a browser takes its own from the page, one set for light and one
+for dark. Seven markers repeat one place later than fourteen colours, and five dashes at yet others, so that
+98 points and 70 lines differ.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from straw.report.figures.figure import Mark
-from straw.report.picture import COLOURS
+from straw.report.palette import COLOURS
 
 
 class Dash(NamedTuple):

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from straw.report.figures.figure import Figure, Mark, Panel
 from straw.report.figures.interactive import DECADES, kept, log_range
 from straw.report.figures.looks import colour_of, dash_of, marker_of
-from straw.report.picture import COLOURS, FAINT, INK, STYLE
+from straw.report.palette import COLOURS
+from straw.report.picture import FAINT, INK, STYLE
 from straw.runs.whole import write_whole
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from straw.errors import ConfigError
 from straw.measure.observer import Observed, cached_at, game_of, group_of, observed, page_of_config
+from straw.report.palette import places
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.fits import Scaling, scaling_of
 from straw.report.study.gathered import Gathered
@@ -61,7 +62,8 @@ class Study:
 
     def colour(self, series: str) -> int | None:
         """A series looks the same in every figure; what is no reinforcement learning has the colour of ink."""
-        return None if self.series[series][0].runs[0].is_sft else list(self.series).index(series)
+        named = [one for one, cells in self.series.items() if not cells[0].runs[0].is_sft]
+        return places(named)[series] if series in named else None
 
 
 def studied(gathered: Gathered, *, patient: bool = False) -> Study:
