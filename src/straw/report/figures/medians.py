@@ -40,11 +40,16 @@ def median_marks(
 
 
 def low_end(median: Median) -> float:
-    return max(LOWEST, median.interval.low if median.interval else median.value)
+    """A range of a few runs is no interval, and is not drawn as one."""
+    return max(LOWEST, median.value if is_bare(median) else median.interval.low)
 
 
 def high_end(median: Median) -> float:
     """As far as anybody watched, where the interval is open."""
-    if median.interval is None:
+    if is_bare(median):
         return max(LOWEST, median.value)
     return median.interval.high if isfinite(median.interval.high) else median.longest
+
+
+def is_bare(median: Median) -> bool:
+    return median.interval is None or median.interval.is_range

@@ -21,6 +21,7 @@ from straw.report.page.attempts import attempts_section
 from straw.report.page.html import data, element, listed, paragraph
 from straw.report.page.sections import (
     absent_section,
+    answer_paragraph,
     figure_section,
     headline,
     lede,
@@ -71,6 +72,7 @@ def opening(study: Study, there: Sequence[Figure]) -> str:
         [
             element("p", "straw report", class_="kicker"),
             element("h1", escape(headline(study))),
+            answer_paragraph(study),
             paragraph(lede(study), class_="lede"),
             element("nav", contents, aria_label="contents"),
         ]

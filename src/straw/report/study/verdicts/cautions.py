@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from math import inf
 
+from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.times import ENOUGH, time_of
@@ -13,7 +15,6 @@ from straw.report.study.whole import Study
 from straw.report.study.words import counted, listed, opening, spread
 
 ENOUGH_SECRETS = 100  # for a channel whose discovery is geometric
-TRUSTED = 10  # secrets: fewer make an interval too narrow
 
 
 def rates(study: Study) -> Iterator[Verdict]:
@@ -111,8 +112,7 @@ def shortly(series: Sequence[str]) -> str:
 
 
 def secrets(study: Study) -> Iterator[Verdict]:
-    """How many stand behind an exponent: waiting for a hit is geometric, and a few secrets show nearly any exponent."""
-    few: dict[int, list[str]] = {}
+    """How many stand behind an exponent: waiting for a hit is geometric, and a few secrets show many exponents."""
     for series, found in study.scalings.items():
         scaling = found.get("known") or found.get("found")
         if scaling is None:
@@ -121,15 +121,20 @@ def secrets(study: Study) -> Iterator[Verdict]:
         if study.series[series][0].channel in ("binary", "noisy_binary") and behind < ENOUGH_SECRETS:
             yield Verdict(
                 f"{opening(series)}: {counted(behind, 'secret')} at each N behind the exponent. To find a secret by "
-                "right or wrong alone is a matter of luck: ten secrets give exponents from 0.7 to 1.3. Take "
-                f"{ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
+                "right or wrong alone is a matter of luck: ten secrets at each of four N give exponents from 0.8 to 1.2. "
+                f"Take {ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
                 "scaling", True,
             )  # fmt: skip
-        elif behind < TRUSTED:
-            few.setdefault(behind, []).append(series)
-    for behind, series_of in few.items():
-        yield Verdict(
-            f"{opening(shortly(series_of))}: {counted(behind, 'secret')} at each N behind the exponent, too few for an "
-            "interval that can be trusted.",
-            "scaling", True,
-        )  # fmt: skip
+
+
+def shared_draws(study: Study) -> Iterator[Verdict]:
+    """Learners with the same seeds make the same guesses until they are paid differently."""
+    for one in capacities_of(study.with_bits):
+        draws = [{(run.secret, run.seed) for run in cell.runs} for cell in one.cells]
+        if any(first & other for first, other in combinations(draws, 2)):
+            yield Verdict(
+                f"The learners of {one.reward} at N = {one.N:,} share seeds, so they make the same guesses until their "
+                "weights differ: they are compared within a secret and a seed, and their waits are one sample of luck, "
+                "not several. own_draws = true on the sweep's page gives each of them draws of its own.",
+                "capacity", True,
+            )  # fmt: skip
