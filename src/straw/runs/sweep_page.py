@@ -116,7 +116,7 @@ def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, An
     for name in sorted({*sweep.base, *by_condition} & {*sweep.seed_options}):
         yield f"{name} is set by seeds, and written a second time. Leave it out, or name others in seed_options."
     if sweep.own_draws and DRAWS not in sweep.seed_options:
-        yield "own_draws gives each condition seeds of its own, and seed is not among seed_options. Leave one of them out."
+        yield "own_draws makes seed a matter of the condition, and seed is not in seed_options: leave one of them out."
     if "run_dir" in {*sweep.base, *by_condition}:
         yield "every run of a sweep has a folder of its own. Leave run_dir out; out=FOLDER moves the whole sweep."
     for name in sorted(grid.keys() & sweep.base.keys()):

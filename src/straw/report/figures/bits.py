@@ -102,8 +102,8 @@ def conditions_table(study: Study) -> Table:
         "observer to 0.9",
     )  # fmt: skip
     caption = (
-        f"Conditions: medians, with runs that never got there kept as censored, {ENDS}; bits per episode in sum, and by "
-        "single runs"
+        f"Conditions: medians, with runs that never got there kept as censored, {ENDS}; bits per episode in sum, and "
+        "by single runs"
     )
     return Table(caption=caption, header=header, rows=[condition_row(study, cell) for cell in study.with_bits])
 

@@ -10,14 +10,16 @@ from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell
 from straw.report.study.chance import same_pace
 from straw.report.study.equal import Equal, bits_at, cpu_s, equals_of, is_told, name_in
+from straw.report.study.intervals import Interval
 from straw.report.study.totals import efficiency
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 
 ROOM = 0.5  # of a bit, below the lowest median
 READ = (
-    "Median bits known after equally many episodes, with 95% intervals from six runs on, against the CPU time of a run. Higher widens the "
-    "straw, further left costs less. A learner that is told the formula of the reward competes with nobody."
+    "Median bits known after equally many episodes, with 95% intervals from six runs on, against the CPU time of a "
+    "run. Higher widens the straw, further left costs less. A learner that is told the formula of the reward competes "
+    "with nobody."
 )
 
 
@@ -55,12 +57,16 @@ def point(study: Study, equal: Equal, cell: Cell) -> Mark | None:
     spent, bits = cpu_s(cell), bits_at(cell, equal.episodes)
     if spent is None:
         return None
-    drawn = bits.interval is not None and not bits.interval.is_range
-    low, high = ([bits.interval.low], [bits.interval.high]) if drawn else ([], [])
+    low, high = ends(bits.interval)
     return Mark(
         label=name_in(cell, equal), x=[spent], y=[bits.value], look="points", colour=study.colour(cell.series),
         low=low, high=high, notes=[f"{estimate(bits)} bits, {three(spent)} CPU-seconds"],
     )  # fmt: skip
+
+
+def ends(interval: Interval | None) -> tuple[list[float], list[float]]:
+    """A range of a few runs is no interval, and is not drawn as one."""
+    return ([], []) if interval is None or interval.is_range else ([interval.low], [interval.high])
 
 
 def table(study: Study, equal: Equal) -> Table:

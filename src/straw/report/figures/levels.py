@@ -13,8 +13,9 @@ from straw.report.study.whole import FAIR, Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 
 READ = (
-    "Medians, with 95% intervals from six runs on; a triangle where half of the runs had not got there. Right or wrong has two levels, "
-    "the distance itself stands at the right. Circles without filling: an ideal observer in groups."
+    "Medians, with 95% intervals from six runs on; a triangle where half of the runs had not got there. Right or "
+    "wrong has two levels, the distance itself stands at the right. Circles without filling: an ideal observer in "
+    "groups."
 )
 
 

@@ -21,10 +21,10 @@ TITLES = {
     "settled": "Consolidation: from the hit to 0.9 of the bits",
 }
 READ = (
-    "Medians over runs, with 95% intervals from six on; a triangle stands where half of the runs had not got there, at the longest "
-    "that any was watched. Lines: of a N + b, a N^β and a log2 N the one with the lowest AIC, fitted to every run, "
-    "censored ones too. Circles without filling: the median of an ideal observer that guesses in groups. Rewards stand "
-    "beside each other at the same N."
+    "Medians over runs, with 95% intervals from six on; a triangle stands where half of the runs had not got there, "
+    "at the longest that any was watched. Lines: of a N + b, a N^β and a log2 N the one with the lowest AIC, fitted "
+    "to every run, censored ones too. Circles without filling: the median of an ideal observer that guesses in "
+    "groups. Rewards stand beside each other at the same N."
 )
 
 
@@ -133,7 +133,8 @@ def fits_table(study: Study) -> Table:
             series, WHAT[what],
             *(f"{formula(scaling, law)}; {scaling.behind(law):.1f}" for law in (LINEAR, POWER, LOG)),
             scaling.fits[0].law, scaling.errors, f"{scaling.beta:.2f}{within(scaling.exponent, '.2f')}",
-            f"{three(scaling.bit)}{within(scaling.per_bit)}", f"{counted(scaling.num_runs, 'run')}, {scaling.num_censored} censored",
+            f"{three(scaling.bit)}{within(scaling.per_bit)}",
+            f"{counted(scaling.num_runs, 'run')}, {scaling.num_censored} censored",
             f"{min(scaling.secrets)}",
         )
         for series, found in study.scalings.items()

@@ -224,23 +224,23 @@ Episodes to 0.9 of the bits are counted to the first measurement at which so muc
 the runs' eval_every. A run that ends before that stays in, as one that took longer (Kaplan and Meier). The first hit is
 counted to the end of its step.
 |
-Numbers of runs are medians. In brackets stands a 95% interval between two of the runs in order, which holds whatever the
-runs are like; below six independent runs there is none, and the range of the runs stands in parentheses. Of a sum, a share
-or bits per episode there is no interval, since one run that locks in may lie far below the others: the range of single runs
-stands behind it.
+Numbers of runs are medians. In brackets stands a 95% interval between two of the runs in order, which holds whatever
+the runs are like; below six independent runs there is none, and the range of the runs stands in parentheses. Of a
+sum, a share or bits per episode there is no interval, since one run that locks in may lie far below the others: the
+range of single runs stands behind it.
 |
 The laws a N + b, a N^β and a log2 N are for the median, and fitted to every run: what happened between two
 measurements counts with the probability of that interval, a run that did not get there with that of being slower. The
-errors are log-normal, or Weibull as those of waiting for luck, whichever has the lower AIC. The exponent with its interval
-takes no error law: it is every β for which T / N^β is alike at all N, by Prentice's ranks.
+errors are log-normal, or Weibull as those of waiting for luck, whichever has the lower AIC. The exponent with its
+interval takes no error law: it is every β for which T / N^β is alike at all N, by Prentice's ranks.
 |
-Whether conditions differ is asked of permutation tests: how often runs that change places differ as much, within a secret
-and a seed where conditions share them. All decisions of a report together are wrong by chance in at most 5%: each gets an
-equal part of that. A difference that is not told apart is not said to be none.
+Whether conditions differ is asked of permutation tests: how often runs that change places differ as much, within a
+secret and a seed where conditions share them. All decisions of a report together are wrong by chance in at most 5%:
+each gets an equal part of that. A difference that is not told apart is not said to be none.
 |
-That the ledger keeps its law is judged by a bet against it (Ville), after episodes of which no secret decided how many they
-are. Efficiencies and bits per episode are ratios of sums over runs, never means of ratios; there is no share where less than
-half a bit a run was received.
+That the ledger keeps its law is judged by a bet against it (Ville), after episodes of which no secret decided how
+many they are. Efficiencies and bits per episode are ratios of sums over runs, never means of ratios; there is no
+share where less than half a bit a run was received.
 """
 
 

@@ -5,9 +5,10 @@
                  few places can be unlikely at all, or else all runs
     p            how often runs that change places differ as much
 
-Runs of one seed guess alike until they are paid differently, so that two conditions that share their seeds may be nearly
-one sample twice. Within a secret and a seed they tell what they differ by; as two samples of all runs the test would be
-right as well, but blind. Where so few runs have so few ways to change places that none could be unlikely, nothing is asked.
+Runs of one seed guess alike until they are paid differently, so that two conditions that share their seeds may be
+nearly one sample twice. Within a secret and a seed they tell what they differ by; as two samples of all runs the test
+would be right as well, but blind. Where so few runs have so few ways to change places that none could be unlikely,
+nothing is asked.
 
 Example: 1 2 3 against 7 8 9 has 20 ways to lie, of which 2 are as far apart: p = 0.1, and no three runs a side can do
 better; four a side can: 2 / 70.
@@ -86,7 +87,7 @@ def equally_watched(samples: Sequence[Times]) -> list[tuple[Array, np.ndarray]]:
 
 
 def log_rank_scores(times: Array, happened: np.ndarray) -> Array:
-    """1 for one that happened, less the hazard that all of them had passed by then: their sums are the log-rank test."""
+    """1 for one that happened, less the hazard that all had passed by then: their sums are the log-rank test."""
     _, place, count = np.unique(times, return_inverse=True, return_counts=True)
     at_risk = np.cumsum(count[::-1])[::-1]
     events = np.bincount(place, weights=happened.astype(float))
@@ -117,7 +118,7 @@ def chance_of(runs: Ranked, unlikely: float = UNLIKELY) -> float | None:
     """The p of all conditions together."""
     if not can_tell(runs, unlikely) or np.ptp(runs.scores) < CLOSE:
         return None
-    precision = np.linalg.pinv(covariance(runs))
+    precision = np.asarray(np.linalg.pinv(covariance(runs)), dtype=float)
     sums = sums_of(runs.scores[None], runs)
     if len(runs.scores) > MANY:
         from scipy.stats import chi2

@@ -5,8 +5,9 @@
 Equal is the largest count that every run came to; one that was over because it knew enough keeps what it knew. A
 learner that is told the formula of the reward is marked, and never the best of the others.
 
-The order is that of mean ranks among all runs. Which of them can be told from the first is asked from the last one upward:
-as long as the first and the last of those that are left lie farther apart than runs that changed places would.
+The order is that of mean ranks among all runs. Which of them can be told from the first is asked from the last one
+upward: as long as the first and the last of those that are left lie farther apart than runs that changed places
+would.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy as np
 
 from straw.algorithms.named import mark_of
 from straw.report.study.cells import Cell, channel_label
-from straw.report.study.gathered import Array, Seen
 from straw.report.study.chance import UNLIKELY, Ranked, can_tell, chance_of_range, ranked_heights
+from straw.report.study.gathered import Array, Seen
 from straw.report.study.totals import Estimate, height_at, median_of_runs
 
 TOLD = "reward_aware"

@@ -20,7 +20,6 @@ import numpy as np
 
 from straw.report.study.gathered import Array
 from straw.report.study.intervals import Interval
-from straw.report.study.times import Times
 
 SHORTEST = 0.5  # of an episode: a time of zero has no logarithm
 STEEPEST, HALVINGS = 16.0, 30
@@ -63,8 +62,8 @@ def chance_of_exponent(beta: float, runs: Grown) -> float:
 
 def lateness(beta: float, runs: Grown) -> float:
     """By how many standard deviations larger N are later than N^beta; it falls as beta grows."""
-    scores = -prentice(runs.log_T - beta * runs.log_N, runs.happened)
-    scores = np.bincount(runs.unit, weights=scores - scores.mean())
+    single = prentice(runs.log_T - beta * runs.log_N, runs.happened)
+    scores = np.asarray(np.bincount(runs.unit, weights=single.mean() - single), dtype=float)
     sizes = np.bincount(runs.unit, weights=runs.log_N) / np.bincount(runs.unit)
     aside = sizes - sizes.mean()
     spread = (scores**2).sum() * (aside**2).sum() / (len(scores) - 1)

@@ -2,14 +2,14 @@
 
     a N + b      a N^beta      a log2 N            the median of T at N
 
-For the comparison T varies by a factor whose logarithm has normal errors, or those of waiting for luck (Weibull, of which
-the geometric time to a first hit is one), whichever has the lower AIC. What is known of a run is an interval: it happened
-between two measurements, or not until the run ended. In (level / sigma, slope / sigma, 1 / sigma) the likelihood is
-concave (Olsen), so Newton's steps find its top. AIC = 2 (parameters, sigma among them) - 2 log likelihood: the lowest has
-lost least.
+For the comparison T varies by a factor whose logarithm has normal errors, or those of waiting for luck (Weibull, of
+which the geometric time to a first hit is one), whichever has the lower AIC. What is known of a run is an interval:
+it happened between two measurements, or not until the run ended. In (level / sigma, slope / sigma, 1 / sigma) the
+likelihood is concave (Olsen), so Newton's steps find its top. AIC = 2 (parameters, sigma among them) - 2 log
+likelihood: the lowest has lost least.
 
-An error law that was chosen by the same runs makes intervals too narrow, so those of the exponent and of the episodes for
-each bit take none for granted: see `exponent` and `intervals`.
+An error law that was chosen by the same runs makes intervals too narrow, so those of the exponent and of the episodes
+for each bit take none for granted: see `exponent` and `intervals`.
 """
 
 from __future__ import annotations

@@ -4,13 +4,14 @@
     broken       it is above 1, and luck can be ruled out
     not told     it is above 1, and a lucky secret could have done it; or there are too few secrets
 
-It is a theorem about the mean over all secrets, and one secret may be far above it: by c bits once in 2^c. So no spread of
-a few runs can judge it, but a bet can. Stake a share s of what you own on each run in turn, and own 1 - s + s 2^(absorbed
-- offered) times as much behind it: if the law holds, nobody can expect to gain, and owning 1 / p of what one began with
-happens with probability p at most (Ville), whatever the distribution. The stakes are spread over several shares.
+It is a theorem about the mean over all secrets, and one secret may be far above it: by c bits once in 2^c. So no
+spread of a few runs can judge it, but a bet can. Stake a share s of what you own on each run in turn, and own 1 - s +
+s 2^(absorbed - offered) times as much behind it: if the law holds, nobody can expect to gain, and owning 1 / p of
+what one began with happens with probability p at most (Ville), whatever the distribution. The stakes are spread over
+several shares.
 
-Example: four runs of a control that is paid by a coin, and received nothing, know all four bits: 16 times too likely each.
-With half of everything at stake that is 8.5^4 = 5,220 times one's money, so p < 0.0002.
+Example: four runs of a control that is paid by a coin, and received nothing, know all four bits: 16 times too likely
+each. With half of everything at stake that is 8.5^4 = 5,220 times one's money, so p < 0.0002.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def law_of(cell: Cell, gained: str, given: str | None = None) -> Law | None:
 def unchosen(runs: Sequence[Seen], names: Sequence[str]) -> float:
     """Where the shortest run ended; but where some were over because they knew their secret, the first measurement.
 
-    A run that is over when it knows enough stops at a moment that tells its secret, and so does the shortest of such runs.
+    A run that is over when it knows enough stops at a moment that tells its secret, and so does the shortest of such
+    runs.
     """
     columns = [run.column(name).episodes for run in runs for name in names]
     if any(run.knew_enough for run in runs):

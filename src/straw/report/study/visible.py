@@ -1,8 +1,8 @@
 """How large a difference would have been seen, where none was: so that "not told apart" is not read as "equal".
 
-    all runs together stand for what luck does; one condition of as many runs as there are is drawn from them and made so
-    many times slower, the others are drawn as they are, and the test is asked. The factor is the smallest of a few that
-    it finds in four studies of five.
+    all runs together stand for what luck does; one condition of as many runs as there are is drawn from them and made
+    so many times slower, the others are drawn as they are, and the test is asked. The factor is the smallest of a few
+    that it finds in four studies of five.
 
 Example: two conditions of twelve waiting times each for luck alone: a factor of 4 would have been seen.
 """
@@ -48,5 +48,6 @@ def power(times: Array, happened: np.ndarray, sizes: Sequence[int], factor: floa
         later = np.where(slow, factor, 1.0) * times[drawn]
         scores = log_rank_scores(np.minimum(later, until), happened[drawn] & (later <= until))
         runs = Ranked(scores - scores.mean(), group, np.zeros(len(group), dtype=int))
-        found += bool(distance(sums_of(runs.scores[None], runs), np.linalg.pinv(covariance(runs)))[0] >= limit)
+        precision = np.asarray(np.linalg.pinv(covariance(runs)), dtype=float)
+        found += bool(distance(sums_of(runs.scores[None], runs), precision)[0] >= limit)
     return found / DRAWS

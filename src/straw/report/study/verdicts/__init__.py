@@ -8,9 +8,10 @@
     outcomes    what was known at the end, the ledger, controls
     cautions    too few secrets, medians that were not reached, a rate at the edge
 
-Each stands on numbers that a table of the report holds, and names the conditions under which it is true. A comparison is
-only made where the data can carry it; one that luck could make is said not to be told, with what would have been seen.
-All decisions of a report share one chance of 5% to be wrong. The report begins with the sentence that answers its title.
+Each stands on numbers that a table of the report holds, and names the conditions under which it is true. A comparison
+is only made where the data can carry it; one that luck could make is said not to be told, with what would have been
+seen. All decisions of a report share one chance of 5% to be wrong. The report begins with the sentence that answers
+its title.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The sentence that a report begins with: what the runs say to the question that is its title.
 
-What the question is about is told by how the conditions differ: in what learns, in N, in the reward, in the algorithm, or
-not at all.
+What the question is about is told by how the conditions differ: in what learns, in N, in the reward, in the
+algorithm, or not at all.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from straw.report.study.setting import setting
 from straw.report.study.verdicts import capacity, compared, growth, levels, outcomes
 from straw.report.study.verdicts.verdict import Verdict
 from straw.report.study.whole import Study
-from straw.report.study.words import estimate, listed, middle, opening, solved
+from straw.report.study.words import listed, middle, opening, solved
 
 MOST = 6  # conditions that one sentence can hold
 Answer = Callable[[Study, float], Verdict | None]

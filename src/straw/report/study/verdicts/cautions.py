@@ -121,8 +121,8 @@ def secrets(study: Study) -> Iterator[Verdict]:
         if study.series[series][0].channel in ("binary", "noisy_binary") and behind < ENOUGH_SECRETS:
             yield Verdict(
                 f"{opening(series)}: {counted(behind, 'secret')} at each N behind the exponent. To find a secret by "
-                "right or wrong alone is a matter of luck: ten secrets at each of four N give exponents from 0.8 to 1.2. "
-                f"Take {ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
+                "right or wrong alone is a matter of luck: ten secrets at each of four N give exponents from 0.8 to "
+                f"1.2. Take {ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
                 "scaling", True,
             )  # fmt: skip
 

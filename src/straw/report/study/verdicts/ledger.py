@@ -51,13 +51,13 @@ def questions(study: Study) -> list[Held]:
 
 
 def judged(study: Study, held: Held, level: float) -> Verdict:
-    """Every condition has its part of the chance to be wrong, against what was offered and against what was received."""
+    """Every condition has its part of the chance to be wrong, against what was offered and what was received."""
     part = level / (len(held.offered) + len(held.received))
     for against, laws in (("offered", held.offered), ("received", held.received)):
         if broken := [label for label, one in laws.items() if one.outcome(part) == BROKEN]:
             return Verdict(
-                f"{SAYS.format(what=against)}does not hold for {listed(told(label, laws) for label in broken)}. Either the "
-                f"secrets were not drawn evenly, or something is charged wrongly ({setting(held.cells)}).",
+                f"{SAYS.format(what=against)}does not hold for {listed(told(label, laws) for label in broken)}. Either "
+                f"the secrets were not drawn evenly, or something is charged wrongly ({setting(held.cells)}).",
                 "ledger", True,
             )  # fmt: skip
     kept = [label for label, one in held.offered.items() if one.outcome(part) == KEPT]
