@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def all_counts(problems: int, kinds: int) -> Iterator[tuple[int, ...]]:
             yield from ((first, *rest) for rest in all_counts(problems - first, kinds - 1))
 
 
-@lru_cache(maxsize=None)
+@cache
 def interval(counts: tuple[int, ...], k: int = 1) -> tuple[float, float]:
     right = np.repeat(np.arange(len(counts)), counts)
     return mean_pass([int(one) for one in right], len(counts) - 1, k)[1:]
