@@ -1,13 +1,15 @@
 """Whether a report keeps its word: intervals hold what they say they hold, and sentences are no more often wrong.
 
-Truths are known, and unkind: waiting for luck in groups of four (ties, and a long tail), runs that lock in and never get
-there, runs that are cut short, six runs as well as 128.
+Truths are known, and unkind: waiting for luck in groups of four (ties, and a long tail), runs that lock in and never
+get there, runs that are cut short, six runs as well as 128.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import log2
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from tests.report.study.simulated import GROUP, runs_of, sentences_of
 from tests.report.study.waiting import waited
 
 from straw.report.paired import sure
+from straw.report.study.chance import same_pace
 from straw.report.study.exponent import exponent_of
 from straw.report.study.fits import LINEAR, LOG, POWER, Fit, grown_of, scaling_of
 from straw.report.study.intervals import interval_of
@@ -243,24 +246,21 @@ def test_learners_that_differ_are_said_to(quick):
 @pytest.mark.slow
 def test_what_would_have_been_seen_is_seen_about_four_times_in_five():
     """The factor is told from one study, and then tried on others like it."""
-    from straw.report.study.chance import same_pace
-
     rng, found = np.random.default_rng(0), []
     for _ in range(12):
         null = [seen(geometric, rng, 64, 16, 1500) for _ in range(2)]
-        factor = visible_factor(null, 0.05)
-        slower = [
-            [seen(geometric, rng, 64, 16, 1500), seen(lambda r, N, n: factor * geometric(r, N, n), rng, 64, 16, 1500)]
-            for _ in range(60)
-        ]
-        found.append(np.mean([same_pace(one, apart(other)) <= 0.05 for one, other in slower]))
+        slower = partial(slowed, visible_factor(null, 0.05))
+        pairs = [(seen(geometric, rng, 64, 16, 1500), seen(slower, rng, 64, 16, 1500)) for _ in range(60)]
+        found.append(np.mean([same_pace(one, apart(other)) <= 0.05 for one, other in pairs]))
     assert 0.7 <= np.mean(found) <= 0.97
+
+
+def slowed(factor, rng, N, count):
+    return factor * geometric(rng, N, count)
 
 
 def apart(times: Times) -> Times:
     """With secrets of their own."""
-    from types import SimpleNamespace
-
     return times._replace(runs=[SimpleNamespace(secret=f"o{n}", seed=f"o{n}") for n in range(len(times.runs))])
 
 
