@@ -42,12 +42,11 @@ def report(words: list[str]) -> int:
     check(words, page)
     check_installed()
     from straw.report.study.gathered import gathered
-    from straw.report.study.verdicts import answer_of, level_of, verdicts_of
+    from straw.report.study.verdicts import verdicts_of
     from straw.report.study.whole import studied
 
     study = studied(gathered([Path(word).expanduser() for word in words]), patient=is_patient)
-    answer = answer_of(study, level_of(study))
-    said = [*([answer] if answer is not None else []), *verdicts_of(study)]
+    said = verdicts_of(study)
     if as_json:
         found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in said]
         print(json.dumps(found, indent=1, ensure_ascii=False))

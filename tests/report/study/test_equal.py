@@ -81,8 +81,8 @@ def test_three_runs_of_each_cannot_tell(home, tmp_path):
     learner(tmp_path, "plain", [0.1, 0.2, 0.3])
     learner(tmp_path, "bonus", [3.9, 4.0, 3.8], entropy_coef=0.05)
     (text,) = sentences(tmp_path)
-    assert "with 3.9 (3.8 to 4) bits in the median comes out ahead" in text
-    assert "luck could make the differences between entropy_coef=0.05 and entropy_coef=none" in text
+    assert "entropy_coef=0.05 with 3.9 (3.8 to 4) bits in the median to entropy_coef=none with 0.2 (0.1 to 0.3)" in text
+    assert "bits in the median, not told apart (tiny-1M" in text and "ahead" not in text
 
 
 def test_one_run_of_each_is_no_comparison(home, tmp_path):

@@ -240,7 +240,9 @@ def test_learners_that_differ_are_said_to(quick):
         hits = geometric(rng, 64, 12)
         times = hits + after * rng.gamma(8, 1 / 8, size=12)
         runs += runs_of(times, N=64, cap=900, hits=hits, first_seed=100 * place, model_name=model, reward_type="binary")
-    assert any("from there to 0.9 of the bits: it matters what learns" in text for text in decided(sentences_of(runs)))
+    assert any(
+        "from the first hit to 0.9 of the bits: it matters what learns" in text for text in decided(sentences_of(runs))
+    )
 
 
 @pytest.mark.slow

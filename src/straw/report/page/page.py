@@ -30,7 +30,7 @@ from straw.report.page.sections import (
     runs_section,
     verdicts_section,
 )  # fmt: skip
-from straw.report.study.verdicts import verdicts_of
+from straw.report.study.verdicts import said_of
 from straw.report.study.whole import Study
 
 OTHERS = {"runs": "Every run", "attempts": "Attempts to read", "methods": "How it was computed"}
@@ -81,7 +81,7 @@ def opening(study: Study, there: Sequence[Figure]) -> str:
 
 def main_parts(study: Study, figures: Sequence[Figure], titles: dict[str, str]) -> list[str]:
     return [
-        verdicts_section(verdicts_of(study), titles),
+        verdicts_section(said_of(study).verdicts, titles),
         *(figure_section(figure) for figure in figures if figure.panels or figure.tables),
         absent_section(figures),
         runs_section(study),

@@ -11,7 +11,7 @@ from straw.report.figures.looks import colour_of, dash_of
 from straw.report.page.html import element, folded, listed, paragraph, pretty, table, visible
 from straw.report.study.gathered import Seen
 from straw.report.study.rates import end_of
-from straw.report.study.verdicts import Verdict, answer_of, level_of
+from straw.report.study.verdicts import Verdict, said_of
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, counted
 from straw.runs.reading import CONFIG
@@ -39,7 +39,7 @@ def lede(study: Study) -> str:
 
 def answer_paragraph(study: Study) -> str:
     """What the runs say to the title's question, before everything else."""
-    found = answer_of(study, level_of(study))
+    found = said_of(study).answer
     text = "These runs have measured nothing yet that answers it." if found is None else found.text
     return paragraph(text, class_="answer")
 

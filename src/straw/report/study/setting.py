@@ -18,7 +18,12 @@ def setting(cells: Sequence[Cell], *, with_N: bool = True) -> str:
     """`with_N`: where the sentence has not named it."""
     sizes = [cell.N for cell in cells if cell.N is not None]
     words = [f"N = {spread(sizes)}"] if with_N and sizes else []
+    words += [few("task", kinds(cells))] if not sizes else []
     return ", ".join([*words, *learners(cells), num_runs(cells)])
+
+
+def kinds(cells: Sequence[Cell]) -> list[str]:
+    return [cell.runs[0].options.get("kind", "") for cell in cells]
 
 
 def learners(cells: Sequence[Cell]) -> list[str]:

@@ -40,6 +40,8 @@ def within(interval: Interval | None, form: str = "") -> str:
     """' [0.97, 1.07]', ' (48 to 60)', or nothing."""
     if interval is None:
         return ""
+    if interval.is_range and interval.low == interval.high:
+        return ""
     low, high = (format(end, form) if form and isfinite(end) else three(end) for end in interval[:2])
     return f" ({low} to {high})" if interval.is_range else f" [{low}, {high}]"
 

@@ -39,7 +39,7 @@ def test_a_wait_in_which_something_was_learned_is_compared(tmp_path):
 def test_an_absorption_that_luck_does_not_make_matters(tmp_path):
     make_learner(tmp_path, "tiny-0.2M", HITS, after=60)
     make_learner(tmp_path, "tiny-5M", [hit + 2 for hit in HITS], after=8)
-    text = said(tmp_path, "Capacity, binary at N = 64, from there to 0.9 of the bits")
+    text = said(tmp_path, "Capacity, binary at N = 64, from the first hit to 0.9 of the bits")
     assert "it matters what learns (p = 0.00" in text  # of 2^8 ways to swap within a secret, 2
     assert "): tiny-5M, all weights 8 [8, 8] and tiny-0.2M, all weights 60 [60, 60] episodes" in text
     assert text.endswith("(2 learners, 8 runs each).")

@@ -51,7 +51,7 @@ def test_discovery_and_consolidation_are_told_apart(tmp_path):
     make_study(tmp_path, {16: [30, 30, 30], 64: [120, 120, 120]})
     text = said(tmp_path, "the first hit alone")
     assert "N^1.00" in text
-    assert "at N = 64: 80 (80 to 80) episodes" in text
+    assert "at N = 64: 80 episodes" in text
 
 
 def test_of_many_series_the_flattest_and_the_steepest_are_told(tmp_path):

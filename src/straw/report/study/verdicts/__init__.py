@@ -17,13 +17,15 @@ its title.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
 from straw.report.study.verdicts import capacity, cautions, compared, growth, ledger, levels, outcomes, pace
 from straw.report.study.verdicts.answer import answer_of
 from straw.report.study.verdicts.verdict import DOUBT, Part, Telling, Verdict
 from straw.report.study.whole import Study
 
-__all__ = ["Verdict", "answer_of", "level_of", "verdicts_of"]
+__all__ = ["Said", "Verdict", "level_of", "said_of", "verdicts_of"]
 
 PARTS: tuple[Part | Telling, ...] = (
     growth.SCALING, growth.many, growth.discovery, pace.pace, compared.COMPARED, levels.LEVELS, capacity.CAPACITY,
@@ -32,11 +34,26 @@ PARTS: tuple[Part | Telling, ...] = (
 )  # fmt: skip
 
 
-def verdicts_of(study: Study) -> list[Verdict]:
-    """Findings first, each figure's in the order of the figures; warnings behind them."""
+class Said(NamedTuple):
+    """The sentence that answers the title, and all others: findings first, warnings behind them."""
+
+    answer: Verdict | None
+    verdicts: list[Verdict]
+
+
+@lru_cache(maxsize=2)
+def said_of(study: Study) -> Said:
+    """Each figure's in the order of the figures; none that says what the answer says."""
     level = level_of(study)
-    found = [verdict for part in PARTS for verdict in told(part, study, level)]
-    return sorted(found, key=lambda verdict: verdict.is_warning)
+    answer = answer_of(study, level)
+    found = [one for part in PARTS for one in told(part, study, level) if answer is None or one.text != answer.text]
+    return Said(answer, sorted(found, key=lambda verdict: verdict.is_warning))
+
+
+def verdicts_of(study: Study) -> list[Verdict]:
+    """The answer too, at its place in the front."""
+    said = said_of(study)
+    return [*([said.answer] if said.answer is not None else []), *said.verdicts]
 
 
 def told(part: Part | Telling, study: Study, level: float) -> Iterator[Verdict]:

@@ -62,7 +62,8 @@ def by_time(study: Study, level: float) -> Verdict | None:
         return None
     told = [f"{cell.label} {took(study, cell)}" for cell in cells[:MOST]]
     more = f"; and {len(cells) - MOST} more conditions" if len(cells) > MOST else ""
-    words = f"Episodes to 0.9 of the bits, in the median: {'; '.join(told)}{more}"
+    among = ", in the median" if max(len(cell.runs) for cell in cells) > 1 else ""
+    words = f"Episodes to 0.9 of the bits{among}: {'; '.join(told)}{more}"
     return Verdict(f"{words} ({setting(cells)}).", "bits")
 
 

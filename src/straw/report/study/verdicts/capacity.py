@@ -23,7 +23,7 @@ from straw.report.study.verdicts.verdict import Part, Verdict
 from straw.report.study.whole import Study
 from straw.report.study.words import counted, middle, spread
 
-PARTS = {"found": "until the first hit", "settled": "from there to 0.9 of the bits", "known": "in all"}
+PARTS = {"found": "until the first hit", "settled": "from the first hit to 0.9 of the bits", "known": "in all"}
 STILL = 1e-6  # of a bit: equal weights are measured as equal
 
 

@@ -9,6 +9,7 @@ from math import inf
 from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
+from straw.report.study.setting import setting
 from straw.report.study.times import ENOUGH, time_of
 from straw.report.study.verdicts.verdict import FEW, Verdict
 from straw.report.study.whole import Study
@@ -46,7 +47,8 @@ def censored(study: Study) -> Iterator[Verdict]:
     short = [cell for cell in study.with_bits if not cell.is_control and num_censored(study, cell)]
     blind = [cell for cell in short if is_blind(study, cell)]
     for cell in short if len(short) - len(blind) <= FEW else blind:
-        yield Verdict(f"{opening(cell.label)}: {among(study, cell)}{how_so(study, cell)}.", about, True)
+        words = f"{opening(cell.label)}: {among(study, cell)}{how_so(study, cell)} ({setting([cell])})."
+        yield Verdict(words, about, True)
     if len(short) - len(blind) > FEW:
         others = [cell for cell in short if cell not in blind]
         never = [cell.label for cell in others if not study.medians[cell.label]["known"].is_reached]

@@ -35,14 +35,17 @@ def where(equal: Equal) -> str:
 def ranking(equal: Equal, level: float) -> str:
     """The first, the last, and who can be told from the first."""
     fair, apart = equal.fair, equal.num_told_apart(level)
-    best, last = fair[0], fair[-1]
-    words = f"{known(best, equal)} comes out ahead, {known(last, equal)} last"
     if not apart:
-        return f"{words}, but luck could make the differences between {listed_cells(fair, equal)}"
+        return f"{known(fair[0], equal)} to {known(fair[-1], equal)}, not told apart{others(fair[1:-1], equal)}"
+    words = f"{known(fair[0], equal)} comes out ahead, {known(fair[-1], equal)} last"
     equals = fair[1 : len(fair) - apart]
     if not equals:
         return f"{words}, and {'each of the others' if apart > 1 else 'the other'} can be told from the first"
     return f"{words}; {listed_cells(equals, equal)} {verb(equals)} not told from the first, the other {apart} can be"
+
+
+def others(between: Sequence[Cell], equal: Equal) -> str:
+    return f", nor {listed_cells(between, equal)}" if between else ""
 
 
 def verb(cells: Sequence[Cell]) -> str:

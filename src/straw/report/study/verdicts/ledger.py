@@ -9,7 +9,7 @@ from straw.report.study.cells import Cell
 from straw.report.study.law import BROKEN, FEWEST, KEPT, Law, law
 from straw.report.study.setting import at_size, setting
 from straw.report.study.totals import efficiency
-from straw.report.study.verdicts.pace import common_size
+from straw.report.study.verdicts.pace import common_size, in_sum
 from straw.report.study.verdicts.verdict import FEW, Part, Verdict
 from straw.report.study.whole import Study
 from straw.report.study.words import counted, listed, three, within
@@ -27,8 +27,8 @@ def absorbed(study: Study) -> Iterator[Verdict]:
     if found:
         told = "; ".join(f"{cell.series} {three(share.value)}{within(share.interval)}" for cell, share in found)
         yield Verdict(
-            f"Of the bits that an ideal observer would have received{at_size(N)}, absorbed in sum (and by single "
-            f"runs): {told} ({setting([cell for cell, _ in found], with_N=False)}).",
+            f"Of the bits that an ideal observer would have received{at_size(N)}, absorbed "
+            f"{in_sum([cell for cell, _ in found])}: {told} ({setting([cell for cell, _ in found], with_N=False)}).",
             "ledger",
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from straw.report.study.cells import Cell
 from straw.report.study.intervals import Interval
@@ -22,7 +22,7 @@ def pace(study: Study) -> Iterator[Verdict]:
         return
     where = setting([cell for cell, _ in found], with_N=False)
     told = "; ".join(f"{cell.series} {estimate(rate)}" for cell, rate in found)
-    yield Verdict(f"Bits per episode at N = {N:,}, in sum (and by single runs): {told} ({where}).", "bits")
+    yield Verdict(f"Bits per episode at N = {N:,}, {in_sum(cells)}: {told} ({where}).", "bits")
     ratios = [f"{cell.series} {times}" for cell, _ in found if (times := times_ideal(study, cell))]
     if ratios:
         yield Verdict(
@@ -30,6 +30,10 @@ def pace(study: Study) -> Iterator[Verdict]:
             f"{'; '.join(ratios)} ({where}).",
             "bits",
         )
+
+
+def in_sum(cells: Sequence[Cell]) -> str:
+    return "in sum (and by single runs)" if max(len(cell.runs) for cell in cells) > 1 else "in sum"
 
 
 def times_ideal(study: Study, cell: Cell) -> str:
