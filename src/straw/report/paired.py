@@ -6,8 +6,8 @@
 
 Runs of one seed meet the same problems in the same order and are asked the same at the end, so a pair differs in less
 than two runs do. The test takes no distribution for granted; one pair is no test, and fewer than six cannot come below
-5%. Where 2^n is too many, that many ways are drawn. The intervals are for runs that scatter evenly about their mean: one
-that falls over makes its own interval wide, and is missed by those that it is not in. Each p is of its pair alone.
+5%. Where 2^n is too many, that many ways are drawn. The intervals are for runs that scatter evenly about their mean;
+one that falls over makes its own interval wide, and is missed by those that it is not in. Each p is of its pair alone.
 
 Example: the differences 1, 2, 3 have the mean 2, +- 2.48, and p = 2 / 8 = 0.25.
 """

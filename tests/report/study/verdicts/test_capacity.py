@@ -42,7 +42,7 @@ def test_an_absorption_that_luck_does_not_make_matters(tmp_path):
     text = said(tmp_path, "Capacity, binary at N = 64, from the first hit to 0.9 of the bits")
     assert "it matters what learns (p = 0.00" in text  # of 2^8 ways to swap within a secret, 2
     assert "): tiny-5M, all weights 8 [8, 8] and tiny-0.2M, all weights 60 [60, 60] episodes" in text
-    assert text.endswith("(2 learners, 8 runs each).")
+    assert text.endswith("(2 learners, tiny-0.2M or tiny-5M, all weights, reinforce, 8 runs each).")
 
 
 def test_learners_of_one_pace_are_not_told_apart(tmp_path):

@@ -15,7 +15,7 @@ from straw.report.study.capacity import Capacity, capacities_of, learner
 from straw.report.study.cells import Cell
 from straw.report.study.chance import same_pace
 from straw.report.study.gathered import Seen
-from straw.report.study.setting import num_runs
+from straw.report.study.setting import setting
 from straw.report.study.survival import Median
 from straw.report.study.times import time_of
 from straw.report.study.verdicts.levels import unseen
@@ -48,7 +48,8 @@ def capacity(study: Study, asked: Asked, level: float) -> Verdict:
     one = asked.one
     where = f"Capacity, {one.reward} at N = {one.N:,}, {PARTS[asked.what]}"
     said = waited(study, asked) if is_wait(asked) else difference(study, asked, level)
-    return Verdict(f"{where}: {said} ({counted(len(asked.cells), 'learner')}, {num_runs(asked.cells)}).", "capacity")
+    learners = f"{counted(len(asked.cells), 'learner')}, {setting(asked.cells, with_N=False)}"
+    return Verdict(f"{where}: {said} ({learners}).", "capacity")
 
 
 def is_wait(asked: Asked) -> bool:

@@ -36,7 +36,7 @@ def ranking(equal: Equal, level: float) -> str:
     """The first, the last, and who can be told from the first."""
     fair, apart = equal.fair, equal.num_told_apart(level)
     if not apart:
-        return f"{known(fair[0], equal)} to {known(fair[-1], equal)}, not told apart{others(fair[1:-1], equal)}"
+        return f"{known(fair[0], equal)} to {known(fair[-1], equal)}{between(fair[1:-1], equal)}, not told apart"
     words = f"{known(fair[0], equal)} comes out ahead, {known(fair[-1], equal)} last"
     equals = fair[1 : len(fair) - apart]
     if not equals:
@@ -44,8 +44,8 @@ def ranking(equal: Equal, level: float) -> str:
     return f"{words}; {listed_cells(equals, equal)} {verb(equals)} not told from the first, the other {apart} can be"
 
 
-def others(between: Sequence[Cell], equal: Equal) -> str:
-    return f", nor {listed_cells(between, equal)}" if between else ""
+def between(cells: Sequence[Cell], equal: Equal) -> str:
+    return f", {listed_cells(cells, equal)} between them" if cells else ""
 
 
 def verb(cells: Sequence[Cell]) -> str:
