@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, factorial, log, prod
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from straw.report.study.times import Times
 
 LINEAR, POWER, LOG = "a N + b", "a N^β", "a log2 N"
 EXACT = 1e-3  # what a time is known to at best, in its logarithm
-FEWEST = 3  # independent runs at each size, for an interval
+FEWEST, WAYS = 3, 40  # independent runs at each size, and ways to deal them to the sizes, for an interval of 95%
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,6 @@ def scaling_of(sizes: Sequence[int], times: Sequence[Times]) -> Scaling | None:
     points, runs = points_of(there), grown_of(there)
     errors, fits = min(((name, fits_of(points, name)) for name in FAMILIES), key=lambda found: found[1][0].aic)
     beta, exponent = exponent_of(runs)
-    is_enough = all(units_of(one.runs) >= FEWEST for _, one in there)
     at_least, at_most = (
         np.concatenate([ends(one) / log(N, 2) for N, one in there]) for ends in (lambda one: one.episodes, endless)
     )
@@ -96,13 +95,18 @@ def scaling_of(sizes: Sequence[int], times: Sequence[Times]) -> Scaling | None:
         errors=errors,
         runs=runs,
         beta=beta,
-        exponent=exponent if is_enough else None,
+        exponent=exponent if can_tell([units_of(one.runs) for _, one in there]) else None,
         bit=km_median(at_least, points.log_T.happened),
         per_bit=interval_of(at_least, at_most, len(set(runs.unit))),
         sizes=[N for N, _ in there],
         secrets=[len({run.secret for run in one.runs}) for _, one in there],
         num_censored=int((~points.log_T.happened).sum()),
     )
+
+
+def can_tell(counts: Sequence[int]) -> bool:
+    """Three runs at each of two sizes lie in 20 ways, of which no two are unlikely enough; four lie in 70."""
+    return min(counts) >= FEWEST and factorial(sum(counts)) // prod(map(factorial, counts)) >= WAYS
 
 
 @dataclass(frozen=True, slots=True)
