@@ -18,7 +18,7 @@ from tests.report.study.waiting import waited
 
 from straw.report.paired import sure
 from straw.report.study.chance import same_pace
-from straw.report.study.exponent import exponent_of
+from straw.report.study.exponent import chance_of_exponent, exponent_of
 from straw.report.study.fits import LINEAR, LOG, POWER, Fit, grown_of, scaling_of
 from straw.report.study.intervals import interval_of
 from straw.report.study.survival import endless, median_of
@@ -68,7 +68,8 @@ MEDIANS = [(geometric, 1e9), (geometric, 50), (scattered, 1e9), (long_tailed, 20
 def held_medians(draw: Draw, cap: float, count: int, times: int) -> float:
     rng = np.random.default_rng(count)
     truth = np.median(rounded(draw(rng, 64, 400_001)))
-    found = (median_of(seen(draw, rng, 64, count, cap)).interval for _ in range(times))
+    runs = (seen(draw, rng, 64, count, cap) for _ in range(times))
+    found = [interval_of(one.episodes, endless(one), count) for one in runs]
     return float(np.mean([one.low <= truth <= one.high for one in found]))
 
 
@@ -114,15 +115,24 @@ EXPONENTS = [
 
 
 def held_exponents(draw: Draw, truth: float, cap: float, count: int, times: int) -> float:
-    rng, held = np.random.default_rng(count), 0
-    for _ in range(times):
-        _, interval = exponent_of(grown_of([(N, seen(draw, rng, N, count, cap)) for N in SIZES]))
-        held += interval is None or interval.low <= truth <= interval.high
-    return held / times
+    """An interval holds the exponents of which the p is above 5%: see `test_exponent`."""
+    rng = np.random.default_rng(count)
+    runs = (grown_of([(N, seen(draw, rng, N, count, cap)) for N in SIZES]) for _ in range(times))
+    return float(np.mean([chance_of_exponent(truth, one) > 0.05 for one in runs]))
 
 
 def test_a_quick_look_at_exponents():
-    assert held_exponents(geometric, 1.0, 1500, 4, 120) >= 0.9
+    assert held_exponents(geometric, 1.0, 1500, 4, 200) >= 0.9
+
+
+def test_what_an_interval_holds_is_what_its_p_does_not_rule_out():
+    """Ends of many intervals, of runs that are cut short and lock in too."""
+    rng = np.random.default_rng(0)
+    for draw, truth, cap in EXPONENTS:
+        for _ in range(6):
+            runs = grown_of([(N, seen(draw, rng, N, 5, cap)) for N in SIZES])
+            _, interval = exponent_of(runs)
+            assert (interval.low <= truth <= interval.high) == (chance_of_exponent(truth, runs) > 0.05)
 
 
 @pytest.mark.slow
@@ -209,7 +219,10 @@ NULLS = [equal_rewards, equal_learners, equal_luck, lucky_coins]
 
 @pytest.fixture
 def quick(monkeypatch, home) -> None:
-    """What decides nothing is left out: which law fits best, what would have been seen, observers."""
+    """What decides nothing is left out: which law fits best, what would have been seen, observers. And runs change
+    places a thousand times, which makes a p no smaller.
+    """
+    monkeypatch.setattr("straw.report.study.chance.DRAWS", 999)
     fits = [Fit(law=law, a=1.0, b=1.0, sigma=1.0, aic=0.0) for law in (POWER, LINEAR, LOG)]
     monkeypatch.setattr("straw.report.study.fits.fits_of", lambda points, errors: fits)
     monkeypatch.setattr("straw.report.study.verdicts.levels.visible_factor", lambda samples, level: 2.0)
