@@ -119,8 +119,15 @@ def test_the_same_guesses_twice_are_not_told_apart():
 
 
 def test_equal_secrets_with_other_seeds_are_compared_within_a_secret():
-    one, other = waited([1, 2, 3]), waited([7, 8, 9], seeds=[5, 6, 7])
-    assert list(ranked_times([one, other]).urn) == [0, 1, 2, 0, 1, 2]
+    one, other = waited(range(6)), waited(range(6), seeds=range(10, 16))
+    assert list(ranked_times([one, other]).urn) == [0, 1, 2, 3, 4, 5] * 2
+
+
+def test_so_few_secrets_that_no_pairs_could_be_unlikely_are_compared_as_two_samples():
+    """Four pairs come out all one way once in eight; four of eight runs are the first four once in 35."""
+    one, other = waited([1, 2, 3, 4]), waited([7, 8, 9, 10])
+    assert list(ranked_times([one, other]).urn) == [0] * 8
+    assert list(ranked_times([one, other], unlikely=0.2).urn) == [0, 1, 2, 3] * 2
 
 
 def test_who_was_watched_longer_is_not_slower_for_it():
@@ -137,9 +144,10 @@ def test_runs_that_were_all_alike_tell_nothing():
     assert same_pace(*apart([9] * 8, [9] * 8)) is None
 
 
-def test_three_conditions_of_one_pace_are_told_apart_once_in_twenty():
+def test_three_conditions_of_one_pace_are_told_apart_once_in_twenty(monkeypatch):
+    monkeypatch.setattr("straw.report.study.chance.DRAWS", 999)
     rng = np.random.default_rng(0)
     found = [same_pace(*apart(*rng.geometric(0.05, (3, 8)).astype(float), cap=60)) for _ in range(120)]
     assert sum(p <= 0.05 for p in found) <= 12  # 6 are expected, and 99% of such tests have no more
     slower = apart(*(list(rng.geometric(rate, 30)) for rate in (0.05, 0.05, 0.01)), cap=80)
-    assert same_pace(*slower) < 0.001
+    assert same_pace(*slower) == 0.001
