@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.measure.accuracy import wilson
 from straw.measure.pass_at_k import ks_for, mean_pass, pass_at_k
+from straw.measure.shares import share_interval
 
 
 def test_one_right_of_four_by_hand() -> None:
@@ -27,27 +27,26 @@ def test_more_right_than_there_are_is_refused() -> None:
         pass_at_k(3, 2, 1)
 
 
-def test_with_one_reply_each_the_interval_is_wilsons() -> None:
-    assert mean_pass([1] * 18 + [0] * 2, 1, 1) == (0.9, *wilson(18, 20))
+def test_with_one_reply_each_the_interval_is_that_of_a_share() -> None:
+    assert mean_pass([1] * 18 + [0] * 2, 1, 1) == (0.9, *share_interval(18, 20))
 
 
-def test_with_several_the_problems_are_drawn_anew_and_always_alike() -> None:
+def test_whether_any_of_all_replies_is_right_is_one_question_a_problem() -> None:
+    assert mean_pass([4, 1, 0, 2] * 5, 4, 4) == (0.75, *share_interval(15, 20))
+
+
+def test_with_several_replies_the_interval_is_always_alike_and_holds_the_mean() -> None:
     mean, low, high = mean_pass([4, 0, 0, 2] * 25, 4, 1)
     assert mean == 0.375 and low < 0.375 < high
     assert (mean, low, high) == mean_pass([4, 0, 0, 2] * 25, 4, 1)
-    assert mean_pass([4] * 10, 4, 2) == (1.0, 1.0, 1.0)
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    from random import Random
-
-    random, held = Random(0), 0
-    for _ in range(100):
-        shares = [random.random() for _ in range(60)]  # the mean share is 0.5
-        counts = [sum(random.random() < share for _ in range(4)) for share in shares]
-        _, low, high = mean_pass(counts, 4, 1)
-        held += low <= 0.5 <= high
-    assert 88 <= held <= 100
+def test_none_right_of_many_replies_is_not_said_to_be_none_at_all() -> None:
+    """Twenty problems with sixteen replies each may still be twenty in which one in ten is easy."""
+    mean, low, high = mean_pass([0] * 20, 16, 1)
+    assert (mean, low) == (0, 0) and 0.05 < high < 0.17
+    mean, low, high = mean_pass([4] * 10, 4, 2)
+    assert (mean, high) == (1, 1) and low < 0.9
 
 
 def test_powers_of_two_up_to_all() -> None:

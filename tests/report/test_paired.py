@@ -39,6 +39,11 @@ def test_only_seeds_that_both_have_are_compared():
     assert against({0: 1.0}, {1: 1.0}) is None
 
 
+def test_one_pair_is_no_test():
+    found = against({0: 0.5}, {0: 0.4})
+    assert found is not None and found.p is None and found.num_pairs == 1
+
+
 def test_many_pairs_are_swapped_at_random_and_all_for_one_is_among_them():
     assert 0 < swapped_p([1.0] * 30) < 0.001
 

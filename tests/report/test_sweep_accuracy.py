@@ -46,6 +46,7 @@ def test_several_replies_have_columns_of_their_own():
 def test_a_seed_alone_has_no_width_and_a_condition_without_runs_no_numbers():
     no, knn = condition("no", {0: 0.4}), condition("knn", {0: None})
     assert cells([no, knn], no)[2] == "0.400"
+    assert cells([no, condition("once", {0: 0.5})], condition("once", {0: 0.5}))[3:5] == ("+0.100", "")
     assert cells([no, knn], knn) == ("knn", "0 of 1", "", "", "", "")
     assert facts([no, knn], knn) == {}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from straw.errors import ConfigError
-from straw.runs.sweep import slug
+from straw.runs.sweep import Sweep, slug
 from straw.runs.sweep_page import read_sweep
 
 
@@ -40,6 +40,49 @@ def test_a_page_without_conditions_is_one_condition(tmp_path):
 
 def test_seeds_can_be_a_range(tmp_path):
     assert read_sweep(page(tmp_path, 'seeds = "2-5"'), {}).seeds == (2, 3, 4, 5)
+
+
+def test_conditions_share_their_seeds_unless_they_are_to_have_draws_of_their_own(tmp_path):
+    """Then they share the secrets, and no two of them their luck."""
+    text = "seeds = [0, 1]\n[grid]\nlora_rank = [0, 4]"
+    shared, own = (read_sweep(page(tmp_path, f"{more}{text}"), {}) for more in ("", "own_draws = true\n"))
+    assert seeds_of(shared) == ([0, 1, 0, 1], [0, 1, 0, 1])
+    secrets, draws = seeds_of(own)
+    assert secrets == [0, 1, 0, 1]
+    assert len(set(draws)) == 4 and all(0 <= seed < 10**9 for seed in draws)
+
+
+def test_a_runs_own_draws_do_not_depend_on_what_else_is_on_the_page(tmp_path):
+    few, more = (
+        read_sweep(page(tmp_path, f"own_draws = true\nseeds = [1]\n[grid]\nlora_rank = {ranks}"), {})
+        for ranks in ("[4]", "[0, 4]")
+    )
+    assert seeds_of(few)[1][0] == seeds_of(more)[1][1]
+
+
+def test_trials_have_draws_of_their_own_too(tmp_path):
+    text = "own_draws = true\n[grid]\nN = [16, 64]\n[tune]\nmultiply = [1, 2]\nseeds = [100]"
+    sweep = read_sweep(page(tmp_path, text), {})
+    draws = [run.options["seed"] for condition in sweep.conditions for run in sweep.trials(condition, 1e-3)]
+    assert draws[0] == draws[1] != draws[2] == draws[3]  # the rates of a condition are tried with the same luck
+
+
+def seeds_of(sweep: Sweep) -> tuple[list[int], list[int]]:
+    """Of secrets, and of draws."""
+    runs = [run for condition in sweep.conditions for run in sweep.runs(condition)]
+    return [run.options["secret_seed"] for run in runs], [run.options["seed"] for run in runs]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ('own_draws = "yes"', "own_draws is true or false; got 'yes'"),
+        ('own_draws = true\nseed_options = ["secret_seed"]', "seed is not in seed_options"),
+    ],
+)
+def test_own_draws_that_mean_nothing_are_refused(tmp_path, text, why):
+    with pytest.raises(ConfigError, match=why):
+        read_sweep(page(tmp_path, text), {})
 
 
 def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path):

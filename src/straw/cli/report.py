@@ -46,11 +46,12 @@ def report(words: list[str]) -> int:
     from straw.report.study.whole import studied
 
     study = studied(gathered([Path(word).expanduser() for word in words]), patient=is_patient)
+    said = verdicts_of(study)
     if as_json:
-        found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in verdicts_of(study)]
+        found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in said]
         print(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
-    for one in verdicts_of(study):
+    for one in said:
         print(f"{'with care: ' if one.is_warning else ''}{one.text}")
     for name, why in study.gathered.left_out:
         print(f"left out: {name}: {why}")

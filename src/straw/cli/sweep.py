@@ -28,6 +28,7 @@ A page:
   question = "How fast is a reward of more levels?"
   seeds = [0, 1, 2]            each makes one run per condition
   seed_options = ["secret_seed", "seed"]     what each seed sets; these without it
+  own_draws = true             optional: conditions share secrets but not their luck; runs of one seed guess alike
   [base]                       options of every run
   N = 64
   [grid]                       every combination of these values is a condition

@@ -1,6 +1,6 @@
 """How often held-out problems are answered right, by sampling.
 
-    accuracy           = right / asked         between accuracy_low and accuracy_high (Wilson, 95%)
+    accuracy           = right / asked         between accuracy_low and accuracy_high (exact, 95%: `shares`)
     format_compliance  = with the tag / asked
 
 Replies are drawn as in training, temperature included, so what is measured is the policy that was paid; a page may want
@@ -13,15 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import sqrt
 
 from straw.engines.base import Engine, SamplingParams
+from straw.measure.shares import share_interval
 from straw.seeds import seed_for
 from straw.tasks.base import HeldOut
 from straw.types import End, Grade, Problem
 
 AT_ONCE = 64  # prompts in one call
-Z = 1.96  # standard deviations that hold 95%
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,21 +83,10 @@ def _seed(seed: int, index: int, number: int) -> int:
 def accuracy_of(answered: Sequence[Answered]) -> dict[str, float]:
     """The numbers of a measurement, under their names in metrics.jsonl."""
     right, asked = sum(one.is_right for one in answered), len(answered)
-    low, high = wilson(right, asked)
+    low, high = share_interval(right, asked)
     return {
         "accuracy": right / asked,
         "accuracy_low": low,
         "accuracy_high": high,
         "format_compliance": sum(one.grade.well_formed for one in answered) / asked,
     }
-
-
-def wilson(right: int, asked: int, z: float = Z) -> tuple[float, float]:
-    """Where the true share may lie, sensible at 0 and at all too.
-
-    Example: 18 of 20 are 0.90, between 0.70 and 0.97.
-    """
-    share, spread = right / asked, z * z / asked
-    middle = (share + spread / 2) / (1 + spread)
-    half = z * sqrt(share * (1 - share) / asked + spread / (4 * asked)) / (1 + spread)
-    return max(0.0, middle - half), min(1.0, middle + half)

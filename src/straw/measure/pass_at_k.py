@@ -2,8 +2,9 @@
 
     pass@k = 1 - C(n - c, k) / C(n, k)      c of n are right; unbiased: the mean over all k-subsets
 
-Not 1 - (1 - c/n)^k, which is too low. Intervals draw problems anew (the bootstrap), since replies to one problem are
-alike; with one reply to each they are Wilson's.
+Not 1 - (1 - c/n)^k, which is too low. Replies to one problem are alike, so the interval counts problems rather than
+replies (`alike`); where only one thing is asked of each problem, whether any of its replies is right, it is exact
+(`shares`).
 
 Example: 1 of 4 right is pass@1 0.25, pass@2 0.5, pass@4 1.
 """
@@ -13,12 +14,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import comb
 
-import numpy as np
-
-from straw.measure.accuracy import wilson
-
-DRAWS = 2000
-CENTRAL = (2.5, 97.5)  # per cent
+from straw.measure.alike import pass_interval
+from straw.measure.diversity import mean
+from straw.measure.shares import share_interval
 
 
 def pass_at_k(right: int, replies: int, k: int) -> float:
@@ -30,13 +28,11 @@ def pass_at_k(right: int, replies: int, k: int) -> float:
 
 def mean_pass(right: Sequence[int], replies: int, k: int) -> tuple[float, float, float]:
     """Over problems, and where the true mean may lie: (mean, low, high)."""
-    if replies == 1:
-        asked, hits = len(right), sum(right)
-        return hits / asked, *wilson(hits, asked)
-    values = np.array([pass_at_k(one, replies, k) for one in right])
-    draws = np.random.default_rng(0).integers(len(values), size=(DRAWS, len(values)))
-    low, high = np.percentile(values[draws].mean(1), CENTRAL)
-    return float(values.mean()), float(low), float(high)
+    value = mean([pass_at_k(one, replies, k) for one in right])
+    if k == replies:
+        return value, *share_interval(sum(one > 0 for one in right), len(right))
+    low, high = pass_interval(right, replies, k)
+    return value, min(low, value), max(high, value)
 
 
 def ks_for(replies: int) -> list[int]:

@@ -1,6 +1,6 @@
 """What several replies to each held-out problem tell: how often one is right, and how different they are.
 
-    accuracy           right / replies, over all problems; its interval draws problems anew
+    accuracy           right / replies, over all problems; its interval counts problems, not replies
     pass@k             at least one of k is right
     distinct_answers   different answers to a problem, the mean over problems
     distinct_right     different right answers among them

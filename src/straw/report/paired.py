@@ -5,7 +5,9 @@
     p           of all 2^n ways to swap a_i and b_i, the share whose mean difference is at least as large
 
 Runs of one seed meet the same problems in the same order and are asked the same at the end, so a pair differs in less
-than two runs do. The test takes no distribution for granted. Where 2^n is too many, that many ways are drawn.
+than two runs do. The test takes no distribution for granted; one pair is no test, and fewer than six cannot come below
+5%. Where 2^n is too many, that many ways are drawn. The intervals are for runs that scatter evenly about their mean;
+one that falls over makes its own interval wide, and is missed by those that it is not in. Each p is of its pair alone.
 
 Example: the differences 1, 2, 3 have the mean 2, +- 2.48, and p = 2 / 8 = 0.25.
 """
@@ -33,7 +35,7 @@ class Sure(NamedTuple):
 
 class Against(NamedTuple):
     difference: Sure
-    p: float
+    p: float | None  # None of a single pair
     num_pairs: int
 
 
@@ -48,7 +50,9 @@ def sure(values: Sequence[float]) -> Sure:
 def against(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Against | None:
     """By seed; None where no seed has both."""
     differences = [ours[seed] - theirs[seed] for seed in sorted(ours.keys() & theirs.keys())]
-    return Against(sure(differences), swapped_p(differences), len(differences)) if differences else None
+    if not differences:
+        return None
+    return Against(sure(differences), swapped_p(differences) if len(differences) > 1 else None, len(differences))
 
 
 def swapped_p(differences: Sequence[float]) -> float:

@@ -60,7 +60,7 @@ def cells(summaries: Sequence[Summary], summary: Summary) -> tuple[str, ...]:
         f"{len(summary.done)} of {len(summary.runs)}",
         told(mean_of(summary, accuracy)),
         "" if found is None else told(found.difference, "+"),
-        "" if found is None else f"{found.p:.2g}",
+        "" if found is None or found.p is None else f"{found.p:.2g}",
         *(told(mean_of(summary, name)) for name in others),
         f"{sum(seconds) / len(seconds):.1f}" if seconds else "",
     )

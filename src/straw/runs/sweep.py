@@ -4,6 +4,9 @@
     seeds        0 | 1 | 2                       each sets secret_seed and seed
     tune         rates x seeds of its own        finds the learning rate of each condition, on other secrets
 
+Runs of one seed make the same guesses until they are paid differently, in every condition: two conditions that share
+seeds are nearly one sample of luck. With own draws `seed` is a function of the condition too, and secrets stay shared.
+
 Which runs there are is told here. `sweep_page` reads them from a page, `training.sweep` finds what each comes to, and
 `report.sweep` how it ended.
 """
@@ -16,7 +19,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-RATE = "learning_rate"
+from straw.seeds import seed_for
+
+RATE, DRAWS = "learning_rate", "seed"
+LARGEST_SEED = 10**9  # that a person can type
 TRIAL = {"keep_weights": False}  # nobody goes on from a trial, and there are many
 
 
@@ -87,6 +93,7 @@ class Sweep:
     base: Mapping[str, Any]
     conditions: tuple[Condition, ...]
     tune: Tune | None = None
+    own_draws: bool = False
 
     def runs(self, condition: Condition, rate: float | None = None) -> list[SweepRun]:
         """Those that are judged, with the learning rate that was found for them."""
@@ -106,7 +113,10 @@ class Sweep:
 
     def _run(self, condition: Condition, name: str, seed: int, more: Mapping[str, Any]) -> SweepRun:
         question = {"question": self.question} if self.question else {}
-        options = {**question, **self.base, **condition.options, **dict.fromkeys(self.seed_options, seed), **more}
+        seeds: dict[str, Any] = dict.fromkeys(self.seed_options, seed)
+        if self.own_draws:
+            seeds[DRAWS] = seed_for("own draws", condition.label, seed) % LARGEST_SEED
+        options = {**question, **self.base, **condition.options, **seeds, **more}
         folder = str(self.folder / name)
         return SweepRun(name=name, condition=condition.label, seed=seed, options={**options, "run_dir": folder})
 

@@ -4,6 +4,7 @@
     question = "How fast is a reward of more levels?"
     seeds = [0, 1, 2]             or "0-15"; each makes one run per condition, and sets secret_seed and seed; with
                                   seed_options = ["secret_seed"] the secret alone
+    own_draws = true              optional: conditions share secrets and no guesses, `seed` being a function of both
 
     [base]                        options of every run, as on a run's page
     N = 64
@@ -37,9 +38,9 @@ from straw.config.load import flat, naming, read_toml
 from straw.config.names import ALIASES, canonical
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
-from straw.runs.sweep import RATE, Condition, Sweep, Tune, slug
+from straw.runs.sweep import DRAWS, RATE, Condition, Sweep, Tune, slug
 
-KEYS = ("name", "question", "seeds", "seed_options", "base", "grid", "condition", "tune")
+KEYS = ("name", "question", "seeds", "seed_options", "own_draws", "base", "grid", "condition", "tune")
 SEED_OPTIONS = ("secret_seed", "seed")
 
 
@@ -60,6 +61,7 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
             base={**flat(table(page, "base")), **overrides},
             conditions=tuple(conditions(page)),
             tune=tune_of(table(page, "tune")) if "tune" in page else None,
+            own_draws=truth(page, "own_draws", "own_draws"),
         )
         for complaint in complaints(sweep, overrides, flat(table(page, "grid"))):
             raise ConfigError(complaint)
@@ -99,9 +101,7 @@ def tune_of(written: Mapping[str, Any]) -> Tune:
         for key in ("multiply", RATE)
         if key in section
     }
-    same = section.get("same_secrets", False)
-    if not isinstance(same, bool):
-        raise ConfigError(f"[tune] same_secrets is true or false; got {same!r}.")
+    same = truth(section, "same_secrets", "[tune] same_secrets")
     return Tune(seeds=seeds(section, "[tune] seeds"), same_secrets=same, **rates)
 
 
@@ -115,6 +115,8 @@ def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, An
     by_condition = {name for condition in sweep.conditions for name in condition.options}
     for name in sorted({*sweep.base, *by_condition} & {*sweep.seed_options}):
         yield f"{name} is set by seeds, and written a second time. Leave it out, or name others in seed_options."
+    if sweep.own_draws and DRAWS not in sweep.seed_options:
+        yield "own_draws makes seed a matter of the condition, and seed is not in seed_options: leave one of them out."
     if "run_dir" in {*sweep.base, *by_condition}:
         yield "every run of a sweep has a folder of its own. Leave run_dir out; out=FOLDER moves the whole sweep."
     for name in sorted(grid.keys() & sweep.base.keys()):
@@ -144,6 +146,13 @@ def text(page: Mapping[str, Any], key: str) -> str:
         return read_text(page.get(key, ""))
     except ValueError:
         raise ConfigError(f'{key} is text; got {page[key]!r}. Write {key} = "...".') from None
+
+
+def truth(page: Mapping[str, Any], key: str, name: str) -> bool:
+    found = page.get(key, False)
+    if not isinstance(found, bool):
+        raise ConfigError(f"{name} is true or false; got {found!r}.")
+    return found
 
 
 def table(page: Mapping[str, Any], key: str) -> Mapping[str, Any]:

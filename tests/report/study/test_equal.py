@@ -62,20 +62,45 @@ def sentences(folder: Path) -> list[str]:
     return [one.text for one in verdicts_of(studied(gathered([folder]))) if one.about == "equal"]
 
 
-def test_a_sentence_names_the_best_and_what_cannot_be_told_from_it(home, tmp_path):
-    learner(tmp_path, "plain", [0.5, 0.6, 0.7])
-    learner(tmp_path, "bonus", [3.9, 4.0, 3.8], entropy_coef=0.05)
-    learner(tmp_path, "replay", [3.9, 4.0, 3.7], replay=1)
+SIX = [3.9, 4.0, 3.8, 3.7, 3.6, 3.5]
+
+
+def test_a_sentence_names_the_first_and_what_cannot_be_told_from_it(home, tmp_path):
+    learner(tmp_path, "plain", [0.1 * place for place in range(6)])
+    learner(tmp_path, "bonus", SIX, entropy_coef=0.05)
+    learner(tmp_path, "replay", [3.8, 3.9, 3.9, 3.65, 3.65, 3.4], replay=1)
     (text,) = sentences(tmp_path)
     assert text.startswith("After 100 episodes of binary at N = 16: ")
-    assert "entropy_coef=0.05, replay=none knows most, 3.9 [" in text
-    assert "and entropy_coef=none, replay=1 cannot be told from it" in text
-    assert "entropy_coef=none, replay=none knows least, 0.6 [" in text
+    assert "entropy_coef=0.05, replay=none with 3.75 [3.5, 4] bits in the median comes out ahead" in text
+    assert "entropy_coef=none, replay=none with 0.25 [0, 0.5] bits in the median last" in text
+    assert "entropy_coef=none, replay=1 is not told from the first, the other 1 can be" in text
+    assert text.endswith("(tiny-1M, all weights, reinforce, 6 runs each).")
+
+
+def test_three_runs_of_each_cannot_tell(home, tmp_path):
+    learner(tmp_path, "plain", [0.1, 0.2, 0.3])
+    learner(tmp_path, "bonus", [3.9, 4.0, 3.8], entropy_coef=0.05)
+    (text,) = sentences(tmp_path)
+    assert "entropy_coef=0.05 with 3.9 (3.8 to 4) bits in the median to entropy_coef=none with 0.2 (0.1 to 0.3)" in text
+    assert "bits in the median, not told apart (tiny-1M" in text and "ahead" not in text
+
+
+def test_one_run_of_each_is_no_comparison(home, tmp_path):
+    learner(tmp_path, "plain", [0.1])
+    learner(tmp_path, "bonus", [3.9], entropy_coef=0.05)
+    assert sentences(tmp_path) == []
 
 
 def test_the_sentence_changes_when_the_data_do(home, tmp_path):
-    learner(tmp_path, "plain", [3.9, 4.0, 3.8])
-    learner(tmp_path, "bonus", [0.5, 0.6, 0.7], entropy_coef=0.05)
+    learner(tmp_path, "plain", SIX)
+    learner(tmp_path, "bonus", [0.1 * place for place in range(6)], entropy_coef=0.05)
     (text,) = sentences(tmp_path)
-    assert "entropy_coef=none knows most" in text and "cannot be told" not in text
-    assert "entropy_coef=0.05 knows least" in text
+    assert "entropy_coef=none with 3.75" in text and "the other can be told from the first" in text
+
+
+def test_of_eleven_conditions_with_six_secrets_the_worst_are_told_from_the_best(home, tmp_path):
+    """Two by two, six secrets could never be unlikely enough; but that one of eleven is first in each of six can."""
+    for place in range(11):
+        learner(tmp_path, f"g{place}", [place / 3 + 0.1 * one for one in range(6)], entropy_coef=0.01 * (place + 1))
+    equal = equal_at(tmp_path)
+    assert 3 <= equal.num_told_apart(0.01) <= 9

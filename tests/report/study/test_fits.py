@@ -68,6 +68,14 @@ def test_a_size_that_nobody_reached_still_counts():
     assert with_it.exponent.low < 1 < with_it.exponent.high
 
 
+def test_three_runs_at_each_of_two_sizes_have_an_exponent_and_no_interval():
+    """They lie in 20 ways, of which the two most extreme come once in ten: no 95% can be told."""
+    three, four = (scaled(scattered([16, 64], {16: 30, 64: 90}, count)) for count in (3, 4))
+    assert three.exponent is None and three.chance_of(1.0) is None and 0 < three.beta < 2
+    assert four.exponent is not None
+    assert scaled(scattered([16, 64, 256], {16: 30, 64: 90, 256: 300}, 3)).exponent is not None
+
+
 def test_one_size_has_no_law():
     assert scaling_of([64], [waited([1, 2, 3])]) is None
     assert scaling_of([64, 256], [waited([1, 2]), waited([9, 9], cap=5)]) is None

@@ -8,7 +8,8 @@ from tests.made_studies import make_study, never
 
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.gathered import gathered
-from straw.report.study.totals import bits_per_episode, efficiency, law, mean_last
+from straw.report.study.intervals import Interval
+from straw.report.study.totals import bits_per_episode, efficiency, median_last
 
 
 def cell_at(folder: Path) -> Cell:
@@ -34,32 +35,30 @@ def test_nothing_offered_has_no_efficiency(tmp_path):
     assert efficiency(ledgers(tmp_path, (0.0, 0.0, 0.0)), "eta") is None
 
 
-def test_the_law_is_a_mean_of_powers(tmp_path):
-    cell = ledgers(tmp_path, (2.0, 1.0, 1.0), (2.0, 4.0, 4.0))
-    assert law(cell, "offered_bits").value == pytest.approx((0.5 + 4) / 2)
-    assert law(cell, "received_bits").value == pytest.approx(1)
-
-
-def test_the_law_compares_runs_after_equally_many_episodes(tmp_path):
-    """A run that is over when it knows the secret stopped at a time that tells the secret."""
-    names = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
-    for secret, ledger in enumerate([[(1, 1, 1), (2, 4, 4)], [(1, 0, -1)]]):
-        rows = [
-            {"step": step, "episodes": 4 * step, "time_s": 1.0, **dict(zip(names, values, strict=True))}
-            for step, values in enumerate(ledger, 1)
-        ]
-        write_run(tmp_path / f"run-{secret}", rows, N=16, secret_seed=secret, seed=secret)
-    assert law(cell_at(tmp_path), "offered_bits").value == pytest.approx((1 + 0.25) / 2)
-
-
 def test_bits_per_episode_count_what_was_spent_on_them(tmp_path):
     """One run knew 0.97 of four bits at 100, one nothing in 300."""
     cell = cell_at(make_study(tmp_path, {16: [100, never]}, cap=300))
     assert bits_per_episode(cell).value == pytest.approx(0.97 * 4 / 400)
 
 
-def test_a_mean_has_an_interval_from_three_secrets_on(tmp_path):
-    assert mean_last(cell_at(make_study(tmp_path / "a", {16: [100, never]}, cap=300)), "bits_known").interval is None
-    found = mean_last(cell_at(make_study(tmp_path / "b", {16: [100, never, 50]}, cap=300)), "bits_known")
-    assert found.interval.low <= found.value <= found.interval.high
-    assert mean_last(cell_at(tmp_path / "b"), "accuracy") is None
+def test_a_share_of_next_to_nothing_is_none(tmp_path):
+    """A run that guessed a while without a hit received a few hundredths of a bit."""
+    assert efficiency(ledgers(tmp_path / "a", (2.0, 0.05, -11.0), (2.0, 0.05, -3.0)), "eta_absorb") is None
+    assert efficiency(ledgers(tmp_path / "b", (2.0, 0.9, 0.5), (2.0, 0.2, 0.1)), "eta_absorb") is not None
+
+
+def test_a_sum_has_the_range_of_its_runs_and_no_interval(tmp_path):
+    """One that locked in lies far below the others, and no few runs tell how often that happens."""
+    cell = ledgers(tmp_path, *[(10.0, 4.0, 3.0 + 0.1 * place) for place in range(7)], (10.0, 4.0, -8.0))
+    assert efficiency(cell, "eta_absorb").interval == Interval(-2, 0.9, is_range=True)
+
+
+def test_what_is_known_in_the_end_is_a_median_between_two_of_the_runs(tmp_path):
+    few = median_last(cell_at(make_study(tmp_path / "a", {16: [100, never, 50]}, cap=300)), "bits_known")
+    assert few.interval.is_range
+    some = median_last(
+        cell_at(make_study(tmp_path / "b", {16: [100, 110, 120, 130, 140, never]}, cap=300)), "bits_known"
+    )
+    assert not some.interval.is_range
+    assert (some.interval.low, some.value) == pytest.approx((0, 0.97 * 4))
+    assert median_last(cell_at(tmp_path / "b"), "accuracy") is None

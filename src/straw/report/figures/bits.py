@@ -8,9 +8,9 @@ from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.observer import curve_of_pace
 from straw.report.study.bands import Band, band_of
 from straw.report.study.cells import Cell
-from straw.report.study.totals import bits_per_episode, mean_last
+from straw.report.study.totals import bits_per_episode, median_last
 from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import NONE, estimate, middle, solved, three
+from straw.report.study.words import ENDS, NONE, estimate, middle, solved, three
 
 READ = (
     "The median of the runs, and a band with the middle half of them (all of them where there are fewer than five). "
@@ -71,11 +71,16 @@ def accuracy_figure(study: Study) -> Figure:
     ]
     panel = Panel(title="", x_title="episodes", y_title="accuracy", marks=marks, floor=-0.02)
     rows = [
-        (cell.label, f"{len(cell.runs)}", estimate(mean_last(cell, "accuracy")), estimate(mean_last(cell, "reward")))
+        (
+            cell.label,
+            f"{len(cell.runs)}",
+            estimate(median_last(cell, "accuracy")),
+            estimate(median_last(cell, "reward")),
+        )
         for cell in study.with_accuracy
     ]
     table = Table(
-        caption="Accuracy at the last measurement: means over runs, with 95% intervals",
+        caption=f"Accuracy at the last measurement: medians of the runs, {ENDS}",
         header=("condition", "runs", "accuracy", "reward"), rows=rows,
     )  # fmt: skip
     return Figure(
@@ -97,8 +102,8 @@ def conditions_table(study: Study) -> Table:
         "observer to 0.9",
     )  # fmt: skip
     caption = (
-        "Conditions: medians with runs that never got there kept as censored, means and ratios of sums, with 95% "
-        "intervals from resampled secrets and seeds"
+        f"Conditions: medians, with runs that never got there kept as censored, {ENDS}; bits per episode in sum, and "
+        "by single runs"
     )
     return Table(caption=caption, header=header, rows=[condition_row(study, cell) for cell in study.with_bits])
 
@@ -111,7 +116,7 @@ def condition_row(study: Study, cell: Cell) -> Sequence[str]:
         f"{cell.num_secrets}",
         solved(medians.get("known")),
         *(middle(medians.get(what)) for what in ("known", "sure", "found", "settled")),
-        f"{estimate(mean_last(cell, 'bits_known'))} of {cell.ceiling_bits:.3g}",
+        f"{estimate(median_last(cell, 'bits_known'))} of {cell.ceiling_bits:.3g}",
         estimate(bits_per_episode(cell)),
         f"{cell.rate:g}, {cell.how}" if cell.how != "given" else f"{cell.rate:g}",
         NONE if ideal is None else three(ideal),

@@ -17,8 +17,9 @@ from straw.report.study.words import NONE, middle, solved, three
 
 ASIDE = 1.04  # times, so that intervals of one model stand beside each other
 READ = (
-    "Medians with 95% intervals, by model and by what of it learns; a triangle where half of the runs had not got "
-    "there. The table tells the wait for the first hit, before which right or wrong teaches nothing, from what follows."
+    "Medians, with 95% intervals from six runs on, by model and by what of it learns; a triangle where half of the "
+    "runs had not got there. The table tells the wait for the first hit, before which right or wrong teaches nothing, "
+    "from what follows."
 )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from straw.report.figures.bits import cell_marks
 from straw.report.figures.figure import Figure, Panel, Table
 from straw.report.figures.scaling import absent
-from straw.report.study.totals import mean_last
+from straw.report.study.totals import median_last
 from straw.report.study.whole import Study
-from straw.report.study.words import NONE, estimate, three
+from straw.report.study.words import ENDS, NONE, estimate, three
 
 READ = (
     "random pays by a coin and can teach nothing; shuffled bins have the levels of a distance without its order; "
@@ -34,12 +34,12 @@ def controls_figure(study: Study) -> Figure:
         )  # fmt: skip
     rows = [
         (
-            cell.label, f"{cell.num_secrets}", estimate(mean_last(cell, "bits_known")),
-            estimate(mean_last(cell, "ledger/received_bits")),
+            cell.label, f"{cell.num_secrets}", estimate(median_last(cell, "bits_known")),
+            estimate(median_last(cell, "ledger/received_bits")),
             three(study.identifiable[cell.label]) if cell.label in study.identifiable else NONE,
         )
         for cell in cells
     ]  # fmt: skip
     header = ("control", "secrets", "bits known at the end", "bits received", "bits that its highest pay tells")
-    table = Table(caption="Controls: means over runs with 95% intervals", header=header, rows=rows)
+    table = Table(caption=f"Controls: medians of the runs, {ENDS}", header=header, rows=rows)
     return Figure(name=base.name, title=base.title, says=READ, panels=panels, tables=[table])

@@ -8,16 +8,18 @@ from math import ceil, floor, log10
 from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell
+from straw.report.study.chance import same_pace
 from straw.report.study.equal import Equal, bits_at, cpu_s, equals_of, is_told, name_in
-from straw.report.study.survival import same_pace
+from straw.report.study.intervals import Interval
 from straw.report.study.totals import efficiency
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 
-ROOM = 0.5  # of a bit, below the lowest mean
+ROOM = 0.5  # of a bit, below the lowest median
 READ = (
-    "Mean bits known after equally many episodes, with 95% intervals, against the CPU time of a run. Higher widens the "
-    "straw, further left costs less. A learner that is told the formula of the reward competes with nobody."
+    "Median bits known after equally many episodes, with 95% intervals from six runs on, against the CPU time of a "
+    "run. Higher widens the straw, further left costs less. A learner that is told the formula of the reward competes "
+    "with nobody."
 )
 
 
@@ -55,11 +57,16 @@ def point(study: Study, equal: Equal, cell: Cell) -> Mark | None:
     spent, bits = cpu_s(cell), bits_at(cell, equal.episodes)
     if spent is None:
         return None
-    low, high = ([bits.interval.low], [bits.interval.high]) if bits.interval else ([], [])
+    low, high = ends(bits.interval)
     return Mark(
         label=name_in(cell, equal), x=[spent], y=[bits.value], look="points", colour=study.colour(cell.series),
         low=low, high=high, notes=[f"{estimate(bits)} bits, {three(spent)} CPU-seconds"],
     )  # fmt: skip
+
+
+def ends(interval: Interval | None) -> tuple[list[float], list[float]]:
+    """A range of a few runs is no interval, and is not drawn as one."""
+    return ([], []) if interval is None or interval.is_range else ([interval.low], [interval.high])
 
 
 def table(study: Study, equal: Equal) -> Table:
@@ -82,5 +89,8 @@ def table(study: Study, equal: Equal) -> Table:
         "condition", "secrets", f"bits after {equal.episodes:,.0f} episodes", "got to 0.9 of the bits",
         "episodes to 0.9 of the bits", "absorbed of what was received", "CPU-seconds a run", "p",
     )  # fmt: skip
-    caption = f"{equal.reward}, N = {equal.N:,}; p of the log-rank test that it is as fast as {name_in(best, equal)!r}"
+    caption = (
+        f"{equal.reward}, N = {equal.N:,}; p of a log-rank permutation test against {name_in(best, equal)!r} alone; "
+        "absorbed: in sum, and by single runs"
+    )
     return Table(caption=caption, header=header, rows=rows)

@@ -9,9 +9,10 @@ from straw.report.figures.scaling import absent
 from straw.report.palette import places
 from straw.report.study.bands import band_of
 from straw.report.study.cells import Cell
-from straw.report.study.totals import ETAS, efficiency, law, mean_last
+from straw.report.study.law import law
+from straw.report.study.totals import ETAS, efficiency, median_last
 from straw.report.study.whole import Study
-from straw.report.study.words import estimate, listed
+from straw.report.study.words import ENDS, NONE, estimate, listed, three
 
 READ = (
     "Medians and bands over runs. Offered: the causal code length of the rewards. Received: what an ideal observer "
@@ -68,8 +69,8 @@ def ledger_table(cells: list[Cell]) -> Table:
     names = ("capacity", "offered", "usable", "received", "absorbed", "kl_from_start", "pass", "gold")
     rows = [
         (
-            cell.label, f"{len(cell.runs)}", *(estimate(mean_last(cell, f"ledger/{name}_bits")) for name in names),
-            *(estimate(efficiency(cell, eta)) for eta in ETAS), estimate(law(cell, "offered_bits")),
+            cell.label, f"{len(cell.runs)}", *(estimate(median_last(cell, f"ledger/{name}_bits")) for name in names),
+            *(estimate(efficiency(cell, eta)) for eta in ETAS), lawful(cell),
             "the law" if cell.ceiling_bits is not None else "none",
         )
         for cell in cells
@@ -77,9 +78,15 @@ def ledger_table(cells: list[Cell]) -> Table:
     header = (
         "condition", "runs", "capacity", "offered", "usable", "received", "absorbed", "KL from the start",
         "passes against the start", "gold against decoys", "received / offered", "absorbed / received",
-        "absorbed / offered", "mean of 2^(absorbed − offered)", "bound",
+        "absorbed / offered", "mean of 2^(absorbed − offered), episodes", "bound",
     )  # fmt: skip
     return Table(
-        caption="The ledger at the end of the runs, in bits: means over runs, and ratios of sums, with 95% intervals",
+        caption=f"The ledger at the end of the runs, in bits: medians, {ENDS}; shares in sum, and by single runs",
         header=header, rows=rows,
     )  # fmt: skip
+
+
+def lawful(cell: Cell) -> str:
+    """The mean, and after how many episodes: the same for every secret."""
+    found = law(cell, "offered_bits")
+    return NONE if found is None else f"{three(found.value)} after {found.episodes:,.0f}"

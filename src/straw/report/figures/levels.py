@@ -6,15 +6,16 @@ from straw.report.figures.figure import Figure, Mark, Panel, Table
 from straw.report.figures.medians import Point, median_marks
 from straw.report.figures.scaling import absent
 from straw.report.study.cells import Cell, width
-from straw.report.study.survival import same_pace
+from straw.report.study.chance import same_pace
 from straw.report.study.totals import bits_per_episode
 from straw.report.study.verdicts.levels import graded_cells
 from straw.report.study.whole import FAIR, Study
 from straw.report.study.words import NONE, estimate, middle, solved, three
 
 READ = (
-    "Medians with 95% intervals; a triangle where half of the runs had not got there. Right or wrong has two levels, "
-    "the distance itself stands at the right. Circles without filling: an ideal observer in groups."
+    "Medians, with 95% intervals from six runs on; a triangle where half of the runs had not got there. Right or "
+    "wrong has two levels, the distance itself stands at the right. Circles without filling: an ideal observer in "
+    "groups."
 )
 
 
@@ -86,5 +87,5 @@ def levels_table(study: Study, N: int) -> Table:
             )
         )  # fmt: skip
     return Table(
-        caption=f"Levels at N = {N:,}; p of the log-rank test that both are equally fast", header=header, rows=rows
+        caption=f"Levels at N = {N:,}; p of a log-rank permutation test of this pair alone", header=header, rows=rows
     )

@@ -7,6 +7,7 @@ from math import isfinite
 from typing import NamedTuple
 
 from straw.report.figures.figure import Look, Mark
+from straw.report.study.intervals import Interval
 from straw.report.study.survival import Median
 
 LOWEST = 1.0  # of an axis in powers
@@ -40,11 +41,17 @@ def median_marks(
 
 
 def low_end(median: Median) -> float:
-    return max(LOWEST, median.interval.low if median.interval else median.value)
+    interval = drawn(median)
+    return max(LOWEST, median.value if interval is None else interval.low)
 
 
 def high_end(median: Median) -> float:
     """As far as anybody watched, where the interval is open."""
-    if median.interval is None:
+    if (interval := drawn(median)) is None:
         return max(LOWEST, median.value)
-    return median.interval.high if isfinite(median.interval.high) else median.longest
+    return interval.high if isfinite(interval.high) else median.longest
+
+
+def drawn(median: Median) -> Interval | None:
+    """A range of a few runs is no interval, and is not drawn as one."""
+    return None if median.interval is None or median.interval.is_range else median.interval

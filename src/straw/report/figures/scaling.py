@@ -12,7 +12,7 @@ from straw.report.study.cells import Cell
 from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
 from straw.report.study.times import WHAT
 from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import counted, middle, solved, three, within
+from straw.report.study.words import ENDS, counted, middle, solved, three, within
 
 TITLES = {
     "known": "Episodes to 0.9 of the bits",
@@ -21,10 +21,10 @@ TITLES = {
     "settled": "Consolidation: from the hit to 0.9 of the bits",
 }
 READ = (
-    "Medians over runs with 95% intervals; a triangle stands where half of the runs had not got there, at the longest "
-    "that any was watched. Lines: of a N + b, a N^β and a log2 N the one with the lowest AIC, fitted to every run, "
-    "censored ones too. Circles without filling: the median of an ideal observer that guesses in groups. Rewards stand "
-    "beside each other at the same N."
+    "Medians over runs, with 95% intervals from six on; a triangle stands where half of the runs had not got there, "
+    "at the longest that any was watched. Lines: of a N + b, a N^β and a log2 N the one with the lowest AIC, fitted "
+    "to every run, censored ones too. Circles without filling: the median of an ideal observer that guesses in "
+    "groups. Rewards stand beside each other at the same N."
 )
 
 
@@ -92,9 +92,7 @@ def formula(scaling: Scaling, law: str) -> str:
     fit = scaling.fit(law)
     if law == LINEAR:
         return f"{three(fit.a)} N {'−' if fit.b < 0 else '+'} {three(abs(fit.b))}"
-    if law == POWER:
-        return f"{three(fit.a)} N^{fit.b:.2f}{within(scaling.exponent, '.2f')}"
-    return f"{three(fit.a)}{within(scaling.per_bit)} log2 N"
+    return f"{three(fit.a)} N^{fit.b:.2f}" if law == POWER else f"{three(fit.a)} log2 N"
 
 
 def observer_marks(study: Study, series: str, cells: list[Cell], colour: int | None) -> Iterator[Mark]:
@@ -121,7 +119,7 @@ def medians_table(study: Study, sized: dict[str, list[Cell]]) -> Table:
         for cell in cells
     ]
     header = ("reward", "N", "secrets", *(part for words in WHAT.values() for part in (words, "happened to")))
-    return Table(caption="Medians of episodes by N, with 95% intervals", header=header, rows=rows)
+    return Table(caption=f"Medians of episodes by N, {ENDS}", header=header, rows=rows)
 
 
 def told(study: Study, cell: Cell, what: str) -> tuple[str, str]:
@@ -134,7 +132,9 @@ def fits_table(study: Study) -> Table:
         (
             series, WHAT[what],
             *(f"{formula(scaling, law)}; {scaling.behind(law):.1f}" for law in (LINEAR, POWER, LOG)),
-            scaling.fits[0].law, scaling.errors, f"{counted(scaling.num_runs, 'run')}, {scaling.num_censored} censored",
+            scaling.fits[0].law, scaling.errors, f"{scaling.beta:.2f}{within(scaling.exponent, '.2f')}",
+            f"{three(scaling.bit)}{within(scaling.per_bit)}",
+            f"{counted(scaling.num_runs, 'run')}, {scaling.num_censored} censored",
             f"{min(scaling.secrets)}",
         )
         for series, found in study.scalings.items()
@@ -142,7 +142,8 @@ def fits_table(study: Study) -> Table:
     ]  # fmt: skip
     header = (
         "reward", "episodes to", "a N + b; AIC above the lowest", "a N^β; AIC above", "a log2 N; AIC above",
-        "lowest AIC", "errors", "fitted to", "secrets at each N, at least",
+        "lowest AIC", "errors", "exponent, without an error law", "episodes a bit of N, median", "fitted to",
+        "secrets at each N, at least",
     )  # fmt: skip
     return Table(
         caption="Three laws for the median; censored runs count with their probability of being slower",

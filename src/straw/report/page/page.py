@@ -21,6 +21,7 @@ from straw.report.page.attempts import attempts_section
 from straw.report.page.html import data, element, listed, paragraph
 from straw.report.page.sections import (
     absent_section,
+    answer_paragraph,
     figure_section,
     headline,
     lede,
@@ -29,7 +30,7 @@ from straw.report.page.sections import (
     runs_section,
     verdicts_section,
 )  # fmt: skip
-from straw.report.study.verdicts import verdicts_of
+from straw.report.study.verdicts import said_of
 from straw.report.study.whole import Study
 
 OTHERS = {"runs": "Every run", "attempts": "Attempts to read", "methods": "How it was computed"}
@@ -71,6 +72,7 @@ def opening(study: Study, there: Sequence[Figure]) -> str:
         [
             element("p", "straw report", class_="kicker"),
             element("h1", escape(headline(study))),
+            answer_paragraph(study),
             paragraph(lede(study), class_="lede"),
             element("nav", contents, aria_label="contents"),
         ]
@@ -79,7 +81,7 @@ def opening(study: Study, there: Sequence[Figure]) -> str:
 
 def main_parts(study: Study, figures: Sequence[Figure], titles: dict[str, str]) -> list[str]:
     return [
-        verdicts_section(verdicts_of(study), titles),
+        verdicts_section(said_of(study).verdicts, titles),
         *(figure_section(figure) for figure in figures if figure.panels or figure.tables),
         absent_section(figures),
         runs_section(study),

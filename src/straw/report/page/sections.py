@@ -11,7 +11,7 @@ from straw.report.figures.looks import colour_of, dash_of
 from straw.report.page.html import element, folded, listed, paragraph, pretty, table, visible
 from straw.report.study.gathered import Seen
 from straw.report.study.rates import end_of
-from straw.report.study.verdicts import Verdict
+from straw.report.study.verdicts import Verdict, said_of
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, counted
 from straw.runs.reading import CONFIG
@@ -35,6 +35,13 @@ def lede(study: Study) -> str:
         *(f"{count} {state}" for state, count in states if count),
     ]  # fmt: skip
     return "; ".join(word for word in words if word) + "."
+
+
+def answer_paragraph(study: Study) -> str:
+    """What the runs say to the title's question, before everything else."""
+    found = said_of(study).answer
+    text = "These runs have measured nothing yet that answers it." if found is None else found.text
+    return paragraph(text, class_="answer")
 
 
 def verdicts_section(verdicts: Sequence[Verdict], titles: dict[str, str]) -> str:
@@ -217,15 +224,23 @@ Episodes to 0.9 of the bits are counted to the first measurement at which so muc
 the runs' eval_every. A run that ends before that stays in, as one that took longer (Kaplan and Meier). The first hit is
 counted to the end of its step.
 |
-Intervals hold 95% of 1,000 resamples of the secrets, and of the seeds where these were varied apart from the secrets.
-Below three secrets there is none; from few secrets an interval is narrower than it should be.
+Numbers of runs are medians. In brackets stands a 95% interval between two of the runs in order, which holds whatever
+the runs are like; below six independent runs there is none, and the range of the runs stands in parentheses. Of a
+sum, a share or bits per episode there is no interval, since one run that locks in may lie far below the others: the
+range of single runs stands behind it.
 |
 The laws a N + b, a N^β and a log2 N are for the median, and fitted to every run: what happened between two
 measurements counts with the probability of that interval, a run that did not get there with that of being slower. The
-errors are log-normal, or Weibull as those of waiting for luck, whichever has the lower AIC. The interval of β is from
-resampled runs at each N.
+errors are log-normal, or Weibull as those of waiting for luck, whichever has the lower AIC. The exponent with its
+interval takes no error law: it is every β for which T / N^β is alike at all N, by Prentice's ranks.
 |
-Efficiencies and bits per episode are ratios of sums over runs, never means of ratios.
+Whether conditions differ is asked of permutation tests: how often runs that change places differ as much, within a
+secret and a seed where conditions share them. All decisions of a report together are wrong by chance in at most 5%:
+each gets an equal part of that. A difference that is not told apart is not said to be none.
+|
+That the ledger keeps its law is judged by a bet against it (Ville), after episodes of which no secret decided how
+many they are. Efficiencies and bits per episode are ratios of sums over runs, never means of ratios; there is no
+share where less than half a bit a run was received.
 """
 
 

@@ -4,6 +4,10 @@
 
 Equal is the largest count that every run came to; one that was over because it knew enough keeps what it knew. A
 learner that is told the formula of the reward is marked, and never the best of the others.
+
+The order is that of mean ranks among all runs. Which of them can be told from the first is asked from the last one
+upward: as long as the first and the last of those that are left lie farther apart than runs that changed places
+would.
 """
 
 from __future__ import annotations
@@ -16,8 +20,9 @@ import numpy as np
 
 from straw.algorithms.named import mark_of
 from straw.report.study.cells import Cell, channel_label
-from straw.report.study.resample import interval_from
-from straw.report.study.totals import Estimate, divided, height_at
+from straw.report.study.chance import UNLIKELY, Ranked, can_tell, chance_of_range, ranked_heights
+from straw.report.study.gathered import Array, Seen
+from straw.report.study.totals import Estimate, height_at, median_of_runs
 
 TOLD = "reward_aware"
 
@@ -32,9 +37,38 @@ class Equal:
     cells: Sequence[Cell]
 
     @property
+    def fair(self) -> list[Cell]:
+        """Those that compete, the first first."""
+        return self.ordered([cell for cell in self.cells if not is_told(cell)])
+
+    @property
+    def told(self) -> list[Cell]:
+        """Those that are told the formula of the reward."""
+        return self.ordered([cell for cell in self.cells if is_told(cell)])
+
+    @property
     def ranked(self) -> list[Cell]:
-        """Those that know most first; what is told the formula behind them."""
-        return sorted(self.cells, key=lambda cell: (is_told(cell), -bits_at(cell, self.episodes).value))
+        """What is told the formula behind the others."""
+        return [*self.fair, *self.told]
+
+    def ordered(self, cells: Sequence[Cell]) -> list[Cell]:
+        if not cells:
+            return []
+        runs = ranks_at(cells, self.episodes)
+        means = np.bincount(runs.group, weights=runs.scores) / runs.sizes
+        return [cells[place] for place in np.argsort(-means, kind="stable")]
+
+    def num_told_apart(self, level: float) -> int:
+        """How many of the fair, counted from the last, can be told from the first."""
+        ordered = self.fair
+        runs = ranks_at(ordered, self.episodes, level)
+        count = len(ordered)
+        while count > 1:
+            left = runs.only(range(count))
+            if not can_tell(left, level) or chance_of_range(left) > level:
+                break
+            count -= 1
+        return len(ordered) - count
 
 
 def equals_of(cells: Sequence[Cell]) -> Iterator[Equal]:
@@ -50,25 +84,31 @@ def equals_of(cells: Sequence[Cell]) -> Iterator[Equal]:
 
 
 def has_bits(cell: Cell) -> bool:
-    return any(len(run.column("bits_known").values) for run in cell.runs)
+    return bool(measured(cell))
 
 
 def shortest(cell: Cell) -> float:
     """Episodes that every run of it came to."""
-    ends = [
-        run.column("bits_known").episodes[-1]
-        for run in cell.runs
-        if not run.knew_enough and len(run.column("bits_known").values)
-    ]
+    ends = [run.column("bits_known").episodes[-1] for run in measured(cell) if not run.knew_enough]
     return min(ends, default=np.inf)
 
 
 def bits_at(cell: Cell, episodes: float) -> Estimate:
-    """The mean over its runs."""
-    there = [run for run in cell.runs if len(run.column("bits_known").values)]
-    values = np.array([height_at(run, "bits_known", episodes) for run in there])
-    interval = interval_from(there, lambda weights: divided(weights @ values, weights.sum(axis=1)))
-    return Estimate(float(values.mean()), interval)
+    """The median of its runs."""
+    return median_of_runs(measured(cell), heights_at(cell, episodes))
+
+
+def ranks_at(cells: Sequence[Cell], episodes: float, unlikely: float = UNLIKELY) -> Ranked:
+    heights = [heights_at(cell, episodes) for cell in cells]
+    return ranked_heights(heights, [measured(cell) for cell in cells], unlikely)
+
+
+def heights_at(cell: Cell, episodes: float) -> Array:
+    return np.array([height_at(run, "bits_known", episodes) for run in measured(cell)])
+
+
+def measured(cell: Cell) -> list[Seen]:
+    return [run for run in cell.runs if len(run.column("bits_known").values)]
 
 
 def cpu_s(cell: Cell) -> float | None:

@@ -1,33 +1,35 @@
-"""How the time grows with N: three laws, fitted to every run and compared by AIC.
+"""How the time grows with N: three laws, fitted to every run and compared by AIC; and the exponent by itself.
 
     a N + b      a N^beta      a log2 N            the median of T at N
 
-T varies by a factor: its logarithm has normal errors, or those of waiting for luck (Weibull, of which the geometric
-time to a first hit is one), whichever has the lower AIC. What is known of a run is an interval: it happened between
-two measurements, or not until the run ended. So neither the size of a group nor a slow run that was cut short bends a
-law; the logarithm of a first hit rounded up to groups of four would make N^1 look like N^0.92.
+For the comparison T varies by a factor whose logarithm has normal errors, or those of waiting for luck (Weibull, of
+which the geometric time to a first hit is one), whichever has the lower AIC. What is known of a run is an interval:
+it happened between two measurements, or not until the run ended. In (level / sigma, slope / sigma, 1 / sigma) the
+likelihood is concave (Olsen), so Newton's steps find its top. AIC = 2 (parameters, sigma among them) - 2 log
+likelihood: the lowest has lost least.
 
-In (level / sigma, slope / sigma, 1 / sigma) the likelihood is concave (Olsen), so Newton's steps find its top, for all
-bootstrap weightings at once. AIC = 2 (parameters, sigma among them) - 2 log likelihood: the lowest has lost least.
+An error law that was chosen by the same runs makes intervals too narrow, so those of the exponent and of the episodes
+for each bit take none for granted: see `exponent` and `intervals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, factorial, log, prod
 
 import numpy as np
 
+from straw.report.study.exponent import SHORTEST, Grown, chance_of_exponent, exponent_of
 from straw.report.study.gathered import Array
+from straw.report.study.intervals import Interval, interval_of, unit_names, units_of
 from straw.report.study.likely import FAMILIES, Between, Line, likeliest
-from straw.report.study.resample import Interval, interval_of, weights_of
+from straw.report.study.survival import endless, km_median
 from straw.report.study.times import Times
 
 LINEAR, POWER, LOG = "a N + b", "a N^β", "a log2 N"
-SHORTEST = 0.5  # of an episode: a time of zero has no logarithm
 EXACT = 1e-3  # what a time is known to at best, in its logarithm
-DRAWS, FEWEST = 400, 3
+FEWEST, WAYS = 3, 40  # independent runs at each size, and ways to deal them to the sizes, for an interval of 95%
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,18 @@ class Scaling:
 
     fits: Sequence[Fit]
     errors: str
+    runs: Grown
+    beta: float  # the exponent, without any error law
     exponent: Interval | None
-    per_bit: Interval | None  # of a log2 N
+    bit: float  # episodes for each bit of N, where they are in proportion to its bits: the median
+    per_bit: Interval | None
     sizes: Sequence[int]
     secrets: Sequence[int]  # at each size
-    num_runs: int
     num_censored: int
+
+    @property
+    def num_runs(self) -> int:
+        return len(self.runs.log_N)
 
     def fit(self, law: str) -> Fit:
         return next(fit for fit in self.fits if fit.law == law)
@@ -66,18 +74,9 @@ class Scaling:
         """How much AIC the law is behind the best one."""
         return self.fit(law).aic - self.fits[0].aic
 
-    @property
-    def beta(self) -> float:
-        return self.fit(POWER).b
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """All runs of a series in logarithms; `weights` are drawn among the runs of each N."""
-
-    log_N: Array
-    log_T: Between
-    weights: Array
+    def chance_of(self, beta: float) -> float | None:
+        """The p that this is the exponent; None where too few runs could tell."""
+        return None if self.exponent is None else chance_of_exponent(beta, self.runs)
 
 
 def scaling_of(sizes: Sequence[int], times: Sequence[Times]) -> Scaling | None:
@@ -85,49 +84,57 @@ def scaling_of(sizes: Sequence[int], times: Sequence[Times]) -> Scaling | None:
     there = [(N, one) for N, one in zip(sizes, times, strict=True) if len(one.runs) and N > 1]
     if sum(one.num_happened > 0 for _, one in there) < 2:
         return None
-    points = points_of(there)
+    points, runs = points_of(there), grown_of(there)
     errors, fits = min(((name, fits_of(points, name)) for name in FAMILIES), key=lambda found: found[1][0].aic)
-    secrets = [len({run.secret for run in one.runs}) for _, one in there]
-    enough = all(
-        max(len({run.secret for run in one.runs}), len({run.seed for run in one.runs})) >= FEWEST for _, one in there
+    beta, exponent = exponent_of(runs)
+    at_least, at_most = (
+        np.concatenate([ends(one) / log(N, 2) for N, one in there]) for ends in (lambda one: one.episodes, endless)
     )
-    log_law = points.log_T.less(log_log(points))
     return Scaling(
         fits=fits,
         errors=errors,
-        exponent=interval_of(exponents_of(points, errors)) if enough else None,
-        per_bit=interval_of(in_episodes(drawn(points, log_law, None, errors).level)) if enough else None,
+        runs=runs,
+        beta=beta,
+        exponent=exponent if can_tell([units_of(one.runs) for _, one in there]) else None,
+        bit=km_median(at_least, points.log_T.happened),
+        per_bit=interval_of(at_least, at_most, len(set(runs.unit))),
         sizes=[N for N, _ in there],
-        secrets=secrets,
-        num_runs=len(points.log_N),
+        secrets=[len({run.secret for run in one.runs}) for _, one in there],
         num_censored=int((~points.log_T.happened).sum()),
     )
 
 
-def exponents_of(points: Points, errors: str) -> Array:
-    """Of every draw. Where it happened at one size alone, longer times at the others fit as well as any."""
-    sizes, happened = np.unique(points.log_N), points.log_T.happened
-    reached = np.stack([points.weights @ (happened & (points.log_N == size)) > 0 for size in sizes], axis=1)
-    alone = {0: np.inf, len(sizes) - 1: -np.inf}
-    ends = np.array([alone.get(place, np.nan) for place in range(len(sizes))])[reached.argmax(axis=1)]
-    count = reached.sum(axis=1)
-    slopes = drawn(points, points.log_T, points.log_N, errors).slope
-    return np.where(count > 1, slopes, np.where(count == 1, ends, np.nan))
+def can_tell(counts: Sequence[int]) -> bool:
+    """Three runs at each of two sizes lie in 20 ways, of which no two are unlikely enough; four lie in 70."""
+    return min(counts) >= FEWEST and factorial(sum(counts)) // prod(map(factorial, counts)) >= WAYS
 
 
-def in_episodes(logarithms: Array) -> Array:
-    with np.errstate(over="ignore"):
-        return np.exp(logarithms)
+@dataclass(frozen=True, slots=True)
+class Points:
+    """All runs of a series in logarithms."""
+
+    log_N: Array
+    log_T: Between
 
 
 def points_of(there: Sequence[tuple[int, Times]]) -> Points:
     upper = np.log(np.maximum(np.concatenate([one.episodes for _, one in there]), SHORTEST))
     lower = np.log(np.maximum(np.concatenate([one.before for _, one in there]), SHORTEST / 2))
     happened = np.concatenate([one.happened for _, one in there])
-    return Points(
+    log_N = np.concatenate([np.full(len(one.runs), log(N)) for N, one in there])
+    return Points(log_N, Between(np.where(happened, np.minimum(lower, upper - EXACT), upper), upper, happened))
+
+
+def grown_of(there: Sequence[tuple[int, Times]]) -> Grown:
+    """From the middle of the last gap; one that has not happened, from where watching ended."""
+    middles = [np.where(one.happened, (one.before + one.episodes) / 2, one.episodes) for _, one in there]
+    names = [(N, name) for N, one in there for name in unit_names(one.runs)]
+    places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+    return Grown(
         log_N=np.concatenate([np.full(len(one.runs), log(N)) for N, one in there]),
-        log_T=Between(np.where(happened, np.minimum(lower, upper - EXACT), upper), upper, happened),
-        weights=np.concatenate([weights_of(one.runs, DRAWS) for _, one in there], axis=1),
+        log_T=np.log(np.maximum(np.concatenate(middles), SHORTEST)),
+        happened=np.concatenate([one.happened for _, one in there]),
+        unit=np.array([places[name] for name in names]),
     )
 
 
@@ -164,12 +171,6 @@ def linear_fit(points: Points, errors: str) -> Fit:
     best = minimize_scalar(lambda place: -line_at(place).likelihood[0], bounds=(-6.0, 6.0), method="bounded").x
     line = line_at(best)
     return fit_of(LINEAR, line, exp(line.level[0]), exp(line.level[0]) * ratio(best), 3)
-
-
-def drawn(points: Points, y: Between, x: Array | None, errors: str) -> Line:
-    """One line for every weighting, looked for near that of all runs."""
-    near = likeliest(y, x, once(points), errors).at[0]
-    return likeliest(y, x, points.weights, errors, near)
 
 
 def fit_of(law: str, line: Line, a: float, b: float, parameters: int) -> Fit:

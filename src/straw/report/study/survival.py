@@ -2,21 +2,20 @@
 
     times 3 5 8+ 9        S: 0.75 behind 3, 0.5 behind 5, 0.5, 0 behind 9        median (5 + 9) / 2 = 7
 
-Where less than half have happened the median is infinite: not reached. The estimate is scipy's; for the bootstrap the
-same product is taken over many weightings at once, and a test holds the two together. Whether some are faster than
-others is asked of the log-rank test, of any number of samples.
+Where less than half have happened the median is infinite: not reached. The estimate is scipy's. Its interval lies
+between two of the runs, see `intervals`: a run that is not over counts for the low end as if it had just happened, and
+for the high end as if it never would.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 
 import numpy as np
 
 from straw.report.study.gathered import Array
-from straw.report.study.resample import Interval, interval_from
+from straw.report.study.intervals import Interval, interval_of, units_of
 from straw.report.study.times import Times
 
 CLOSE = 1e-9
@@ -46,21 +45,25 @@ def median_of(times: Times) -> Median | None:
     if not len(times.runs):
         return None
     return Median(
-        value=km_median(times),
-        interval=interval_from(times.runs, lambda weights: km_medians(times, weights)),
+        value=km_median(times.episodes, times.happened),
+        interval=interval_of(times.episodes, endless(times), units_of(times.runs)),
         happened=times.num_happened,
         total=len(times.runs),
         longest=float(times.episodes.max()),
     )
 
 
-def km_median(times: Times) -> float:
+def endless(times: Times) -> Array:
+    """What each time may come to at most."""
+    return np.where(times.happened, times.episodes, inf)
+
+
+def km_median(times: Array, happened: np.ndarray) -> float:
     from scipy.stats import CensoredData, ecdf
 
-    if not times.num_happened:
+    if not happened.any():
         return inf
-    sample = CensoredData(uncensored=times.episodes[times.happened], right=times.episodes[~times.happened])
-    found = ecdf(sample).sf
+    found = ecdf(CensoredData(uncensored=times[happened], right=times[~happened])).sf
     return middle(found.quantiles, found.probabilities)
 
 
@@ -69,45 +72,3 @@ def middle(at: Array, survivors: Array) -> float:
     half = at[survivors <= 0.5 + CLOSE]
     less = at[survivors < 0.5 - CLOSE]
     return float((half[0] + less[0]) / 2) if len(half) and len(less) else inf
-
-
-def km_medians(times: Times, weights: Array) -> Array:
-    """The same for every row of weights; of equal times those that happened come first."""
-    order = np.lexsort((~times.happened, times.episodes))
-    at, happened, weights = times.episodes[order], times.happened[order], weights[:, order]
-    left = np.cumsum(weights[:, ::-1], axis=1)[:, ::-1]
-    step = 1 - np.divide(weights * happened, left, out=np.zeros_like(weights), where=left > 0)
-    survivors = np.cumprod(step, axis=1)
-    return (first_at(at, survivors <= 0.5 + CLOSE) + first_at(at, survivors < 0.5 - CLOSE)) / 2
-
-
-def first_at(at: Array, reached: np.ndarray) -> Array:
-    return np.where(reached.any(axis=1), at[reached.argmax(axis=1)], inf)
-
-
-def same_pace(*samples: Times) -> float | None:
-    """The p of the log-rank test that all of them take equally long; None where nothing can be compared.
-
-    Of two samples it is scipy's, and a test holds the two together.
-    """
-    from scipy.stats import chi2
-
-    if min(len(one.runs) for one in samples) < 2:
-        return None
-    surprise, spread = log_rank(samples)
-    if not (freedom := int(np.linalg.matrix_rank(spread))):  # nothing happened, or everything at once
-        return None
-    return float(chi2.sf(surprise @ np.linalg.pinv(spread) @ surprise, freedom))
-
-
-def log_rank(samples: Sequence[Times]) -> tuple[Array, Array]:
-    """For each sample how many happened beyond its share of those at risk, and the covariance of that."""
-    surprise, spread = np.zeros(len(samples)), np.zeros((len(samples), len(samples)))
-    for time in np.unique(np.concatenate([one.episodes[one.happened] for one in samples])):
-        at_risk = np.array([float((one.episodes >= time).sum()) for one in samples])
-        happened = np.array([float((one.happened & (one.episodes == time)).sum()) for one in samples])
-        count, share = happened.sum(), at_risk / at_risk.sum()
-        surprise += happened - count * share
-        finite = (at_risk.sum() - count) / max(at_risk.sum() - 1, 1.0)
-        spread += count * finite * (np.diag(share) - np.outer(share, share))
-    return surprise, spread

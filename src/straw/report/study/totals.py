@@ -1,8 +1,12 @@
-"""Sums over the runs of a condition, and their ratios: never a mean of ratios.
+"""What the runs of a condition came to: medians, and sums with their ratios, never a mean of ratios.
 
-    eta = sum absorbed / sum offered        bits per episode = sum of bits known / sum of episodes spent on them
+    known at the end        the median of the runs, between two of them in 95%
+    eta                     sum absorbed / sum offered
+    bits per episode        sum of bits known / sum of episodes spent on them
 
-A run that came to 0.9 of the bits spends the episodes until then; one that did not, all of its own.
+A run that came to 0.9 of the bits spends the episodes until then; one that did not, all of its own. A single run that
+locks in may lie twenty bits below the others, and no few runs tell how often that happens: so a sum has no interval but
+the range of its runs, and what is told with an interval is a median.
 """
 
 from __future__ import annotations
@@ -14,13 +18,16 @@ import numpy as np
 
 from straw.report.study.cells import Cell
 from straw.report.study.gathered import Array, Seen
-from straw.report.study.resample import Interval, interval_from
+from straw.report.study.intervals import Interval, interval_of, range_of, units_of
 from straw.report.study.times import time_of
+
+LEAST_BITS = 0.5  # a run in the mean: a share of less is a share of nothing
 
 
 class Estimate(NamedTuple):
     value: float
     interval: Interval | None
+    num_runs: int
 
 
 ETAS = {
@@ -30,24 +37,38 @@ ETAS = {
 }
 
 
+def median_last(cell: Cell, name: str) -> Estimate | None:
+    """The median of a metric's last values."""
+    there = [run for run in cell.runs if len(run.column(name).values)]
+    return median_of_runs(there, lasts(there, name)) if there else None
+
+
+def median_of_runs(runs: Sequence[Seen], values: Array) -> Estimate:
+    return Estimate(float(np.median(values)), interval_of(values, values, units_of(runs)), len(runs))
+
+
 def efficiency(cell: Cell, name: str) -> Estimate | None:
-    """One of `ETAS`; None where a part was not measured."""
+    """One of `ETAS`; None where a part was not measured, or nothing was there to take a share of."""
     top, bottom = (f"ledger/{part}" for part in ETAS[name])
     there = [run for run in cell.runs if min(len(run.column(top).values), len(run.column(bottom).values))]
-    return ratio_of_sums(there, lasts(there, top), lasts(there, bottom))
-
-
-def ratio_of_sums(runs: Sequence[Seen], tops: Array, bottoms: Array) -> Estimate | None:
-    if not len(runs) or bottoms.sum() <= 0:
+    bottoms = lasts(there, bottom)
+    if not there or bottoms.mean() < LEAST_BITS:
         return None
-    interval = interval_from(runs, lambda weights: divided(weights @ tops, weights @ bottoms))
-    return Estimate(float(tops.sum() / bottoms.sum()), interval)
+    return ratio_of_sums(lasts(there, top), bottoms)
+
+
+def ratio_of_sums(tops: Array, bottoms: Array) -> Estimate | None:
+    """With the range of the ratios of single runs."""
+    if bottoms.sum() <= 0:
+        return None
+    single = tops[bottoms > 0] / bottoms[bottoms > 0]
+    return Estimate(float(tops.sum() / bottoms.sum()), range_of(single), len(tops))
 
 
 def bits_per_episode(cell: Cell) -> Estimate | None:
-    spent = [(run, *one) for run in cell.runs if (one := bits_and_episodes(run)) is not None]
-    bits, episodes = (np.array([one[place] for one in spent], dtype=float) for place in (1, 2))
-    return ratio_of_sums([run for run, _, _ in spent], bits, episodes)
+    spent = [one for run in cell.runs if (one := bits_and_episodes(run)) is not None]
+    bits, episodes = (np.array([one[place] for one in spent], dtype=float) for place in (0, 1))
+    return ratio_of_sums(bits, episodes)
 
 
 def bits_and_episodes(run: Seen) -> tuple[float, float] | None:
@@ -58,32 +79,6 @@ def bits_and_episodes(run: Seen) -> tuple[float, float] | None:
     return float(known.values[np.searchsorted(known.episodes, time.episodes)]), time.episodes
 
 
-def mean_last(cell: Cell, name: str) -> Estimate | None:
-    """The mean of a metric's last values."""
-    there = [run for run in cell.runs if len(run.column(name).values)]
-    if not there:
-        return None
-    values = lasts(there, name)
-    interval = interval_from(there, lambda weights: divided(weights @ values, weights.sum(axis=1)))
-    return Estimate(float(values.mean()), interval)
-
-
-def law(cell: Cell, against: str) -> Estimate | None:
-    """The mean of 2^(absorbed - x): at most 1 over all secrets, whatever learned, for x offered or received.
-
-    It is a law for equal episodes: a run that is over once it knows the secret stopped at a time that tells the secret.
-    """
-    names = "ledger/absorbed_bits", f"ledger/{against}"
-    there = [run for run in cell.runs if run.ceiling_bits is not None and all(len(run.column(n).values) for n in names)]
-    if not there:
-        return None
-    shortest = min(run.column(name).episodes[-1] for run in there for name in names)
-    absorbed, other = (np.array([height_at(run, name, shortest) for run in there]) for name in names)
-    values = np.exp2(absorbed - other)
-    interval = interval_from(there, lambda weights: divided(weights @ values, weights.sum(axis=1)))
-    return Estimate(float(values.mean()), interval)
-
-
 def lasts(runs: Sequence[Seen], name: str) -> Array:
     return np.array([run.column(name).values[-1] for run in runs], dtype=float)
 
@@ -92,7 +87,3 @@ def height_at(run: Seen, name: str, episodes: float) -> float:
     """The last that was measured by then."""
     column = run.column(name)
     return float(column.values[np.searchsorted(column.episodes, episodes, side="right") - 1])
-
-
-def divided(tops: Array, bottoms: Array) -> Array:
-    return np.divide(tops, bottoms, out=np.full_like(tops, np.nan), where=bottoms > 0)

@@ -1,6 +1,8 @@
 """Numbers as a person reads them: three digits, intervals in brackets, and words where there is no number.
 
-0.0124 [0.011, 0.0139]      640 [420, more]      not reached
+0.0124 [0.011, 0.0139]      640 [420, more]      52 (48 to 60)      not reached
+
+In brackets stands a 95% interval; in parentheses the range of the runs, where nothing more can be said.
 """
 
 from __future__ import annotations
@@ -8,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 
-from straw.report.study.resample import Interval
+from straw.report.study.intervals import Interval
 from straw.report.study.survival import Median
 from straw.report.study.totals import Estimate
 
 NONE = "–"
+ENDS = "with [95% intervals] from six runs on and the (range of the runs) below that"
 
 
 def three(value: float) -> str:
@@ -34,11 +37,13 @@ def spread(values: Sequence[float]) -> str:
 
 
 def within(interval: Interval | None, form: str = "") -> str:
-    """' [0.97, 1.07]', or nothing."""
+    """' [0.97, 1.07]', ' (48 to 60)', or nothing."""
     if interval is None:
         return ""
-    low, high = (format(end, form) if form and isfinite(end) else three(end) for end in interval)
-    return f" [{low}, {high}]"
+    if interval.is_range and interval.low == interval.high:
+        return ""
+    low, high = (format(end, form) if form and isfinite(end) else three(end) for end in interval[:2])
+    return f" ({low} to {high})" if interval.is_range else f" [{low}, {high}]"
 
 
 def estimate(found: Estimate | None) -> str:

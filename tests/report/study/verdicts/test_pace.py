@@ -8,4 +8,10 @@ def test_bits_per_episode_are_compared_at_one_N(tmp_path):
     make_study(tmp_path, {16: [50, 50, 50]})
     make_study(tmp_path, {16: [25, 25, 25]}, reward_type="log_distance")
     text = said(tmp_path, "Bits per episode at N = 16")
-    assert "binary 0.0776 [0.0776, 0.0776]; log distance 0.155" in text
+    assert "binary 0.0776; log distance 0.155" in text
+
+
+def test_an_observer_is_as_many_times_faster_as_the_median_and_its_interval_say(tmp_path):
+    """Nine of 16 secrets are behind an observer in three groups of four: 12 episodes."""
+    make_study(tmp_path, {16: [24, 24, 36, 36, 48, 48]})
+    assert "binary 3 [2, 4] (" in said(tmp_path, "Times as many episodes as an ideal observer")

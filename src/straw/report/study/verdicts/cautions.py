@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from math import inf
 
+from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
+from straw.report.study.setting import setting
 from straw.report.study.times import ENOUGH, time_of
 from straw.report.study.verdicts.verdict import FEW, Verdict
 from straw.report.study.whole import Study
 from straw.report.study.words import counted, listed, opening, spread
 
 ENOUGH_SECRETS = 100  # for a channel whose discovery is geometric
-TRUSTED = 10  # secrets: fewer make an interval too narrow
 
 
 def rates(study: Study) -> Iterator[Verdict]:
@@ -45,7 +47,8 @@ def censored(study: Study) -> Iterator[Verdict]:
     short = [cell for cell in study.with_bits if not cell.is_control and num_censored(study, cell)]
     blind = [cell for cell in short if is_blind(study, cell)]
     for cell in short if len(short) - len(blind) <= FEW else blind:
-        yield Verdict(f"{opening(cell.label)}: {among(study, cell)}{how_so(study, cell)}.", about, True)
+        words = f"{opening(cell.label)}: {among(study, cell)}{how_so(study, cell)} ({setting([cell])})."
+        yield Verdict(words, about, True)
     if len(short) - len(blind) > FEW:
         others = [cell for cell in short if cell not in blind]
         never = [cell.label for cell in others if not study.medians[cell.label]["known"].is_reached]
@@ -111,8 +114,7 @@ def shortly(series: Sequence[str]) -> str:
 
 
 def secrets(study: Study) -> Iterator[Verdict]:
-    """How many stand behind an exponent: waiting for a hit is geometric, and a few secrets show nearly any exponent."""
-    few: dict[int, list[str]] = {}
+    """How many stand behind an exponent: waiting for a hit is geometric, and a few secrets show many exponents."""
     for series, found in study.scalings.items():
         scaling = found.get("known") or found.get("found")
         if scaling is None:
@@ -121,15 +123,20 @@ def secrets(study: Study) -> Iterator[Verdict]:
         if study.series[series][0].channel in ("binary", "noisy_binary") and behind < ENOUGH_SECRETS:
             yield Verdict(
                 f"{opening(series)}: {counted(behind, 'secret')} at each N behind the exponent. To find a secret by "
-                "right or wrong alone is a matter of luck: ten secrets give exponents from 0.7 to 1.3. Take "
-                f"{ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
+                "right or wrong alone is a matter of luck: ten secrets at each of four N give exponents from 0.8 to "
+                f"1.2. Take {ENOUGH_SECRETS} or more, and judge what follows the first hit by itself.",
                 "scaling", True,
             )  # fmt: skip
-        elif behind < TRUSTED:
-            few.setdefault(behind, []).append(series)
-    for behind, series_of in few.items():
-        yield Verdict(
-            f"{opening(shortly(series_of))}: {counted(behind, 'secret')} at each N behind the exponent, too few for an "
-            "interval that can be trusted.",
-            "scaling", True,
-        )  # fmt: skip
+
+
+def shared_draws(study: Study) -> Iterator[Verdict]:
+    """Learners with the same seeds make the same guesses until they are paid differently."""
+    for one in capacities_of(study.with_bits):
+        draws = [{(run.secret, run.seed) for run in cell.runs} for cell in one.cells]
+        if any(first & other for first, other in combinations(draws, 2)):
+            yield Verdict(
+                f"The learners of {one.reward} at N = {one.N:,} share seeds, so they make the same guesses until their "
+                "weights differ: they are compared within a secret and a seed, and their waits are one sample of luck, "
+                "not several. own_draws = true on the sweep's page gives each of them draws of its own.",
+                "capacity", True,
+            )  # fmt: skip

@@ -1,48 +1,71 @@
-"""What conditions with one reward know after equally many episodes."""
+"""What is known on equally many episodes: who comes out ahead, and who can be told from it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
-from straw.report.study.equal import Equal, bits_at, equals_of, is_told, name_in
-from straw.report.study.totals import Estimate
-from straw.report.study.verdicts.verdict import Verdict
+from straw.report.study.cells import Cell
+from straw.report.study.equal import Equal, bits_at, equals_of, name_in
+from straw.report.study.setting import setting
+from straw.report.study.verdicts.verdict import Part, Verdict
 from straw.report.study.whole import Study
 from straw.report.study.words import estimate, listed, opening
 
 MOST = 4  # that a sentence can hold
 
 
-def compared(study: Study) -> Iterator[Verdict]:
-    for equal in equals_of(study.with_bits):
-        fair = [(name_in(cell, equal), bits_at(cell, equal.episodes)) for cell in equal.ranked if not is_told(cell)]
-        told = [(name_in(cell, equal), bits_at(cell, equal.episodes)) for cell in equal.ranked if is_told(cell)]
-        if len(fair) > 1:
-            yield Verdict(f"{opening(where(equal))}: {ranking(fair)}{beside(told)}.", "equal")
+def questions(study: Study) -> list[Equal]:
+    """One run against one has no answer."""
+    return [
+        equal
+        for equal in equals_of(study.with_bits)
+        if len(equal.fair) > 1 and min(len(cell.runs) for cell in equal.fair) > 1
+    ]
+
+
+def compared(study: Study, equal: Equal, level: float) -> Verdict:
+    words = f"{where(equal)}: {ranking(equal, level)}{beside(equal)} ({setting(equal.cells, with_N=False)})."
+    return Verdict(opening(words), "equal")
 
 
 def where(equal: Equal) -> str:
     return f"after {equal.episodes:,.0f} episodes of {equal.reward} at N = {equal.N:,}"
 
 
-def ranking(fair: list[tuple[str, Estimate]]) -> str:
-    """The best, what is as good as far as the intervals tell, and the last."""
-    (best, most), *others = fair
-    equal = [name for name, bits in others if overlap(bits, most)]
-    words = f"{best} knows most, {estimate(most)} bits"
-    if equal:
-        more = f" and {len(equal) - MOST} more" if len(equal) > MOST else ""
-        words += f", and {listed(equal[:MOST])}{more} cannot be told from it"
-    last, least = others[-1]
-    return f"{words}; {last} knows least, {estimate(least)}"
+def ranking(equal: Equal, level: float) -> str:
+    """The first, the last, and who can be told from the first."""
+    fair, apart = equal.fair, equal.num_told_apart(level)
+    if not apart:
+        return f"{known(fair[0], equal)} to {known(fair[-1], equal)}{between(fair[1:-1], equal)}, not told apart"
+    words = f"{known(fair[0], equal)} comes out ahead, {known(fair[-1], equal)} last"
+    equals = fair[1 : len(fair) - apart]
+    if not equals:
+        return f"{words}, and {'each of the others' if apart > 1 else 'the other'} can be told from the first"
+    return f"{words}; {listed_cells(equals, equal)} {verb(equals)} not told from the first, the other {apart} can be"
 
 
-def overlap(one: Estimate, other: Estimate) -> bool:
-    """Without intervals nothing can be told apart."""
-    if one.interval is None or other.interval is None:
-        return True
-    return one.interval.high >= other.interval.low and other.interval.high >= one.interval.low
+def between(cells: Sequence[Cell], equal: Equal) -> str:
+    return f", {listed_cells(cells, equal)} between them" if cells else ""
 
 
-def beside(told: list[tuple[str, Estimate]]) -> str:
-    return "".join(f" ({name}, told the formula of the reward: {estimate(bits)})" for name, bits in told)
+def verb(cells: Sequence[Cell]) -> str:
+    return "is" if len(cells) == 1 else "are"
+
+
+def known(cell: Cell, equal: Equal) -> str:
+    return f"{name_in(cell, equal)} with {estimate(bits_at(cell, equal.episodes))} bits in the median"
+
+
+def listed_cells(cells: Sequence[Cell], equal: Equal) -> str:
+    more = f" and {len(cells) - MOST} more" if len(cells) > MOST else ""
+    return f"{listed(name_in(cell, equal) for cell in cells[:MOST])}{more}"
+
+
+def beside(equal: Equal) -> str:
+    return "".join(
+        f" ({name_in(cell, equal)}, told the formula of the reward: {estimate(bits_at(cell, equal.episodes))})"
+        for cell in equal.told
+    )
+
+
+COMPARED = Part(questions, compared)

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+import pytest
+from scipy.special import gammaln
+from scipy.stats import betabinom, binom
+
+from straw.measure.alike import pass_interval
+from straw.measure.pass_at_k import mean_pass
+from straw.measure.shares import share_interval
+
+MEANS = (0.002, 0.01, 0.03, 0.1, 0.15, 0.25, 0.4, 0.5, 0.8, 0.97)
+LIKENESSES = (0, 0.05, 0.2, 0.5, 0.8, 0.97, 1)
+
+
+def chances(replies: int, mean: float, likeness: float) -> np.ndarray:
+    """Of 0, 1, ... replies right to a problem."""
+    counts = np.arange(replies + 1)
+    if likeness == 0:
+        return binom.pmf(counts, replies, mean)
+    if likeness == 1:
+        return np.array([1 - mean, *[0] * (replies - 1), mean])
+    size = 1 / likeness - 1
+    return betabinom.pmf(counts, replies, mean * size, (1 - mean) * size)
+
+
+def all_counts(problems: int, kinds: int) -> Iterator[tuple[int, ...]]:
+    """All ways in which so many problems can come out."""
+    if kinds == 1:
+        yield (problems,)
+    else:
+        for first in range(problems + 1):
+            yield from ((first, *rest) for rest in all_counts(problems - first, kinds - 1))
+
+
+@cache
+def interval(counts: tuple[int, ...], k: int = 1) -> tuple[float, float]:
+    right = np.repeat(np.arange(len(counts)), counts)
+    return mean_pass([int(one) for one in right], len(counts) - 1, k)[1:]
+
+
+@pytest.mark.parametrize(("problems", "replies"), [(5, 4), (16, 2)])
+def test_the_true_mean_is_held_93_times_in_a_hundred_whatever_it_is_and_however_alike_replies_are(problems, replies):
+    """No simulation: so few problems come out in so few ways that all of them are counted."""
+    counts = np.array(list(all_counts(problems, replies + 1)))
+    ways = gammaln(problems + 1) - gammaln(counts + 1).sum(axis=1)
+    low, high = np.array([interval(tuple(map(int, one))) for one in counts]).T
+    for mean in MEANS:
+        for likeness in LIKENESSES:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                logs = np.where(counts > 0, counts * np.log(chances(replies, mean, likeness)), 0.0).sum(axis=1)
+            held = np.exp(ways + logs)[(low <= mean + 1e-9) & (mean <= high + 1e-9)].sum()
+            assert held >= 0.93, (mean, likeness)
+
+
+def test_replies_that_are_all_alike_tell_no_more_than_one_of_them_would():
+    low, high = pass_interval([16] * 4 + [0] * 16, 16, 1)
+    assert (low, high) == pytest.approx(share_interval(4, 20), abs=0.02)
+    assert low <= share_interval(4, 20)[0] and high >= share_interval(4, 20)[1]
+
+
+def test_problems_that_are_equally_hard_count_for_nearly_as_many_as_their_replies():
+    """1,000 problems with 4 replies each, of which 0, 1, ... are right as often as four fair coins show heads."""
+    right = [0] * 62 + [1] * 250 + [2] * 376 + [3] * 250 + [4] * 62
+    low, high = pass_interval(right, 4, 1)
+    exact = share_interval(2000, 4000)
+    assert high - low == pytest.approx(exact[1] - exact[0], rel=0.1)
+
+
+def test_right_and_wrong_change_places():
+    low, high = pass_interval([0, 1, 1, 3], 4, 1)
+    assert pass_interval([4, 3, 3, 1], 4, 1) == pytest.approx((1 - high, 1 - low), abs=1e-6)
+
+
+def test_several_tries_pass_more_often_and_their_interval_lies_higher():
+    right = [0, 1, 1, 3, 4, 0, 0, 2]
+    one, two = pass_interval(right, 4, 1), pass_interval(right, 4, 2)
+    assert one[0] < two[0] and one[1] < two[1]
+
+
+# --- simulations ---------------------------------------------------------------------------------
+
+
+def held(problems: int, replies: int, k: int, shares: np.ndarray, truth: float) -> float:
+    """How often the interval holds the truth; a row of `shares` is a simulated set of problems."""
+    counts = np.random.default_rng(problems + replies).binomial(replies, shares)
+    found = [interval(tuple(map(int, np.bincount(row, minlength=replies + 1))), k) for row in counts]
+    return float(np.mean([low - 1e-9 <= truth <= high + 1e-9 for low, high in found]))
+
+
+def beta_shares(times: int, problems: int, mean: float, likeness: float) -> np.ndarray:
+    rng, size = np.random.default_rng(0), 1 / likeness - 1
+    return rng.beta(mean * size, (1 - mean) * size, (times, problems))
+
+
+def test_a_quick_look_at_the_simulation():
+    assert held(20, 4, 1, beta_shares(200, 20, 0.02, 0.3), 0.02) >= 0.9
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("replies", [4, 16])
+@pytest.mark.parametrize("problems", [20, 100, 1000])
+def test_2000_simulated_sets_of_problems_hold_their_mean(problems, replies):
+    for mean in (0.005, 0.05, 0.3, 0.9):
+        for likeness in (0.02, 0.3, 0.9):
+            shares = beta_shares(2000 if problems < 1000 else 500, problems, mean, likeness)
+            assert held(problems, replies, 1, shares, mean) >= 0.93, (mean, likeness)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("k", [2, 4])
+def test_pass_at_k_holds_its_truth_too(k):
+    """E 1 - (1 - p)^k of a beta, by hand: 1 - b (b + 1) ... / ((a + b) (a + b + 1) ...)."""
+    for mean in (0.03, 0.3, 0.8):
+        for likeness in (0.1, 0.5):
+            size = 1 / likeness - 1
+            a_b, b = size, (1 - mean) * size
+            truth = 1 - np.prod([(b + step) / (a_b + step) for step in range(k)])
+            assert held(20, 8, k, beta_shares(2000, 20, mean, likeness), truth) >= 0.93, (mean, likeness)
+
+
+@pytest.mark.slow
+def test_truths_that_are_no_beta_are_held_too():
+    """Half of the problems hopeless and half fair coins; one in twenty nearly always right; all between 0.2 and 0.4."""
+    rng = np.random.default_rng(1)
+    mixtures = {
+        "half": (np.where(rng.random((2000, 40)) < 0.5, 0.5, 0.0), 0.25),
+        "rare": (np.where(rng.random((2000, 40)) < 0.05, 0.95, 0.002), 0.05 * 0.95 + 0.95 * 0.002),
+        "near": (rng.uniform(0.2, 0.4, (2000, 40)), 0.3),
+    }
+    for name, (shares, truth) in mixtures.items():
+        assert held(40, 8, 1, shares, truth) >= 0.93, name

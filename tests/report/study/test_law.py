@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.made_runs import write_run
+
+from straw.report.study.cells import Cell, cells_of
+from straw.report.study.gathered import gathered
+from straw.report.study.law import BROKEN, KEPT, UNTOLD, chance_of_gain, law, law_of_nothing
+
+NAMES = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
+
+
+def ledgers(folder: Path, *runs: list[tuple[float, float, float]], **options: object) -> Cell:
+    """Runs by what was offered, received and absorbed, measured every four episodes."""
+    for secret, ledger in enumerate(runs):
+        rows = [
+            {"step": step, "episodes": 4 * step, "time_s": 1.0, **dict(zip(NAMES, values, strict=True))}
+            | {"p_secret": 2 ** values[2] / 16, "bits_known": values[2]}
+            for step, values in enumerate(ledger, 1)
+        ]
+        write_run(folder / f"run-{secret}", rows, N=16, secret_seed=secret, seed=secret, **options)
+    return cells_of(gathered([folder]).runs)[0]
+
+
+def test_it_is_a_mean_of_powers(tmp_path):
+    cell = ledgers(tmp_path, [(2, 1, 1)], [(2, 4, 4)])
+    assert law(cell, "offered_bits").value == pytest.approx((0.5 + 4) / 2)
+    assert law(cell, "received_bits").value == pytest.approx(1)
+
+
+def test_it_compares_runs_after_equally_many_episodes(tmp_path):
+    found = law(ledgers(tmp_path, [(1, 1, 1), (2, 4, 4)], [(1, 0, -1)]), "offered_bits")
+    assert (found.value, found.episodes) == (pytest.approx((1 + 0.25) / 2), 4)
+
+
+def test_where_a_run_stopped_because_it_knew_its_secret_the_first_measurement_counts(tmp_path):
+    """The luckiest secret would decide otherwise when all are looked at: just when it is known."""
+    told = [[(1, 0, 0), (1, 0, 0), (1, 4, 4)], [(1, 0, 0)] * 5, [(1, 0, 0)] * 5]
+    found = law(ledgers(tmp_path, *told, stop_at=0.9), "offered_bits")
+    assert (found.value, found.episodes) == (0.5, 4)
+
+
+def test_a_mean_of_at_most_one_is_kept_and_a_lucky_secret_is_not_told(tmp_path):
+    kept = law(ledgers(tmp_path / "a", *[[(3, 2, 1)]] * 4), "offered_bits")
+    assert (kept.value, kept.outcome(0.05)) == (0.25, KEPT)
+    lucky = law(ledgers(tmp_path / "b", *[[(3, 2, 1)]] * 4, [(0, 2, 8)]), "offered_bits")
+    assert lucky.value > 50
+    assert lucky.outcome(0.05) == UNTOLD
+
+
+def test_one_secret_or_two_keep_nothing(tmp_path):
+    assert law(ledgers(tmp_path / "a", [(3, 2, 1)]), "offered_bits").outcome(0.05) == UNTOLD
+    assert law(ledgers(tmp_path / "b", *[[(3, 2, 1)]] * 2), "offered_bits").outcome(0.05) == UNTOLD
+    assert law(ledgers(tmp_path / "c", *[[(3, 2, 1)]] * 3), "offered_bits").outcome(0.05) == KEPT
+
+
+def test_what_luck_cannot_make_breaks_it(tmp_path):
+    assert law(ledgers(tmp_path, *[[(1, 4, 4)]] * 4), "offered_bits").outcome(0.05) == BROKEN
+
+
+def test_the_bet_of_four_coins_that_knew_four_bits_by_hand():
+    """With half at stake 8.5 times as much after each; the mean over all stakes is the more for the bolder ones."""
+    assert 8.5**4 > 5000
+    assert chance_of_gain(np.full(4, 16.0)) < 1 / 5000
+    assert chance_of_gain(np.array([16.0])) == pytest.approx(1 / (1 + 15 * 0.5))
+    assert chance_of_gain(np.array([0.25, 0.5])) == 1
+
+
+def test_a_reward_that_tells_nothing_is_held_to_knowing_nothing(tmp_path):
+    assert law_of_nothing(ledgers(tmp_path, *[[(1, 0, 4)]] * 4)).p < 0.001
+
+
+@pytest.mark.parametrize("bits", [1, 4, 8])
+def test_luck_alone_breaks_it_less_often_than_said(bits):
+    """The hardest case: c bits too much once in 2^c, and nothing otherwise. Its mean is 1."""
+    rng = np.random.default_rng(bits)
+    values = np.where(rng.random((4000, 12)) < 2.0**-bits, 2.0**bits, 0)
+    assert np.mean([chance_of_gain(row) <= 0.05 for row in values]) <= 0.05
