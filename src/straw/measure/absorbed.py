@@ -13,13 +13,13 @@ finds what the uninterrupted one knew.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 
 from straw.engines.base import Engine, Policy
 from straw.information import kl_bits, nats_to_bits, smoothed_absorbed_bits
-from straw.measure.bits_known import Known, answer_logprobs, answer_nats, known_among
+from straw.measure.bits_known import Known, answer_logprobs, answer_nats, known_among, of_late, standing_for
 from straw.tasks.base import Enumerable, HeldOut, Task
 from straw.types import Problem
 
@@ -37,25 +37,33 @@ class Start:
 
 
 def measure_secrets(
-    engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024
-) -> tuple[list[Known], float]:
-    """What is known of every secret, and how many bits the answers are from those of the start."""
+    engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024,
+    said: Mapping[str, Sequence[int]] | None = None, seed: int = 0,
+) -> tuple[list[Known], float]:  # fmt: skip
+    """What is known of every secret, and how many bits the answers are from those of the start.
+
+    `said` has what the run itself answered of late, by problem, the newest first.
+    """
     known, effort = [], 0.0
     for problem in (task.problem(index) for index in range(task.num_problems or 1)):
-        now, target = answer_nats(engine, task, problem, max_answers), task.target_index(problem)
-        if problem.key not in start.answers:
-            start.answers[problem.key] = now if is_start else answer_nats(engine, task, problem, max_answers, "start")
-        known.append(known_among(task.space, now, target))
-        effort += answers_kl_bits(task.space, now, start.answers[problem.key], target)
+        target = task.target_index(problem)
+        own = of_late((said or {}).get(problem.key, ()), target, max_answers)
+        now = answer_nats(engine, task, problem, max_answers, own=own, seed=seed)
+        before = start.answers.get(problem.key)
+        if before is None or before.keys() != now.keys():  # all of them anew: bits may depend on the company
+            before = now if is_start else answer_nats(engine, task, problem, max_answers, "start", own=own, seed=seed)
+            start.answers[problem.key] = before
+        known.append(known_among(task.space, now, target, own))
+        effort += answers_kl_bits(task.space, now, before, target, own)
     return known, effort
 
 
-def answers_kl_bits(space: int, now: Nats, before: Nats, target: int) -> float:
+def answers_kl_bits(space: int, now: Nats, before: Nats, target: int, own: Sequence[int] = ()) -> float:
     """KL over the answers, with all that is none as one more; where some answers stand for others, an estimate."""
-    many = (space - 1) / (len(now) - 1) if len(now) > 1 else 1.0
-    weights = [1.0 if index == target else many for index in now]
-    ps = [weight * exp(nats) for weight, nats in zip(weights, now.values(), strict=True)]
-    qs = [max(weight * exp(before[index]), DUST * DUST) for weight, index in zip(weights, now, strict=True)]
+    alone = [target, *own]
+    ps = [exp(nats) for nats in standing_for(space, now, alone)]
+    old = standing_for(space, {index: before[index] for index in now}, alone)
+    qs = [max(exp(nats), DUST * DUST) for nats in old]
     rest, rest_before = max(1 - sum(ps), DUST), max(1 - sum(qs), DUST)
     return max(0.0, kl_bits([*ps, rest], [*qs, rest_before]))
 
