@@ -84,16 +84,16 @@ def test_those_are_left_that_would_have_been_paid_alike(words, data):
 
 
 def test_a_sequence_is_judged_item_by_item():
-    """Secret 3 0 of 16; one of "1 0" is right, so "0 0", "2 0", "3 0", "1 1", "1 2" and "1 3" are left."""
+    """Secret 3 1 of 16; one of "1 1" is right, so "0 1", "2 1", "3 1", "1 0", "1 2" and "1 3" are left."""
     task, channel = game("N=4 length=2 reward_type=dense credit=sum", 3)
-    assert task.hidden.of(0) == (3, 0)
+    assert task.hidden.of(0) == (3, 1)
     observer = observer_of(task, channel)
-    hear(observer, task, attempt(task, channel, ("1 0",)))
+    hear(observer, task, attempt(task, channel, ("1 1",)))
     assert {divmod(int(one), 4) for one in observer.left["secret-0"]} == {
-        (0, 0),
-        (2, 0),
-        (3, 0),
-        (1, 1),
+        (0, 1),
+        (2, 1),
+        (3, 1),
+        (1, 0),
         (1, 2),
         (1, 3),
     }

@@ -8,6 +8,7 @@ There is no tolerance but that of floats: with the randomness fixed a run is a f
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from straw.information import plug_in_entropy_bits
 from straw.rewards.log_distance import BinnedLogDistance, LogDistance
 from straw.rewards.outcome import Binary, Dense
 from straw.runs.reading import read_metrics, read_rollouts
+from straw.tasks.hidden import Hidden
 
 ROUNDING = 1e-9
 CHANNELS = {
@@ -62,6 +64,19 @@ def test_the_law_holds_on_a_language_model(home, tmp_path, channel):
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_the_law_holds_for_other_seeds_and_longer_runs(home, tmp_path, channel, seed):
     check(play_all(tmp_path, f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=12 seed={seed}"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("several", ["num_secrets=2 batch_size=2", "length=2"])
+@pytest.mark.parametrize("channel", ["binary", "continuous"])
+def test_the_law_holds_over_all_pairs_of_secrets(home, tmp_path, monkeypatch, channel, several):
+    """Independent draws are all pairs, each as likely as any other."""
+    words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=4 {several}"
+    rows = []
+    for first, second in product(range(4), repeat=2):
+        monkeypatch.setattr(Hidden, "_drawn", lambda self, key, place, second=second: second)
+        rows.append(last_row(tmp_path / f"{first}{second}", words, first))
+    check({name.removeprefix("ledger/"): np.array([row[name] for row in rows]) for name in rows[0] if "ledger" in name})
 
 
 @pytest.mark.slow

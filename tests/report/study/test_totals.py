@@ -52,6 +52,21 @@ def test_the_law_compares_runs_after_equally_many_episodes(tmp_path):
     assert law(cell_at(tmp_path), "offered_bits").value == pytest.approx((1 + 0.25) / 2)
 
 
+def test_a_run_that_knew_enough_counts_with_all_that_it_could_know_later(tmp_path):
+    """No secret chose 12 episodes, up to which the other run was looked at. The first stopped after 4 with 3.9 bits of
+    four, and 5 were offered: at most 2^(4 - 5) by then. At the 4 episodes that its secret chose it were 2^(3.9 - 5)."""
+    ledgers = {"sure": [(1, 5.0, 3.9, 0.93)], "not": [(1, 2.0, 0.0, 0.1), (3, 3.0, 1.0, 0.2)]}
+    for seed, rows in enumerate(ledgers.values()):
+        told = [
+            {"step": step, "episodes": 4 * step, "time_s": 1.0, "ledger/offered_bits": offered,
+             "ledger/absorbed_bits": absorbed, "ledger/received_bits": 4.0, "p_secret": p, "bits_known": absorbed}
+            for step, offered, absorbed, p in rows
+        ]  # fmt: skip
+        write_run(tmp_path / f"run-{seed}", told, N=16, secret_seed=seed, seed=seed, stop_at=0.9)
+    assert law(cell_at(tmp_path), "offered_bits").value == pytest.approx((2.0**-1 + 2.0**-2) / 2)
+    assert law(cell_at(tmp_path), "received_bits").value == pytest.approx((1 + 2.0**-3) / 2)
+
+
 def test_bits_per_episode_count_what_was_spent_on_them(tmp_path):
     """One run knew 0.97 of four bits at 100, one nothing in 300."""
     cell = cell_at(make_study(tmp_path, {16: [100, never]}, cap=300))

@@ -71,17 +71,30 @@ def mean_last(cell: Cell, name: str) -> Estimate | None:
 def law(cell: Cell, against: str) -> Estimate | None:
     """The mean of 2^(absorbed - x): at most 1 over all secrets, whatever learned, for x offered or received.
 
-    It is a law for equal episodes: a run that is over once it knows the secret stopped at a time that tells the secret.
+    It is a law for equal episodes that no secret chose: the most that all came to which were not over because they knew
+    enough. One that was could at most know everything by then, and x never falls: it counts with this bound.
     """
     names = "ledger/absorbed_bits", f"ledger/{against}"
     there = [run for run in cell.runs if run.ceiling_bits is not None and all(len(run.column(n).values) for n in names)]
     if not there:
         return None
-    shortest = min(run.column(name).episodes[-1] for run in there for name in names)
-    absorbed, other = (np.array([height_at(run, name, shortest) for run in there]) for name in names)
-    values = np.exp2(absorbed - other)
+    episodes = min((end_of(run, names) for run in there if not run.knew_enough), default=np.inf)
+    values = np.array([power_at(run, names, episodes) for run in there])
     interval = interval_from(there, lambda weights: divided(weights @ values, weights.sum(axis=1)))
     return Estimate(float(values.mean()), interval)
+
+
+def end_of(run: Seen, names: Sequence[str]) -> float:
+    """Up to where all of these were measured."""
+    return min(float(run.column(name).episodes[-1]) for name in names)
+
+
+def power_at(run: Seen, names: tuple[str, str], episodes: float) -> float:
+    """2^(absorbed - x) after so many episodes, or the most that it can be where the run was over by then."""
+    absorbed, other = (height_at(run, name, episodes) for name in names)
+    if run.knew_enough and end_of(run, names) < episodes:
+        absorbed = (run.ceiling_bits or 0.0) * int(run.options.get("num_secrets", "1"))
+    return float(np.exp2(absorbed - other))
 
 
 def lasts(runs: Sequence[Seen], name: str) -> Array:
