@@ -195,6 +195,7 @@ class Loop:
         for _ in range(self.page.algorithm.updates_per_batch):
             sums = self.one_update(data, loss)
         self.engine.publish()
+        sums |= {"updates": float(self.page.algorithm.updates_per_batch)}
         return {name: Metric(value) for name, value in sums.items()}
 
     def learn(self, told: Sequence[Sequence[Rollout]], student: Student) -> dict[str, Metric]:

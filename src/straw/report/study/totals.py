@@ -68,6 +68,14 @@ def mean_last(cell: Cell, name: str) -> Estimate | None:
     return Estimate(float(values.mean()), interval)
 
 
+def work(cell: Cell, name: str) -> float | None:
+    """Updates or unpaid draws of a run, in the mean; None where a run did not count them at every step."""
+    counted = [run.column(name).values for run in cell.runs]
+    if any(not run.step or len(values) != run.step for run, values in zip(cell.runs, counted, strict=True)):
+        return None
+    return float(np.mean([values.sum() for values in counted]))
+
+
 def law(cell: Cell, against: str) -> Estimate | None:
     """The mean of 2^(absorbed - x): at most 1 over all secrets, whatever learned, for x offered or received.
 

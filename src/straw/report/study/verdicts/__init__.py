@@ -23,7 +23,7 @@ __all__ = ["Verdict", "verdicts_of"]
 PARTS = (
     growth.scaling, growth.discovery, pace.pace, compared.compared, levels.levels, capacity.capacity, outcomes.singles,
     outcomes.accuracy, outcomes.ledger, outcomes.controls, cautions.rates, cautions.censored, cautions.ended,
-    cautions.models, cautions.secrets,
+    cautions.models, cautions.secrets, cautions.unpaid,
 )  # fmt: skip
 
 
