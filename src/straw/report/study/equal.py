@@ -19,7 +19,7 @@ from straw.report.study.cells import Cell, channel_label
 from straw.report.study.resample import interval_from
 from straw.report.study.totals import Estimate, divided, height_at
 
-TOLD = "reward_aware"
+TOLD, UNPAID = "reward_aware", "surrogate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +80,11 @@ def cpu_s(cell: Cell) -> float | None:
 def is_told(cell: Cell) -> bool:
     """Whether it knows more than the rewards."""
     return mark_of(cell.runs[0].options.get("algorithm", "")).endswith(TOLD)
+
+
+def draws_unpaid(cell: Cell) -> bool:
+    """Whether it learned from replies that are no episodes."""
+    return mark_of(cell.runs[0].options.get("algorithm", "")).endswith(UNPAID)
 
 
 def name_in(cell: Cell, equal: Equal) -> str:

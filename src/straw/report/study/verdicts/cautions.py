@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from math import inf
 
 from straw.report.study.cells import Cell
+from straw.report.study.equal import draws_unpaid
 from straw.report.study.gathered import WORK
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.times import ENOUGH, time_of
@@ -97,7 +98,7 @@ def ended(study: Study) -> Iterator[Verdict]:
 
 def unpaid(study: Study) -> Iterator[Verdict]:
     """Episodes are not all that this learner lives on, and numbers in digits are kind to it."""
-    learners = [cell for cell in study.cells if cell.runs[0].options.get("algorithm") == "surrogate"]
+    learners = [cell for cell in study.cells if draws_unpaid(cell)]
     if not learners:
         return
     spent = [f"{cell.label} {drawn_by(cell)}" for cell in learners]

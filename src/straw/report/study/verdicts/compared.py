@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from straw.report.study.equal import Equal, bits_at, equals_of, is_told, name_in
+from straw.report.study.cells import Cell
+from straw.report.study.equal import Equal, bits_at, draws_unpaid, equals_of, is_told, name_in
 from straw.report.study.totals import Estimate
 from straw.report.study.verdicts.verdict import Verdict
 from straw.report.study.whole import Study
@@ -15,10 +16,14 @@ MOST = 4  # that a sentence can hold
 
 def compared(study: Study) -> Iterator[Verdict]:
     for equal in equals_of(study.with_bits):
-        fair = [(name_in(cell, equal), bits_at(cell, equal.episodes)) for cell in equal.ranked if not is_told(cell)]
+        fair = [(name_of(cell, equal), bits_at(cell, equal.episodes)) for cell in equal.ranked if not is_told(cell)]
         told = [(name_in(cell, equal), bits_at(cell, equal.episodes)) for cell in equal.ranked if is_told(cell)]
         if len(fair) > 1:
             yield Verdict(f"{opening(where(equal))}: {ranking(fair)}{beside(told)}.", "equal")
+
+
+def name_of(cell: Cell, equal: Equal) -> str:
+    return name_in(cell, equal) + (" (which draws unpaid replies too)" if draws_unpaid(cell) else "")
 
 
 def where(equal: Equal) -> str:
