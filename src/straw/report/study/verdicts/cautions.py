@@ -91,7 +91,8 @@ def ended(study: Study) -> Iterator[Verdict]:
     if early := sum(run.knew_enough for run in runs):
         yield Verdict(
             f"{early:,} of {counted(len(runs), 'run')} were over as soon as they knew enough (stop_at): what they "
-            "absorbed is that of this moment, and says nothing of forgetting.",
+            "absorbed is that of this moment, and says nothing of forgetting. The law of the ledger counts them, after "
+            "the episodes of the others, with all that they could know by then.",
             "ledger", True,
         )  # fmt: skip
 
