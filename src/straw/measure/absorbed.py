@@ -62,8 +62,7 @@ def answers_kl_bits(space: int, now: Nats, before: Nats, target: int, own: Seque
     """KL over the answers, with all that is none as one more; where some answers stand for others, an estimate."""
     alone = [target, *own]
     ps = [exp(nats) for nats in standing_for(space, now, alone)]
-    old = standing_for(space, {index: before[index] for index in now}, alone)
-    qs = [max(exp(nats), DUST * DUST) for nats in old]
+    qs = [max(exp(nats), DUST * DUST) for nats in standing_for(space, {one: before[one] for one in now}, alone)]
     rest, rest_before = max(1 - sum(ps), DUST), max(1 - sum(qs), DUST)
     return max(0.0, kl_bits([*ps, rest], [*qs, rest_before]))
 

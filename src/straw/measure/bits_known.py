@@ -119,9 +119,9 @@ def standing_for(space: int, logps: Mapping[int, float], alone: Sequence[int]) -
     What counts for itself is summed exactly, and no estimate of the others leaves all answers more than 1.
     """
     single = {*alone}
-    others = [logp for index, logp in logps.items() if index not in single]
-    if not others or len(logps) == space:
+    if len(logps) in (space, len(single)):
         return [*logps.values()]
+    others = [logp for index, logp in logps.items() if index not in single]
     many = log(space - len(single)) - log(len(others))
     left = log1p(-min(fsum(exp(logps[index]) for index in single), CERTAIN))
     raised = min(many, left - log_total(others))

@@ -81,21 +81,23 @@ class CausalCode:
         self.lowest, self.fresh_bits = symbol_of((lowest,)), fresh_bits_for(lowest, highest)
         declared = [symbol_of((pay,)) for pay in (0.0, lowest, highest)]
         self.known = dict.fromkeys(declared, 1) if levels is None else {}
-        first = [*(["observer"] if is_observed else []), "zeros", *([] if is_zero(self.lowest) else ["lowest"])]
-        self.shares = shares_of(first, ("all", "prompt") if deterministic else ("all", "prompt", "last"))
+        self.bets = [*(["observer"] if is_observed else []), "zeros", *([] if is_zero(self.lowest) else ["lowest"])]
+        self.last: dict[str, str] = {}  # symbol, by prompt
+        self.shares = shares_of(self.bets, [*self._contexts("")])
         self.lengths = dict.fromkeys(self.shares, 0.0)  # the whole run in the code of each
         self.mixed = self._mixed()
         self.counts: dict[str, Counts] = {}  # by context
-        self.last: dict[str, str] = {}  # symbol, by prompt
         self.scored: dict[str, set[bytes]] = {}  # fingerprints of replies, by prompt
 
     def charge(self, prompt: str, reply: str, symbol: str, observer_bits: float = 0.0) -> float:
         """Bits for this symbol; it is counted then. `observer_bits`: what it cost an observer, where there is one."""
         if self.deterministic and self._is_repeat(prompt, reply):
             return 0.0
-        before = self.mixed
-        for name in self.shares:
-            self.lengths[name] += observer_bits if name == "observer" else self._bits(name, prompt, symbol)
+        before, lengths = self.mixed, self.lengths
+        for name in self.bets:
+            lengths[name] += observer_bits if name == "observer" else 0.0 if self._is_bet(name, symbol) else math.inf
+        for name, context in self._contexts(prompt).items():
+            lengths[name] += self._cost(self.counts.setdefault(context, dict(self.known)), symbol)
         self.last[prompt] = symbol
         self.mixed = self._mixed()
         return self.mixed - before
@@ -106,11 +108,14 @@ class CausalCode:
         self.scored.clear()
         self.counts = {context: counts for context, counts in self.counts.items() if context == "all"}
 
-    def _bits(self, name: str, prompt: str, symbol: str) -> float:
-        if name in ("zeros", "lowest"):
-            return 0.0 if (is_zero(symbol) if name == "zeros" else symbol == self.lowest) else math.inf
-        context = {"all": "all", "prompt": f"prompt {prompt}", "last": f"behind {self.last.get(prompt, '')} {prompt}"}
-        return self._cost(self.counts.setdefault(context[name], dict(self.known)), symbol)
+    def _is_bet(self, name: str, symbol: str) -> bool:
+        return is_zero(symbol) if name == "zeros" else symbol == self.lowest
+
+    def _contexts(self, prompt: str) -> dict[str, str]:
+        contexts = {"all": "all", "prompt": f"prompt {prompt}"}
+        if not self.deterministic:
+            contexts["last"] = f"behind {self.last.get(prompt, '')} {prompt}"
+        return contexts
 
     def _cost(self, counts: Counts, symbol: str) -> float:
         seen, total = counts.get(symbol, 0), sum(counts.values())
@@ -124,7 +129,7 @@ class CausalCode:
     def _mixed(self) -> float:
         """-log2 of the mean of 2^-length."""
         shortest = min(self.lengths.values())
-        parts = (share * 2.0 ** (shortest - self.lengths[name]) for name, share in self.shares.items())
+        parts = [share * 2.0 ** (shortest - self.lengths[name]) for name, share in self.shares.items()]
         return shortest - math.log2(math.fsum(parts))
 
     def _is_repeat(self, prompt: str, reply: str) -> bool:
@@ -152,4 +157,4 @@ class CausalCode:
 
 def is_zero(symbol: str) -> bool:
     """Nothing was paid, in any turn."""
-    return set(symbol.split(" ")) == {"0.0"}
+    return symbol == "0.0" or set(symbol.split(" ")) == {"0.0"}
