@@ -20,7 +20,7 @@ from straw.measure.bits_known import (
     asked,
     known_among,
     mean_known,
-    of_late,
+    places_kept,
 )
 from straw.measure.said import KEPT
 
@@ -31,8 +31,9 @@ def known(space: int, probabilities: Mapping[int, float], target: int, own: Sequ
 
 def measured(parts: Parts, max_answers: int = 1024) -> Known:
     problem = parts.task.problem(0)
-    nats = answer_nats(parts.engine, parts.task, problem, max_answers)
-    return known_among(parts.task.space, nats, parts.task.target_index(problem))
+    target = parts.task.target_index(problem)
+    nats = answer_nats(parts.engine, parts.task, problem, asked(parts.task.space, max_answers, [target]))
+    return known_among(parts.task.space, nats, target)
 
 
 def test_a_uniform_policy_knows_nothing():
@@ -150,9 +151,10 @@ def test_all_others_are_equally_likely_to_be_drawn():
     assert all(abs(count - 3000) < 4 * sqrt(7000 * 12 / 49) for count in draws.values())
 
 
-def test_what_was_said_counts_for_itself_up_to_half_of_the_sample():
-    assert of_late([5, 3, 5, 9, 1, 8], target=9, max_answers=7) == [5, 3, 1]
-    assert of_late([5, 3], target=9, max_answers=2) == []
+@given(st.integers(2, 5000))
+def test_some_that_were_drawn_are_left_when_what_was_said_is_taken_out_of_them(most):
+    """Beside the secret, at the worst all that was said had been drawn."""
+    assert most - places_kept(most) - 1 > places_kept(most) >= 0
 
 
 N, SECRET, WRONG = 5000, 4321, 77
@@ -172,8 +174,9 @@ def estimated(seed: int, most: int, replies: int) -> Known:
     """From a sample, and what the policy itself said in so many replies."""
     shares = locked_in()
     draws = np.random.default_rng([1, seed]).choice(N + 1, replies, p=[*shares, 1 - shares.sum()])
-    own = of_late([*dict.fromkeys(int(one) for one in draws if one < N)][:KEPT], SECRET, most)
-    return known(N, {index: shares[index] for index in asked(N, most, [SECRET, *own], seed)}, SECRET, own)
+    own = [one for one in dict.fromkeys(map(int, draws)) if one not in (SECRET, N)][: min(KEPT, places_kept(most))]
+    chosen = {*asked(N, most - places_kept(most), [SECRET], seed), *own}
+    return known(N, {index: shares[index] for index in chosen}, SECRET, own)
 
 
 def test_of_a_policy_that_is_locked_in_its_own_replies_tell_where_the_mass_is():
@@ -199,8 +202,8 @@ def test_no_estimate_of_the_mass_is_above_all_there_is(space, weights, seed, dat
     shares = np.array(weights[:space]) + 1e-9
     shares /= shares.sum()
     said = data.draw(st.lists(st.integers(0, space - 1), max_size=5))
-    own = of_late(said, 0, 12)
-    found = known(space, {index: shares[index] for index in asked(space, 12, [0, *own], seed)}, 0, own)
+    own = [one for one in dict.fromkeys(said) if one != 0]
+    found = known(space, {index: shares[index] for index in {*asked(space, 7, [0], seed), *own}}, 0, own)
     assert found.valid_mass <= 1 + 1e-9
     assert shares[[0, *own]].sum() - 1e-9 <= found.valid_mass
     assert 0 <= found.distance_to_uniform <= 1

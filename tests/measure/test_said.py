@@ -49,11 +49,14 @@ def test_the_newest_come_first_each_once_and_the_oldest_leave():
     said = Said()
     said.add(task, [attempt(task, channel, (text,)) for text in ("7", "no", "5", "7", "12")])
     assert said.newest == {"secret-0": [12, 7, 5]}
+    assert said.of_late("secret-0", 7, 9) == [12, 5] and said.of_late("secret-0", 12, 1) == [7]
     said.add(task, [attempt(task, channel, (str(number),)) for number in range(20, 20 + KEPT)])
     assert said.newest["secret-0"] == [*range(19 + KEPT, 19, -1)]
+    said.keep("secret-0", {83: -1.5, 7: -2.0})
+    assert said.at_start("secret-0") == {83: -1.5}  # 7 is no longer among them
     again = Said()
     again.load_state_dict(json.loads(json.dumps(said.state_dict())))
-    assert again.newest == said.newest
+    assert (again.newest, again.nats) == (said.newest, said.nats)
 
 
 class Locked(Engine):
@@ -61,8 +64,10 @@ class Locked(Engine):
 
     def __init__(self, parts: Parts) -> None:
         self.chat, self.task = parts.chat, parts.task
+        self.asked: list[tuple[str, int]] = []
 
     def logprobs(self, data, policy="current", temperature=1.0):
+        self.asked.append((policy, len(data)))
         shares = {77: 0.7, 4321: 0.02} if policy == "current" else {}
         other = 0.13 / 4998 if policy == "current" else 0.9 / 5000
         said = [int(self.chat.decode(datum.tokens)) for datum in data]
@@ -80,7 +85,7 @@ def test_a_run_that_is_locked_in_is_measured_where_its_mass_is():
     parts = Parts("N=5000 fixed_secret=4321 warmup=none")
     engine = Locked(parts)
     (known,), effort = measure_secrets(
-        engine, parts.task, Start(), is_start=False, max_answers=33, said={"secret-0": [77, 4321, 9]}
+        engine, parts.task, Start(), is_start=False, max_answers=33, said=having_said(77, 4321, 9)
     )
     assert known.bits == pytest.approx(log2(100))
     assert known.valid_mass == pytest.approx(0.85)
@@ -94,13 +99,24 @@ def test_a_run_that_is_locked_in_is_measured_where_its_mass_is():
     assert blind.valid_mass == pytest.approx(0.15, rel=1e-3)
 
 
-def test_the_start_is_asked_for_again_where_other_answers_are():
+def having_said(*answers: int) -> Said:
+    said = Said()
+    said.newest = {"secret-0": [*answers]}
+    return said
+
+
+def test_the_start_is_asked_once_for_each_answer():
+    """Nine answers asked for: three places for what was said, and six that are drawn once and for all."""
     parts = Parts("N=5000 fixed_secret=4321 warmup=none")
-    start = Start()
-    for said in ([77], [77, 9], []):
-        measure_secrets(Locked(parts), parts.task, start, is_start=False, max_answers=9, said={"secret-0": said})
-        assert {*said} <= start.answers["secret-0"].keys() and len(start.answers["secret-0"]) == 9
-        assert all(exp(nats) == pytest.approx(0.9 / 5000) for nats in start.answers["secret-0"].values())
+    engine, start, said = Locked(parts), Start(), having_said()
+    for newest, asked in (([], [9 - 3, 6]), ([77], [7, 1]), ([77, 9], [8, 1]), ([9, 77], [8]), ([1, 2, 3, 4], [9, 3])):
+        said.newest, engine.asked = {"secret-0": newest}, []
+        measure_secrets(engine, parts.task, start, is_start=False, max_answers=9, said=said)
+        assert [count for _, count in engine.asked] == asked
+        assert [policy for policy, _ in engine.asked] == ["current", "start"][: len(asked)]
+    kept = {**start.answers["secret-0"], **said.at_start("secret-0")}
+    assert len(start.answers["secret-0"]) == 6 and {*said.at_start("secret-0")} == {1, 2, 3}
+    assert all(exp(nats) == pytest.approx(0.9 / 5000) for nats in kept.values())
 
 
 class Falling(Listener):
@@ -135,5 +151,5 @@ def test_what_a_run_said_stands_in_its_checkpoints(home, tmp_path):
         said = [one["replies"][0] for one in read_rollouts(tmp_path / name)]
         newest = [*dict.fromkeys(int(text) for text in reversed(said) if text.isdigit() and int(text) < 8)]
         state = json.loads((folder / "state.json").read_text())
-        assert state["said"] == ({"secret-0": newest} if kept else {})
+        assert state["said"].get("newest", {}) == ({"secret-0": newest} if kept else {})
         assert "valid_mass" in read_metrics(tmp_path / name)[-1]

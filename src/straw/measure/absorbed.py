@@ -13,13 +13,22 @@ finds what the uninterrupted one knew.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import exp, log
 
 from straw.engines.base import Engine, Policy
 from straw.information import kl_bits, nats_to_bits, smoothed_absorbed_bits
-from straw.measure.bits_known import Known, answer_logprobs, answer_nats, known_among, of_late, standing_for
+from straw.measure.bits_known import (
+    Known,
+    answer_logprobs,
+    answer_nats,
+    asked,
+    known_among,
+    places_kept,
+    standing_for,
+)
+from straw.measure.said import Said
 from straw.tasks.base import Enumerable, HeldOut, Task
 from straw.types import Problem
 
@@ -38,24 +47,35 @@ class Start:
 
 def measure_secrets(
     engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024,
-    said: Mapping[str, Sequence[int]] | None = None, seed: int = 0,
+    said: Said | None = None, seed: int = 0,
 ) -> tuple[list[Known], float]:  # fmt: skip
     """What is known of every secret, and how many bits the answers are from those of the start.
 
-    `said` has what the run itself answered of late, by problem, the newest first.
+    Where not all answers are asked for, some are drawn once and for all, and what the run said of late joins them.
     """
     known, effort = [], 0.0
+    own_places = places_kept(max_answers) if task.space > max_answers else 0
     for problem in (task.problem(index) for index in range(task.num_problems or 1)):
         target = task.target_index(problem)
-        own = of_late((said or {}).get(problem.key, ()), target, max_answers)
-        now = answer_nats(engine, task, problem, max_answers, own=own, seed=seed)
-        before = start.answers.get(problem.key)
-        if before is None or before.keys() != now.keys():  # all of them anew: bits may depend on the company
-            before = now if is_start else answer_nats(engine, task, problem, max_answers, "start", own=own, seed=seed)
-            start.answers[problem.key] = before
+        own = said.of_late(problem.key, target, own_places) if said is not None else []
+        drawn = asked(task.space, max_answers - own_places, [target], seed)
+        now = answer_nats(engine, task, problem, sorted({*drawn, *own}))
+        if problem.key not in start.answers:
+            at_start = is_start and not own
+            start.answers[problem.key] = now if at_start else answer_nats(engine, task, problem, drawn, "start")
+        before = start.answers[problem.key]
+        if said is not None and own:
+            before = before | started(engine, task, problem, said, [index for index in own if index not in before])
         known.append(known_among(task.space, now, target, own))
         effort += answers_kl_bits(task.space, now, before, target, own)
     return known, effort
+
+
+def started(engine: Engine, task: Enumerable, problem: Problem, said: Said, own: Sequence[int]) -> Nats:
+    """What the start gave to the run's own answers; each is asked for once in a run, and kept with it."""
+    new = [index for index in own if index not in said.at_start(problem.key)]
+    said.keep(problem.key, answer_nats(engine, task, problem, new, "start") if new else {})
+    return {index: said.at_start(problem.key)[index] for index in own}
 
 
 def answers_kl_bits(space: int, now: Nats, before: Nats, target: int, own: Sequence[int] = ()) -> float:

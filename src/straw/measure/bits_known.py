@@ -52,38 +52,35 @@ def answer_logprobs(
     ]
 
 
-def asked(space: int, most: int, alone: Sequence[int], seed: int = 0) -> list[int]:
-    """Those that count for themselves, and as many others as make `most` of them, each as likely as any other.
+def asked(space: int, count: int, alone: Sequence[int], seed: int = 0) -> list[int]:
+    """Those that count for themselves, and as many others as make `count` of them, each as likely as any other.
 
     All of them where there are no more. Who is drawn is a function of the seed, so that a run asks for the same.
     """
-    if space <= most:
+    if space <= count:
         return list(range(space))
     chosen, random = dict.fromkeys(alone), Random(seed_for(seed, "answers", space))
-    while len(chosen) < most:
+    while len(chosen) < count:
         chosen[random.randrange(space)] = None
     return sorted(chosen)
 
 
-def of_late(said: Sequence[int], target: int, max_answers: int) -> list[int]:
-    """Which of a run's own answers, the newest first, count for themselves: at most half of what is asked for."""
-    return [index for index in dict.fromkeys(said) if index != target][: (max_answers - 1) // 2]
+def places_kept(max_answers: int) -> int:
+    """For what a run itself answered, among those that are asked for: fewer than for those that are drawn."""
+    return (max_answers - 2) // 2
 
 
 def answers_at_large(engine: Engine, task: Enumerable, problem: Problem, *, max_answers: int) -> tuple[float, float]:
     """The mass of all answers, and its distance from uniform: which of them is the secret makes no difference."""
-    chosen = asked(task.space, max_answers, ())
-    logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen])
-    mass, distance, _ = spread_among(task.space, dict(zip(chosen, logps, strict=True)), ())
+    nats = answer_nats(engine, task, problem, asked(task.space, max_answers, ()))
+    mass, distance, _ = spread_among(task.space, nats, ())
     return exp(mass), distance
 
 
 def answer_nats(
-    engine: Engine, task: Enumerable, problem: Problem, max_answers: int = 1024, policy: Policy = "current", *,
-    own: Sequence[int] = (), seed: int = 0,
-) -> dict[int, float]:  # fmt: skip
-    """Nats by answer index: of the secret, of the run's own and of all others, or of some that stand for the rest."""
-    chosen = asked(task.space, max_answers, [task.target_index(problem), *own], seed)
+    engine: Engine, task: Enumerable, problem: Problem, chosen: Sequence[int], policy: Policy = "current"
+) -> dict[int, float]:
+    """Nats by answer index."""
     logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen], policy)
     return dict(zip(chosen, logps, strict=True))
 

@@ -52,7 +52,7 @@ def measure(
     if isinstance(task, Enumerable):
         known, effort = measure_secrets(
             engine, task, start, is_start=is_start, max_answers=run.eval_answers,
-            said=said.newest if said else None, seed=run.seed,
+            said=said, seed=run.seed,
         )  # fmt: skip
         return Measured(mean_known(known) | named(absorbed_of(task.space, known) | {"kl_from_start_bits": effort}), [])
     numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
