@@ -15,7 +15,7 @@ import numpy as np
 
 from straw.information import miller_madow_bits, plug_in_entropy_bits
 from straw.measure.classes import Classes
-from straw.measure.code_length import CausalCode
+from straw.measure.code_length import CausalCode, symbol_of
 from straw.rewards.channel import Channel
 from straw.types import Grade
 
@@ -57,12 +57,13 @@ def booked(channel: Channel, pays: np.ndarray, said: np.ndarray, absorbed: np.nd
     N, classes = len(pays), Classes(channel, len(pays))
     rows = []
     for secret in range(N):
-        code, left = CausalCode(levels=channel.levels), np.arange(N)
-        offered, told = 0.0, [f"{pays[secret, guess]:.6f}" for guess in said[secret]]
+        code, left = CausalCode(levels=channel.levels, is_observed=True), np.arange(N)
+        offered, told = 0.0, [symbol_of((pays[secret, guess],)) for guess in said[secret]]
         for guess, symbol in zip(said[secret], told, strict=True):
-            offered += code.charge("", str(guess), symbol)
             alike = classes.of((int(guess),), left)
-            left = left[alike == classes.of((int(guess),), np.array([secret]))[0]]
+            kept = left[alike == classes.of((int(guess),), np.array([secret]))[0]]
+            offered += code.charge("", str(guess), symbol, log2(len(left) / len(kept)))
+            left = kept
         counts = [list(Counter(told[at : at + group]).values()) for at in range(0, len(told), group)]
         plug_in = group * sum(map(plug_in_entropy_bits, counts))
         corrected = group * sum(miller_madow_bits(one, channel.levels) for one in counts)

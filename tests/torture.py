@@ -54,6 +54,7 @@ def pages() -> Iterator[str]:
         yield f"{COMMON} algorithm={name} {game}"
     for game in GAMES:
         yield f"{COMMON} {REPLAYED} {game}"
+    yield f"{COMMON} eval_every=1 eval_answers=4"  # what the run said is part of what is measured
 
 
 # --- a child that works, and how it dies ---------------------------------------------------------

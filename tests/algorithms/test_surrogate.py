@@ -75,3 +75,15 @@ def test_equal_replies_that_are_paid_differently_count_as_noise():
     paid = [(1.0,), (1.0,), (0.0,), (1.0,), (0.0,), (0.0,), (0.0,), (1.0,)]
     found = full_shares(said, paid, [number(5), number(6)], np.full(2, 0.5), 1.0)
     assert found[0] > found[1] > 0
+
+
+def test_where_a_number_is_one_token_a_reward_says_nothing_of_other_numbers():
+    """So it guesses: what was tried is out, and the rest is as likely as before, beside the best pay or not."""
+    replies: list[Turns] = [((100 + value, END),) for value in range(40)]
+    log = {3: 0.2, 11: 0.9, 30: 0.1, 25: 0.4}
+    said, paid = [replies[value] for value in log], [(value,) for value in log.values()]
+    found = full_shares(said, paid, replies, np.full(40, 1 / 40), 1.0)
+    untried = [value for value in range(40) if value not in log]
+    np.testing.assert_allclose(found[untried], found[untried[0]])
+    in_digits = shares(log, space=40)
+    assert in_digits[12:20].mean() > 1.5 * in_digits[31:40].mean()  # of those that begin like 11, and like 30

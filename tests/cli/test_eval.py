@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -37,7 +39,7 @@ def no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a reply was asked for again")
 
-    monkeypatch.setattr(LocalEngine, "sample", refuse)
+    monkeypatch.setattr(LocalEngine, "sample_one_by_one", refuse)
 
 
 def test_every_score_stands_beside_its_grader(place, capsys):
@@ -84,27 +86,38 @@ def test_replies_do_not_depend_on_how_many_are_written_together(place):
     assert len({line["reply"] for line in read_graded("with-1")}) > 5  # they are drawn
 
 
-def test_a_killed_evaluation_goes_on_to_the_same_end(place, monkeypatch):
-    evaluate("num_samples=2 at_once=2 out=whole")
-    added: list[int] = []
-    add = EvaluationFolder.add
+def killed_at(reply: int, *words: str) -> None:
+    """A child that is killed in the middle of its work, by a signal that nobody can catch."""
+    child = os.fork()
+    if not child:
+        add, added = EvaluationFolder.add, []
 
-    def add_and_die(self, records):
-        add(self, records)
-        added.append(1)
-        if len(added) == 3:
-            raise KeyboardInterrupt
+        def add_and_die(self, records):
+            add(self, records)
+            added.append(1)
+            if len(added) == reply:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    with monkeypatch.context() as patched:
-        patched.setattr(EvaluationFolder, "add", add_and_die)
-        words = ["eval", "gsm8k", "path=data", *WORDS, "num_samples=2", "at_once=2", "out=cut"]
-        assert main([*words, "--quiet"]) == 130
+        EvaluationFolder.add = add_and_die
+        main(["eval", "gsm8k", "path=data", *WORDS, *words, "--quiet"])
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("at_once", ["at_once=64", "at_once=3"])
+def test_a_killed_evaluation_keeps_every_reply_that_was_complete_and_goes_on_to_the_same_end(place, at_once):
+    """All ten are written together; the third that is complete is on the disk while the others are written."""
+    words = ["num_samples=2", *at_once.split()]
+    evaluate(*words, "out=whole")
+    killed_at(3, *words, "out=cut")
     replies = place / "cut/replies.jsonl"
-    assert len(replies.read_text().splitlines()) == 6 and not (place / "cut/result.json").exists()
+    assert len(replies.read_text().splitlines()) == 3 and not (place / "cut/result.json").exists()
     with replies.open("a") as file:
         file.write('{"index": 4, "sam')  # what a kill leaves of a line
-    evaluate("num_samples=2 at_once=2 out=cut")
-    for name in ("replies.jsonl", "graded.jsonl", "result.json"):
+    evaluate(*words, "out=cut")
+    lines = [sorted((place / name / "replies.jsonl").read_text().splitlines()) for name in ("whole", "cut")]
+    assert lines[0] == lines[1] and len(lines[0]) == 10
+    for name in ("graded.jsonl", "result.json"):
         assert (place / "cut" / name).read_bytes() == (place / "whole" / name).read_bytes()
 
 

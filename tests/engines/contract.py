@@ -105,6 +105,15 @@ class Contract:
             alone = [engine.sample([prompt], 1, params, [[seed]])[0][0] for seed in range(6)]
             assert alone == replies[:6]
 
+    def test_replies_are_handed_over_one_by_one_too(self, engine):
+        prompts, params = prompts_of(engine)[:2], SamplingParams(max_tokens=6, stop=stops_of(engine, 3))
+        told: dict[tuple[int, int], object] = {}
+        engine.sample_one_by_one(
+            prompts, 3, params, [range(3)] * 2, lambda at, number, reply: told.update({(at, number): reply})
+        )
+        whole = engine.sample(prompts, 3, params, [range(3)] * 2)
+        assert told == {(at, number): reply for at, row in enumerate(whole) for number, reply in enumerate(row)}
+
     def test_a_long_sample_has_the_same_bits_alone_and_in_a_group(self, engine: Engine):
         params = SamplingParams(max_tokens=66)  # more keys than are summed at once
         prompt = prompts_of(engine)[1]

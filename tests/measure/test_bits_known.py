@@ -1,17 +1,39 @@
 from __future__ import annotations
 
-from math import exp, inf, isclose, isfinite, isnan, log, log2
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from math import exp, inf, isclose, isfinite, isnan, log, log2, sqrt
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.small_runs import Parts
 
-from straw.measure.bits_known import COLUMNS, Known, answer_logprobs, known_among, mean_known, measure_known, stratified
+from straw.measure.bits_known import (
+    COLUMNS,
+    Known,
+    answer_logprobs,
+    answer_nats,
+    answers_at_large,
+    asked,
+    known_among,
+    mean_known,
+    places_kept,
+)
+from straw.measure.said import KEPT
 
 
-def known(space: int, probabilities: dict[int, float], target: int) -> Known:
-    return known_among(space, {index: log(p) if p else -inf for index, p in probabilities.items()}, target)
+def known(space: int, probabilities: Mapping[int, float], target: int, own: Sequence[int] = ()) -> Known:
+    return known_among(space, {index: log(p) if p else -inf for index, p in probabilities.items()}, target, own)
+
+
+def measured(parts: Parts, max_answers: int = 1024) -> Known:
+    problem = parts.task.problem(0)
+    target = parts.task.target_index(problem)
+    nats = answer_nats(parts.engine, parts.task, problem, asked(parts.task.space, max_answers, [target]))
+    return known_among(parts.task.space, nats, target)
 
 
 def test_a_uniform_policy_knows_nothing():
@@ -105,17 +127,94 @@ def test_one_possible_answer_is_known_from_the_start():
     assert (found.bits, found.normalised, found.distance_to_uniform) == pytest.approx((-1, 0, 0))
 
 
-def test_the_sample_is_even():
-    assert stratified(10, 10) == list(range(10))
-    assert stratified(10, 5) == [1, 3, 5, 7, 9]
+# --- a sample
 
 
-@given(st.integers(1, 10**30), st.integers(1, 200))
-def test_the_sample_is_ordered_distinct_and_inside(count, limit):
-    chosen = stratified(count, limit)
-    assert len(chosen) == min(count, limit)
-    assert chosen == sorted(set(chosen))
-    assert chosen[0] >= 0 and chosen[-1] < count
+def test_few_answers_are_all_asked_for():
+    assert asked(10, 10, [3]) == list(range(10))
+
+
+@given(st.integers(1, 10**400), st.integers(2, 200), st.data())
+def test_the_sample_is_ordered_distinct_and_inside_and_has_those_that_count_for_themselves(space, most, data):
+    alone = data.draw(st.lists(st.integers(0, space - 1), max_size=most // 2))
+    chosen = asked(space, most, alone)
+    assert len(chosen) == min(space, most)
+    assert chosen == sorted(set(chosen)) and {*alone} <= {*chosen}
+    assert chosen[0] >= 0 and chosen[-1] < space
+    assert chosen == asked(space, most, alone)
+
+
+def test_all_others_are_equally_likely_to_be_drawn():
+    """Three of the seven that do not count for themselves, 7,000 times: each about 3,000 times."""
+    draws = Counter(index for seed in range(7000) for index in asked(9, 5, [2, 4], seed))
+    assert draws.pop(2) == draws.pop(4) == 7000
+    assert all(abs(count - 3000) < 4 * sqrt(7000 * 12 / 49) for count in draws.values())
+
+
+@given(st.integers(2, 5000))
+def test_some_that_were_drawn_are_left_when_what_was_said_is_taken_out_of_them(most):
+    """Beside the secret, at the worst all that was said had been drawn."""
+    assert most - places_kept(most) - 1 > places_kept(most) >= 0
+
+
+N, SECRET, WRONG = 5000, 4321, 77
+
+
+@cache
+def locked_in() -> np.ndarray:
+    """0.6 on one answer that is wrong, 0.02 on the secret, 0.18 on all others unevenly; 0.2 is no answer."""
+    shares = np.random.default_rng(0).lognormal(0, 0.5, N)
+    shares[[SECRET, WRONG]] = 0
+    shares *= 0.18 / shares.sum()
+    shares[WRONG], shares[SECRET] = 0.6, 0.02
+    return shares
+
+
+def estimated(seed: int, most: int, replies: int) -> Known:
+    """From a sample, and what the policy itself said in so many replies."""
+    shares = locked_in()
+    draws = np.random.default_rng([1, seed]).choice(N + 1, replies, p=[*shares, 1 - shares.sum()])
+    own = [one for one in dict.fromkeys(map(int, draws)) if one not in (SECRET, N)][: min(KEPT, places_kept(most))]
+    chosen = {*asked(N, most - places_kept(most), [SECRET], seed), *own}
+    return known(N, {index: shares[index] for index in chosen}, SECRET, own)
+
+
+def test_of_a_policy_that_is_locked_in_its_own_replies_tell_where_the_mass_is():
+    """Among the answers log2 (5000 x 0.02 / 0.8) = 6.97 bits are known; a sample of 32 alone says 9."""
+    truth = known(N, dict(enumerate(locked_in())), SECRET)
+    assert truth.normalised == pytest.approx(log2(125))
+    with_replies = [estimated(seed, 32, replies=40) for seed in range(60)]
+    without = [estimated(seed, 32, replies=0) for seed in range(60)]
+    assert max(abs(one.normalised - truth.normalised) for one in with_replies) < 0.25
+    assert max(abs(one.distance_to_uniform - truth.distance_to_uniform) for one in with_replies) < 0.08
+    assert np.median([one.normalised for one in without]) == pytest.approx(9, abs=0.2)
+    assert all(one.valid_mass <= 1 + 1e-12 for one in with_replies + without)
+
+
+def test_the_mass_is_right_in_the_mean_whatever_was_said():
+    found = [estimated(seed, 64, replies=24).valid_mass for seed in range(500)]
+    assert max(found) < 1  # so none was held back
+    assert abs(np.mean(found) - 0.8) < 4 * np.std(found) / sqrt(500) < 0.005
+
+
+@given(st.integers(20, 60), st.lists(st.floats(0, 1), min_size=60, max_size=60), st.integers(0, 10**6), st.data())
+def test_no_estimate_of_the_mass_is_above_all_there_is(space, weights, seed, data):
+    shares = np.array(weights[:space]) + 1e-9
+    shares /= shares.sum()
+    said = data.draw(st.lists(st.integers(0, space - 1), max_size=5))
+    own = [one for one in dict.fromkeys(said) if one != 0]
+    found = known(space, {index: shares[index] for index in {*asked(space, 7, [0], seed), *own}}, 0, own)
+    assert found.valid_mass <= 1 + 1e-9
+    assert shares[[0, *own]].sum() - 1e-9 <= found.valid_mass
+    assert 0 <= found.distance_to_uniform <= 1
+
+
+@pytest.mark.parametrize("secret", [0, 500, 999_999])
+def test_how_uniform_answers_are_at_large_does_not_depend_on_the_secret(home, secret):
+    parts = Parts("N=1000000", "warmup=none", f"fixed_secret={secret}")
+    found = answers_at_large(parts.engine, parts.task, parts.task.problem(0), max_answers=16)
+    other = Parts("N=1000000", "warmup=none", "fixed_secret=123")
+    assert found == answers_at_large(other.engine, other.task, other.task.problem(0), max_answers=16)
 
 
 def test_the_mean_over_problems_leaves_out_what_one_of_them_lacks():
@@ -135,7 +234,7 @@ def test_all_answers_together_have_at_most_all_of_the_mass(home, words, warmup):
     mass = sum(map(exp, logps))
     assert mass <= 1 + 1e-5
     assert mass > 0.9 if warmup == "auto" else mass < 1e-3
-    found = measure_known(parts.engine, parts.task, problem)
+    found = measured(parts)
     target = parts.task.target_index(problem)
     assert answers[target] == problem.reference
     assert found.bits == pytest.approx(log2(parts.task.space) + logps[target] / log(2), abs=1e-4)
@@ -144,6 +243,6 @@ def test_all_answers_together_have_at_most_all_of_the_mass(home, words, warmup):
 
 def test_a_million_answers_are_measured_by_a_sample(home):
     parts = Parts("N=1000000", "warmup=none", "fixed_secret=777777")
-    found = measure_known(parts.engine, parts.task, parts.task.problem(0), max_answers=16)
+    found = measured(parts, max_answers=16)
     assert isfinite(found.bits) and isfinite(found.normalised)
     assert found.entropy_bits is None

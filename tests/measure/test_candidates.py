@@ -14,6 +14,7 @@ from straw.config import load_page, parse_overrides
 from straw.measure.candidates import Candidates, Observer, Posterior, observer_of
 from straw.measure.observer import game_of
 from straw.rewards.channel import Channel
+from straw.rewards.controls import NoisyBinary
 from straw.tasks.base import Enumerable, Task
 from straw.types import End, Rollout, Turn
 
@@ -53,8 +54,8 @@ def told(rollout: Rollout) -> object:
     return rollout.turn_rewards or round(rollout.reward, 6)
 
 
-def hear(observer: Observer, task: Enumerable, rollout: Rollout) -> None:
-    observer.hear(rollout, task.target_index(rollout.problem))
+def hear(observer: Observer, task: Enumerable, rollout: Rollout) -> float:
+    return observer.hear(rollout, task.target_index(rollout.problem))
 
 
 @settings(max_examples=8, deadline=None)
@@ -84,16 +85,16 @@ def test_those_are_left_that_would_have_been_paid_alike(words, data):
 
 
 def test_a_sequence_is_judged_item_by_item():
-    """Secret 3 0 of 16; one of "1 0" is right, so "0 0", "2 0", "3 0", "1 1", "1 2" and "1 3" are left."""
+    """Secret 3 1 of 16; one of "1 1" is right, so "0 1", "2 1", "3 1", "1 0", "1 2" and "1 3" are left."""
     task, channel = game("N=4 length=2 reward_type=dense credit=sum", 3)
-    assert task.hidden.of(0) == (3, 0)
+    assert task.hidden.of(0) == (3, 1)
     observer = observer_of(task, channel)
-    hear(observer, task, attempt(task, channel, ("1 0",)))
+    hear(observer, task, attempt(task, channel, ("1 1",)))
     assert {divmod(int(one), 4) for one in observer.left["secret-0"]} == {
-        (0, 0),
-        (2, 0),
-        (3, 0),
-        (1, 1),
+        (0, 1),
+        (2, 1),
+        (3, 1),
+        (1, 0),
         (1, 2),
         (1, 3),
     }
@@ -167,6 +168,33 @@ def test_the_posterior_gives_what_is_told_and_no_more():
         outcomes.append((chance, observer.received_bits))
     assert sum(chance * 2**-bits for chance, bits in outcomes) == pytest.approx(1)  # E[p(S) / p(S | told)] = 1
     assert sum(chance * bits for chance, bits in outcomes) > 0
+
+
+def test_what_an_observer_expected_is_a_code():
+    """Ten secrets: a miss had 9 in 10 and the next 8 in 9; a flipped reward is likelier to be 0 than to be right."""
+    task, channel = game("", 3)
+    observer = observer_of(task, channel)
+    told = [hear(observer, task, attempt(task, channel, (guess,))) for guess in ("0", "1", "1", "no", "3", "7")]
+    assert told == pytest.approx([log2(10 / 9), log2(9 / 8), 0, 0, 3, 0])
+    assert sum(told) == pytest.approx(observer.received_bits)
+
+
+def test_what_an_observer_of_flips_expected_is_a_code_too():
+    """e = 1/4, the first guess paid: 1/10 x 3/4 + 9/10 x 1/4 = 0.3. Then it has 3 of 12: 1/4 x 3/4 + 3/4 x 1/4."""
+    task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
+    observer = observer_of(task, channel)
+    assert hear(observer, task, attempt(task, channel, ("no",))) == 0
+    assert hear(observer, task, attempt(task, channel, ("3",), coin=0.9)) == pytest.approx(-log2(0.3))
+    assert hear(observer, task, attempt(task, channel, ("3",), coin=0.1)) == pytest.approx(-log2(1 - 0.375))
+
+
+@pytest.mark.parametrize("flips", [0.0, 1.0])
+def test_flips_that_never_or_always_come_are_no_logarithm_of_nothing(flips):
+    task, _ = game("", 3)
+    channel = NoisyBinary(flip_probability=flips)
+    observer = observer_of(task, channel)
+    told = [hear(observer, task, attempt(task, channel, (guess,), coin=0.5)) for guess in ("0", "3", "3")]
+    assert all(0 <= bits < 4 for bits in told) and observer.received_bits == pytest.approx(log2(10), abs=1e-6)
 
 
 def test_too_many_secrets_are_not_listed():

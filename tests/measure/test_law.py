@@ -8,17 +8,20 @@ There is no tolerance but that of floats: with the randomness fixed a run is a f
 from __future__ import annotations
 
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import pytest
 from tests.enumerated import law, play_all
+from tests.small_runs import train
 from tests.tabular import play
 
 from straw.information import plug_in_entropy_bits
 from straw.rewards.log_distance import BinnedLogDistance, LogDistance
 from straw.rewards.outcome import Binary, Dense
-from straw.runs.reading import read_rollouts
+from straw.runs.reading import read_metrics, read_rollouts
+from straw.tasks.hidden import Hidden
 
 ROUNDING = 1e-9
 CHANNELS = {
@@ -39,6 +42,7 @@ def holds(absorbed: np.ndarray, received: np.ndarray, offered: np.ndarray) -> bo
 def check(found: dict[str, np.ndarray]) -> None:
     for level in ("absorbed_bits", "absorbed_normalised_bits", "absorbed_smoothed_bits"):
         assert holds(found[level], found["received_bits"], found["offered_bits"]), level
+    assert (found["offered_bits"] <= found["received_bits"] + 1 + ROUNDING).all()
 
 
 def first_step(folder: Path) -> tuple[str, ...]:
@@ -63,6 +67,41 @@ def test_the_law_holds_for_other_seeds_and_longer_runs(home, tmp_path, channel, 
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("several", ["num_secrets=2 batch_size=2", "length=2"])
+@pytest.mark.parametrize("channel", ["binary", "continuous"])
+def test_the_law_holds_over_all_pairs_of_secrets(home, tmp_path, monkeypatch, channel, several):
+    """Independent draws are all pairs, each as likely as any other."""
+    words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=4 {several}"
+    rows = []
+    for first, second in product(range(4), repeat=2):
+        monkeypatch.setattr(Hidden, "_drawn", lambda self, key, place, second=second: second)
+        rows.append(last_row(tmp_path / f"{first}{second}", words, first))
+    check({name.removeprefix("ledger/"): np.array([row[name] for row in rows]) for name in rows[0] if "ledger" in name})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", ["", "max_lag=1"])
+@pytest.mark.parametrize("channel", ["binary", "continuous"])
+def test_the_law_holds_where_generators_and_trainer_are_processes_of_their_own(home, tmp_path, channel, words):
+    """With nothing ahead it is the ledger of one process, number for number; ahead, replies are older."""
+    pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
+    ours = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=3"
+    rows = [last_row(tmp_path / f"m{secret}", f"{ours} engine=monarch {words}", secret) for secret in range(4)]
+    check({name.removeprefix("ledger/"): np.array([row[name] for row in rows]) for name in rows[0] if "ledger" in name})
+    for secret, row in enumerate(rows):
+        if not words:
+            alone = last_row(tmp_path / f"l{secret}", ours, secret)
+            assert {name: row[name] for name in row if "ledger" in name} == {
+                name: alone[name] for name in alone if "ledger" in name
+            }
+
+
+def last_row(folder: Path, words: str, secret: int) -> dict[str, float]:
+    train(folder, words, f"fixed_secret={secret}")
+    return read_metrics(folder)[-1]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_the_law_holds_for_six_bits(home, tmp_path, channel):
     words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=8 replay=1 warmup_steps=1500"
@@ -84,6 +123,7 @@ def test_the_law_holds_for_tables_that_learn_fast(channel, N, episodes, policy):
     for seed in range(5):
         found = play(channel, N, episodes=episodes, learning_rate=10, seed=seed, policy=policy)
         assert holds(found.absorbed, found.received, found.offered), seed
+        assert (found.offered <= found.received + 1 + ROUNDING).all()
 
 
 def test_the_entropy_of_groups_in_place_of_the_code_breaks_it():

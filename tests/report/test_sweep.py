@@ -6,6 +6,7 @@ from math import inf
 from pathlib import Path
 
 import pytest
+from tests.made_runs import write_run
 
 from straw.report.curve import Curve
 from straw.report.sweep import Ended, Summary, draw_sweep, ended, episodes_to
@@ -54,6 +55,19 @@ def test_a_condition_is_the_median_of_the_seeds_that_are_done():
     assert (summary.bits, summary.episodes) == (9.2, 80)
     assert summary.curve() == Curve("binary", [0, 40, 80], [0.0, 3.0, 9.2])
     assert summary.cells() == ("binary", "3 of 4", "9.20 of 10.00", "80", "0.001")
+
+
+def test_unpaid_draws_and_updates_stand_beside_the_episodes_of_a_condition(tmp_path):
+    """Two runs of two steps: 4,096 + 64 draws and 8 + 6 updates, and none that an older version did not count."""
+    for seed, counts in enumerate([{"unpaid_draws": 4096, "updates": 8}, {}]):
+        rows = [{"step": step, "episodes": 4 * step, "time_s": 1.0, "bits_known": 9.5} for step in range(3)]
+        if counts:
+            rows[1] |= counts
+            rows[2] |= {"unpaid_draws": 64, "updates": 6}
+        write_run(tmp_path / f"surrogate-{seed}", rows)
+    new, old = (ended(planned(tmp_path, "surrogate", seed)) for seed in (0, 1))
+    assert Summary(condition="a", runs=[new]).unpaid() == "a: 4,160 unpaid draws and 14 updates a run, median"
+    assert Summary(condition="a", runs=[old]).unpaid() is None
 
 
 def test_a_condition_without_a_run_that_is_done_has_no_numbers():

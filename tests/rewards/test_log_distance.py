@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from straw.errors import ConfigError
 from straw.information import entropy_bits
-from straw.rewards.log_distance import BinnedLogDistance, LogDistance, level_of, reached_levels
-from straw.types import Grade
+from straw.rewards.log_distance import FORMS, BinnedLogDistance, LogDistance, level_of, reached_levels
+from straw.tasks.hidden import Hidden
+from straw.tasks.secret_bits import SecretBits
+from straw.types import End, Grade
 
 
 def pay(channel, *offsets: int | None) -> float:
@@ -169,3 +171,15 @@ def test_an_unknown_form_names_its_neighbour():
 def test_a_task_without_distances_is_sent_to_binary():
     with pytest.raises(ConfigError, match="write reward_type=binary"):
         LogDistance(N=64)(Grade(hits=(True,), well_formed=True), 0.0)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@given(st.integers(2, 40), st.data())
+def test_a_number_that_can_be_read_is_never_paid_less_than_a_reply_that_cannot(form, N, data):
+    """Six bits spell 63 where N = 33: farther from secret 0 than any secret is."""
+    task, channel = SecretBits(Hidden(N=N, fixed_secret=data.draw(st.integers(0, N - 1)))), LogDistance(N=N, form=form)
+    problem, bits = task.problem(0), data.draw(st.text("01", min_size=task.max_turns, max_size=task.max_turns))
+    read = task.grade(problem, [*bits], End.ANSWERED)
+    unread = task.grade(problem, ["no", *bits[1:]], End.ANSWERED)
+    assert read.offsets != (None,) == unread.offsets
+    assert channel.lowest <= channel(unread, 0.0).total <= channel(read, 0.0).total <= channel.highest

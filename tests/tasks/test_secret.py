@@ -69,8 +69,10 @@ def test_a_reply_that_was_cut_short_is_no_answer(end):
 
 
 def test_a_sequence_has_a_hit_and_an_offset_per_item():
-    task = secret(N=64, length=3)  # 57 46 35
-    grade = task.grade(task.problem(0), ["57 40 36"], End.ANSWERED)
+    task = secret(N=64, length=3)
+    first, second, third = task.hidden.of(0)
+    assert (first, second, third) == (57, 18, 7)
+    grade = task.grade(task.problem(0), ["57 12 8"], End.ANSWERED)
     assert (grade.hits, grade.offsets) == ((True, False, False), (0, -6, 1))
     assert task.grade(task.problem(0), ["57 46"], End.ANSWERED).offsets == (None, None, None)
 
@@ -94,8 +96,8 @@ def test_answers_are_in_the_order_of_their_values():
 def test_a_sequence_is_one_answer_among_all_sequences():
     task = secret(N=64, length=2)
     assert task.space == 4096
-    assert task.target_index(task.problem(0)) == 57 * 64 + 46
-    assert task.answer_at(57 * 64 + 46) == ("57 46",)
+    assert task.target_index(task.problem(0)) == 57 * 64 + 18
+    assert task.answer_at(57 * 64 + 18) == ("57 18",)
 
 
 def test_a_huge_range_can_still_be_played():

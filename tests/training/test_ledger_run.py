@@ -27,7 +27,16 @@ def test_a_run_keeps_its_ledger_in_every_row(home, tmp_path):
         both = row["ledger/usable_bits"] + row["ledger/wasted_bits"]
         assert both == pytest.approx(row["ledger/offered_bits"])
     rows = dict(ledger_rows(tmp_path / "run"))
+    assert rows["offered by the rewards"] == f"{found.last('offered_bits'):.2f} bits"
+    assert rows["usable, in groups that had an advantage"] == f"{found.last('usable_bits'):.2f} bits"
     assert rows["received by an ideal observer"] == f"{found.last('received_bits'):.2f} bits"
+
+
+def test_a_student_can_use_all_that_is_offered(home, tmp_path):
+    """Its groups have no advantage here, and it learns from its log."""
+    train(tmp_path / "run", "N=8 n_batches=2 algorithm=reward_aware baseline=group most_updates=1 save_every=0")
+    found = ledger_of(tmp_path / "run")
+    assert found.last("wasted_bits") == 0 < found.last("usable_bits") == found.last("offered_bits")
 
 
 def test_received_is_what_the_attempts_in_the_folder_say(home, tmp_path):
@@ -57,5 +66,5 @@ def test_a_task_whose_answers_cannot_be_listed_tells_what_it_can(home, tmp_path)
     assert found["gold_bits"][0] == 0
     assert found.last("gold_bits") is not None
     assert found["kl_from_start_bits"][0] == 0 <= found.last("kl_from_start_bits")
-    assert found.last("offered_bits") > 0
+    assert 0 < found.last("offered_bits") <= 2  # every reward was -1, however long it may go on
     assert found.last("absorbed_bits") is None

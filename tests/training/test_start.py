@@ -10,7 +10,7 @@ from tests.small_runs import Listener, Parts, small_plan, train
 
 from straw.engines.local.build import load_engine
 from straw.errors import ConfigError, RunError, StrawError, TrainingError
-from straw.measure.bits_known import measure_known
+from straw.measure.bits_known import answer_nats, known_among
 from straw.runs.reading import read_checkpoints, read_metrics
 from straw.training.start import fingerprint, goal_of, starting_engine
 
@@ -198,7 +198,9 @@ def test_fresh_adapters_stand_on_the_weights_of_a_full_checkpoint(home, tmp_path
     first = train(tmp_path / "first", LEARN)
     parts = Parts(f"N=8 lora_rank=2 from_checkpoint={last_checkpoint(first.folder)}")
     assert all("lora" in name for name in parts.engine.trained)
-    known = measure_known(parts.engine, parts.task, parts.task.problem(0))
+    problem = parts.task.problem(0)
+    nats = answer_nats(parts.engine, parts.task, problem, range(8))
+    known = known_among(8, nats, parts.task.target_index(problem))
     assert known.bits == pytest.approx(first.known["bits_known"], abs=1e-5)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from shutil import copytree
 
@@ -11,11 +12,12 @@ import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 
 from straw.cli.runs import what
-from straw.cli.watch import label_of
+from straw.cli.watch import label_of, show_finished
 from straw.config import plain
 from straw.errors import ConfigError
 from straw.report.compare import compare
 from straw.report.listing import runs_under
+from straw.report.summary import summary_of
 from straw.rollouts.collect import Place, collect
 from straw.runs.reading import read_config, read_metrics
 from straw.training.reward_aware import RewardAware
@@ -131,6 +133,28 @@ def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped_but_not_witho
 
 def rows(folder: Path) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if name != "time_s"} for row in read_metrics(folder)]
+
+
+def test_a_run_counts_its_updates_and_what_it_draws_unpaid(home, tmp_path, capsys):
+    """At the first step the pool, and `fresh` in each step behind it; updates stop early where they have come near."""
+    words = "algorithm=surrogate pool=20 fresh=5 most_updates=3 target_kl=1e-9 n_batches=3 N=8 save_every=0"
+    finished = train(tmp_path / "run", words)
+    rows = read_metrics(tmp_path / "run")[1:]
+    assert [row["unpaid_draws"] for row in rows] == [20, 5, 5]
+    assert [row["updates"] for row in rows] == [3, 3, 3]
+    found = summary_of(tmp_path / "run")
+    assert (found.updates, found.unpaid_draws, found.episodes) == (9, 30, 12)
+    show_finished(finished)
+    shown = capsys.readouterr().out
+    assert re.search(r"updates\W+9\b", shown) and re.search(r"unpaid draws, no episodes\W+30\b", shown)
+
+
+def test_others_count_their_updates_too(home, tmp_path):
+    """Two a batch, and none where no group had an advantage."""
+    train(tmp_path / "run", "N=8 n_batches=4 updates_per_batch=2 save_every=0 replay=0 entropy_coef=0")
+    for row in read_metrics(tmp_path / "run")[1:]:
+        assert row["updates"] == (0 if row["groups_without_advantage"] == 1 else 2)
+    assert summary_of(tmp_path / "run").unpaid_draws is None
 
 
 def test_the_run_says_that_it_knew_the_formula(home, tmp_path):

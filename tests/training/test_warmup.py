@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import pairwise
 from math import isclose, log, prod
 
@@ -26,6 +27,7 @@ from straw.training.warmup import (
     Lessons,
     Trie,
     cross_talk,
+    examine,
     log_odds,
     spread,
     telling_answers,
@@ -201,17 +203,32 @@ def test_without_equal_tokens_there_is_nothing_to_talk_across(home):
     assert cross_talk(parts.engine, parts.task, parts.task.problem(0), [("3",), ("4",)]) == 0
 
 
+@pytest.mark.parametrize("N", [12, 3000])
+def test_when_to_stop_does_not_depend_on_the_secret(N):
+    """Of 3,000 answers not all are asked for: the secret must not be one that is."""
+    found = []
+    for secret in (0, N // 2, N - 1):
+        plan = small_plan(f"N={N} fixed_secret={secret}")
+        engine = load_engine(plan.page)
+        found.append(examine(engine, plan.task, Lessons(engine, plan.task, goal_of(plan.page)), 50))
+    assert found[0] == found[1] == found[2]
+
+
+def test_what_an_older_warm_up_found_is_still_read():
+    assert GOAL.recalled({**asdict(Found(50, 0.9, 0.1, 0.5)), "p_secret": 0.1}) == Found(50, 0.9, 0.1, 0.5)
+
+
 GOAL = Goal(mass=0.9, distance=0.1, cross_talk=0.5)
 
 
 @pytest.mark.parametrize(
     ("found", "passes"),
     [
-        (Found(50, mass=0.9, distance=0.1, cross_talk=0.5, p_secret=0.1), True),
-        (Found(50, mass=0.89, distance=0.1, cross_talk=0.5, p_secret=0.1), False),
-        (Found(50, mass=0.9, distance=0.11, cross_talk=0.5, p_secret=0.1), False),
-        (Found(50, mass=0.9, distance=0.1, cross_talk=0.51, p_secret=0.1), False),
-        (Found(50, mass=float("nan"), distance=0.1, cross_talk=0.5, p_secret=0.1), False),
+        (Found(50, mass=0.9, distance=0.1, cross_talk=0.5), True),
+        (Found(50, mass=0.89, distance=0.1, cross_talk=0.5), False),
+        (Found(50, mass=0.9, distance=0.11, cross_talk=0.5), False),
+        (Found(50, mass=0.9, distance=0.1, cross_talk=0.51), False),
+        (Found(50, mass=float("nan"), distance=0.1, cross_talk=0.5), False),
     ],
 )
 def test_a_warm_up_passes_on_all_that_is_measured(found, passes):

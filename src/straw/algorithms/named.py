@@ -26,7 +26,8 @@
 
 A student makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
 
-surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards
+surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
+              and is fast where answers that are near each other are spelled alike
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 
 A new algorithm is one row.

@@ -10,6 +10,9 @@ predicted has Student's distribution. Turns that are paid by themselves have sum
 
 where the prior is what the policy gave to it at the start. A reply that was paid less is out, for it was tried. One
 that was paid in full is the answer. As long as everything was paid alike there is nothing to go by but that.
+
+All that it knows of replies is how they are spelled. Where numbers that are near each other begin alike, as in digits,
+that goes far; where each is one token, or their digits are exchanged, a reward says nothing of any other reply.
 """
 
 from __future__ import annotations

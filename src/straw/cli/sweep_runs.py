@@ -204,6 +204,8 @@ def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:
         means = f"{learner(going)}, means of {len(sweep.seeds)} seeds with 95% intervals"
         return draw_conditions(summaries, sweep.folder / "conditions.png", means)
     end_table(title, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
+    for remark in filter(None, (one.unpaid() for one in summaries)):
+        print(f"beside its episodes, and fast where near numbers are spelled alike: {remark}")
     return draw_sweep(summaries, sweep.folder, f"{learner(going)}, median of {len(sweep.seeds)} seeds")
 
 

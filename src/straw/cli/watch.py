@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from straw.algorithms.named import mark_of
+from straw.algorithms.named import NAMED, mark_of
 from straw.cli.engine_table import engine_table
 from straw.cli.stop_signal import StopSignal
 from straw.config import SecretTask
@@ -18,6 +18,7 @@ from straw.report.curve import metric_curve
 from straw.report.evaluations import before_and_after
 from straw.report.ledger import ledger_rows
 from straw.report.picture import draw_picture
+from straw.report.summary import total
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
 from straw.runs.reading import read_metrics
@@ -99,7 +100,8 @@ def show_finished(finished: Finished) -> None:
     if len(curve.episodes) > 2:
         print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
     found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
-    rows = [*found, *ledger_rows(finished.folder), ("episodes", f"{finished.episodes:,}"), ("picture", str(picture))]
+    counted = [("episodes", f"{finished.episodes:,}"), *work_rows(finished)]
+    rows = [*found, *ledger_rows(finished.folder), *counted, ("picture", str(picture))]
     end_table(label_of(plan), rows, run_folder=finished.folder)
 
 
@@ -113,6 +115,15 @@ def bits_rows(known: Mapping[str, float], ceiling: float) -> Rows:
         ("among valid answers", f"{known['bits_known_normalised']:.2f} bits"),
         ("valid mass", f"{known['valid_mass']:.4f}"),
     ]
+
+
+def work_rows(finished: Finished) -> Rows:
+    """What a student does beside its episodes."""
+    if NAMED[finished.plan.page.algorithm.algorithm].student is None:
+        return []
+    rows = read_metrics(finished.folder)
+    found = {"updates": total(rows, "updates"), "unpaid draws, no episodes": total(rows, "unpaid_draws")}
+    return [(name, f"{value:,.0f}") for name, value in found.items() if value is not None]
 
 
 def accuracy_rows(finished: Finished) -> Rows:

@@ -121,7 +121,11 @@ class Reward(Section):
 class Algorithm(Section):
     """How payment becomes credit and credit a loss."""
 
-    algorithm: str = option("reinforce", "the algorithm, a row of credit, loss and defaults", catalogue="algorithms")
+    algorithm: str = option(
+        "reinforce",
+        "the algorithm: credit, loss and defaults (surrogate rests on spelling)",
+        catalogue="algorithms",
+    )
     loss_fn: Literal["importance_sampling", "ppo", "cross_entropy"] | None = option(
         None, "the loss; none: the algorithm's own"
     )
@@ -176,11 +180,11 @@ class Algorithm(Section):
     )
     pool: int | None = option(
         None,
-        "the replies that surrogate draws at the start, unpaid; none: as tuned",
+        "the unpaid replies that surrogate draws at the start; none: as tuned",
         example=4096,
         at_least=1,
     )
-    fresh: int = option(64, "the replies that surrogate draws in a step, unpaid", at_least=0)
+    fresh: int = option(64, "the unpaid replies, no episodes, that surrogate draws in a step", at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,6 +93,9 @@ class TrainOutput:
     metrics: dict[str, float]
 
 
+Done = Callable[[int, int, Reply], None]  # (prompt, sample, reply)
+
+
 class Conversation(ABC):
     """Some rows that begin with the same prompt and go their own ways, turn by turn."""
 
@@ -120,6 +123,15 @@ class Sampler(ABC):
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
         """`num_samples` replies to each prompt; seeds[prompt][sample] fixes each reply."""
+
+    def sample_one_by_one(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
+        done: Done,
+    ) -> None:  # fmt: skip
+        """The same replies, each handed to `done` when it is complete; all at the end where nobody can tell sooner."""
+        for prompt, replies in enumerate(self.sample(prompts, num_samples, params, seeds)):
+            for number, reply in enumerate(replies):
+                done(prompt, number, reply)
 
 
 class Engine(Sampler):

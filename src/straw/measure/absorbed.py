@@ -19,7 +19,16 @@ from math import exp, log
 
 from straw.engines.base import Engine, Policy
 from straw.information import kl_bits, nats_to_bits, smoothed_absorbed_bits
-from straw.measure.bits_known import Known, answer_logprobs, answer_nats, known_among
+from straw.measure.bits_known import (
+    Known,
+    answer_logprobs,
+    answer_nats,
+    asked,
+    known_among,
+    places_kept,
+    standing_for,
+)
+from straw.measure.said import Said
 from straw.tasks.base import Enumerable, HeldOut, Task
 from straw.types import Problem
 
@@ -37,25 +46,43 @@ class Start:
 
 
 def measure_secrets(
-    engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024
-) -> tuple[list[Known], float]:
-    """What is known of every secret, and how many bits the answers are from those of the start."""
+    engine: Engine, task: Enumerable, start: Start, *, is_start: bool, max_answers: int = 1024,
+    said: Said | None = None, seed: int = 0,
+) -> tuple[list[Known], float]:  # fmt: skip
+    """What is known of every secret, and how many bits the answers are from those of the start.
+
+    Where not all answers are asked for, some are drawn once and for all, and what the run said of late joins them.
+    """
     known, effort = [], 0.0
+    own_places = places_kept(max_answers) if task.space > max_answers else 0
     for problem in (task.problem(index) for index in range(task.num_problems or 1)):
-        now, target = answer_nats(engine, task, problem, max_answers), task.target_index(problem)
+        target = task.target_index(problem)
+        own = said.of_late(problem.key, target, own_places) if said is not None else []
+        drawn = asked(task.space, max_answers - own_places, [target], seed)
+        now = answer_nats(engine, task, problem, sorted({*drawn, *own}))
         if problem.key not in start.answers:
-            start.answers[problem.key] = now if is_start else answer_nats(engine, task, problem, max_answers, "start")
-        known.append(known_among(task.space, now, target))
-        effort += answers_kl_bits(task.space, now, start.answers[problem.key], target)
+            at_start = is_start and not own
+            start.answers[problem.key] = now if at_start else answer_nats(engine, task, problem, drawn, "start")
+        before = start.answers[problem.key]
+        if said is not None and own:
+            before = before | started(engine, task, problem, said, [index for index in own if index not in before])
+        known.append(known_among(task.space, now, target, own))
+        effort += answers_kl_bits(task.space, now, before, target, own)
     return known, effort
 
 
-def answers_kl_bits(space: int, now: Nats, before: Nats, target: int) -> float:
+def started(engine: Engine, task: Enumerable, problem: Problem, said: Said, own: Sequence[int]) -> Nats:
+    """What the start gave to the run's own answers; each is asked for once in a run, and kept with it."""
+    new = [index for index in own if index not in said.at_start(problem.key)]
+    said.keep(problem.key, answer_nats(engine, task, problem, new, "start") if new else {})
+    return {index: said.at_start(problem.key)[index] for index in own}
+
+
+def answers_kl_bits(space: int, now: Nats, before: Nats, target: int, own: Sequence[int] = ()) -> float:
     """KL over the answers, with all that is none as one more; where some answers stand for others, an estimate."""
-    many = (space - 1) / (len(now) - 1) if len(now) > 1 else 1.0
-    weights = [1.0 if index == target else many for index in now]
-    ps = [weight * exp(nats) for weight, nats in zip(weights, now.values(), strict=True)]
-    qs = [max(weight * exp(before[index]), DUST * DUST) for weight, index in zip(weights, now, strict=True)]
+    alone = [target, *own]
+    ps = [exp(nats) for nats in standing_for(space, now, alone)]
+    qs = [max(exp(nats), DUST * DUST) for nats in standing_for(space, {one: before[one] for one in now}, alone)]
     rest, rest_before = max(1 - sum(ps), DUST), max(1 - sum(qs), DUST)
     return max(0.0, kl_bits([*ps, rest], [*qs, rest_before]))
 

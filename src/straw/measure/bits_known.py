@@ -6,18 +6,21 @@ p is the probability that the policy gives the canonical reply, end token includ
 `clamped` (never below 0), `normalised` (p(S) over the mass of all answers, which strips format
 learning), the entropy of the answers, their distance from uniform, and the mass that is no answer.
 
-Where there are more answers than `max_answers`, the normalised kind is estimated from a stratified
-sample of them, as is the distance, and the entropy is left out.
+Where there are more answers than `max_answers`, the entropy is left out, and the normalised kind, the mass and the
+distance are estimated: the secret and what the run itself said of late count for themselves, for a policy that is
+locked in has its mass there, and of the rest some that are drawn evenly stand for all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import exp, fsum, log, log1p
+from random import Random
 
 from straw.engines.base import Engine, Policy
 from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
+from straw.seeds import seed_for
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
 from straw.types import Problem
@@ -49,52 +52,77 @@ def answer_logprobs(
     ]
 
 
-def stratified(count: int, limit: int) -> list[int]:
-    """All indices, or `limit` of them evenly spread."""
-    if count <= limit:
-        return list(range(count))
-    return [(2 * i + 1) * count // (2 * limit) for i in range(limit)]
+def asked(space: int, count: int, alone: Sequence[int], seed: int = 0) -> list[int]:
+    """Those that count for themselves, and as many others as make `count` of them, each as likely as any other.
+
+    All of them where there are no more. Who is drawn is a function of the seed, so that a run asks for the same.
+    """
+    if space <= count:
+        return list(range(space))
+    chosen, random = dict.fromkeys(alone), Random(seed_for(seed, "answers", space))
+    while len(chosen) < count:
+        chosen[random.randrange(space)] = None
+    return sorted(chosen)
 
 
-def measure_known(engine: Engine, task: Enumerable, problem: Problem, *, max_answers: int = 1024) -> Known:
-    return known_among(task.space, answer_nats(engine, task, problem, max_answers), task.target_index(problem))
+def places_kept(max_answers: int) -> int:
+    """For what a run itself answered, among those that are asked for: fewer than for those that are drawn."""
+    return (max_answers - 2) // 2
+
+
+def answers_at_large(engine: Engine, task: Enumerable, problem: Problem, *, max_answers: int) -> tuple[float, float]:
+    """The mass of all answers, and its distance from uniform: which of them is the secret makes no difference."""
+    nats = answer_nats(engine, task, problem, asked(task.space, max_answers, ()))
+    mass, distance, _ = spread_among(task.space, nats, ())
+    return exp(mass), distance
 
 
 def answer_nats(
-    engine: Engine, task: Enumerable, problem: Problem, max_answers: int = 1024, policy: Policy = "current"
+    engine: Engine, task: Enumerable, problem: Problem, chosen: Sequence[int], policy: Policy = "current"
 ) -> dict[int, float]:
-    """Nats by answer index: of the secret and of all others, or of some that stand for the rest."""
-    chosen = sorted({task.target_index(problem), *stratified(task.space, max_answers)})
+    """Nats by answer index."""
     logps = answer_logprobs(engine, task, problem, [task.answer_at(index) for index in chosen], policy)
     return dict(zip(chosen, logps, strict=True))
 
 
-def known_among(space: int, logps: dict[int, float], target: int) -> Known:
-    """`logps` in nats by answer index; when they are not all answers, the others' mean stands for the rest."""
+def known_among(space: int, logps: Mapping[int, float], target: int, own: Sequence[int] = ()) -> Known:
+    """`logps` in nats by answer index; when they are not all answers, those drawn stand for the rest."""
     bits = bits_known(space, logps[target])
-    others = [logp for index, logp in logps.items() if index != target]
-    parts = [logps[target], *standing_for(space - 1, others, logps[target])]
-    mass_nats = log_total(parts)
-    shares = [exp(part - mass_nats) for part in parts]
-    uniform = [1 / space, *[(space - 1) / (len(others) * space) for _ in others]]
+    mass, distance, shares = spread_among(space, logps, [target, *own])
     return Known(
         bits=bits,
         clamped=max(0.0, bits),
-        normalised=bits - nats_to_bits(mass_nats),
+        normalised=bits - nats_to_bits(mass),
         p_secret=exp(logps[target]),
-        valid_mass=exp(mass_nats),
+        valid_mass=exp(mass),
         entropy_bits=entropy_bits(shares) if len(logps) == space else None,
-        distance_to_uniform=0.5 * fsum(abs(share - fair) for share, fair in zip(shares, uniform, strict=True)),
+        distance_to_uniform=distance,
     )
 
 
-def standing_for(count: int, others: Sequence[float], target: float) -> list[float]:
-    """The others' logprobs, raised until they stand for `count` answers; no estimate leaves all answers more than 1."""
-    if not others or len(others) == count:
-        return [*others]
-    many = log(count) - log(len(others))
-    left = log1p(-min(exp(target), CERTAIN))
-    return [logp + min(many, left - log_total(others)) for logp in others]
+def spread_among(space: int, logps: Mapping[int, float], alone: Sequence[int]) -> tuple[float, float, list[float]]:
+    """The mass of all answers in nats, its distance from uniform, and the shares of those that were asked for."""
+    parts = standing_for(space, logps, alone)
+    mass = log_total(parts)
+    shares = [exp(part - mass) for part in parts]
+    single, drawn = {*alone}, len(logps) - len({*alone})
+    fair = [1 / space if index in single else (space - len(single)) / (drawn * space) for index in logps]
+    return mass, 0.5 * fsum(abs(share - one) for share, one in zip(shares, fair, strict=True)), shares
+
+
+def standing_for(space: int, logps: Mapping[int, float], alone: Sequence[int]) -> list[float]:
+    """The logprobs, in their order; those that do not count for themselves are raised until they stand for the rest.
+
+    What counts for itself is summed exactly, and no estimate of the others leaves all answers more than 1.
+    """
+    single = {*alone}
+    if len(logps) in (space, len(single)):
+        return [*logps.values()]
+    others = [logp for index, logp in logps.items() if index not in single]
+    many = log(space - len(single)) - log(len(others))
+    left = log1p(-min(fsum(exp(logps[index]) for index in single), CERTAIN))
+    raised = min(many, left - log_total(others))
+    return [logp if index in single else logp + raised for index, logp in logps.items()]
 
 
 COLUMNS = {

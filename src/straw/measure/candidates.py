@@ -8,7 +8,9 @@ prompt has a set of its own. Where a channel flips its reward, the set becomes a
 
     received = log2 N + log2 P(S | all so far)
 
-A reply that could not be read says nothing.
+What the observer expected is a code as well: `hear` returns -log2 of how likely it held what was paid then. Where
+nothing is flipped these bits add up to what was received; else the noise comes on top. A reply that could not be read
+says nothing, and what it is paid was clear before.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from straw.rewards.controls import NoisyBinary, Random
 from straw.tasks.base import Task
 from straw.types import Rollout
 
+NEVER = 1e-12  # a probability that stands for none, so that its logarithm is a number
+
 
 class Observer(ABC):
     """Hears what a run hears, and knows more of it."""
 
     @abstractmethod
-    def hear(self, rollout: Rollout, target: int) -> None: ...
+    def hear(self, rollout: Rollout, target: int) -> float:
+        """Learn from an attempt; returns -log2 of the probability that what it was paid had before."""
 
     @property
     @abstractmethod
@@ -57,16 +62,18 @@ class Candidates(Observer):
         self.classes = classes
         self.left: dict[str, Array] = {}
 
-    def hear(self, rollout: Rollout, target: int) -> None:
+    def hear(self, rollout: Rollout, target: int) -> float:
         left = self.left.get(rollout.problem.key)
         if left is None:
             left = self.left[rollout.problem.key] = np.arange(self.classes.space)
         if len(left) == 1 or (said := self.classes.said(rollout, target)) is None:
-            return
+            return 0.0
         paid = self.classes.of(said, left, rollout.grade)
         alike = paid == paid[left.searchsorted(target)]  # the candidates stand in order, the true one among them
-        if not alike.all():
-            self.left[rollout.problem.key] = left[alike]
+        if alike.all():
+            return 0.0
+        kept = self.left[rollout.problem.key] = left[alike]
+        return math.log2(len(left) / len(kept))
 
     @property
     def received_bits(self) -> float:
@@ -96,22 +103,34 @@ class Posterior(Observer):
     """For a binary reward that is flipped with probability e: log-odds of the guesses that were paid for."""
 
     def __init__(self, classes: Classes, flip_probability: float) -> None:
-        self.classes, self.e = classes, max(flip_probability, 1e-12)
+        self.classes, self.e = classes, min(max(flip_probability, NEVER), 1 - NEVER)
         self.nats: dict[str, dict[str, float]] = {}  # by prompt, by guess: how much likelier than one never tried
         self.targets: dict[str, int] = {}
 
-    def hear(self, rollout: Rollout, target: int) -> None:
+    def hear(self, rollout: Rollout, target: int) -> float:
         prompt = rollout.problem.key
         self.targets[prompt] = target
         nats = self.nats.setdefault(prompt, {})
         said = self.classes.said(rollout, target)
-        if said is not None:
-            guess = 0
-            for part in said:
-                guess = guess * self.classes.N + int(part or 0)
-            if guess < self.classes.space:
-                sign = 1 if rollout.reward > 0.5 else -1
-                nats[str(guess)] = nats.get(str(guess), 0.0) + sign * math.log((1 - self.e) / self.e)
+        if said is None:
+            return 0.0
+        guess, is_paid = str(self._index(said)), rollout.reward > 0.5
+        expected = self._expected(nats, guess)
+        if int(guess) < self.classes.space:
+            sign = 1 if is_paid else -1
+            nats[guess] = nats.get(guess, 0.0) + sign * math.log((1 - self.e) / self.e)
+        return -math.log2(expected if is_paid else 1 - expected)
+
+    def _index(self, said: tuple[int | None, ...]) -> int:
+        guess = 0
+        for part in said:
+            guess = guess * self.classes.N + int(part or 0)
+        return guess
+
+    def _expected(self, nats: Mapping[str, float], guess: str) -> float:
+        """How likely this guess is to be paid."""
+        hit = 0.0 if int(guess) >= self.classes.space else 2.0 ** self._bits(nats, guess) / self.classes.space
+        return hit * (1 - self.e) + (1 - hit) * self.e
 
     @property
     def received_bits(self) -> float:
@@ -144,7 +163,8 @@ class Deaf(Observer):
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
 
-    def hear(self, rollout: Rollout, target: int) -> None: ...
+    def hear(self, rollout: Rollout, target: int) -> float:
+        return 0.0 if self.classes.said(rollout, target) is None else 1.0
 
     def shares(self, prompt: str) -> Array:
         return np.full(self.classes.space, 1 / self.classes.space)

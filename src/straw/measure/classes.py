@@ -23,7 +23,7 @@ from straw.text.parse import parse_bit
 from straw.types import Grade, Rollout
 
 MOST = 1 << 16  # secrets: beyond, a run would feel the observer
-DIGITS = 6
+DIGITS = 6  # of the whole pay, as the ledger writes it down
 Array = NDArray[Any]
 
 
@@ -78,11 +78,11 @@ class Classes:
         offsets = np.array(said) - parts
         if isinstance(self.channel, Binary | PlusMinus | Dense):
             return self._combined(offsets == 0)
-        return np.round(self.of_offsets(offsets, grade).sum(axis=1), DIGITS)
+        return np.round(self._table(grade)[offsets + self.N - 1].mean(axis=1), DIGITS)
 
     def of_offsets(self, offsets: Array, grade: Grade | None = None) -> Array:
         """What single numbers are paid, so far from the secret."""
-        return self._table(grade)[offsets + self.N - 1]
+        return np.round(self._table(grade)[offsets + self.N - 1], DIGITS)
 
     def _combined(self, hits: Array) -> Array:
         if not isinstance(self.channel, Dense):
@@ -101,7 +101,7 @@ class Classes:
 
     def _pay(self, template: Grade, offset: int) -> float:
         paid = self.channel(replace(template, hits=(offset == 0,) * self.num_turns, offsets=(offset,)), 0.0)
-        return round(paid.total, DIGITS)
+        return paid.total
 
 
 def classes_of(task: Task, channel: Channel) -> Classes | None:

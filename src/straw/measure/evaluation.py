@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, cast
 
-from straw.engines.base import Sampler, SamplingParams
+from straw.engines.base import Reply, Sampler, SamplingParams
 from straw.errors import ConfigError, RunError
 from straw.measure.diversity import mean
 from straw.measure.pass_at_k import ks_for, mean_pass
@@ -63,8 +64,8 @@ def questions_of(task: Task, split: str, num_problems: int | None, num_samples: 
     there = cast(HeldOut, task).num_held_out if is_held_out else task.num_problems
     if there is not None and num_problems is not None and num_problems > there:
         raise ConfigError(f"{task.name} has {there} problems in split={split}; got num_problems={num_problems}.")
-    count = num_problems or there or ENDLESS
-    return Questions(task=task, is_held_out=is_held_out, num_problems=count, num_samples=num_samples, seed=seed)
+    asked = num_problems or there or ENDLESS
+    return Questions(task=task, is_held_out=is_held_out, num_problems=asked, num_samples=num_samples, seed=seed)
 
 
 def ask_all(
@@ -76,16 +77,18 @@ def ask_all(
     for index, sample in questions.places:
         if (index, sample) not in folder.replies:
             missing.setdefault(index, []).append(sample)
-    wanted = len(questions.places)
-    left = sum(map(len, missing.values()))
-    heard(wanted - left, wanted)
+    wanted, left = len(questions.places), sum(map(len, missing.values()))
+    there = count(wanted - left)
+    heard(next(there), wanted)
+
+    def keep(record: dict[str, object]) -> None:
+        folder.add([record])
+        heard(next(there), wanted)
+
     for samples, indices in alike(missing):
         size = max(1, at_once // len(samples))
         for start in range(0, len(indices), size):
-            some = indices[start : start + size]
-            folder.add(ask_some(engine, questions, some, samples, params))
-            left -= len(some) * len(samples)
-            heard(wanted - left, wanted)
+            ask_some(engine, questions, indices[start : start + size], samples, params, keep)
 
 
 def alike(missing: Mapping[int, Sequence[int]]) -> Iterator[tuple[tuple[int, ...], list[int]]]:
@@ -97,21 +100,27 @@ def alike(missing: Mapping[int, Sequence[int]]) -> Iterator[tuple[tuple[int, ...
 
 
 def ask_some(
-    engine: Sampler, questions: Questions, indices: Sequence[int], samples: Sequence[int], params: SamplingParams
-) -> Iterator[dict[str, object]]:
+    engine: Sampler, questions: Questions, indices: Sequence[int], samples: Sequence[int], params: SamplingParams,
+    keep: Callable[[dict[str, object]], None],
+) -> None:  # fmt: skip
+    """Every reply is kept as soon as it is complete: others may take minutes, and a kill costs only those."""
     problems = [questions.problem(index) for index in indices]
     prompts = [engine.chat.opening(problem.messages) for problem in problems]
     seeds = [[seed_for(questions.seed, "evaluation", index, sample) for sample in samples] for index in indices]
-    for index, problem, row in zip(indices, problems, engine.sample(prompts, len(samples), params, seeds), strict=True):
-        for sample, reply in zip(samples, row, strict=True):
-            yield {
-                "index": index,
-                "sample": sample,
-                "problem": problem.key,
+
+    def done(prompt: int, number: int, reply: Reply) -> None:
+        keep(
+            {
+                "index": indices[prompt],
+                "sample": samples[number],
+                "problem": problems[prompt].key,
                 "reply": engine.chat.decode(reply.tokens),
                 "stopped": reply.stopped,
                 "tokens": len(reply.tokens),
             }
+        )
+
+    engine.sample_one_by_one(prompts, len(samples), params, seeds, done)
 
 
 def check_problems(questions: Questions, folder: EvaluationFolder) -> None:

@@ -3,7 +3,8 @@
     offered   >=   received   >=   absorbed          bits, in the mean over secrets
 
     offered    causal code length of the rewards                          code_length
-    usable     its part in groups that have an advantage; wasted: the rest, which moves nothing
+    usable     its part in groups that have an advantage, or that a learner keeps in its log; wasted: the rest,
+               which moves nothing
     capacity   log2 K an attempt, for a channel that declares its K levels
     received   log2 (N / |C|) of the ideal observer on the same attempts  candidates
     absorbed   log2 N + log2 p(S), the level and not its increase         absorbed
@@ -23,7 +24,7 @@ from typing import Any, Self
 
 from straw.information import miller_madow_bits, plug_in_entropy_bits, ratio
 from straw.measure.candidates import Observer, observer_of
-from straw.measure.code_length import CausalCode, fresh_bits_for, symbol_of
+from straw.measure.code_length import CausalCode, symbol_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
 from straw.types import Rollout
@@ -49,43 +50,49 @@ class Ledger:
     def of(cls, task: Task, channel: Channel | None) -> Self:
         if channel is None:
             return cls(task)
+        observer = observer_of(task, channel)
         code = CausalCode(
             levels=channel.levels,
-            fresh_bits=fresh_bits_for(channel.lowest, channel.highest),
+            lowest=channel.lowest,
+            highest=channel.highest,
             deterministic=channel.deterministic,
+            is_observed=observer is not None,
         )
-        return cls(task, code, observer_of(task, channel))
+        return cls(task, code, observer)
 
-    def enter(self, told: Groups, credited: Groups) -> None:
+    def enter(self, told: Groups, credited: Groups, *, is_logged: bool = False) -> None:
         """A step: groups as the channel paid them, and the same with their advantages.
 
-        What is added to the pay afterwards for what the learner knows anyway, such as novelty, is no news.
+        What is added to the pay afterwards for what the learner knows anyway, such as novelty, is no news. `is_logged`:
+        the learner keeps every reward and learns from that, whatever the advantages are.
         """
         alone = all(len(group) == 1 for group in credited)  # groups of one are compared with each other
         together = alone and any(any(one.advantages) for group in credited for one in group)
         for group, after in zip(told, credited, strict=True):
             symbols = [symbol_of(rewards_of(rollout)) for rollout in group]
             bits = math.fsum(map(self._charge, group, symbols))
-            self._add(symbols, bits, together if alone else any(any(one.advantages) for one in after))
+            counts = together if alone else any(any(one.advantages) for one in after)
+            self._add(symbols, bits, is_logged or counts)
         if self.code is not None and not self.repeats:
             self.code.forget_prompts()
 
     def _charge(self, rollout: Rollout, symbol: str) -> float:
         self.episodes += 1
+        expected = 0.0
         if self.observer is not None and self.target_index is not None:
-            self.observer.hear(rollout, self.target_index(rollout.problem))
+            expected = self.observer.hear(rollout, self.target_index(rollout.problem))
         if self.code is None:
             return 0.0
         length = rollout.grade.num_tokens if rollout.raw_rewards else None  # some parts pay by length
         reply = repr((rollout.replies, rollout.end.value, length))
-        return self.code.charge(rollout.problem.key, reply, symbol)
+        return self.code.charge(rollout.problem.key, reply, symbol, expected)
 
-    def _add(self, symbols: Sequence[str], bits: float, has_advantage: bool) -> None:
+    def _add(self, symbols: Sequence[str], bits: float, is_usable: bool) -> None:
         counts = list(Counter(symbols).values())
         levels = self.code.levels if self.code is not None else None
         found = {
             "offered_bits": bits,
-            "usable_bits" if has_advantage else "wasted_bits": bits,
+            "usable_bits" if is_usable else "wasted_bits": bits,
             "offered_entropy_bits": len(symbols) * plug_in_entropy_bits(counts),
             "offered_entropy_mm_bits": len(symbols) * miller_madow_bits(counts, levels),
         }

@@ -27,7 +27,7 @@ from statistics import median
 from typing import Any
 
 from straw.errors import ConfigError, RunError
-from straw.measure.accuracy import wilson
+from straw.measure.shares import share_interval
 from straw.report.curve import Curve
 from straw.report.lost import FEWEST, enough_fresh, finds, most_lost
 from straw.runs.reading import read_json
@@ -104,7 +104,7 @@ class Golden:
     @property
     def natural_rate(self) -> str:
         """6.2% (6 of 96, 95% interval 2.3% to 13.1%)"""
-        low, high = wilson(self.num_lost, len(self.values))
+        low, high = share_interval(self.num_lost, len(self.values))
         share = self.num_lost / len(self.values)
         return f"{share:.1%} ({self.num_lost} of {len(self.values)}, 95% interval {low:.1%} to {high:.1%})"
 

@@ -8,6 +8,7 @@ from straw.measure.ledger_series import LedgerSeries, ledger_of
 
 SHOWN = {
     "offered_bits": "offered by the rewards",
+    "usable_bits": "usable, in groups that had an advantage",
     "received_bits": "received by an ideal observer",
     "absorbed_bits": "absorbed by the policy",
     "kl_from_start_bits": "KL from the start",

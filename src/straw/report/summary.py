@@ -55,6 +55,8 @@ class Summary:
     measured_at: int | None  # episodes
     p_secret: float | None
     valid_mass: float | None
+    updates: float | None  # since the run began
+    unpaid_draws: float | None
     episodes_to_half: Crossing | None
     episodes_to_most: Crossing | None  # 0.9 of the bits
 
@@ -82,6 +84,8 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         reward=late_mean(rows, "reward"),
         hits=late_mean(rows, "hits"),
         **{name: last(rows, name) for name in ("bits_known", "accuracy", "p_secret", "valid_mass")},
+        updates=total(rows, "updates"),
+        unpaid_draws=total(rows, "unpaid_draws"),
         measured_at=int(measured.episodes[-1]) if measured.episodes else None,
         ceiling_bits=ceiling,
         episodes_to_half=episodes_to(bits, 0.5, ceiling),
@@ -100,6 +104,12 @@ def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
 def last(rows: Sequence[Row], name: str) -> Any:
     """The newest value there is."""
     return next((row[name] for row in reversed(rows) if row.get(name) is not None), None)
+
+
+def total(rows: Sequence[Row], name: str) -> float | None:
+    """The sum over all steps; None where not every step has one, or not every row is here."""
+    values = [row[name] for row in rows if row.get(name) is not None]
+    return sum(values) if values and len(values) == last(rows, "step") else None
 
 
 def late_mean(rows: Sequence[Row], name: str) -> float | None:
@@ -169,6 +179,8 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "steps": lambda run: of_all(run.step, run.n_batches, ",.0f"),
     "episodes": lambda run: number(run.episodes),
     "tokens": lambda run: number(run.num_tokens),
+    "updates": lambda run: number(run.updates),
+    "unpaid draws": lambda run: number(run.unpaid_draws),
     "seconds": lambda run: number(run.time_s, ",.1f"),
     "episodes/s": lambda run: number(run.episodes_per_s),
     "reward, late": lambda run: number(run.reward, ".3f"),

@@ -19,6 +19,7 @@ from typing import Any
 
 from straw.report.curve import Curve, metric_curve
 from straw.report.picture import draw_picture
+from straw.report.summary import total
 from straw.runs.reading import CONFIG, read_done, read_metrics, state_of
 from straw.runs.sweep import Planned
 from straw.runs.tuning import NEVER, Row, Trial
@@ -37,6 +38,8 @@ class Ended:
     curve: Curve = field(default_factory=lambda: Curve("", (), ()))
     last: Mapping[str, float] = field(default_factory=dict)  # the last row with an accuracy
     done: Mapping[str, Any] = field(default_factory=dict)
+    updates: float | None = None
+    unpaid_draws: float | None = None
 
     @property
     def is_done(self) -> bool:
@@ -73,6 +76,8 @@ def ended(planned: Planned, reason: str = "") -> Ended:
         curve=metric_curve(rows, "bits_known", planned.run.condition)._replace(dashed=planned.is_sft),
         last=next((row for row in reversed(rows) if row.get("accuracy") is not None), {}),
         done=read_done(folder) or {},
+        updates=total(rows, "updates"),
+        unpaid_draws=total(rows, "unpaid_draws"),
     )
 
 
@@ -119,6 +124,14 @@ class Summary:
         ceiling = self.runs[0].planned.ceiling_bits
         bits = "" if self.bits is None or ceiling is None else f"{self.bits:.2f} of {ceiling:.2f}"
         return (self.condition, f"{len(self.done)} of {len(self.runs)}", bits, counted(self.episodes), f"{self.rate:g}")
+
+    def unpaid(self) -> str | None:
+        """What stands behind episodes that are not all a learner lives on; None for any other."""
+        drawn = [run.unpaid_draws for run in self.done if run.unpaid_draws is not None]
+        updates = [run.updates for run in self.done if run.updates is not None]
+        if not drawn or not updates:
+            return None
+        return f"{self.condition}: {median(drawn):,.0f} unpaid draws and {median(updates):,.0f} updates a run, median"
 
     def curve(self) -> Curve:
         """The median of the seeds, where all of them were measured."""

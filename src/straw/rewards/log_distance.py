@@ -71,9 +71,10 @@ def _first_below(level: int, distance: int, N: int, bins: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogDistance(Channel):
-    """One level per distance. `raw` pays -log10(distance + 1): same order, other scale, unbounded below.
+    """One level per distance. `raw` pays -log10(distance + 1): same order, other scale, the lower the larger N is.
 
-    In the raw form an unread reply pays like the farthest guess of the range, -log10 N: 0 would be the highest pay.
+    In the raw form an unread reply pays like the farthest guess of the range, -log10 N: 0 would be the highest pay. So
+    does a number that bits spell beyond N - 1, however far, for a reply that can be read never pays less.
     """
 
     name: ClassVar[str] = "log_distance"
@@ -105,7 +106,8 @@ class LogDistance(Channel):
         return 0.0 if distance is None else closeness(distance, self.N)
 
     def _raw(self, distance: int | None) -> float:
-        return 0.0 - math.log10((self.N - 1 if distance is None else distance) + 1)  # 0.0 -, for no -0.0
+        farthest = self.N - 1
+        return 0.0 - math.log10(min(farthest if distance is None else distance, farthest) + 1)  # 0.0 -, for no -0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

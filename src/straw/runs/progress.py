@@ -26,7 +26,7 @@ BAR_WIDTH = 20
 SHOWN = {
     "reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f"),
     "accuracy": ("accuracy", ".2f"), "ledger/received_bits": ("received", ".2f"),
-    "ledger/offered_bits": ("offered", ".1f"),
+    "ledger/offered_bits": ("offered", ".1f"), "ledger/usable_bits": ("usable", ".1f"),
 }  # fmt: skip
 
 

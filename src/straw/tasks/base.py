@@ -56,8 +56,8 @@ class Task(Protocol):
 class Enumerable(Task, Protocol):
     """A task whose answers can be listed.
 
-    `answer_at` spells each of the `space` possible answers and `target_index` says which one is right, so that a
-    measure can ask the model for the probability of each without knowing the task.
+    `answer_at` spells each of the `space` possible answers, `index_of` reads them and `target_index` says which one is
+    right, so that a measure can ask the model for the probability of each without knowing the task.
     """
 
     @property
@@ -67,6 +67,10 @@ class Enumerable(Task, Protocol):
 
     def answer_at(self, index: int) -> tuple[str, ...]:
         """The possible answer with this index in [0, space), one text per turn, in the order of their values."""
+        ...
+
+    def index_of(self, replies: Sequence[str]) -> int | None:
+        """Which answer was read in these replies; None for none of them."""
         ...
 
     def target_index(self, problem: Problem) -> int:

@@ -1,18 +1,21 @@
 """Which secrets a run hides.
 
-    secret_for(seed, N) = (12345 + 9973 seed) mod N        57, 46, 35, ... for N = 64
+    secret_for(seed, N) = (12345 + 9973 seed) mod N        57, 46, 35, ... for N = 64: the study's
 
-Key j of a run with sequences of length L hides secret_for(secret_seed + j L + i, N) for i < L. A fixed secret
-takes the place of the first, and the others follow it in the same steps of 9973. The secret has a seed of
-its own, so it can be varied apart from the randomness of training.
+A run with one secret hides this one, or a fixed one in its place. Any further one, behind another key or later in a
+sequence, is a draw of its own, a function of (secret_seed, N, key, place): secrets that follow from the first would be
+known as soon as it is, and the ledger's law is for secrets that were drawn independently. The secret has a seed of its
+own, so it can be varied apart from the randomness of training.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 from typing import Protocol
 
 from straw.errors import ConfigError
+from straw.seeds import seed_for
 
 FIRST, STRIDE = 12345, 9973
 
@@ -42,7 +45,7 @@ def secret_for(seed: int, N: int) -> int:
 class Hidden:
     """The secrets of a run: `num_secrets` keys with `length` numbers in [0, N) each.
 
-    Example: Hidden(N=64, num_secrets=2).of(1) == (46,)
+    Example: Hidden(N=64, num_secrets=2).of(0) == (57,)
     """
 
     N: int
@@ -75,5 +78,11 @@ class Hidden:
 
     def of(self, key: int) -> tuple[int, ...]:
         """The secrets behind one key."""
-        first = secret_for(self.secret_seed, self.N) if self.fixed_secret is None else self.fixed_secret
-        return tuple((first + STRIDE * (key * self.length + item)) % self.N for item in range(self.length))
+        return tuple(self._drawn(key, place) if key or place else self._first for place in range(self.length))
+
+    @property
+    def _first(self) -> int:
+        return secret_for(self.secret_seed, self.N) if self.fixed_secret is None else self.fixed_secret
+
+    def _drawn(self, key: int, place: int) -> int:
+        return Random(seed_for(self.secret_seed, "secret", self.N, key, place)).randrange(self.N)

@@ -79,10 +79,17 @@ class Secret(OneReply):
             numbers.append(number)
         return (_text(numbers[::-1]),)
 
+    def index_of(self, replies: Sequence[str]) -> int | None:
+        numbers = strict_ints(replies[0], self.hidden.N, self.hidden.length)
+        return None if numbers is None else self._index(numbers)
+
     def target_index(self, problem: Problem) -> int:
+        return self._index(_numbers(problem))
+
+    def _index(self, numbers: Sequence[int]) -> int:
         index = 0
-        for secret in _numbers(problem):
-            index = index * self.hidden.N + secret
+        for number in numbers:
+            index = index * self.hidden.N + number
         return index
 
     def _question(self, key: int) -> str:

@@ -83,6 +83,12 @@ class SecretBits:
     def answer_at(self, index: int) -> tuple[str, ...]:
         return self._bits(index)
 
+    def index_of(self, replies: Sequence[str]) -> int | None:
+        """None for a number beyond N - 1, and where a bit is missing."""
+        bits = [str(bit) for bit in map(parse_bit, replies) if bit is not None]
+        value = _value(bits) if len(bits) == self.max_turns else self.hidden.N
+        return value if value < self.hidden.N else None
+
     def target_index(self, problem: Problem) -> int:
         return _value(problem.reference)
 

@@ -27,6 +27,7 @@ from straw.runs.metrics import metrics_row
 from straw.runs.records import rollout_record
 from straw.runs.store import RunFolder
 from straw.runs.tracker import Tracker
+from straw.tasks.base import Enumerable
 from straw.tasks.forced import forced
 from straw.training.alarms import Alarms
 from straw.training.assemble import Plan
@@ -74,7 +75,6 @@ class Loop:
             rows_per_step=plan.episodes_per_step,
             tokens_per_row=sampling.max_tokens * plan.task.max_turns,
         )
-        self.measured_version: int | None = None
         self.start = Start()  # what is known of it in this process
         self.rollouts: list[Rollout] = []  # of this step
 
@@ -136,8 +136,10 @@ class Loop:
         self.check_probabilities(groups)
         groups = self.intrinsic.paid(groups, self.state.step)
         groups = with_bonuses(credited(groups, self.state.credit))
-        self.state.ledger.enter(told, groups)
+        self.state.ledger.enter(told, groups, is_logged=self.state.student is not None)
         self.rollouts = [rollout for group in groups for rollout in group]
+        if isinstance(self.plan.task, Enumerable) and self.plan.task.space > self.page.run.eval_answers:
+            self.state.said.add(self.plan.task, self.rollouts)
         extra = self.weighed(replayed(groups, self.state.replay))
         self.write(groups)
         if self.page.run.verbose:
@@ -195,6 +197,7 @@ class Loop:
         for _ in range(self.page.algorithm.updates_per_batch):
             sums = self.one_update(data, loss)
         self.engine.publish()
+        sums |= {"updates": float(self.page.algorithm.updates_per_batch)}
         return {name: Metric(value) for name, value in sums.items()}
 
     def learn(self, told: Sequence[Sequence[Rollout]], student: Student) -> dict[str, Metric]:
@@ -243,11 +246,11 @@ class Loop:
     def measured(self) -> dict[str, float]:
         """What the task can be asked, bits or accuracy, and the replies that tell; once for equal weights."""
         version = self.engine.policy_version
-        if version == self.measured_version and self.plan.ceiling_bits is not None:
+        if version == self.state.measured_version and self.plan.ceiling_bits is not None:
             return self.state.known
-        self.measured_version = version
+        self.state.measured_version = version
         self.state.known, answered = measure(
-            self.plan, self.engine, self.sampling, self.state.ledger, self.start, self.rollouts,
+            self.plan, self.engine, self.sampling, self.state.ledger, self.start, self.rollouts, self.state.said,
             is_start=self.state.step == 0,
         )  # fmt: skip
         self.folder.write_evaluations(one.record(self.state.step) for one in answered)

@@ -19,6 +19,7 @@ from straw.measure.absorbed import Start, absorbed_of, gold_bits, measure_secret
 from straw.measure.accuracy import Answered, ask
 from straw.measure.bits_known import mean_known
 from straw.measure.ledger import Ledger
+from straw.measure.said import Said
 from straw.measure.several import several_of
 from straw.rollouts.datums import datum_of
 from straw.tasks.base import Enumerable, HeldOut
@@ -42,13 +43,17 @@ def measure(
     ledger: Ledger,
     start: Start,
     rollouts: Sequence[Rollout] = (),
+    said: Said | None = None,
     *,
     is_start: bool = False,
 ) -> Measured:
-    """`rollouts` are those of the step, written by the policy as it was before its update."""
+    """`rollouts` are those of the step, written by the policy as it was before its update; `said` those of late."""
     task, run = plan.task, plan.page.run
     if isinstance(task, Enumerable):
-        known, effort = measure_secrets(engine, task, start, is_start=is_start, max_answers=run.eval_answers)
+        known, effort = measure_secrets(
+            engine, task, start, is_start=is_start, max_answers=run.eval_answers,
+            said=said, seed=run.seed,
+        )  # fmt: skip
         return Measured(mean_known(known) | named(absorbed_of(task.space, known) | {"kl_from_start_bits": effort}), [])
     numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
     if is_start or rollouts:

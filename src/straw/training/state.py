@@ -19,6 +19,7 @@ from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
 from straw.measure.ledger import Ledger
+from straw.measure.said import Said
 from straw.runs.lines import json_line
 from straw.training.alarms import Alarms
 from straw.training.toward import Student
@@ -37,11 +38,13 @@ class RunState:
     alarms: Alarms
     ledger: Ledger = field(default_factory=Ledger)
     student: Student | None = None
+    said: Said = field(default_factory=Said)
     step: int = 0
     num_tokens: int = 0  # of all attempts so far, prompts included
     time_s: float = 0.0  # before this process took over
     cpu_s: float = 0.0
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
+    measured_version: int | None = None  # of the weights that it was made with
     ahead: Ahead = field(default_factory=dict)  # attempts that were made for later steps, by step
     next_group: int = 0  # to be begun, where generators run free
 
@@ -52,16 +55,16 @@ class RunState:
         return {
             "step": self.step, "num_tokens": self.num_tokens, "known": self.known,
             "time_s": self.time_s, "cpu_s": self.cpu_s, "ahead": ahead,
-            "next_group": self.next_group,
+            "next_group": self.next_group, "measured_version": self.measured_version,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
-            "ledger": self.ledger.state_dict(),
+            "ledger": self.ledger.state_dict(), "said": self.said.state_dict(),
             "student": None if self.student is None else self.student.state_dict(),
         }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.step, self.num_tokens = state["step"], state["num_tokens"]
         self.time_s, self.cpu_s = state["time_s"], state["cpu_s"]
-        self.known = dict(state["known"])
+        self.known, self.measured_version = dict(state["known"]), state.get("measured_version")
         self.credit.load_state_dict(state["credit"])
         self.ahead = {
             int(step): [[rollout_from(one) for one in group] for group in groups]
@@ -70,6 +73,7 @@ class RunState:
         self.next_group = state.get("next_group", 0)
         self.alarms.load_state_dict(state["alarms"])
         self.ledger.load_state_dict(state["ledger"])
+        self.said.load_state_dict(state.get("said", {}))
         if self.student is not None:
             self.student.load_state_dict(state["student"])
         self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}

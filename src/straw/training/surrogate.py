@@ -3,9 +3,11 @@
     replies that nobody paid for, drawn from the policy        the pool: what can be believed in
     log of (reply, reward)  ->  shares of the pool  ->  towards them           (`algorithms.surrogate`, `toward`)
 
-It knows the tokens that were written, what was paid for them, and how much full reward is: nothing about the task.
-A reply that is drawn without being paid for is no episode, since nothing is told. The prior of a reply is what the
-start gives to it. Problems must come again: a log is kept for each prompt.
+It knows the tokens that were written, what was paid for them, and how much full reward is: nothing about the task. But
+it takes replies for alike that are spelled alike, which suits numbers in digits: with one token for each number it
+is no faster than guessing (`python benchmarks/spelling.py`). A reply that is drawn without being paid for is no
+episode, since nothing is told; it is work all the same, and counted (`unpaid_draws`), as updates are. The prior of a
+reply is what the start gives to it. Problems must come again: a log is kept for each prompt.
 """
 
 from __future__ import annotations
@@ -53,15 +55,18 @@ class Log:
 
 
 class Surrogate:
-    facts: Mapping[str, float] = {"reward_aware": 0.0}
-
     def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:
         self.plan, self.engine, self.params = plan, engine, params
         self.logs: dict[str, Log] = {}
+        self.unpaid = 0  # replies of this step that were drawn without being paid for
+
+    @property
+    def facts(self) -> Mapping[str, float]:
+        return {"reward_aware": 0.0, "unpaid_draws": float(self.unpaid)}
 
     def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the attempts."""
-        ours = self.plan.page.algorithm
+        ours, self.unpaid = self.plan.page.algorithm, 0
         for group in groups:
             problem = group[0].problem
             is_new = problem.key not in self.logs
@@ -75,6 +80,7 @@ class Surrogate:
     def drawn(self, problem: Problem, step: int, count: int) -> list[tuple[Turn, ...]]:
         place = Place(self.plan.page.run.seed, step, UNPAID)
         seats = [(place, row) for row in range(count)]
+        self.unpaid += count
         (attempts,) = attempt(self.engine, self.plan.task, [problem], [seats], self.params)
         return [tuple(turn for turn, _ in one) for one in attempts]
 

@@ -39,7 +39,8 @@ class Belief:
 class Student(Protocol):
     """Hears what attempts were paid, and forms beliefs; `facts` go into every row of metrics."""
 
-    facts: Mapping[str, float]
+    @property
+    def facts(self) -> Mapping[str, float]: ...
 
     def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """The groups of a step, as the channel paid them."""

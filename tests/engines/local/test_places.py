@@ -67,6 +67,36 @@ def test_who_waits_takes_no_place_of_one_that_still_writes(engine, limit, num_sa
     assert engine.sample(*given) == together
 
 
+@pytest.mark.parametrize("limit", [None, 16])
+def test_a_sample_is_handed_over_when_it_is_complete(engine, limit):
+    """Each once, as it is in the end; where all begin together, shorter ones before longer ones."""
+    together = limited(engine, limit, 24, 3, share=13)
+    prompts = [prompts_of(engine)[index % 4] for index in range(24)]
+    seeds = [[100 * prompt + sample for sample in range(3)] for prompt in range(24)]
+    told: list[tuple[int, int, Reply]] = []
+    params = replace(PARAMS, stop=stops_of(engine, 13))
+    engine.sample_one_by_one(prompts, 3, params, seeds, lambda *one: told.append(one))
+    assert sorted(told, key=lambda one: one[:2]) == [
+        (prompt, sample, reply) for prompt, row in enumerate(together) for sample, reply in enumerate(row)
+    ]
+    lengths = [len(reply.tokens) for _, _, reply in told]
+    assert len({*lengths}) > 3
+    assert limit is not None or lengths == sorted(lengths)
+
+
+def test_more_rows_than_decode_together_are_handed_over_in_their_turn(engine, monkeypatch):
+    monkeypatch.setattr("straw.engines.local.engine.MAX_ROWS", 4)
+    engine.settings = replace(engine.settings, rows_at_once=None)
+    told: list[tuple[int, int]] = []
+    prompts = [prompts_of(engine)[index % 4] for index in range(5)]
+    done = engine.sample(prompts, 2, PARAMS, [[2 * at, 2 * at + 1] for at in range(5)])
+    engine.sample_one_by_one(
+        prompts, 2, PARAMS, [[2 * at, 2 * at + 1] for at in range(5)],
+        lambda prompt, sample, reply: told.append((prompt, sample)) or done[prompt].index(reply),
+    )  # fmt: skip
+    assert sorted(told) == [(prompt, sample) for prompt in range(5) for sample in range(2)]
+
+
 class Counted(places.Places):
     """Writes down how many rows are read at each step."""
 

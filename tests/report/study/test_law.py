@@ -36,11 +36,25 @@ def test_it_compares_runs_after_equally_many_episodes(tmp_path):
     assert (found.value, found.episodes) == (pytest.approx((1 + 0.25) / 2), 4)
 
 
-def test_where_a_run_stopped_because_it_knew_its_secret_the_first_measurement_counts(tmp_path):
-    """The luckiest secret would decide otherwise when all are looked at: just when it is known."""
-    told = [[(1, 0, 0), (1, 0, 0), (1, 4, 4)], [(1, 0, 0)] * 5, [(1, 0, 0)] * 5]
+def test_a_run_that_knew_enough_counts_with_all_that_it_could_know_later(tmp_path):
+    """The others end after 20 episodes. By then the first could know four bits, of which one was offered: 2^(4 - 1)."""
+    told = [[(1, 0, 0), (1, 0, 0), (1, 4, 3.9)], [(1, 0, 0)] * 5, [(1, 0, 0)] * 5]
     found = law(ledgers(tmp_path, *told, stop_at=0.9), "offered_bits")
-    assert (found.value, found.episodes) == (0.5, 4)
+    assert (found.value, found.episodes) == (pytest.approx((8 + 0.5 + 0.5) / 3), 20)
+    assert found.outcome(0.05) == UNTOLD
+
+
+def test_runs_that_stopped_with_all_that_was_offered_keep_the_law(tmp_path):
+    told = [[(2, 0, 0), (5, 4, 3.9)], [(3, 0, 0), (4, 1, 0), (6, 4, 3.95)], [(2, 0, 0)] * 5]
+    assert law(ledgers(tmp_path, *told, stop_at=0.9), "offered_bits").outcome(0.05) == KEPT
+
+
+def test_where_runs_stopped_because_they_knew_their_secret_the_bet_is_on_the_first_measurement(tmp_path):
+    """The luckiest secret would decide otherwise when all are looked at: just when it is known."""
+    stopped = [[(1, 0, 0), (1, 4, 4)]] * 6
+    assert law(ledgers(tmp_path / "a", *stopped, stop_at=0.9), "offered_bits").outcome(0.05) == UNTOLD
+    from_the_start = [[(1, 4, 4), (1, 4, 4)]] * 6
+    assert law(ledgers(tmp_path / "b", *from_the_start, stop_at=0.9), "offered_bits").outcome(0.05) == BROKEN
 
 
 def test_a_mean_of_at_most_one_is_kept_and_a_lucky_secret_is_not_told(tmp_path):

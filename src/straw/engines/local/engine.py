@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from straw.engines.base import Conversation, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
+from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.local.activations import tokens_at_once
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.conversation import LocalConversation
@@ -113,17 +113,30 @@ class LocalEngine(Learning):
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
+        return self._sampled(prompts, num_samples, params, seeds, None)
+
+    def sample_one_by_one(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
+        done: Done,
+    ) -> None:  # fmt: skip
+        self._sampled(prompts, num_samples, params, seeds, done)
+
+    def _sampled(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
+        done: Done | None,
+    ) -> list[list[Reply]]:  # fmt: skip
         limit = self.settings.rows_at_once
         if limit is not None and limit < len(prompts) * num_samples:
             with self.sampling(max(map(len, prompts)) + params.max_tokens):
-                return Places(self.reader, self.head, prompts, num_samples, limit, self.device).write(params, seeds)
+                places = Places(self.reader, self.head, prompts, num_samples, limit, self.device)
+                return places.write(params, seeds, done)
         replies: list[list[Reply]] = []
         together = max(1, MAX_ROWS // num_samples)
         for start in range(0, len(prompts), together):
             some = prompts[start : start + together]
             with self.sampling(max(map(len, some)) + params.max_tokens):
                 rows = Rows(self.reader, self.head, some, num_samples, self.device)
-                replies += rows.say(params, seeds[start : start + together], last=True)
+                replies += rows.say(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
 
     def _measure(self, flat: Flat, temperature: float) -> tuple[Tensor, Tensor]:
@@ -182,6 +195,11 @@ class LocalEngine(Learning):
         total, metrics = objective(flat, logprobs, entropy, loss, reference)
         total.backward()
         return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
+
+
+def behind(start: int, done: Done | None) -> Done | None:
+    """For some prompts of many: the first of them is number `start`."""
+    return None if done is None else lambda prompt, sample, reply: done(start + prompt, sample, reply)
 
 
 def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:

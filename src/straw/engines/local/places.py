@@ -17,7 +17,7 @@ from collections.abc import Iterable, Sequence
 import torch
 from torch import Tensor
 
-from straw.engines.base import Reply, SamplingParams, Tokens
+from straw.engines.base import Done, Reply, SamplingParams, Tokens
 from straw.engines.local.attention import ROW_TILE
 from straw.engines.local.decode import Decode
 from straw.engines.local.head import Head
@@ -50,11 +50,14 @@ class Places:
         return range(prompt * self.num_samples, (prompt + 1) * self.num_samples)
 
     @torch.no_grad()
-    def write(self, params: SamplingParams, seeds: Sequence[Sequence[int]]) -> list[list[Reply]]:
+    def write(
+        self, params: SamplingParams, seeds: Sequence[Sequence[int]], done: Done | None = None
+    ) -> list[list[Reply]]:
         """One reply for every seed; to be called once."""
         flat = [seed for row in seeds for seed in row]
         self.params, self.u = params, torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
-        self.writing = Writing([*[False] * len(flat), True], params, self.device)  # the last one is NOBODY
+        tell = None if done is None else lambda n, reply: done(n // self.num_samples, n % self.num_samples, reply)
+        self.writing = Writing([*[False] * len(flat), True], params, self.device, tell)  # the last one is NOBODY
         self.writing.place = torch.full((self.decode.u * self.width,), NOBODY, device=self.device)
         self.logits = self.first.repeat_interleave(self.width, 0)
         self.tokens = torch.zeros(len(self.logits), dtype=torch.long, device=self.device)

@@ -10,14 +10,14 @@ their own place. Rows that are done leave; the others' bits do not change.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from straw.engines.base import Reply, SamplingParams, Tokens
+from straw.engines.base import Done, Reply, SamplingParams, Tokens
 from straw.engines.local.attention import ROW_TILE, round_up
 from straw.engines.local.decode import Decode
 from straw.engines.local.head import Head
@@ -25,6 +25,7 @@ from straw.engines.local.modules import Reader
 from straw.engines.local.pack import Pack
 
 T = TypeVar("T")
+Tell = Callable[[int, Reply], None]  # (row, reply)
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -75,10 +76,14 @@ def draw(z: Tensor, u: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
 class Writing:
     """What the rows of one `say` have written so far, and which are still writing.
 
-    `place[i]` is the row that stands at place i of the batch: rows that are done may leave it.
+    `place[i]` is the row that stands at place i of the batch: rows that are done may leave it. Each row is handed to
+    `tell` when it is done.
     """
 
-    def __init__(self, is_filler: Sequence[bool], params: SamplingParams, device: torch.device) -> None:
+    def __init__(
+        self, is_filler: Sequence[bool], params: SamplingParams, device: torch.device, tell: Tell | None = None
+    ) -> None:
+        self.tell = tell
         self.stop = torch.tensor(sorted(params.stop), dtype=torch.long, device=device)
         num_rows = len(is_filler)
         self.tokens = torch.zeros(num_rows, params.max_tokens, dtype=torch.long, device=device)
@@ -99,6 +104,10 @@ class Writing:
         self.logprobs[rows, steps] = logprobs.float()
         self.lengths[rows] = steps + 1
         self.done[rows] = torch.isin(tokens, self.stop) | (steps + 1 == self.tokens.shape[1])
+        if self.tell is not None:
+            done = rows[self.done[rows]]
+            for row, reply in zip(done.tolist(), self.replies_of(done), strict=True):
+                self.tell(row, reply)
 
     @property
     def still_writing(self) -> Tensor:
@@ -106,8 +115,11 @@ class Writing:
         return ~self.done[self.place]
 
     def replies(self) -> list[Reply]:
-        lengths = self.lengths.tolist()
-        tokens, logprobs = self.tokens.tolist(), self.logprobs.tolist()
+        return self.replies_of(torch.arange(len(self.lengths), device=self.lengths.device))
+
+    def replies_of(self, rows: Tensor) -> list[Reply]:
+        lengths = self.lengths[rows].tolist()
+        tokens, logprobs = self.tokens[rows].tolist(), self.logprobs[rows].tolist()
         stop = set(self.stop.tolist())
         return [
             Reply(tuple(t[:n]), tuple(lp[:n]), n > 0 and t[n - 1] in stop)
@@ -181,13 +193,16 @@ class Rows:
         self.logits = torch.where((lengths > 0).unsqueeze(1), self.head.logits(last), self.logits)
 
     @torch.no_grad()
-    def say(self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False) -> list[list[Reply]]:
+    def say(
+        self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False, done: Done | None = None
+    ) -> list[list[Reply]]:
         """One reply for every row. With `last`, rows that are done leave the batch, and nothing follows."""
         self.hear([[()] * self.num_rows] * self.num_prompts)  # a row that heard nothing goes on from what it wrote
         flat = self._fill(seeds)
         u = torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
         filler = [row >= self.num_rows for _ in range(self.num_prompts) for row in range(self.width)]
-        writing, logits = Writing(filler, params, self.device), self.logits
+        tell = None if done is None else lambda row, reply: done(row // self.width, row % self.width, reply)
+        writing, logits = Writing(filler, params, self.device, tell), self.logits
         self.decode.reserve(params.max_tokens)
         for step in range(params.max_tokens):
             tokens, logprobs = draw(logits, u[writing.place, step], params)

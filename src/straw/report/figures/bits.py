@@ -10,7 +10,7 @@ from straw.report.study.bands import Band, band_of
 from straw.report.study.cells import Cell
 from straw.report.study.totals import bits_per_episode, median_last
 from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import ENDS, NONE, estimate, middle, solved, three
+from straw.report.study.words import ENDS, NONE, WORK_HEADER, estimate, middle, solved, three, work_of
 
 READ = (
     "The median of the runs, and a band with the middle half of them (all of them where there are fewer than five). "
@@ -98,8 +98,8 @@ def accuracy_figure(study: Study) -> Figure:
 def conditions_table(study: Study) -> Table:
     header = (
         "condition", "secrets", "got there", "episodes to 0.9 of the bits", "episodes to p(S) > 0.9",
-        "episodes to the first hit", "from hit to 0.9", "bits at the end", "bits per episode", "learning rate",
-        "observer to 0.9",
+        "episodes to the first hit", "from hit to 0.9", "bits at the end", "bits per episode", *WORK_HEADER,
+        "learning rate", "observer to 0.9",
     )  # fmt: skip
     caption = (
         f"Conditions: medians, with runs that never got there kept as censored, {ENDS}; bits per episode in sum, and "
@@ -118,6 +118,7 @@ def condition_row(study: Study, cell: Cell) -> Sequence[str]:
         *(middle(medians.get(what)) for what in ("known", "sure", "found", "settled")),
         f"{estimate(median_last(cell, 'bits_known'))} of {cell.ceiling_bits:.3g}",
         estimate(bits_per_episode(cell)),
+        *work_of(cell),
         f"{cell.rate:g}, {cell.how}" if cell.how != "given" else f"{cell.rate:g}",
         NONE if ideal is None else three(ideal),
     )

@@ -13,7 +13,7 @@ from straw.report.study.equal import Equal, bits_at, cpu_s, equals_of, is_told, 
 from straw.report.study.intervals import Interval
 from straw.report.study.totals import efficiency
 from straw.report.study.whole import Study
-from straw.report.study.words import NONE, estimate, middle, solved, three
+from straw.report.study.words import NONE, WORK_HEADER, estimate, middle, solved, three, work_of
 
 ROOM = 0.5  # of a bit, below the lowest median
 READ = (
@@ -81,13 +81,13 @@ def table(study: Study, equal: Equal) -> Table:
             (
                 name_in(cell, equal) + (" (told the formula)" if is_told(cell) else ""), f"{cell.num_secrets}",
                 estimate(bits_at(cell, equal.episodes)), solved(median), middle(median),
-                estimate(efficiency(cell, "eta_absorb")), NONE if spent is None else three(spent),
+                estimate(efficiency(cell, "eta_absorb")), *work_of(cell), NONE if spent is None else three(spent),
                 NONE if p is None else f"{p:.2g}",
             )
         )  # fmt: skip
     header = (
         "condition", "secrets", f"bits after {equal.episodes:,.0f} episodes", "got to 0.9 of the bits",
-        "episodes to 0.9 of the bits", "absorbed of what was received", "CPU-seconds a run", "p",
+        "episodes to 0.9 of the bits", "absorbed of what was received", *WORK_HEADER, "CPU-seconds a run", "p",
     )  # fmt: skip
     caption = (
         f"{equal.reward}, N = {equal.N:,}; p of a log-rank permutation test against {name_in(best, equal)!r} alone; "

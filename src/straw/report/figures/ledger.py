@@ -1,4 +1,4 @@
-"""Offered, received, absorbed: a panel for each condition, because a rich reward offers far more than a secret has."""
+"""Offered, received, absorbed: a panel for each condition, because some channels offer more than a secret has."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from straw.report.study.whole import Study
 from straw.report.study.words import ENDS, NONE, estimate, listed, three
 
 READ = (
-    "Medians and bands over runs. Offered: the causal code length of the rewards. Received: what an ideal observer "
-    "knows from the same attempts. Absorbed: what the weights know. Sums since the run began, over all prompts. "
+    "Medians and bands over runs. Offered: the causal code length of the rewards. Usable: its part in groups that had "
+    "an advantage, so that it could move something. Received: what an ideal observer knows from the same attempts. "
+    "Absorbed: what the weights know. Sums since the run began, over all prompts. "
     "What is far above the whole secret leaves the picture, and is in the table."
 )
 PARTS = {
     "offered": "ledger/offered_bits", "received": "ledger/received_bits", "absorbed": "ledger/absorbed_bits",
     "passes, against the start (bound: none)": "ledger/pass_bits",
     "gold text, against decoys (bound: none)": "ledger/gold_bits",
+    "usable": "ledger/usable_bits",
 }  # fmt: skip
 MOST = 12  # panels
 
@@ -44,7 +46,7 @@ def ledger_figure(study: Study) -> Figure:
 
 def ledger_panel(cell: Cell) -> Panel:
     marks = list(ledger_marks(cell))
-    kept = [value for mark in marks for value in mark.y if mark.label != "offered"]
+    kept = [value for mark in marks for value in mark.y if mark.label not in ("offered", "usable")]
     top = max(kept, default=1.0)
     lowest = min([0.0, *kept])
     return Panel(

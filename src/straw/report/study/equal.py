@@ -24,7 +24,7 @@ from straw.report.study.chance import UNLIKELY, Ranked, can_tell, chance_of_rang
 from straw.report.study.gathered import Array, Seen
 from straw.report.study.totals import Estimate, height_at, median_of_runs
 
-TOLD = "reward_aware"
+TOLD, UNPAID = "reward_aware", "surrogate"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +120,11 @@ def cpu_s(cell: Cell) -> float | None:
 def is_told(cell: Cell) -> bool:
     """Whether it knows more than the rewards."""
     return mark_of(cell.runs[0].options.get("algorithm", "")).endswith(TOLD)
+
+
+def draws_unpaid(cell: Cell) -> bool:
+    """Whether it learned from replies that are no episodes."""
+    return mark_of(cell.runs[0].options.get("algorithm", "")).endswith(UNPAID)
 
 
 def name_in(cell: Cell, equal: Equal) -> str:

@@ -30,7 +30,8 @@ LEDGER = (
     "capacity_bits", "offered_bits", "usable_bits", "wasted_bits", "received_bits", "absorbed_bits",
     "absorbed_normalised_bits", "kl_from_start_bits", "pass_bits", "gold_bits",
 )  # fmt: skip
-COLUMNS = ("bits_known", "p_secret", "hits", "reward", "accuracy", *(f"ledger/{name}" for name in LEDGER))
+WORK = ("updates", "unpaid_draws")  # of each step
+COLUMNS = ("bits_known", "p_secret", "hits", "reward", "accuracy", *WORK, *(f"ledger/{name}" for name in LEDGER))
 TRIALS = "tune"  # a sweep's folder of runs that found its learning rates
 
 

@@ -32,7 +32,7 @@ STAKES = np.linspace(0.05, 0.95, 19)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Law:
-    """Example: Law(value=59.7, p=0.31, num_secrets=6, episodes=400)"""
+    """`value` is the mean, or the most that it can be. Example: Law(value=59.7, p=0.31, num_secrets=6, episodes=400)"""
 
     value: float
     p: float
@@ -61,25 +61,48 @@ def law_of(cell: Cell, gained: str, given: str | None = None) -> Law | None:
     there = [run for run in cell.runs if run.ceiling_bits is not None and all(len(run.column(n).values) for n in names)]
     if not there:
         return None
-    episodes = unchosen(there, names)
-    first, *others = (np.array([height_at(run, name, episodes) for run in there]) for name in names)
-    values = np.exp2(first - sum(others))
+    begun, ended = np.array([power_at(run, names, first_look(there, names)) for run in there]), last_look(there, names)
+    most = np.array([most_at(run, names, ended) for run in there])
     return Law(
-        value=float(values.mean()), p=chance_of_gain(values), num_secrets=len({run.secret for run in there}),
-        episodes=episodes,
+        value=float(most.mean()),
+        p=chance_of_gain(most if not any(run.knew_enough for run in there) else begun),
+        num_secrets=len({run.secret for run in there}),
+        episodes=ended,
     )  # fmt: skip
 
 
-def unchosen(runs: Sequence[Seen], names: Sequence[str]) -> float:
-    """Where the shortest run ended; but where some were over because they knew their secret, the first measurement.
+def first_look(runs: Sequence[Seen], names: Sequence[str]) -> float:
+    columns = [run.column(name).episodes for run in runs for name in names]
+    return max(float(column[column > 0][0]) if (column > 0).any() else float(column[0]) for column in columns)
+
+
+def last_look(runs: Sequence[Seen], names: Sequence[str]) -> float:
+    """Up to where all runs were measured that were not over because they knew their secret.
 
     A run that is over when it knows enough stops at a moment that tells its secret, and so does the shortest of such
     runs.
     """
-    columns = [run.column(name).episodes for run in runs for name in names]
-    if any(run.knew_enough for run in runs):
-        return max(float(column[column > 0][0]) if (column > 0).any() else float(column[0]) for column in columns)
-    return min(float(column[-1]) for column in columns)
+    going_on = [run for run in runs if not run.knew_enough]
+    return min((end_of(run, names) for run in going_on), default=max(end_of(run, names) for run in runs))
+
+
+def end_of(run: Seen, names: Sequence[str]) -> float:
+    return min(float(run.column(name).episodes[-1]) for name in names)
+
+
+def power_at(run: Seen, names: Sequence[str], episodes: float) -> float:
+    """2^(absorbed - offered) after so many episodes."""
+    gained, *given = (height_at(run, name, episodes) for name in names)
+    return float(np.exp2(gained - sum(given)))
+
+
+def most_at(run: Seen, names: Sequence[str], episodes: float) -> float:
+    """The same, or the most that it can be where the run was over by then: it could know everything at most, and what
+    is offered never falls."""
+    if not (run.knew_enough and end_of(run, names) < episodes):
+        return power_at(run, names, episodes)
+    everything = (run.ceiling_bits or 0.0) * int(run.options.get("num_secrets", "1"))
+    return float(np.exp2(everything - sum(height_at(run, name, episodes) for name in names[1:])))
 
 
 def chance_of_gain(values: Array) -> float:

@@ -79,6 +79,14 @@ def bits_and_episodes(run: Seen) -> tuple[float, float] | None:
     return float(known.values[np.searchsorted(known.episodes, time.episodes)]), time.episodes
 
 
+def work(cell: Cell, name: str) -> float | None:
+    """Updates or unpaid draws of a run, in the mean; None where a run did not count them at every step."""
+    counted = [run.column(name).values for run in cell.runs]
+    if any(not run.step or len(values) != run.step for run, values in zip(cell.runs, counted, strict=True)):
+        return None
+    return float(np.mean([values.sum() for values in counted]))
+
+
 def lasts(runs: Sequence[Seen], name: str) -> Array:
     return np.array([run.column(name).values[-1] for run in runs], dtype=float)
 

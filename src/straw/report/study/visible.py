@@ -45,7 +45,7 @@ def power(times: Array, happened: np.ndarray, sizes: Sequence[int], factor: floa
     until = times[~happened].max() if (~happened).any() else np.inf
     order = np.argsort(np.minimum(later, until), axis=1)
     there = np.take_along_axis(happened[drawn] & (later <= until), order, axis=1)
-    scores = there - np.cumsum(there / np.arange(len(group), 0, -1), axis=1)
+    scores: Array = there - np.cumsum(there / np.arange(len(group), 0, -1), axis=1)
     sums = np.stack([(scores * (group[order] == one)).sum(axis=1) for one in range(len(sizes))], axis=1)
     spread = (scores**2).sum(axis=1) / (len(group) - 1)
     far = (sums**2 / np.array(sizes)).sum(axis=1) / np.maximum(spread, TINY)

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from math import isfinite, isnan
 
+from straw.report.study.cells import Cell
+from straw.report.study.gathered import WORK
 from straw.report.study.intervals import Interval
 from straw.report.study.survival import Median
-from straw.report.study.totals import Estimate
+from straw.report.study.totals import Estimate, work
 
 NONE = "–"
 ENDS = "with [95% intervals] from six runs on and the (range of the runs) below that"
+WORK_HEADER = ("updates a run", "unpaid draws a run")
 
 
 def three(value: float) -> str:
@@ -48,6 +51,11 @@ def within(interval: Interval | None, form: str = "") -> str:
 
 def estimate(found: Estimate | None) -> str:
     return NONE if found is None else three(found.value) + within(found.interval)
+
+
+def work_of(cell: Cell) -> list[str]:
+    """What stands under WORK_HEADER: what a learner does beside its episodes."""
+    return [NONE if (spent := work(cell, name)) is None else three(spent) for name in WORK]
 
 
 def middle(median: Median | None) -> str:

@@ -1,7 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
+from tests.made_runs import write_run
 from tests.made_studies import in_proportion, make_study, never
 from tests.report.study.verdicts.said import said, verdicts_at
+
+from straw.report.figures.bits import conditions_table
+from straw.report.figures.equal import equal_figure
+from straw.report.study.gathered import gathered
+from straw.report.study.whole import studied
 
 
 def test_a_censored_condition_is_said_plainly(tmp_path):
@@ -48,3 +56,38 @@ def test_many_conditions_with_censored_runs_share_a_sentence(tmp_path):
     text = said(tmp_path, "did not know 0.9 of the bits when they ended")
     assert "In 6 of 6 conditions" in text
     assert "the medians of binary, group_size=9 are not reached" in text
+
+
+def surrogates(folder: Path, counts: bool) -> None:
+    """Two runs of two steps: 4,096 + 64 replies that nobody paid for, 8 and 6 updates."""
+    for secret in range(2):
+        rows: list[dict[str, float]] = [
+            {"step": step, "episodes": 4 * step, "time_s": 1.0, "bits_known": 2.0 * step, "p_secret": 2.0**step / 16}
+            for step in range(3)
+        ]
+        if counts:
+            rows[1] |= {"updates": 8.0, "unpaid_draws": 4096.0}
+            rows[2] |= {"updates": 6.0, "unpaid_draws": 64.0}
+        write_run(folder / f"run-{secret}", rows, N=16, secret_seed=secret, seed=secret, algorithm="surrogate")
+
+
+def test_what_a_surrogate_draws_unpaid_is_said_beside_its_episodes(tmp_path):
+    surrogates(tmp_path / "new", counts=True)
+    text = said(tmp_path / "new", "nobody pays for")
+    assert "drew 4,160 and made 14 updates beside 8 episodes" in text
+    assert "one token" in text
+    surrogates(tmp_path / "old", counts=False)
+    assert "did not count them" in said(tmp_path / "old", "nobody pays for")
+    make_study(tmp_path / "other", {16: [30, 40]}, cap=100)
+    assert not [one for one in verdicts_at(tmp_path / "other") if "nobody pays for" in one.text]
+
+
+def test_tables_have_updates_and_unpaid_draws_beside_the_episodes(tmp_path):
+    surrogates(tmp_path, counts=True)
+    make_study(tmp_path, {16: [30, 40]}, cap=100, name="plain")
+    assert "surrogate (which draws unpaid replies too) knows most" in said(tmp_path, "After 8 episodes")
+    study = studied(gathered([tmp_path]))
+    for table in (conditions_table(study), *equal_figure(study).tables):
+        columns = [table.header.index(name) for name in ("updates a run", "unpaid draws a run")]
+        found = {row[0]: [row[column] for column in columns] for row in table.rows}
+        assert ["14", "4,160"] in found.values() and ["–", "–"] in found.values()

@@ -30,7 +30,7 @@ __all__ = ["Said", "Verdict", "level_of", "said_of", "verdicts_of"]
 PARTS: tuple[Part | Telling, ...] = (
     growth.SCALING, growth.many, growth.discovery, pace.pace, compared.COMPARED, levels.LEVELS, capacity.CAPACITY,
     outcomes.singles, outcomes.accuracy, ledger.absorbed, ledger.LAW, outcomes.COINS, outcomes.controls, cautions.rates,
-    cautions.censored, cautions.ended, cautions.models, cautions.secrets, cautions.shared_draws,
+    cautions.censored, cautions.ended, cautions.models, cautions.secrets, cautions.unpaid, cautions.shared_draws,
 )  # fmt: skip
 
 

@@ -8,12 +8,15 @@ from math import inf
 
 from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
+from straw.report.study.equal import draws_unpaid
+from straw.report.study.gathered import WORK
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.setting import setting
 from straw.report.study.times import ENOUGH, time_of
+from straw.report.study.totals import work
 from straw.report.study.verdicts.verdict import FEW, Verdict
 from straw.report.study.whole import Study
-from straw.report.study.words import counted, listed, opening, spread
+from straw.report.study.words import counted, listed, opening, spread, three
 
 ENOUGH_SECRETS = 100  # for a channel whose discovery is geometric
 
@@ -91,9 +94,32 @@ def ended(study: Study) -> Iterator[Verdict]:
     if early := sum(run.knew_enough for run in runs):
         yield Verdict(
             f"{early:,} of {counted(len(runs), 'run')} were over as soon as they knew enough (stop_at): what they "
-            "absorbed is that of this moment, and says nothing of forgetting.",
+            "absorbed is that of this moment, and says nothing of forgetting. The law of the ledger counts them, after "
+            "the episodes of the others, with all that they could know by then.",
             "ledger", True,
         )  # fmt: skip
+
+
+def unpaid(study: Study) -> Iterator[Verdict]:
+    """Episodes are not all that this learner lives on, and numbers in digits are kind to it."""
+    learners = [cell for cell in study.cells if draws_unpaid(cell)]
+    if not learners:
+        return
+    spent = [f"{cell.label} {drawn_by(cell)}" for cell in learners]
+    yield Verdict(
+        f"surrogate draws replies that nobody pays for, which are no episodes: a run of {'; '.join(spent)}. It takes "
+        "answers for alike that are spelled alike, as near numbers in digits are: where a number is one token it is no "
+        "faster than guessing.",
+        "equal", True,
+    )  # fmt: skip
+
+
+def drawn_by(cell: Cell) -> str:
+    updates, draws = (work(cell, name) for name in WORK)
+    if updates is None or draws is None:
+        return "did not count them"
+    episodes = spread([run.episodes for run in cell.runs])
+    return f"drew {three(draws)} and made {three(updates)} updates beside {episodes} episodes"
 
 
 def models(study: Study) -> Iterator[Verdict]:

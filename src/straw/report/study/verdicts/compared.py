@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from straw.report.study.cells import Cell
-from straw.report.study.equal import Equal, bits_at, equals_of, name_in
+from straw.report.study.equal import Equal, bits_at, draws_unpaid, equals_of, name_in
 from straw.report.study.setting import setting
 from straw.report.study.verdicts.verdict import Part, Verdict
 from straw.report.study.whole import Study
@@ -26,6 +26,10 @@ def questions(study: Study) -> list[Equal]:
 def compared(study: Study, equal: Equal, level: float) -> Verdict:
     words = f"{where(equal)}: {ranking(equal, level)}{beside(equal)} ({setting(equal.cells, with_N=False)})."
     return Verdict(opening(words), "equal")
+
+
+def name_of(cell: Cell, equal: Equal) -> str:
+    return name_in(cell, equal) + (" (which draws unpaid replies too)" if draws_unpaid(cell) else "")
 
 
 def where(equal: Equal) -> str:
@@ -53,12 +57,12 @@ def verb(cells: Sequence[Cell]) -> str:
 
 
 def known(cell: Cell, equal: Equal) -> str:
-    return f"{name_in(cell, equal)} with {estimate(bits_at(cell, equal.episodes))} bits in the median"
+    return f"{name_of(cell, equal)} with {estimate(bits_at(cell, equal.episodes))} bits in the median"
 
 
 def listed_cells(cells: Sequence[Cell], equal: Equal) -> str:
     more = f" and {len(cells) - MOST} more" if len(cells) > MOST else ""
-    return f"{listed(name_in(cell, equal) for cell in cells[:MOST])}{more}"
+    return f"{listed(name_of(cell, equal) for cell in cells[:MOST])}{more}"
 
 
 def beside(equal: Equal) -> str:
