@@ -16,10 +16,10 @@ from tests.torture import COMMON, Tally, differing, torture, work
 
 from straw.algorithms.named import Credit
 from straw.config import Memory
-from straw.errors import ConfigError, RunError
+from straw.errors import ConfigError, ModelError, RunError
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
 from straw.training.assemble import plan_of
-from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, scorer_of
+from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, scorer_of, surprisal
 from straw.training.session import resume_run, run_page
 from straw.training.step import credited, with_bonuses
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
@@ -454,6 +454,24 @@ def test_pages_that_cannot_be_meant_are_refused(words, complaint):
 def test_the_highest_reward_counts_what_enters_inside_alone():
     assert [Memory(use_ir=use_ir).highest for use_ir in ("no", "knn", "knn+", "entropy")] == [0, 1, 1, 0]
     assert [Memory(use_ir=use_ir, novelty="inside").highest for use_ir in ("knn", "knn+", "entropy")] == [1, 2, 1]
+
+
+def test_an_encoder_that_is_not_there_is_refused_before_anything_is_loaded():
+    with pytest.raises(ModelError, match="there is no encoder 'minilmm'"):
+        plan_of(small_page("use_ir=knn encoder=minilmm"))
+
+
+def test_only_a_memory_says_how_empty_it_is():
+    for use_ir, says in (("knn", True), ("knn+", True), ("elliptical", False), ("surprise", False)):
+        pay = paying(use_ir=use_ir, encoder="minilm")
+        pay.paid([[attempt("apple")]], 1)
+        assert ("memory/empty" in pay.metrics()) == says
+
+
+def test_surprisal_is_a_mean_over_the_tokens_of_all_turns_and_0_of_none():
+    turn = attempt("a", logprob=-1.0).turns[0]
+    assert surprisal(replace(attempt("a"), turns=(turn, replace(turn, reply=(2,), logprobs=(-4.0,))))) == 2
+    assert surprisal(replace(attempt("a"), turns=())) == 0
 
 
 def test_a_hash_tells_questions_apart():

@@ -114,6 +114,7 @@ class Intrinsic:
         return named("judge", self.judge.arrays()) | named("window", windows)
 
     def load(self, arrays: Arrays) -> None:
+        """Of a checkpoint, which may hold more than what is read here."""
         check_finite(arrays)
         self.judge.load(part(arrays, "judge"))
         self.windows = {}

@@ -46,7 +46,7 @@ from straw.rewards.episodic import Episodic, named, part
 from straw.rewards.intrinsic import Intrinsic, Rules, Scores
 from straw.rewards.memory_store import MemoryStore
 from straw.rewards.surprise import ByteEntropy, Surprise
-from straw.rewards.trace import Judge, Trace, check_finite, is_finite
+from straw.rewards.trace import Judge, Trace, is_finite
 from straw.rewards.write_first import WriteFirst
 from straw.runs.metrics import mean_of
 from straw.text.answer_tags import END_OF_REASONING, REASONING
@@ -187,11 +187,10 @@ class IntrinsicPay(NoIntrinsic):
     def load(self, folder: Path) -> None:
         try:
             arrays = load_file(folder / MEMORY)
-            check_finite(arrays)
+            self.intrinsic.load(arrays)  # which checks them all
             asked = part(arrays, "questions")
             keys = [bytes(row).hex() for row in asked["hashes"].tolist()]
             self.questions = dict(zip(keys, asked["vectors"].clone(), strict=True))
-            self.intrinsic.load(arrays)
         except Exception as error:  # safetensors raises its own class for every kind of damage
             raise RunError(
                 f"a checkpoint of a run with use_ir={self.ours.use_ir} holds {MEMORY}, and that of {folder} cannot be "
