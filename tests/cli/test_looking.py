@@ -50,6 +50,7 @@ def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(place, capsy
 
 
 def test_show_tells_events_alarms_and_checkpoints(place, capsys):
+    (place / "runs/binary/done.json").unlink()  # what is done is never written to
     with RunFolder.open(place / "runs/binary") as folder:
         folder.write_event("alarm", 2, name="kl_spike", value=0.5, advice="try a smaller learning_rate")
         with folder.checkpoint(2) as empty:

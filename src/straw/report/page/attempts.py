@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from straw.errors import RunError
+from straw.files import is_file
 from straw.report.page.html import element, folded, listed, paragraph, visible
 from straw.report.page.sections import section
 from straw.report.samples import Samples, samples_of
@@ -45,7 +46,7 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
 def of_cell(cell: Cell) -> Iterator[str]:
     run = middle_run(cell.runs)
     path = run.folder / ROLLOUTS
-    if not path.is_file() or not path.stat().st_size:
+    if not is_file(path) or not path.stat().st_size:
         return
     if path.stat().st_size > LARGEST:
         yield folded(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from shlex import join
 
+from straw.files import PAGE, read_file
 from straw.report.figures.figure import Figure, Mark, Table
 from straw.report.figures.looks import colour_of, dash_of
 from straw.report.page.html import element, folded, listed, paragraph, pretty, table, visible
@@ -208,7 +209,7 @@ def left_out(study: Study) -> Iterator[str]:
 
 def run_details(run: Seen) -> str:
     command = join(run.command) if run.command else "not known"
-    text = (run.folder / CONFIG).read_text(encoding="utf-8", errors="replace")
+    text = read_file(run.folder / CONFIG, PAGE).decode(errors="replace")
     return folded(run.name, element("pre", escape(visible(command))) + element("pre", escape(visible(text.strip()))))
 
 
