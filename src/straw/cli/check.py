@@ -10,6 +10,7 @@ from straw.errors import ConfigError, RunError
 from straw.report.curve import Curve
 from straw.report.golden import Golden, golden_path, read_golden
 from straw.report.terminal import print_curves
+from straw.text.say import say, say_lines
 
 CHECK = """straw check RECIPE.toml [key=value ...]
 straw check --list [FOLDER]
@@ -34,7 +35,7 @@ FRESH = 4
 
 def check(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(CHECK)
+        say_lines(CHECK)
         return 0 if words else 2
     if take_flag(words, "--list"):
         return list_recipes(Path(words[0]) if words else Path("recipes"))
@@ -73,14 +74,14 @@ def make(recipe: Path, options: dict[str, str], metric: str, count: int, horizon
     runs = []
     for seed in range(count):
         runs.append(run_seed(recipe, options, seed, metric))
-        print(f"seed {seed:<4} {metric} {runs[-1].curve.bits_known[-1]:.3f} at the end  {runs[-1].seconds:.1f} s")
+        say(f"seed {seed:<4} {metric} {runs[-1].curve.bits_known[-1]:.3f} at the end  {runs[-1].seconds:.1f} s")
     said = f"--make --runs {count} --metric {metric} --horizon {looked_at:.0f}"
     given = [f"{name}={value}" for name, value in options.items()]
     command = " ".join(["straw check", f"{recipe.resolve().parent.name}/{recipe.name}", said, *given])
     golden = golden_of(recipe, options, metric, range(count), runs, horizon=looked_at, fresh=FRESH, command=command)
     golden.save(golden_path(recipe))
     show(golden, [])
-    print(f"{golden_path(recipe)}: {described(golden)}")
+    say(f"{golden_path(recipe)}: {described(golden)}")
     return 0
 
 
@@ -99,7 +100,7 @@ def compare(recipe: Path, options: dict[str, str], first: int | None) -> int:
         ran = run_seed(recipe, {**golden.options, **options}, seed, golden.metric, golden.horizon)
         heights.append(float("-inf") if ran.complaint else golden.height(ran.curve))
         curves.append(ran.curve)
-        print(f"seed {seed:<4} height {heights[-1]:6.2f}  {ran.seconds:.1f} s  {ran.complaint}".rstrip(), flush=True)
+        say(f"seed {seed:<4} height {heights[-1]:6.2f}  {ran.seconds:.1f} s  {ran.complaint}".rstrip())
     show(golden, curves)
     return verdict(golden, heights)
 
@@ -108,17 +109,15 @@ def verdict(golden: Golden, heights: list[float]) -> int:
     low, high = golden.band
     side = golden.side(heights)
     listed = ", ".join(f"{height:.2f}" for height in heights)
-    print(f"mean {golden.metric} over the first {golden.horizon:,.0f} episodes: {listed}; band {low:.2f} to {high:.2f}")
+    say(f"mean {golden.metric} over the first {golden.horizon:,.0f} episodes: {listed}; band {low:.2f} to {high:.2f}")
     chance = f"{golden.fails_soundly:.2%}"
     if side is None:
-        print(
+        say(
             f"inside: the {len(heights)} runs do not all lie beyond one end of the band "
             f"(a sound learner fails {chance} of checks)"
         )
         return 0
-    print(
-        f"OUTSIDE: all {len(heights)} runs lie {side} the band, which happens to a sound learner in {chance} of checks"
-    )
+    say(f"OUTSIDE: all {len(heights)} runs lie {side} the band, which happens to a sound learner in {chance} of checks")
     return 1
 
 
@@ -155,5 +154,5 @@ def list_recipes(folder: Path) -> int:
     width = max(len(str(recipe)) for recipe in recipes)
     for recipe in recipes:
         path = golden_path(recipe)
-        print(f"{recipe!s:<{width}}  {described(read_golden(path)) if path.is_file() else 'no golden curve'}")
+        say(f"{recipe!s:<{width}}  {described(read_golden(path)) if path.is_file() else 'no golden curve'}")
     return 0

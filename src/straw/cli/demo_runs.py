@@ -24,6 +24,7 @@ from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import end_table
 from straw.runs.store import check_is_free, default_path
+from straw.text.say import say, say_lines
 from straw.training.assemble import Plan, plan_of
 from straw.training.sweep import start_of
 
@@ -62,7 +63,7 @@ def slug(label: str) -> str:
 def say_what_happens(plan: Plan) -> None:
     bits = plan.ceiling_bits or 0.0
     N = round(2**bits)
-    print(
+    say_lines(
         f"A secret number in [0, {N}) is worth log2 {N} = {bits:.0f} bits. A model of 1M parameters first learns\n"
         "the format (warm-up), then it must find and memorise the secret through a reward: right or wrong (binary),\n"
         "how near in 8 steps (8 bins), how near (log distance), or which bits were right (dense). SFT is told it.\n"
@@ -92,7 +93,7 @@ def show(folder: Path, plans: Mapping[str, Plan], seconds: float) -> None:
         header=("channel", "bits known", "episodes to 90%"),
         run_folder=folder,
     )
-    print(f"picture: {picture}")
+    say(f"picture: {picture}")
 
 
 def reached(curve: Curve, bits: float) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError, did_you_mean
+from straw.text.say import say, say_lines
 
 EXPORT = """straw export RUN [out=FOLDER] [--at last|STEP|best:METRIC] [--adapter] [--dtype float32|bfloat16|float16]
 
@@ -24,7 +24,7 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 def export(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(EXPORT)
+        say_lines(EXPORT)
         return 0 if words else 2
     out, at, dtype = (take_option(words, name) for name in ("out", "at", "dtype"))
     adapter = take_flag(words, "--adapter")
@@ -42,8 +42,8 @@ def export(words: list[str]) -> int:
     folder = Path(out).expanduser() if out else run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
     check_is_free(folder)
     step = export_run(
-        run, folder, lambda line: print(f"straw: {line}", file=sys.stderr),
+        run, folder, lambda line: say(f"straw: {line}", error=True),
         at=at or "last", form="adapter" if adapter else "merged", dtype=dtype or "float32",
     )  # fmt: skip
-    print(f"the weights of step {step} are in {folder}")
+    say(f"the weights of step {step} are in {folder}")
     return 0

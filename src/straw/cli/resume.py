@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 RESUME = """straw resume RUN [--quiet]
 straw resume RUN --branch [--at last|STEP|best:METRIC] key=value ...
@@ -25,7 +25,7 @@ about.json names the run, the step and the options that were changed.
 
 def resume(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(RESUME)
+        say_lines(RESUME)
         return 0 if words else 2
     quiet, branches, at = take_flag(words, "--quiet"), take_flag(words, "--branch"), take_option(words, "at")
     run, *rest = words
@@ -64,4 +64,4 @@ def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
 
 
 def warn(line: str) -> None:
-    print(f"straw: {line}", file=sys.stderr)
+    say(f"straw: {line}", error=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from straw.algorithms.named import mark_of
 from straw.cli.words import take_flag, wants_help
 from straw.errors import ConfigError, RunError
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.report.listing import Listed
@@ -34,7 +35,7 @@ reward is the mean of the last ten steps. One run from near: straw show RUN.
 
 def runs(words: list[str]) -> int:
     if wants_help(words):
-        print(RUNS)
+        say_lines(RUNS)
         return 0
     as_json = take_flag(words, "--json")
     if len(words) > 1 or (words and words[0].startswith("-")):
@@ -46,30 +47,30 @@ def runs(words: list[str]) -> int:
 
     found = runs_under(folder)
     if as_json:
-        print(json.dumps([plain(one) for one in found], indent=1))
+        say_lines(json.dumps([plain(one) for one in found], indent=1))
     elif found:
         print_runs(found)
     else:
-        print(f"no runs under {folder} yet: straw train --help tells how to make one")
+        say(f"no runs under {folder} yet: straw train --help tells how to make one")
     return 0
 
 
 def print_runs(found: Sequence[Listed]) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from straw.text.screen import Console, as_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("run", "state", "age", "what", "steps", "bits known", "reward"):
         is_number = column in ("age", "steps", "bits known", "reward")
         table.add_column(column, justify="right" if is_number else "left", overflow="fold", no_wrap=is_number)
     for one in found:
-        table.add_row(*map(Text, cells(one)))
+        table.add_row(*map(as_text, cells(one)))
     console = Console()
     console.print(table)
     for one in found:
         if one.damage:
-            console.print(Text(f"{one.name}: {one.damage}", style="red"), soft_wrap=True)
+            console.print(as_text(f"{one.name}: {one.damage}", "red"), soft_wrap=True)
 
 
 def cells(one: Listed) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say_lines
 
 SWEEP = """straw sweep PAGE.toml [out=FOLDER] [key=value ...]
 
@@ -48,7 +49,7 @@ the picture is conditions.png.
 
 def sweep(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(SWEEP)
+        say_lines(SWEEP)
         return 0 if words else 2
     dry, sequential = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--sequential")
     out, jobs = take_option(words, "out"), take_option(words, "jobs", "2")

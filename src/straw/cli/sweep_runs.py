@@ -16,9 +16,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from straw.cli.board import LiveBoard
 from straw.cli.side_by_side import Room
 from straw.cli.worker import Job, Result
@@ -32,6 +29,8 @@ from straw.runs.reading import read_config, read_metrics
 from straw.runs.sweep import RATE, Condition, Planned, Sweep
 from straw.runs.tuning import Row, best_rate, is_at_edge, rows_of
 from straw.runs.whole import run_error
+from straw.text.say import say
+from straw.text.screen import Console, as_text
 
 PLAN, DO = "straw.training.sweep:plan_sweep", "straw.training.sweep:do_run"
 Plans = list[tuple[Condition, list[Planned], list[Planned]]]
@@ -169,7 +168,7 @@ def print_plan(sweep: Sweep) -> None:
     end_table(sweep.name, rows, header=("run", "state", "episodes left"))
     left = [one for one in everything if state_in(one.run.folder) != "done"]
     starts = len({one.start for one in left if one.values["warmup"] != "none"})
-    print(
+    say(
         f"{len(left)} of {len(everything)} runs to do, {sum(map(episodes_left, left)):,} episodes, warm-ups at "
         f"most {starts}; folder: {sweep.folder}"
     )
@@ -188,11 +187,12 @@ def show(going: Going, summaries: Sequence[Summary]) -> None:
     if any(summary.trials for summary in summaries):
         end_table("learning rates, on secrets that are not judged", tuning_cells(summaries), header=TUNING_HEADER)
         if edges := [summary.condition for summary in summaries if is_at_edge(summary.trials, summary.rate)]:
-            print(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}\n")
+            say(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}")
+            say()
     picture = show_conditions(going, summaries)
-    print(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
+    say(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
     for name, reason in going.failed.items():
-        Console(stderr=True).print(Text(f"failed: {name}: {reason}"), soft_wrap=True)
+        Console(stderr=True).print(as_text(f"failed: {name}: {reason}"), soft_wrap=True)
 
 
 def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:

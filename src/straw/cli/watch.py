@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.text import Text
+from rich.console import RenderableType
 
 from straw.algorithms.named import mark_of
 from straw.cli.engine_table import engine_table
@@ -20,6 +19,8 @@ from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
 from straw.runs.reading import read_metrics
+from straw.text.say import say
+from straw.text.screen import Console, as_text
 from straw.training.assemble import Plan
 from straw.training.session import Finished
 
@@ -38,7 +39,7 @@ class LiveWatcher:
 
     def say(self, line: str) -> None:
         if self.bar is None:
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.print(as_text(line), soft_wrap=True)
         else:
             self.bar.say(line)
 
@@ -120,7 +121,7 @@ def accuracy_rows(finished: Finished) -> Rows:
         title = f"{len(changed)} of {len(after)} held-out problems are answered otherwise than before"
         end_table(title, changed[:MOST_CHANGED], header=("problem", "before", "after"))
     if len(changed) > MOST_CHANGED:
-        print(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
+        say(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
     first, last = read_metrics(finished.folder)[0], finished.known
     return [
         ("accuracy", f"{first['accuracy']:.2f} -> {last['accuracy']:.2f}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 
 def wants_help(words: list[str]) -> bool:
@@ -47,12 +48,12 @@ def print_options(intro: str, kind: str = "secret") -> None:
     from straw import catalogue
     from straw.config import describe_options, plain
 
-    print(intro)
+    say_lines(intro)
     section = ""
     for option in describe_options(kind):
         if option.section != section:
             section = option.section
-            print(f"[{section}]")
+            say(f"[{section}]")
         choices = option.choices or (catalogue.names(option.catalogue) if option.catalogue else ())
         takes = f" ({' | '.join(choices)})" if choices else ""
-        print(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}")
+        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from straw.report.curve import Curve, drawable, fastest_first
 from straw.runs.whole import write_whole
+from straw.text.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -64,6 +65,11 @@ def draw_picture(
     return Path(path)
 
 
+def in_picture(text: str) -> str:
+    """A label as it stands: matplotlib would read a formula between two dollars, and fall over most names."""
+    return visible(text).replace("$", "\\$")
+
+
 def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
     lines = [_draw_line(axes, curve, index) for index, curve in enumerate(curves)]
     if lines:
@@ -79,7 +85,7 @@ def _draw_line(axes: Axes, curve: Curve, index: int) -> Line2D:
     colour = INK if curve.dashed else COLOURS[index % len(COLOURS)]
     style = (0, (3.2, 1.4)) if curve.dashed else "-" if index < len(COLOURS) else "-."
     (line,) = axes.plot(
-        curve.episodes, curve.bits_known, color=colour, linestyle=style, linewidth=2.2, label=curve.label
+        curve.episodes, curve.bits_known, color=colour, linestyle=style, linewidth=2.2, label=in_picture(curve.label)
     )
     axes.plot(curve.episodes[-1:], curve.bits_known[-1:], "o", color=colour, markersize=5)
     return line
@@ -113,7 +119,9 @@ def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None, *, w
 
 def _write_words(axes: Axes, title: str, subtitle: str, metric: str) -> None:
     axes.set_xlabel("episodes", labelpad=8)
-    axes.set_ylabel(metric, labelpad=8)
+    axes.set_ylabel(in_picture(metric), labelpad=8)
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
-    axes.annotate(subtitle, (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
-    axes.annotate(title, (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above)
+    axes.annotate(in_picture(subtitle), (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
+    axes.annotate(
+        in_picture(title), (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above
+    )

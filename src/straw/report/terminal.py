@@ -14,10 +14,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from rich.console import Console
 from rich.text import Text
 
 from straw.report.curve import Curve, drawable, fastest_first
+from straw.text.screen import Console, as_text
+from straw.text.visible import visible
 
 MARKERS, ASCII_MARKERS = "●■▲◆✚○□△", "*o#+x@%&"
 COLOURS = ("blue", "red", "green", "magenta", "yellow", "cyan", "bright_blue", "bright_red")
@@ -164,7 +165,7 @@ def _framed(canvas: Canvas, scale: Scale, ticks: Sequence[float], title: str, le
     tick, wall, corner, floor = "┤│└─" if unicode else "+|+-"
     labels = {canvas.cell(0, scale.y(value))[1]: f"{value:.4g}" for value in ticks}
     left = max(5, *map(len, labels.values()))
-    lines = [Text(title, style="bold")]
+    lines = [as_text(title, "bold")]
     for number in range(canvas.height):
         label = labels.get(number, "")
         lines.append(Text(f"{label:>{left}} {tick if label else wall}") + canvas.row(number))
@@ -192,6 +193,6 @@ def _legend(curves: Sequence[Curve], markers: str, unit: str) -> Text:
     for index in fastest_first(curves):
         legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=COLOURS[index % len(COLOURS)])
         last = curves[index].bits_known[-1]
-        legend.append(f" {curves[index].label}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}\n")
+        legend.append(f" {visible(curves[index].label)}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}\n")
     legend.rstrip()
     return legend

@@ -12,6 +12,7 @@ through here (see `screen`), and so does all that a report shows.
 from __future__ import annotations
 
 import json
+from html import escape
 
 UNSEEN = frozenset(  # what Python calls printable, and nobody sees: fillers, joiners, variants
     map(chr, (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, *range(0x180B, 0x1810), *range(0xFE00, 0xFE10),
@@ -29,6 +30,11 @@ def visible(text: str, *, lines: bool = False) -> str:
 def is_seen(character: str) -> bool:
     """Not so: controls, overrides of direction, joiners, blanks of other widths, what has no meaning (yet)."""
     return character.isprintable() and character not in UNSEEN
+
+
+def as_html(text: str, *, lines: bool = False) -> str:
+    """The same, escaped for a page."""
+    return escape(visible(text, lines=lines))
 
 
 def encodable(text: str, encoding: str | None) -> str:

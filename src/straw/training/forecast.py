@@ -15,6 +15,7 @@ from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.hub import cached
 from straw.engines.local.published import PUBLISHED, ModelSize
 from straw.errors import ModelError
+from straw.text.say import say, say_lines
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.memory_forecast import Work
 
@@ -127,19 +128,19 @@ def gib(num_bytes: int) -> str:
 
 def print_forecast(loaded: Loaded) -> None:
     plan = plan_of(loaded)
-    print(dump(plan.page))
+    say_lines(dump(plan.page))
     steps = int(plan.page.run.n_batches or 0)
     ours = plan.page.algorithm
-    print(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
+    say(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
           f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
     try:
         size = forecast(plan)
     except ModelError as error:
-        print(f"# model     {error}")
+        say(f"# model     {error}")
         return
-    print(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
+    say(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
-    print(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
-    print(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
+    say(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
+    say(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
     for line in on_cards(size, loaded.page.model.dtype):
-        print(f"# memory    {line}")
+        say(f"# memory    {line}")

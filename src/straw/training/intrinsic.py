@@ -24,7 +24,6 @@ What there is nothing to compare with earns nothing, either way; the share of it
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
@@ -48,12 +47,12 @@ from straw.rewards.surprise import ByteEntropy, Surprise
 from straw.rewards.trace import Judge, Trace
 from straw.rewards.write_first import WriteFirst
 from straw.runs.metrics import mean_of
+from straw.text.answer_tags import END_OF_REASONING, REASONING
 from straw.text.sentences import sentences
 from straw.training.device import check_device
 from straw.types import Metric, Rollout
 
 MEMORY = "memory.safetensors"
-REASONING = re.compile(r"<reasoning>(.*?)</reasoning>", re.DOTALL)
 Groups = list[list[Rollout]]
 
 
@@ -236,8 +235,9 @@ def encoder_values(page: Page) -> dict[str, object]:
 
 def embedded_part(reply: str, what: str) -> str:
     """What stands inside <reasoning>, or all of a reply without the tag."""
-    found = REASONING.search(reply) if what == "reasoning" else None
-    return found.group(1).strip() if found else reply
+    _, _, behind = reply.partition(REASONING) if what == "reasoning" else ("", "", "")
+    inside, closed, _ = behind.partition(END_OF_REASONING)
+    return inside.strip() if closed else reply
 
 
 def hash_of(text: str) -> str:

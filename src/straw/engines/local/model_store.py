@@ -25,6 +25,7 @@ from straw.engines.local.pretrained import Loaded, quietly, read_folder, read_gg
 from straw.errors import ModelError, RunError, did_you_mean
 from straw.runs.home import cache_folder
 from straw.runs.whole import remove_abandoned, whole_folder
+from straw.text.say import say as say_line
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -56,7 +57,7 @@ def cached_names() -> list[str]:
     return sorted(path.name for path in folder.glob("*") if cached_model(path.name)) if folder.is_dir() else []
 
 
-def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = print) -> Path:
+def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = say_line) -> Path:
     """Fetch a model into straw's cache; a sound one that is there stays unless `force`."""
     if name not in ADDABLE:
         raise ModelError(f"straw adds models by name and knows no {name!r}; {did_you_mean(name, ADDABLE)}")

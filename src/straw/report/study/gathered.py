@@ -149,6 +149,9 @@ def seen(folder: Path, name: str) -> Seen:
         raise RunError(f"{METRICS} missing" if any(is_file(folder / file) for file in FILES) else "no run")
     options, rows = with_defaults(flat(config)), read_metrics(folder)
     check_numbers(options, rows)
+    ceiling, columns = ceiling_bits(config), columns_of(rows)
+    if ceiling is None and "bits_known" in columns:
+        raise RunError("bits were measured, and of how many its page does not say: it is none that this version knows")
     about, done, told = read_about(folder), read_done(folder) or {}, told_by_sweep(folder)
     cpu_s = done.get("cpu_s")
     return Seen(
@@ -157,10 +160,10 @@ def seen(folder: Path, name: str) -> Seen:
         state=state_of(folder),
         options=options,
         config=config,
-        ceiling_bits=ceiling_bits(config),
+        ceiling_bits=ceiling,
         episodes=int(rows[-1]["episodes"]) if rows else 0,
         step=int(rows[-1]["step"]) if rows else 0,
-        columns=columns_of(rows),
+        columns=columns,
         command=[str(word) for word in about.get("command", [])],
         cpu_s=float(cpu_s) if isinstance(cpu_s, int | float) else None,
         is_trial=bool(told.get("is_trial", folder.parent.name == TRIALS)),
@@ -192,7 +195,7 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
     found: dict[str, tuple[list[float], list[float]]] = {}
     for row in rows:
         for name in COLUMNS:
-            value = row.get(name)
+            value: Any = row.get(name)
             if is_number(value):
                 episodes, values = found.setdefault(name, ([], []))
                 episodes.append(float(row["episodes"]))
