@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import take_flag, take_option, take_trust, wants_help
 from straw.errors import ConfigError, did_you_mean
 from straw.text.say import say, say_lines
 
@@ -15,6 +15,8 @@ Write the weights of a run as a folder in Hugging Face's form, with its tokenize
   straw export runs/mine                               runs/mine-model: a plain model, adapters merged into it
   straw export runs/mine --adapter out=mine-adapter    the adapter alone, for PEFT
   straw export runs/mine --at best:bits_known          the checkpoint with the most bits, where keep_best kept it
+
+A run whose model came with code of its own says trust_remote_code=true again, whatever was said when it began.
 
   AutoModelForCausalLM.from_pretrained("runs/mine-model")          reads it
   straw train secret model_name=runs/mine-model warmup=none        trains it further
@@ -27,7 +29,7 @@ def export(words: list[str]) -> int:
         say_lines(EXPORT)
         return 0 if words else 2
     out, at, dtype = (take_option(words, name) for name in ("out", "at", "dtype"))
-    adapter = take_flag(words, "--adapter")
+    adapter, trusts = take_flag(words, "--adapter"), take_trust(words)
     if len(words) != 1:
         raise ConfigError(
             f"straw export takes one run; got {' '.join(words)!r}. Write for example straw export runs/mine."
@@ -44,6 +46,7 @@ def export(words: list[str]) -> int:
     step = export_run(
         run, folder, lambda line: say(f"straw: {line}", error=True),
         at=at or "last", form="adapter" if adapter else "merged", dtype=dtype or "float32",
+        trusts=trusts,
     )  # fmt: skip
     say(f"the weights of step {step} are in {folder}")
     return 0

@@ -16,6 +16,15 @@ def take_flag(words: list[str], *names: str) -> bool:
     return bool(found)
 
 
+def take_trust(words: list[str]) -> bool:
+    """Whether the code of a model may run: the option of a page, for commands that take no other."""
+    from straw.config import TRUST, parse_overrides
+
+    spelled = [word for word in words if word.lstrip("-").replace("-", "_").partition("=")[0] == TRUST]
+    words[:] = [word for word in words if word not in spelled]
+    return parse_overrides(spelled).get(TRUST, "false").lower() in ("true", "yes", "on", "1")
+
+
 def take_option(words: list[str], name: str, example: str = "runs/mine") -> str | None:
     """The value of an option that no page has, taken off the words: name=x, --name=x or --name x; the last counts."""
     found, left = None, []

@@ -210,7 +210,9 @@ class Model(Section):
     lora_alpha: float = option(32.0, "the scale of the adapters, before division by the rank", above=0)
     lora_targets: str = option("all-linear", "which layers get adapters")
     model_seed: int = option(0, "the seed of an embedded model's first weights", at_least=0)
-    trust_remote_code: bool = option(False, "whether code that comes with a model may run")
+    trust_remote_code: bool = option(
+        False, "whether a model's own code may run; said for each command, never by a page"
+    )
     from_checkpoint: str | None = option(None, "the checkpoint to start from", example="runs/first/checkpoints/last")
     dtype: Literal["auto", "float32", "bfloat16"] = option("auto", "the precision of the forward pass")
     device: str = option("auto", "the device: auto, cpu, cuda, cuda:1, mps")

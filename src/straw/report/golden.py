@@ -23,6 +23,8 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
+from straw.config import TRUST
+from straw.config.names import canonical
 from straw.errors import ConfigError, RunError
 from straw.report.curve import Curve
 from straw.runs.reading import read_json
@@ -30,6 +32,7 @@ from straw.runs.whole import write_whole
 
 MOST_OFTEN = 0.01  # that a sound check may fail
 FOLDER = "golden"
+MOST_FRESH = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,8 +139,11 @@ def read_golden(path: Path) -> Golden:
     try:
         own: dict[str, Any] = {name: value for name, value in facts.items() if name not in DERIVED}
         own |= {name: tuple(own[name]) for name in ("episodes", "seeds")}
+        own["options"] = {name: value for name, value in own["options"].items() if canonical(name) != TRUST}
+        if not 1 <= own["fresh"] <= MOST_FRESH:
+            raise ConfigError(f"it wants {own['fresh']} fresh runs, and at most {MOST_FRESH} are made")
         return Golden(**{**own, "values": tuple(map(tuple, own["values"]))})
-    except (TypeError, KeyError, ConfigError) as error:
+    except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise RunError(f"the golden curve at {path} cannot be used ({error}): make it anew with --make") from error
 
 

@@ -33,7 +33,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from straw.config.load import flat, naming, read_toml
+from straw.config.load import TRUST, flat, naming, read_toml
 from straw.config.names import ALIASES, canonical
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
@@ -113,6 +113,8 @@ def seed_options(page: Mapping[str, Any]) -> tuple[str, ...]:
 def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[str]:
     """What would be ambiguous, or would let one thing silently win over another."""
     by_condition = {name for condition in sweep.conditions for name in condition.options}
+    if TRUST in by_condition or (TRUST in sweep.base and TRUST not in overrides):
+        yield f"{TRUST} is said by whoever runs a sweep, not by its page. Write {TRUST}=true behind the command."
     for name in sorted({*sweep.base, *by_condition} & {*sweep.seed_options}):
         yield f"{name} is set by seeds, and written a second time. Leave it out, or name others in seed_options."
     if "run_dir" in {*sweep.base, *by_condition}:

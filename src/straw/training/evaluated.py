@@ -24,7 +24,7 @@ from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
 from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
-from straw.runs.same_page import page_of
+from straw.runs.same_page import page_of, page_to_run
 from straw.runs.sound import Say, check_has_weights, checkpoint_named, is_sound
 from straw.tasks.base import Task
 from straw.training.device import best_device, best_dtype
@@ -61,6 +61,7 @@ def evaluated_page(page: str | Path | None, overrides: Mapping[str, str], run: P
     if page is None and words.get("kind", begun.task.kind) == begun.task.kind:
         return load_page(run / CONFIG, words).page
     other = load_page(page, words)
+    begun = page_to_run(run, trusts=other.page.model.trust_remote_code)
     named = {name: getattr(other.page.model, name) for name in vars(begun.model) if name in other.named}
     return replace(closed(other), model=replace(begun.model, **named), sampling=begun.sampling)
 

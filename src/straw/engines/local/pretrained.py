@@ -11,7 +11,6 @@ a model's folder unless the user asks for it.
 
 from __future__ import annotations
 
-import json
 import os
 import string
 import warnings
@@ -34,6 +33,7 @@ from transformers.utils import logging
 
 from straw.engines.local.model_folder import first_line, shortcoming
 from straw.errors import ModelError
+from straw.files import MIB, parse_json, read_file
 from straw.text.chat import Chat
 
 
@@ -108,13 +108,16 @@ def tokenizer_class(folder: Path, options: dict[str, Any]) -> Any:
     if "gguf_file" in options or not (folder / "tokenizer.json").is_file():
         return AutoTokenizer
     file = folder / "tokenizer_config.json"
-    has_code = file.is_file() and "auto_map" in json.loads(file.read_text(encoding="utf-8"))
+    has_code = file.is_file() and "auto_map" in parse_json(read_file(file, MIB, follow=True))
     return AutoTokenizer if has_code and options["trust_remote_code"] else PreTrainedTokenizerFast
 
 
 def what_is_wrong(source: str, error: Exception) -> str:
     if "trust_remote_code" in str(error):
-        return f"{source} comes with code of its own, which runs only if you trust it: write trust_remote_code=true"
+        return (
+            f"{source} comes with code of its own, which runs only if you trust it: look at it, then write "
+            "trust_remote_code=true behind the command"
+        )
     return (
         f"straw loads causal language models that transformers knows, and {source} cannot be loaded "
         f"({first_line(error)}): get its files anew, or choose another model"
