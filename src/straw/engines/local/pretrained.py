@@ -31,6 +31,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from straw.engines.local.adapter_folder import ADAPTER_CONFIG
 from straw.engines.local.model_folder import first_line, shortcoming
 from straw.errors import ModelError
 from straw.files import MIB, parse_json, read_file
@@ -62,6 +63,8 @@ def read_folder(folder: Path, *, trust_remote_code: bool = False, source: str | 
     """A folder in Hugging Face's form."""
     if missing := shortcoming(folder):
         raise ModelError(f"a model folder holds config.json, safetensors and a tokenizer; {folder} {missing}")
+    if (folder / ADAPTER_CONFIG).exists():
+        raise ModelError(f"a model folder holds no adapters, and {folder} has an {ADAPTER_CONFIG}: take it out")
     return read(folder, source or str(folder.resolve()), trust_remote_code=trust_remote_code, local_files_only=True)
 
 
