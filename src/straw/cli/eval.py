@@ -138,5 +138,6 @@ def print_help(kind: str = "gsm8k") -> None:
 
     say_lines(EVAL)
     for known in OPTIONS.values():
-        say(f"  {known.name + '=' + plain(known.default):<36} {known.help}")
+        bounds = f" [{known.range}]" if known.range else ""
+        say(f"  {known.name + '=' + plain(known.default):<36} {known.help}{bounds}")
     print_options("\nOptions of a page; those of training are of no use here:\n", kind)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import counted, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.say import say_lines
 
@@ -70,6 +70,4 @@ def sweep(words: list[str]) -> int:
 
 
 def number_of(jobs: str) -> int:
-    if not jobs.isdecimal() or int(jobs) < 1:
-        raise ConfigError(f"--jobs is the number of runs at a time; got {jobs!r}. Write for example --jobs 2.")
-    return int(jobs)
+    return counted("jobs", jobs, least=1, most=1024, example=2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from reprlib import repr as shortened
+
 from straw.errors import ConfigError
 from straw.text.say import say, say_lines
 
@@ -47,9 +49,17 @@ def take_option(words: list[str], name: str, example: str = "runs/mine") -> str 
 def take_whole(words: list[str], name: str, default: int) -> int:
     """The same for a whole number that is 0 or more."""
     found = take_option(words, name, str(default))
-    if found is not None and not (found.isascii() and found.isdecimal()):
-        raise ConfigError(f"{name} is a whole number, 0 or more; got {found!r}. Write for example --{name} {default}.")
-    return default if found is None else int(found)
+    return default if found is None else counted(name, found, example=default)
+
+
+def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, example: int = 16) -> int:
+    """A whole number behind an option that no page has."""
+    if not (value.isascii() and value.isdecimal() and len(value) < 19 and least <= int(value) <= most):
+        raise ConfigError(
+            f"--{name} is a whole number from {least} to {most:,}; got {shortened(value)}. "
+            f"Write for example --{name} {example}."
+        )
+    return int(value)
 
 
 def print_options(intro: str, kind: str = "secret") -> None:
@@ -65,4 +75,5 @@ def print_options(intro: str, kind: str = "secret") -> None:
             say(f"[{section}]")
         choices = option.choices or (catalogue.names(option.catalogue) if option.catalogue else ())
         takes = f" ({' | '.join(choices)})" if choices else ""
-        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}")
+        bounds = f" [{option.range}]" if option.range else ""
+        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")

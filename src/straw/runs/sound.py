@@ -63,10 +63,12 @@ def checkpoint_named(folder: Path, name: str, say: Say) -> dict[str, Any]:
         row = newest_sound(folder, say)
     elif name.startswith("best:"):
         row = best_of(read_checkpoints(folder), name.removeprefix("best:"))
-    elif name.isdecimal():
+    elif name.isdecimal() and len(name) < 19:
         row = checkpoint_at(folder, int(name))
     else:
-        raise ConfigError(f"a checkpoint is last, a step, or best:METRIC; got {name!r}. Write for example --at 100.")
+        raise ConfigError(
+            f"a checkpoint is last, a step, or best:METRIC; got {name[:40]!r}. Write for example --at 100."
+        )
     if row is None:
         raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {folder}")
     if not is_sound(folder, row):
