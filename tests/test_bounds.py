@@ -60,7 +60,7 @@ def test_every_count_has_two_ends_which_are_said(name):
         "reward_bins=1000000", "threads=1000000", "threads=999", "max_tokens=1000000", "L=1000000",
         "eval_answers=1000000",
         "k=1000000 use_ir=knn", "bs=1000000", "gc=1000000", "samples_per_step=1000000", "num_generators=1000000",
-        "replay=1000000", "pool=1000000", "updates_per_batch=1000000", "seed=99999999999999999999", "N=9999999999999",
+        "replay=1000000", "pool=1000000", "updates_per_batch=1000000", "seed=99999999999999999999", "N=9999999999999999",
         "group_size=65536 batch_size=65536", f"group_size={'9' * 4000}", f"group_size={'9' * 9000}",
         f"question={'a' * 10001}",
         f"silence={','.join(['a'] * 1001)}", f"learning_rate=1e{'9' * 4000}",

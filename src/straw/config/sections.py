@@ -40,7 +40,7 @@ class SecretTask(TaskSection):
     """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
 
     env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
-    N: int = option(64, "the number of possible secrets", at_least=1, at_most=1_000_000_000_000)
+    N: int = option(64, "the number of possible secrets", at_least=1, at_most=10**15)
     fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
     secret_seed: int = option(
         0, "the seed that draws the secret, apart from the run's own seed", at_least=0, at_most=MOST_SEED
