@@ -18,7 +18,7 @@ from straw.errors import RunError
 from straw.runs import lock, whole
 from straw.runs.branch import make_branch
 from straw.runs.lock import Lock, is_held
-from straw.runs.reading import read_checkpoints, read_metrics, state_of
+from straw.runs.reading import read_about, read_checkpoints, read_metrics, state_of
 from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder
 from straw.runs.whole import remove_abandoned, whole_folder, write_whole
@@ -326,3 +326,29 @@ def test_a_folder_that_was_taken_for_abandoned_as_it_began_is_begun_again(moment
         assert [path.name for path in removed] != [staging.name] and len(removed) == 1
         (staging / "whole").touch()
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+# --- what about.json says
+
+
+def test_what_about_json_calls_a_version_is_one(run):
+    """It is compared with ours, and what differs is written to the run's events: a shell's line once came that way."""
+    about = json.loads((run / "about.json").read_text())
+    about["versions"] = {
+        "torch": "2.8.0+cpu",
+        "python": "3.11; rm -rf ~",
+        "a b": "1",
+        "x": "\n$(reboot)\n",
+        "y": 3,
+        "z": "1" * 99,
+    }
+    (run / "about.json").write_text(json.dumps(about))
+    assert read_about(run)["versions"] == {"torch": "2.8.0+cpu"}
+
+
+@pytest.mark.parametrize("value", [7, "text", ["a"], {"a": 1}, None])
+def test_what_is_of_another_kind_is_left_out(value, run):
+    names = ("versions", "machine", "command", "parent", "config", "config_hash")
+    (run / "about.json").write_text(json.dumps(dict.fromkeys(names, value)))
+    kinds = {"versions": dict, "machine": dict, "command": list, "parent": dict, "config": dict, "config_hash": str}
+    assert all(isinstance(found, kinds[name]) for name, found in read_about(run).items())

@@ -19,6 +19,7 @@ from pathlib import Path
 from straw.cli.board import LiveBoard
 from straw.cli.side_by_side import Room
 from straw.cli.worker import Job, Result
+from straw.files import make_folders
 from straw.report import sweep_accuracy
 from straw.report.conditions_picture import draw_conditions
 from straw.report.sweep import HEADER, MISSING, Ended, Summary, counted, draw_sweep, ended, state_in
@@ -150,7 +151,7 @@ def num_workers(plans: Plans) -> int:
 
 def locked(sweep: Sweep) -> Lock:
     try:
-        sweep.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(sweep.folder)
     except OSError as problem:
         raise run_error(problem, sweep.folder) from problem
     return Lock(sweep.folder)

@@ -8,6 +8,7 @@ state_of(folder)     done      it says so itself
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from os.path import normpath
 from pathlib import Path
@@ -26,6 +27,8 @@ METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "che
 EVALUATIONS = "evaluations.jsonl"
 OF_STEPS = (METRICS, ROLLOUTS, EVALUATIONS)  # what a run that goes on from a checkpoint writes again
 State = Literal["done", "running", "failed", "stopped"]
+KINDS = {"versions": dict, "machine": dict, "command": list, "parent": dict, "config": dict, "config_hash": str}
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+!_-]{0,63}")  # and the name of a package
 KEPT = GIB  # of lines that are all kept in memory: a million steps
 RECORD = 64 * MIB  # of one JSON object
 
@@ -40,8 +43,20 @@ def read_config(folder: str | Path) -> dict[str, Any]:
 
 
 def read_about(folder: str | Path) -> dict[str, Any]:
-    """What ran it: versions, machine, command, the config's hash, and the run it branched from."""
-    return read_json(run_folder(folder) / ABOUT) or {}
+    """What ran it: versions, machine, command, the config's hash, and the run it branched from.
+
+    What is of another kind than it should be is left out, and of the versions whatever does not look like one: they are
+    compared with ours, and what differs is written to the run's events.
+    """
+    about = read_json(run_folder(folder) / ABOUT) or {}
+    found: dict[str, Any] = {k: value for k, value in about.items() if isinstance(value, KINDS.get(k, object))}
+    if "versions" in found:
+        found["versions"] = {name: text for name, text in found["versions"].items() if are_versions(name, text)}
+    return found
+
+
+def are_versions(*texts: object) -> bool:
+    return all(isinstance(text, str) and VERSION.fullmatch(text) for text in texts)
 
 
 def read_done(folder: str | Path) -> dict[str, Any] | None:
