@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from rich.console import RenderableType
@@ -81,7 +82,7 @@ def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
         show_finished(finished)
         return 0
     watcher.console.print(
-        f"stopped at step {finished.steps}; go on with: straw resume {finished.folder}", soft_wrap=True
+        f"stopped at step {finished.steps}; go on with: straw resume {quote(str(finished.folder))}", soft_wrap=True
     )
     return 130
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from straw.config import TRUST, Page, dump, load_page, with_values
@@ -67,4 +68,7 @@ def listed(changed: Mapping[str, tuple[object, object]]) -> str:
 
 
 def as_branch(folder: Path, changed: Mapping[str, tuple[object, object]]) -> str:
-    return f"straw resume {folder} --branch " + " ".join(f"{name}={ours}" for name, (ours, _) in changed.items())
+    """A command to be copied: what somebody wrote into a config is a word of it, whatever a shell would make of it."""
+    return join(
+        ["straw", "resume", str(folder), "--branch", *(f"{name}={ours}" for name, (ours, _) in changed.items())]
+    )

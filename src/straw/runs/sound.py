@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from straw.errors import ConfigError, RunError
@@ -52,7 +53,7 @@ def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
         if (there := path.stat().st_size if path.exists() else 0) < size:
             raise RunError(
                 f"{path} had {size:,} bytes at step {checkpoint['step']} and has {there:,}, lines are missing: restore "
-                f"it, or go on without them as another run: straw resume {folder} --branch"
+                f"it, or go on without them as another run: straw resume {quote(str(folder))} --branch"
             )
 
 
@@ -70,7 +71,7 @@ def checkpoint_named(folder: Path, name: str, say: Say) -> dict[str, Any]:
             f"a checkpoint is last, a step, or best:METRIC; got {name[:40]!r}. Write for example --at 100."
         )
     if row is None:
-        raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {folder}")
+        raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {quote(str(folder))}")
     if not is_sound(folder, row):
         raise RunError(f"{folder / row['folder']} is damaged: its bytes are not those that were written. Take another.")
     return row

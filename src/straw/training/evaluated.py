@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 
 import torch
 
@@ -111,7 +112,7 @@ def chosen(run: Path, at: str | None, every: bool, say: Say) -> Iterator[tuple[P
     else:
         rows = [row for row in read_checkpoints(run) if is_sound(run, row)]
         if not rows:
-            raise RunError(f"{run} has no sound checkpoint yet: let it go on with straw resume {run}")
+            raise RunError(f"{run} has no sound checkpoint yet: let it go on with straw resume {quote(str(run))}")
         yield from ((run / row["folder"], int(row["step"])) for row in rows)
 
 
