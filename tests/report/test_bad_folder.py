@@ -16,6 +16,7 @@ from tests.test_files import link, pipe, sparse
 
 from straw.report.listing import runs_under
 from straw.report.study.gathered import gathered
+from straw.runs.reading import read_about
 from straw.report.summary import FACTS
 
 DEEP = "[" * 100_000
@@ -115,6 +116,20 @@ def test_values_that_are_no_numbers_are_as_if_they_were_not_measured(kind, folde
     assert bad.summary is not None
     assert (bad.summary.reward, bad.summary.bits_known, bad.summary.p_secret) == (None, None, None)
     assert [run.column("bits_known").last for run in gathered([folder / "bad"]).runs] == [None]
+
+
+@pytest.mark.parametrize("problem", [RecursionError, MemoryError, OverflowError, ZeroDivisionError])
+def test_whatever_else_one_folder_may_raise_the_others_are_shown(problem, folder, monkeypatch):
+    def fall(path: Path) -> dict[str, object]:
+        if path.name == "bad":
+            raise problem("deep down")
+        return read_about(path)
+
+    monkeypatch.setattr("straw.report.summary.read_about", fall)
+    monkeypatch.setattr("straw.report.study.gathered.read_about", fall)
+    listed = {one.name: one for one in runs_under(folder)}
+    assert "deep down" in listed["bad"].damage and listed["binary-N-8-2"].state == "done"
+    assert [(name, "deep down" in why) for name, why in gathered([folder]).left_out] == [("bad", True)]
 
 
 def limited() -> None:

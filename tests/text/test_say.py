@@ -21,8 +21,9 @@ HOUSE = Path(straw.types.__file__).parent
 OWN = {
     "text/say.py": {"print"},
     "text/screen.py": {"Console"},
-    "text/graders/worker.py": {"print"},
-}  # the last to a pipe
+    "text/graders/worker.py": {"print"},  # to a pipe, as JSON
+    "text/render_worker.py": {"print"},
+}
 EVIL = "a\x1b]52;c;cm0gLXJm\x07\x9b2J\u202eb"
 SEEN = "a\\u001b]52;c;cm0gLXJm\\u0007\\u009b2J\\u202eb"
 
