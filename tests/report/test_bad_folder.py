@@ -16,8 +16,8 @@ from tests.test_files import link, pipe, sparse
 
 from straw.report.listing import runs_under
 from straw.report.study.gathered import gathered
-from straw.runs.reading import read_about
 from straw.report.summary import FACTS
+from straw.runs.reading import read_about
 
 DEEP = "[" * 100_000
 ROW = {"step": 1, "episodes": 4, "time_s": 1.0, "reward": 0.5, "bits_known": 1.0}
