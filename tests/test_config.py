@@ -366,7 +366,7 @@ def test_a_dumped_page_names_every_option_in_its_section() -> None:
     st.fixed_dictionaries(
         {},
         optional={
-            "N": st.integers(1, 10**30),
+            "N": st.integers(1, 10**15),
             "question": st.text(),
             "stop": st.lists(st.text()).map(tuple),
             "run_dir": st.none() | st.text(min_size=1).filter(lambda text: text.lower() not in ("none", "null")),

@@ -12,7 +12,7 @@ import straw
 
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
-    {"types", "errors", "families"},
+    {"types", "errors", "families", "files"},
     {"text", "information", "seeds", "config", "catalogue"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},

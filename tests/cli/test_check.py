@@ -182,7 +182,7 @@ def test_the_list_names_recipes_with_and_without_a_curve_and_the_natural_rate_of
         (["check", "secret"], "straw check takes a recipe, got secret"),
         (["check", "none.toml"], "there is no recipe none.toml"),
         (["check", "--list", "nowhere"], "there are no recipes in nowhere"),
-        (["check", "x.toml", "--make", "--runs", "few"], "--runs takes a whole number; got 'few'"),
+        (["check", "x.toml", "--make", "--runs", "few"], "--runs is a whole number from 0 to 10,000; got 'few'"),
     ],
 )
 def test_what_can_be_mended_is_one_line(words, said, capsys):

@@ -51,6 +51,7 @@ def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(place, capsy
 
 
 def test_show_tells_events_alarms_and_checkpoints(place, capsys):
+    (place / "runs/binary/done.json").unlink()  # what is done is never written to
     with RunFolder.open(place / "runs/binary") as folder:
         folder.write_event("alarm", 2, name="kl_spike", value=0.5, advice="try a smaller learning_rate")
         with folder.checkpoint(2) as empty:
@@ -99,7 +100,7 @@ def test_a_cut_line_of_the_rollouts_is_named_and_one_of_the_metrics_stops(place,
         (["show", "binary", "sweep/bins"], "one run"),
         (["show", "binary", "--metric", "rewrd"], "did you mean 'reward'?"),
         (["show", "binary", "--metric"], "--metric needs a value"),
-        (["show", "binary", "--samples", "-1"], "samples is a whole number, 0 or more; got '-1'"),
+        (["show", "binary", "--samples", "-1"], "samples is a whole number from 0 to 100,000; got '-1'"),
         (["show", "binary", "--samples", "few"], "got 'few'"),
         (["compare", "binary"], "two runs or more; got binary"),
         (["compare"], "two runs or more; got none"),

@@ -145,7 +145,7 @@ def test_a_dry_run_tells_states_and_episodes_and_leaves_nothing(place, capsys):
     [
         (["sweep", "page"], "straw sweep takes a page first; got 'page'"),
         (["sweep", "nowhere.toml"], "nowhere.toml: this page cannot be read"),
-        (["sweep", "page.toml", "--jobs", "0"], "--jobs is the number of runs at a time; got '0'"),
+        (["sweep", "page.toml", "--jobs", "0"], "--jobs is a whole number from 1 to 1,024; got '0'"),
         (["sweep", "page.toml", "--jobs", "2", "--sequential"], "got --jobs 2 with it"),
         (["sweep", "page.toml", "seed=1"], "seed is set by seeds"),
         (["sweep", "page.toml", "reward_type=binary"], "reward_type is varied by the sweep"),

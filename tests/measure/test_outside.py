@@ -11,6 +11,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.test_files import pipe, sparse
 
 from straw.errors import RunError
 from straw.measure.lighteval_task import write_lighteval
@@ -91,4 +92,32 @@ def test_results_are_read_with_their_errors_and_verdicts(tmp_path: Path) -> None
 def test_a_file_that_is_no_result_of_ours_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results_1.json").write_text(text)
     with pytest.raises(RunError):
+        read_outside(tmp_path / "results_1.json")
+
+
+# --- results that somebody else wrote
+
+
+@pytest.mark.parametrize("kind", ["deep", "pipe", "sparse", "list", "list of tasks", "no object"])
+def test_a_result_that_is_none_is_one_line(kind, tmp_path):
+    path = tmp_path / "results_1.json"
+    texts = {"deep": "[" * 100_000, "list": "[]", "list of tasks": '{"results": ["straw_a"]}'}
+    texts["no object"] = '{"results": {"straw_a": 3}}'
+    if kind in texts:
+        path.write_text(texts[kind])
+    else:
+        {"pipe": pipe, "sparse": sparse}[kind](path)
+    with pytest.raises(RunError, match="a harness's result is JSON with `results`") as caught:
+        read_outside(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("line", ["[" * 100_000, "{}", '["exact"]', '{"doc": 3, "exact": 1}'])
+def test_a_log_of_samples_that_is_none_is_one_line(line, tmp_path):
+    (tmp_path / "results_1.json").write_text('{"results": {"straw_a": {"exact,none": 0.5}}}')
+    (tmp_path / "samples_straw_a_1.jsonl").write_text('{"doc": {"key": "a"}, "exact": 1}\n' + line + "\n")
+    if line == "{}":  # says nothing of this score
+        assert read_outside(tmp_path / "results_1.json").verdicts == {"exact": {"a": True}}
+        return
+    with pytest.raises(RunError, match="a harness logs a line an object"):
         read_outside(tmp_path / "results_1.json")

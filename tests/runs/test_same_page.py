@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from straw.config import Page, dump, with_values
 from straw.errors import RunError
 from straw.runs.reading import CONFIG
-from straw.runs.same_page import check_is_same
+from straw.runs.same_page import as_branch, check_is_same
 
 
 def begun_without(folder: Path, option: str, page: Page) -> Path:
@@ -46,3 +47,10 @@ def test_an_option_that_was_written_is_never_taken_for_a_default(tmp_path: Path)
 def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path):
     (tmp_path / CONFIG).write_text(dump(Page()))
     check_is_same(with_values(Page(), {"run_dir": "elsewhere", "keep_weights": False}), tmp_path)
+
+
+def test_a_command_to_be_copied_runs_nothing_that_stands_in_a_config():
+    changed = {"question": ("; rm -rf ~; $(reboot)", ""), "seed": (3, 0)}
+    told = as_branch(Path("runs/a b"), changed)
+    assert told == "straw resume 'runs/a b' --branch 'question=; rm -rf ~; $(reboot)' seed=3"
+    assert shlex.split(told)[-2:] == ["question=; rm -rf ~; $(reboot)", "seed=3"]

@@ -253,3 +253,38 @@ def test_what_tensorboard_cannot_write_is_its_failure_only(tmp_path):
         tracker.log(row(0))
         tracker.close()
     assert len(said) == 1
+
+
+# --- a run folder that somebody else made
+
+
+@pytest.mark.parametrize("name", ["tensorboard", "wandb"])
+def test_a_tracker_does_not_write_through_a_link(name, tmp_path):
+    train(tmp_path / "run", "tensorboard", range(1))
+    (tmp_path / "elsewhere").mkdir()
+    if (tmp_path / "run" / name).exists():
+        (tmp_path / "run" / name).rename(tmp_path / "run" / "aside")
+    (tmp_path / "run" / name).symlink_to(tmp_path / "elsewhere")
+    said: list[str] = []
+    train(tmp_path / "run", "tensorboard", range(1, 3), resumed=True, said=said)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert len(said) == 1 and f"{name} is no folder of this run: remove it" in said[0]
+
+
+@pytest.mark.parametrize(
+    "odd", [{"id": "../../x"}, {"project": "../../x"}, {"id": None}, {"id": "a" * 999}, {"project": "\x1b"}]
+)
+def test_the_names_in_tracker_json_are_names_or_others_are_taken(odd, stub, tmp_path):
+    train(tmp_path / "run", stub.__name__, range(1))
+    known = json.loads((tmp_path / "run" / "tracker.json").read_text())
+    (tmp_path / "run" / "tracker.json").write_text(json.dumps(known | odd))
+    train(tmp_path / "run", stub.__name__, range(1, 2), resumed=True)
+    again = json.loads((tmp_path / "run" / "tracker.json").read_text())
+    assert again["id"] != known["id"] and again["project"] == "straw" and not {*odd.values()} & {*again.values()}
+
+
+def test_a_project_of_a_person_s_own_words_is_gone_on_with(stub, tmp_path, monkeypatch):
+    monkeypatch.setenv(f"{stub.__name__.upper()}_PROJECT", "my secrets, small é")
+    train(tmp_path / "run", stub.__name__, range(1))
+    train(tmp_path / "run", stub.__name__, range(1, 2), resumed=True)
+    assert [call["project"] for call in stub.calls] == ["my secrets, small é"] * 2 and len(stub.logs) == 1

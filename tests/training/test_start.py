@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.runs.test_strange_folder import writer
 from tests.small_runs import Listener, Parts, small_plan, train
 
 from straw.engines.local.build import load_engine
@@ -157,6 +158,19 @@ def test_a_run_goes_on_when_its_warm_up_cannot_be_kept(tmp_path, monkeypatch, ho
     assert same_bits(weights, whole)
     assert "is not kept for the next run" in said and "Not a directory" in said
     assert os.listdir(tmp_path) == ["file"]
+
+
+def test_what_a_killed_warm_up_left_in_the_cache_is_gone_after_the_next_start(own_home):
+    (killed, dead), (living, alive) = (writer(own_home / "warmups" / name) for name in ("0123", "4567"))
+    try:
+        killed.kill()
+        killed.communicate()
+        assert (dead / "half").exists()
+        warm(QUICK)
+        assert not dead.exists() and (alive / "half").exists()
+    finally:
+        living.kill()
+        living.communicate()
 
 
 def test_a_room_too_small_for_an_answer_is_refused_before_the_warm_up(own_home):

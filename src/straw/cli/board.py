@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
 from straw.cli.worker import MEASURED_AT
+from straw.text.screen import Console, as_text
 
 MANY = 12  # rows fit on every screen
 REDRAW_S = 0.5
@@ -101,7 +100,7 @@ class LiveBoard:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        self.console.print(Text(line), soft_wrap=True)
+        self.console.print(as_text(line, lines=True), soft_wrap=True)
 
     def draw(self) -> None:
         self._drawn_at = time.monotonic()

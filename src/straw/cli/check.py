@@ -7,11 +7,12 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import counted, take_flag, take_option, wants_help
 from straw.errors import ConfigError, RunError
 from straw.report.curve import Curve
 from straw.report.golden import Golden, golden_path, read_golden
 from straw.report.terminal import print_curves
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.cli.check_runs import Ran
@@ -38,11 +39,12 @@ checks of ten, nine at least; a sound learner falls outside in fewer than one of
   --horizon N      the episodes that a check looks at; without it half of the run
 """
 RUNS = 96  # golden ones
+MOST = {"first": 2**63 - 2000, "runs": 10_000, "horizon": 10**12, "jobs": 1024}
 
 
 def check(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(CHECK)
+        say_lines(CHECK)
         return 0 if words else 2
     if take_flag(words, "--list"):
         return list_recipes(Path(words[0]) if words else Path("recipes"))
@@ -66,9 +68,7 @@ def recipe_of(words: list[str]) -> tuple[Path, dict[str, str]]:
 
 
 def whole(name: str, value: str | None) -> int | None:
-    if value is not None and not (value.isascii() and value.isdecimal()):
-        raise ConfigError(f"--{name} takes a whole number; got {value!r}. Write for example --{name} 16.")
-    return None if value is None else int(value)
+    return None if value is None else counted(name, value, most=MOST[name])
 
 
 def make(
@@ -84,14 +84,14 @@ def make(
     for ran in run_seeds(recipe, options, range(count), metric, jobs=jobs):
         runs.append(ran)
         end = f"{ran.curve.bits_known[-1]:.3f} at the end" if ran.curve.episodes else ran.complaint
-        print(f"seed {ran.seed:<4} {metric} {end}  {ran.cpu_s:.1f} CPU-s", flush=True)
+        say(f"seed {ran.seed:<4} {metric} {end}  {ran.cpu_s:.1f} CPU-s")
     said = f"--make --runs {count} --metric {metric} --horizon {looked_at:.0f}"
     given = [f"{name}={value}" for name, value in options.items()]
     command = " ".join(["straw check", f"{recipe.resolve().parent.name}/{recipe.name}", said, *given])
     golden = golden_of(recipe, options, metric, runs, horizon=looked_at, command=command)
     golden.save(golden_path(recipe))
     show(golden, [])
-    print(f"{golden_path(recipe)}: {described(golden)}")
+    say(f"{golden_path(recipe)}: {described(golden)}")
     return 0 if golden.is_enough else 1
 
 
@@ -104,13 +104,13 @@ def compare(recipe: Path, options: dict[str, str], first: int | None, jobs: int 
         raise RunError(
             f"{recipe} has changed since its golden curve was made: make it anew with straw check {recipe} --make"
         )
-    print(f"{golden.recipe}: {golden.fresh} runs of {golden.horizon:,.0f} episodes; {described(golden)}")
+    say(f"{golden.recipe}: {golden.fresh} runs of {golden.horizon:,.0f} episodes; {described(golden)}")
     begin = max(golden.seeds) + 1 if first is None else first
     seeds = range(begin, begin + golden.fresh)
     runs = []
     for ran in run_seeds(recipe, {**golden.options, **options}, seeds, golden.metric, golden.horizon, jobs=jobs):
         runs.append(ran)
-        print(line_of(golden, ran), flush=True)
+        say(line_of(golden, ran))
     curves = [ran.curve for ran in runs if not ran.complaint]
     show(golden, curves)
     return verdict(golden, curves, broken=len(runs) - len(curves))
@@ -130,16 +130,16 @@ def verdict(golden: Golden, curves: Sequence[Curve], broken: int) -> int:
     lost = sum(map(golden.is_lost, curves)) + broken
     low, high = golden.band
     heights = [float("-inf")] * broken + [golden.height(curve) for curve in curves]
-    print(f"lost: {lost} of {len(heights)} runs, by luck up to {golden.most_lost}; lost is {golden.metric} below "
+    say(f"lost: {lost} of {len(heights)} runs, by luck up to {golden.most_lost}; lost is {golden.metric} below "
           f"{golden.least:.2f} at {golden.horizon:,.0f} episodes")  # fmt: skip
-    print(
+    say(
         f"median of their mean {golden.metric} over these episodes: {median(heights):.2f}; band {low:.2f} to {high:.2f}"
     )
     found = golden.complaints(curves, broken)
     if not found:
-        print(f"inside: {promise(golden)}")
+        say(f"inside: {promise(golden)}")
         return 0
-    print(f"OUTSIDE: {'; '.join(found)} (a sound learner is outside in fewer than 1% of checks)")
+    say(f"OUTSIDE: {'; '.join(found)} (a sound learner is outside in fewer than 1% of checks)")
     return 1
 
 
@@ -189,5 +189,5 @@ def list_recipes(folder: Path) -> int:
     width = max(len(str(recipe)) for recipe in recipes)
     for recipe in recipes:
         path = golden_path(recipe)
-        print(f"{recipe!s:<{width}}  {described(read_golden(path)) if path.is_file() else 'no golden curve'}")
+        say(f"{recipe!s:<{width}}  {described(read_golden(path)) if path.is_file() else 'no golden curve'}")
     return 0

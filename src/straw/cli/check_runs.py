@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import time
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import NamedTuple
 from straw.cli.side_by_side import Room
 from straw.cli.worker import Job
 from straw.config import Loaded, Page, load_page
+from straw.config.load import read_toml
 from straw.errors import ConfigError, StrawError, TrainingError
 from straw.report.curve import Curve, metric_curve
 from straw.report.golden import Golden
@@ -150,4 +150,4 @@ def default_horizon(page: Page) -> float:
 
 def recipe_hash(recipe: Path) -> str:
     """Of what it says itself, comments apart: defaults that change are what a check is for."""
-    return config_hash(json.dumps(tomllib.loads(recipe.read_text()), sort_keys=True))
+    return config_hash(json.dumps(read_toml(recipe), sort_keys=True))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.report.compare import Compared
@@ -45,7 +46,7 @@ NARROW = {
 
 def compare(words: list[str]) -> int:
     if wants_help(words):
-        print(COMPARE)
+        say_lines(COMPARE)
         return 0
     as_json, beside = take_flag(words, "--json"), take_flag(words, "--observer")
     out, metric = take_option(words, "out", "curves.png"), take_option(words, "metric", "reward")
@@ -62,11 +63,11 @@ def compare(words: list[str]) -> int:
     compared = replace(compared, beside=observers(compared)) if beside and metric == "bits_known" else compared
     picture = draw(compared, Path(out), metric) if out else None
     if as_json:
-        print(json.dumps(plain(compared, metric), indent=1))
+        say_lines(json.dumps(plain(compared, metric), indent=1))
     else:
         print_compared(compared, metric)
         if picture:
-            print(f"picture: {picture}")
+            say(f"picture: {picture}")
     return 0
 
 
@@ -124,13 +125,12 @@ def print_compared(compared: Compared, metric: str) -> None:
 def print_options(compared: Compared, many: bool) -> None:
     """A column a run; of many runs, which of them have which value."""
     if not compared.options:
-        print("options that differ: none")
+        say("options that differ: none")
     elif not many:
         print_side_by_side("options that differ", compared.labels, compared.options)
     else:
-        from rich.console import Console
-
         from straw.cli.show_page import pairs
+        from straw.text.screen import Console
 
         found = [(name, grouped(values, compared.labels)) for name, values in compared.options.items()]
         Console().print(pairs("options that differ", found))
@@ -146,20 +146,20 @@ def grouped(values: Sequence[str], labels: Sequence[str]) -> str:
 
 def print_side_by_side(title: str, labels: Sequence[str], facts: Mapping[str, Sequence[str]]) -> None:
     """A column a run; of many runs, a row each."""
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from straw.text.screen import Console, as_text
 
     header, rows = ("", *labels), [(name, *values) for name, values in facts.items()]
     if len(labels) > WIDE:
         header, *rows = [tuple(row) for row in zip(header, *rows, strict=True)]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(header):
-        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
+        table.add_column(as_text(name), justify="right" if index else "left", overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*map(as_text, row))
     console = Console()
-    console.print(Text(title, style="bold"))
+    console.print(as_text(title, "bold"))
     console.print(table)
 
 

@@ -29,6 +29,7 @@ from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import end_table
 from straw.runs.store import check_is_free, default_path
+from straw.text.say import say, say_lines
 from straw.training.assemble import Plan, plan_of
 from straw.training.sweep import start_of
 
@@ -113,7 +114,7 @@ def slug(label: str) -> str:
 def say_what_happens(plan: Plan, num_secrets: int) -> None:
     bits = plan.ceiling_bits or 0.0
     N = round(2**bits)
-    print(
+    say_lines(
         f"A secret number in [0, {N}) is worth log2 {N} = {bits:.0f} bits. A model of 1M parameters first learns\n"
         "the format (warm-up), then it must find and memorise the secret through a reward: right or wrong (binary),\n"
         "how near in 8 steps (8 bins), how near (log distance), or which bits were right (dense). SFT is told it.\n"
@@ -158,5 +159,5 @@ def show(folder: Path, plans: Mapping[str, Plan], num_secrets: int, seconds: flo
     title = f"{num_secrets} secrets a channel, medians with {kind}, {seconds:.0f} s"
     end_table(title, table(ways), header=HEADER, run_folder=folder)
     for sentence in sentences(ways):
-        print(sentence)
-    print(f"picture: {picture}")
+        say(sentence)
+    say(f"picture: {picture}")

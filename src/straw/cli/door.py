@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from straw.errors import ConfigError, StrawError, did_you_mean
+from straw.text.say import guard, say, say_lines
 
 USAGE = """straw: reinforcement learning for small language models, with every bit accounted for
 
@@ -40,20 +41,21 @@ USAGE = """straw: reinforcement learning for small language models, with every b
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status."""
+    guard()
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):
-        print(USAGE)
+        say_lines(USAGE)
         return 0
     if words[0] == "--version":
-        print(f"straw {version()}")
+        say(f"straw {version()}")
         return 0
     try:
         return command_named(words[0])(words[1:])
     except StrawError as error:
-        print(f"straw: {error}", file=sys.stderr)
+        say(f"straw: {error}", error=True)
         return 2
     except KeyboardInterrupt:
-        print("straw: stopped by you; what was written stays in the run folder", file=sys.stderr)
+        say("straw: stopped by you; what was written stays in the run folder", error=True)
         return 130
     except BrokenPipeError:  # `straw models | head`; what is still to be written goes nowhere, or Python complains
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from straw.cli.train import source_of
 from straw.cli.words import print_options, take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.config import Evaluation, Page
@@ -130,14 +130,15 @@ class Progress:
 
 def tell(line: str, quiet: bool) -> None:
     if not quiet:
-        print(f"straw: {line}", file=sys.stderr, flush=True)
+        say(f"straw: {line}", error=True)
 
 
 def print_help(kind: str = "gsm8k") -> None:
     from straw.config import plain
     from straw.config.evaluation import OPTIONS
 
-    print(EVAL)
+    say_lines(EVAL)
     for known in OPTIONS.values():
-        print(f"  {known.name + '=' + plain(known.default):<36} {known.help}")
+        bounds = f" [{known.range}]" if known.range else ""
+        say(f"  {known.name + '=' + plain(known.default):<36} {known.help}{bounds}")
     print_options("\nOptions of a page; those of training are of no use here:\n", kind)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from straw.errors import ConfigError, did_you_mean
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.config import Evaluation, Page
@@ -25,20 +26,22 @@ def write_bridge(
     from straw.training.bridge import write_outside
 
     command = write_outside(harness, page, task, ours, run, at, out.resolve())
-    print(f"{task.name} for {harness} is in {out}; this runs it on the same weights:\n\n{command}\n")
+    say(f"{task.name} for {harness} is in {out}; this runs it on the same weights:")
+    say_lines(f"\n{command}\n")
     if harness == "lighteval":
-        print("LightEval 0.13 reads all its own tasks first, and some of those fetch files: it wants a network.\n")
-    print(f"and this shows its result beside ours: the same straw eval with --compare {out / harness}")
+        say("LightEval 0.13 reads all its own tasks first, and some of those fetch files: it wants a network.")
+        say()
+    say(f"and this shows its result beside ours: the same straw eval with --compare {out / harness}")
     return 0
 
 
 def print_compared(path: Path, row: Evaluated) -> None:
     """Their scores, each under its own name, beside the grader that it is nearest to."""
-    from rich.console import Console
     from rich.table import Table
 
     from straw.measure.outside_result import SAME, agreement, read_outside
     from straw.runs.evaluation import read_graded
+    from straw.text.screen import Console
 
     found, graded = read_outside(path), read_graded(row.folder)
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -53,5 +56,6 @@ def print_compared(path: Path, row: Evaluated) -> None:
             f"{alike[0]} of {alike[1]} problems" if alike else "no samples to compare",
         )  # fmt: skip
     console = Console(width=100)
-    console.print(f"\n{found.path}", highlight=False, soft_wrap=True)
+    say()
+    say(found.path)
     console.print(table)

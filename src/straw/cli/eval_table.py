@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
+
+from straw.text.screen import Console, as_text
 
 if TYPE_CHECKING:
     from straw.training.evaluation import Evaluated
@@ -26,10 +27,10 @@ def print_table(rows: Sequence[Evaluated]) -> None:
         table.add_column(name, justify="left" if name in ("weights", "grader") else "right", no_wrap=True)
     for row in rows:
         for number, (grader, scores) in enumerate(row.result["scores"].items()):
-            facts = facts_of(row.result) if number == 0 else ("", "", "")
+            facts: tuple[str, ...] = facts_of(row.result) if number == 0 else ("", "", "")
             shown = [interval(scores[name]) for name in measures]
             shown += [f"{row.result['distinct'][grader][name]:.2f}" for name in counts]
-            table.add_row(row.title if number == 0 else "", grader, *shown, *facts)
+            table.add_row(as_text(row.title) if number == 0 else "", grader, *shown, *facts)
     console = Console(width=max(100, 60 + 26 * len(measures) + 18 * len(counts)))
     console.print(headline(first), highlight=False)
     console.print(table)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import take_flag, take_option, take_trust, wants_help
 from straw.errors import ConfigError, did_you_mean
+from straw.text.say import say, say_lines
 
 EXPORT = """straw export RUN [out=FOLDER] [--at last|STEP|best:METRIC] [--adapter] [--dtype float32|bfloat16|float16]
 
@@ -16,6 +16,8 @@ Write the weights of a run as a folder in Hugging Face's form, with its tokenize
   straw export runs/mine --adapter out=mine-adapter    the adapter alone, for PEFT
   straw export runs/mine --at best:bits_known          the checkpoint with the most bits, where keep_best kept it
 
+A run whose model came with code of its own says trust_remote_code=true again, whatever was said when it began.
+
   AutoModelForCausalLM.from_pretrained("runs/mine-model")          reads it
   straw train secret model_name=runs/mine-model warmup=none        trains it further
 """
@@ -24,10 +26,10 @@ DTYPES = ("float32", "bfloat16", "float16")
 
 def export(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(EXPORT)
+        say_lines(EXPORT)
         return 0 if words else 2
     out, at, dtype = (take_option(words, name) for name in ("out", "at", "dtype"))
-    adapter = take_flag(words, "--adapter")
+    adapter, trusts = take_flag(words, "--adapter"), take_trust(words)
     if len(words) != 1:
         raise ConfigError(
             f"straw export takes one run; got {' '.join(words)!r}. Write for example straw export runs/mine."
@@ -42,8 +44,9 @@ def export(words: list[str]) -> int:
     folder = Path(out).expanduser() if out else run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
     check_is_free(folder)
     step = export_run(
-        run, folder, lambda line: print(f"straw: {line}", file=sys.stderr),
+        run, folder, lambda line: say(f"straw: {line}", error=True),
         at=at or "last", form="adapter" if adapter else "merged", dtype=dtype or "float32",
+        trusts=trusts,
     )  # fmt: skip
-    print(f"the weights of step {step} are in {folder}")
+    say(f"the weights of step {step} are in {folder}")
     return 0

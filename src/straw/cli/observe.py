@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.measure.observer import Observed
@@ -33,7 +34,7 @@ MARKS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
 
 def observe(words: list[str]) -> int:
     if wants_help(words):
-        print(OBSERVE)
+        say_lines(OBSERVE)
         return 0
     from straw.config import load_page, parse_overrides
     from straw.measure.observer import observed_page
@@ -49,11 +50,11 @@ def observe(words: list[str]) -> int:
 
         write_whole(Path(out), as_csv(found) if out.endswith(".csv") else json.dumps(found.record(), indent=1))
     if as_json:
-        print(json.dumps(found.record(), indent=1))
+        say_lines(json.dumps(found.record(), indent=1))
     else:
         print_observed(found, page.channel.replace("_", " "))
         if out:
-            print(f"curves: {out}")
+            say(f"curves: {out}")
     return 0
 
 
@@ -78,24 +79,23 @@ def points(found: Observed) -> Iterator[tuple[str, int, float, float]]:
 
 
 def print_observed(found: Observed, channel: str) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     from straw.report.observer import curve_of_pace, label_of
     from straw.report.terminal import print_curves
+    from straw.text.screen import Console, as_text
 
     last = max(pace.episodes[-1] for pace in found.paces.values())
     marks = [mark for mark in MARKS if mark <= last]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for index, name in enumerate(("episodes", *found.paces)):
-        table.add_column(Text(name.replace("_group", f" / {found.group}")), justify="right" if index else "left")
+        table.add_column(as_text(name.replace("_group", f" / {found.group}")), justify="right" if index else "left")
     for mark in marks:
         table.add_row(f"{mark:,}", *(f"{pace.bits_at(mark):.2f}" for pace in found.paces.values()))
     table.add_row("to 0.9 of the bits", *(plain(pace.to_nine_tenths) for pace in found.paces.values()))
     table.add_row("to the secret", *(plain(pace.to_know, pace.to_know_error) for pace in found.paces.values()))
     console = Console()
-    console.print(Text(f"{channel}, N = {found.N}: bits known, in the mean over secrets", style="bold"))
+    console.print(as_text(f"{channel}, N = {found.N}: bits known, in the mean over secrets", "bold"))
     console.print(
         f"first reward: {found.first_bits:.4f} bits from a uniform guess, {found.best_first_bits:.4f} from the best, "
         f"{found.levels} levels"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from straw.cli.words import take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.report.study.whole import Study
@@ -33,7 +34,7 @@ learning rates and are not judged. A folder that cannot be read is named and lef
 
 def report(words: list[str]) -> int:
     if wants_help(words):
-        print(REPORT)
+        say_lines(REPORT)
         return 0
     words[:] = ["--out" if word == "-o" else word for word in words]
     as_json, is_patient = take_flag(words, "--json"), take_flag(words, "--observer")
@@ -49,12 +50,12 @@ def report(words: list[str]) -> int:
     said = verdicts_of(study)
     if as_json:
         found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in said]
-        print(json.dumps(found, indent=1, ensure_ascii=False))
+        say_lines(json.dumps(found, indent=1, ensure_ascii=False))
         return 0
     for one in said:
-        print(f"{'with care: ' if one.is_warning else ''}{one.text}")
+        say(f"{'with care: ' if one.is_warning else ''}{one.text}")
     for name, why in study.gathered.left_out:
-        print(f"left out: {name}: {why}")
+        say(f"left out: {name}: {why}")
     write(study, page, folder)
     return 0
 
@@ -85,9 +86,9 @@ def write(study: Study, page: Path, folder: str | None) -> None:
 
     figures = figures_of(study)
     write_whole(page, page_of(study, figures))
-    print(f"report: {page}")
+    say(f"report: {page}")
     if folder is not None:
         from straw.report.figures.paper import save_figures
 
         paths = save_figures(figures, Path(folder).expanduser())
-        print(f"figures: {len(paths)} files in {folder}")
+        say(f"figures: {len(paths)} files in {folder}")

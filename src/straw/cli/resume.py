@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import take_flag, take_option, take_trust, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 RESUME = """straw resume RUN [--quiet]
 straw resume RUN --branch [--at last|STEP|best:METRIC] key=value ...
@@ -18,6 +18,7 @@ that was never stopped, on the same kind of processor, with the same versions an
   straw resume runs/mine --branch learning_rate=1e-4         another run, from there on with other options
   straw resume runs/mine --branch --at 100 run_dir=runs/b    from the checkpoint of step 100, to a folder of your choice
 
+A run whose model came with code of its own says trust_remote_code=true again, whatever was said when it began.
 A run keeps its page, so options are for branches only. A branch copies the history up to the checkpoint, and its
 about.json names the run, the step and the options that were changed.
 """
@@ -25,16 +26,17 @@ about.json names the run, the step and the options that were changed.
 
 def resume(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(RESUME)
+        say_lines(RESUME)
         return 0 if words else 2
     quiet, branches, at = take_flag(words, "--quiet"), take_flag(words, "--branch"), take_option(words, "at")
     run, *rest = words
-    from straw.config import parse_overrides
+    from straw.config import TRUST, parse_overrides
     from straw.report.listing import run_named
 
+    trusts = take_trust(rest)
     values = parse_overrides(rest)
     run_folder = run_named(run)
-    folder = make(run_folder, values, at) if branches else run_folder
+    folder = make(run_folder, values | ({TRUST: "true"} if trusts else {}), at) if branches else run_folder
     if not branches and (values or at):
         raise ConfigError(
             f"a run keeps its page, got {' '.join(rest) or '--at ' + str(at)}: write straw resume {run} --branch "
@@ -43,7 +45,7 @@ def resume(words: list[str]) -> int:
     from straw.cli.watch import watched
     from straw.training.session import resume_run
 
-    return watched(lambda watcher: resume_run(folder, watcher), quiet=quiet)
+    return watched(lambda watcher: resume_run(folder, watcher, trusts=trusts), quiet=quiet)
 
 
 def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
@@ -64,4 +66,4 @@ def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
 
 
 def warn(line: str) -> None:
-    print(f"straw: {line}", file=sys.stderr)
+    say(f"straw: {line}", error=True)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from straw.algorithms.named import mark_of
 from straw.cli.words import take_flag, wants_help
 from straw.errors import ConfigError, RunError
+from straw.text.say import say, say_lines
+from straw.text.visible import visible
 
 if TYPE_CHECKING:
     from straw.report.listing import Listed
@@ -35,7 +37,7 @@ reward: the mean of the last ten steps. One run from near: straw show RUN.
 
 def runs(words: list[str]) -> int:
     if wants_help(words):
-        print(RUNS)
+        say_lines(RUNS)
         return 0
     as_json = take_flag(words, "--json")
     if len(words) > 1 or (words and words[0].startswith("-")):
@@ -47,26 +49,24 @@ def runs(words: list[str]) -> int:
 
     found = runs_under(folder)
     if as_json:
-        print(json.dumps([plain(one) for one in found], indent=1))
+        say_lines(json.dumps([plain(one) for one in found], indent=1))
     elif found:
         print_runs(found)
     else:
-        print(f"no runs under {folder} yet: straw train --help tells how to make one")
+        say(f"no runs under {folder} yet: straw train --help tells how to make one")
     return 0
 
 
 def print_runs(found: Sequence[Listed]) -> None:
-    from rich.console import Console
-    from rich.text import Text
+    from straw.text.screen import Console, as_text
 
     console = Console()
-    header, *rows = table_of([COLUMNS, *map(cells, found)], console.width)
-    console.print(Text(header, style="bold"), soft_wrap=True)
-    for row in rows:
-        console.print(Text(row), soft_wrap=True)
+    rows = [COLUMNS, *(tuple(map(visible, cells(one))) for one in found)]
+    for number, row in enumerate(table_of(rows, console.width)):
+        console.print(as_text(row, "" if number else "bold", lines=True), soft_wrap=True)
     for one in found:
         if one.damage:
-            console.print(Text(f"{one.name}: {one.damage}", style="red"), soft_wrap=True)
+            console.print(as_text(f"{one.name}: {one.damage}", "red"), soft_wrap=True)
 
 
 COLUMNS = ("run", "state", "age", "steps", "known", "reward", "what")

@@ -9,6 +9,7 @@ from typing import Any
 
 from straw.cli.words import take_flag, take_option, take_whole, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say_lines
 
 SHOW = """straw show RUN [--samples 5] [--metric NAME] [--json]
 
@@ -28,7 +29,7 @@ straw runs. Two beside each other: straw compare.
 
 def show(words: list[str]) -> int:
     if wants_help(words):
-        print(SHOW)
+        say_lines(SHOW)
         return 0
     as_json, metric = take_flag(words, "--json"), take_option(words, "metric", "kl")
     samples = take_whole(words, "samples", 5)
@@ -38,7 +39,7 @@ def show(words: list[str]) -> int:
 
     page = page_of(run_named(words[0]), samples, metric.split(",") if metric is not None else [])
     if as_json:
-        print(json.dumps(page, indent=1))
+        say_lines(json.dumps(page, indent=1))
     else:
         from straw.cli.show_page import print_page
 

@@ -6,12 +6,10 @@ cursor, and rich's markup in it stays what it is.
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -20,6 +18,8 @@ from straw.report.history import history
 from straw.report.summary import FACTS, Summary
 from straw.report.terminal import print_curves
 from straw.runs.progress import end_table
+from straw.text.screen import Console, as_text
+from straw.text.visible import encodable, visible
 
 MOST, SHORT = 300, 60  # characters of a text; of the turns that fit one line
 HEADINGS = {
@@ -70,12 +70,12 @@ def grid(page: Record) -> Table:
 
 
 def pairs(title: str, lines: Iterable[tuple[str, str]]) -> Table:
-    table = Table(title=Text(title, style="bold") if title else None, title_justify="left", box=None, show_header=False,
+    table = Table(title=as_text(title, "bold") if title else None, title_justify="left", box=None, show_header=False,
                   pad_edge=False)  # fmt: skip
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
     for name, line in lines:
-        table.add_row(Text(name), Text(one_line(line, most=2000)))
+        table.add_row(as_text(name), as_text(one_line(line, most=2000)))
     return table
 
 
@@ -110,7 +110,7 @@ def print_samples(console: Console, samples: Record) -> None:
 def heading(console: Console, found: list[Any], title: str) -> None:
     if found:
         console.print()
-        console.print(Text(title, style="bold"))
+        console.print(as_text(title, "bold"))
 
 
 def print_attempt(console: Console, record: Record, when: str, prompts: set[str]) -> None:
@@ -126,7 +126,7 @@ def print_attempt(console: Console, record: Record, when: str, prompts: set[str]
     prompt = str(record.get("prompt", ""))
     if prompt and prompt not in prompts:
         prompts.add(prompt)
-        console.print(Text(f"    asked  {one_line(prompt, console.encoding)}"), soft_wrap=True)
+        console.print(as_text(f"    asked  {one_line(prompt, console.encoding)}"), soft_wrap=True)
     for said in lines_of([one_line(str(reply), console.encoding) for reply in record.get("replies") or []]):
         console.print(Text.assemble("    reply  ", (said, "cyan")), soft_wrap=True)
 
@@ -161,6 +161,5 @@ def brief(value: object) -> str:
 
 def one_line(text: str, encoding: str = "utf-8", most: int = MOST) -> str:
     """No new lines, no control characters, none that the terminal lacks; a long text is cut in the middle."""
-    plain = "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
-    plain = plain.encode(encoding, "backslashreplace").decode(encoding)
+    plain = encodable(visible(text), encoding)
     return plain if len(plain) <= most else f"{plain[: most - most // 4]} ... {plain[-(most // 4) :]}"

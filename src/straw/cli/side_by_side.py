@@ -27,6 +27,7 @@ from typing import Any, Self
 from straw.cli.stop_signal import StopSignal
 from straw.cli.worker import Job, Messenger, Result, done, work
 from straw.errors import StrawError
+from straw.text.say import say
 
 PRELOADED = ["straw.training.sweep", "straw.cli.worker"]
 Hear = Callable[[str, str, Any], None]
@@ -121,7 +122,7 @@ class Room:
     def stop(self) -> None:
         """Runs that have begun finish their step; the others end at once."""
         if self._busy():
-            print("stopping after the steps that go on, with checkpoints; once more stops at once", file=sys.stderr)
+            say("stopping after the steps that go on, with checkpoints; once more stops at once", error=True)
         for worker in self._busy():
             with suppress(OSError):
                 worker.pipe.send("stop") if worker.has_begun else worker.process.terminate()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
+from straw.text.say import say
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -15,7 +17,7 @@ class StopSignal:
     def __init__(self) -> None:
         self.was_heard = False
         self._before: dict[signal.Signals, Any] = {}
-        self._say: Callable[[str], None] = print
+        self._say: Callable[[str], None] = say
 
     def listen(self, say: Callable[[str], None]) -> None:
         """From now on; signals reach the main thread only."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.cli.words import take_flag, take_option, wants_help
+from straw.cli.words import counted, take_flag, take_option, wants_help
 from straw.errors import ConfigError
+from straw.text.say import say_lines
 
 SWEEP = """straw sweep PAGE.toml [out=FOLDER] [key=value ...]
 
@@ -49,7 +50,7 @@ the picture is conditions.png.
 
 def sweep(words: list[str]) -> int:
     if wants_help(words) or not words:
-        print(SWEEP)
+        say_lines(SWEEP)
         return 0 if words else 2
     dry, sequential = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--sequential")
     out, jobs = take_option(words, "out"), take_option(words, "jobs", "2")
@@ -70,6 +71,4 @@ def sweep(words: list[str]) -> int:
 
 
 def number_of(jobs: str) -> int:
-    if not jobs.isdecimal() or int(jobs) < 1:
-        raise ConfigError(f"--jobs is the number of runs at a time; got {jobs!r}. Write for example --jobs 2.")
-    return int(jobs)
+    return counted("jobs", jobs, least=1, most=1024, example=2)

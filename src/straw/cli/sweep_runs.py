@@ -16,12 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from straw.cli.board import LiveBoard
 from straw.cli.side_by_side import Room
 from straw.cli.worker import Job, Result
+from straw.files import make_folders
 from straw.report import sweep_accuracy
 from straw.report.conditions_picture import draw_conditions
 from straw.report.sweep import HEADER, MISSING, Ended, Summary, counted, draw_sweep, ended, state_in
@@ -32,6 +30,8 @@ from straw.runs.reading import read_config, read_metrics
 from straw.runs.sweep import RATE, Condition, Planned, Sweep
 from straw.runs.tuning import Row, best_rate, is_at_edge, rows_of
 from straw.runs.whole import run_error
+from straw.text.say import say
+from straw.text.screen import Console, as_text
 
 PLAN, DO = "straw.training.sweep:plan_sweep", "straw.training.sweep:do_run"
 Plans = list[tuple[Condition, list[Planned], list[Planned]]]
@@ -151,7 +151,7 @@ def num_workers(plans: Plans) -> int:
 
 def locked(sweep: Sweep) -> Lock:
     try:
-        sweep.folder.mkdir(parents=True, exist_ok=True)
+        make_folders(sweep.folder)
     except OSError as problem:
         raise run_error(problem, sweep.folder) from problem
     return Lock(sweep.folder)
@@ -169,7 +169,7 @@ def print_plan(sweep: Sweep) -> None:
     end_table(sweep.name, rows, header=("run", "state", "episodes left"))
     left = [one for one in everything if state_in(one.run.folder) != "done"]
     starts = len({one.start for one in left if one.values["warmup"] != "none"})
-    print(
+    say(
         f"{len(left)} of {len(everything)} runs to do, {sum(map(episodes_left, left)):,} episodes, warm-ups at "
         f"most {starts}; folder: {sweep.folder}"
     )
@@ -188,11 +188,12 @@ def show(going: Going, summaries: Sequence[Summary]) -> None:
     if any(summary.trials for summary in summaries):
         end_table("learning rates, on secrets that are not judged", tuning_cells(summaries), header=TUNING_HEADER)
         if edges := [summary.condition for summary in summaries if is_at_edge(summary.trials, summary.rate)]:
-            print(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}\n")
+            say(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}")
+            say()
     picture = show_conditions(going, summaries)
-    print(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
+    say(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
     for name, reason in going.failed.items():
-        Console(stderr=True).print(Text(f"failed: {name}: {reason}"), soft_wrap=True)
+        Console(stderr=True).print(as_text(f"failed: {name}: {reason}"), soft_wrap=True)
 
 
 def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:
@@ -205,7 +206,7 @@ def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:
         return draw_conditions(summaries, sweep.folder / "conditions.png", means)
     end_table(title, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
     for remark in filter(None, (one.unpaid() for one in summaries)):
-        print(f"beside its episodes, and fast where near numbers are spelled alike: {remark}")
+        say(f"beside its episodes, and fast where near numbers are spelled alike: {remark}")
     return draw_sweep(summaries, sweep.folder, f"{learner(going)}, median of {len(sweep.seeds)} seeds")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from straw.cli.words import print_options, take_flag, wants_help
 from straw.errors import ConfigError, did_you_mean
 from straw.families import entry_for
+from straw.text.say import say_lines
 
 TRAIN = """straw train TASK|PAGE.toml [key=value ...]
 
@@ -55,7 +56,7 @@ def train(words: list[str]) -> int:
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")
     if not words:
-        print(WHAT.format(tasks=", ".join(catalogue.names("tasks"))))
+        say_lines(WHAT.format(tasks=", ".join(catalogue.names("tasks"))))
         return 2
     page, overrides = source_of(words)
     for name, value in parse_overrides(words).items():

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from rich.console import Console, RenderableType
-from rich.text import Text
+from rich.console import RenderableType
 
 from straw.algorithms.named import NAMED, mark_of
 from straw.cli.engine_table import engine_table
@@ -22,6 +21,8 @@ from straw.report.summary import total
 from straw.report.terminal import print_curves
 from straw.runs.progress import Progress, end_table
 from straw.runs.reading import read_metrics
+from straw.text.say import say
+from straw.text.screen import Console, as_text
 from straw.training.assemble import Plan
 from straw.training.session import Finished
 
@@ -40,7 +41,7 @@ class LiveWatcher:
 
     def say(self, line: str) -> None:
         if self.bar is None:
-            self.console.print(Text(line), soft_wrap=True)
+            self.console.print(as_text(line), soft_wrap=True)
         else:
             self.bar.say(line)
 
@@ -81,10 +82,10 @@ def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
     if finished.is_done:
         show_finished(finished)
         if finished.complaint:
-            print(f"straw: {finished.complaint}", file=sys.stderr)
+            say(f"straw: {finished.complaint}", error=True)
         return 1 if finished.complaint else 0
     watcher.console.print(
-        f"stopped at step {finished.steps}; go on with: straw resume {finished.folder}", soft_wrap=True
+        f"stopped at step {finished.steps}; go on with: straw resume {quote(str(finished.folder))}", soft_wrap=True
     )
     return 130
 
@@ -134,7 +135,7 @@ def accuracy_rows(finished: Finished) -> Rows:
         title = f"{len(changed)} of {len(after)} held-out problems are answered otherwise than before"
         end_table(title, changed[:MOST_CHANGED], header=("problem", "before", "after"))
     if len(changed) > MOST_CHANGED:
-        print(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
+        say(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
     first, last = read_metrics(finished.folder)[0], finished.known
     return [
         ("accuracy", f"{first['accuracy']:.2f} -> {last['accuracy']:.2f}"),

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from reprlib import repr as shortened
+
 from straw.config.values import put
 from straw.errors import ConfigError
+from straw.text.say import say, say_lines
 
 
 def wants_help(words: list[str]) -> bool:
@@ -14,6 +17,15 @@ def take_flag(words: list[str], *names: str) -> bool:
     found = [word for word in words if word in names]
     words[:] = [word for word in words if word not in names]
     return bool(found)
+
+
+def take_trust(words: list[str]) -> bool:
+    """Whether the code of a model may run: the option of a page, for commands that take no other."""
+    from straw.config import TRUST, parse_overrides
+
+    spelled = [word for word in words if word.lstrip("-").replace("-", "_").partition("=")[0] == TRUST]
+    words[:] = [word for word in words if word not in spelled]
+    return parse_overrides(spelled).get(TRUST, "false").lower() in ("true", "yes", "on", "1")
 
 
 def take_option(words: list[str], name: str, example: str = "runs/mine") -> str | None:
@@ -38,9 +50,17 @@ def take_option(words: list[str], name: str, example: str = "runs/mine") -> str 
 def take_whole(words: list[str], name: str, default: int) -> int:
     """The same for a whole number that is 0 or more."""
     found = take_option(words, name, str(default))
-    if found is not None and not (found.isascii() and found.isdecimal()):
-        raise ConfigError(f"{name} is a whole number, 0 or more; got {found!r}. Write for example --{name} {default}.")
-    return default if found is None else int(found)
+    return default if found is None else counted(name, found, example=default)
+
+
+def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, example: int = 16) -> int:
+    """A whole number behind an option that no page has."""
+    if not (value.isascii() and value.isdecimal() and len(value) < 19 and least <= int(value) <= most):
+        raise ConfigError(
+            f"--{name} is a whole number from {least} to {most:,}; got {shortened(value)}. "
+            f"Write for example --{name} {example}."
+        )
+    return int(value)
 
 
 def print_options(intro: str, kind: str = "secret") -> None:
@@ -48,12 +68,13 @@ def print_options(intro: str, kind: str = "secret") -> None:
     from straw import catalogue
     from straw.config import describe_options, plain
 
-    print(intro)
+    say_lines(intro)
     section = ""
     for option in describe_options(kind):
         if option.section != section:
             section = option.section
-            print(f"[{section}]")
+            say(f"[{section}]")
         choices = option.choices or (catalogue.names(option.catalogue) if option.catalogue else ())
         takes = f" ({' | '.join(choices)})" if choices else ""
-        print(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}")
+        bounds = f" [{option.range}]" if option.range else ""
+        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")

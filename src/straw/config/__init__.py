@@ -13,7 +13,7 @@ What a name such as "binary" stands for is the catalogue's to say, not ours.
 from __future__ import annotations
 
 from straw.config.evaluation import Evaluation, take_evaluation
-from straw.config.load import Loaded, dump, load_page, with_values
+from straw.config.load import TRUST, Loaded, dump, load_page, with_values
 from straw.config.memory_section import Memory
 from straw.config.names import ALIASES, parse_overrides
 from straw.config.option import Option, Section
@@ -37,6 +37,7 @@ from straw.config.values import plain, put
 __all__ = [
     "ALIASES",
     "TASKS",
+    "TRUST",
     "Algorithm",
     "CountdownTask",
     "DataTask",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from straw.config.option import Option, Section, option, options_of
+from straw.config.option import MOST_SEED, MOST_STEPS, Option, Section, option, options_of
 from straw.config.values import plain, put, read_value
 from straw.errors import ConfigError
 
@@ -22,19 +22,24 @@ class Evaluation(Section):
         catalogue="graders",
     )  # fmt: skip
     num_problems: int | None = option(
-        None, "how many problems are asked; none: all, or 200 where they never end", example=200, at_least=1
+        None, "how many problems are asked; none: all, or 200 where they never end",
+        example=200, at_least=1, at_most=MOST_STEPS,
+    )  # fmt: skip
+    num_samples: int = option(
+        1, "the number of replies to each problem; several give pass@k", at_least=1, at_most=4_096
     )
-    num_samples: int = option(1, "the number of replies to each problem; several give pass@k", at_least=1)
     split: Literal["test", "train"] = option("test", "the problems that are asked: held out, or trained on")
     temperature: float | None = option(
         None, "how evenly tokens are drawn; none: 0, the likeliest, for one reply, and 1 for several",
         example=0.7, at_least=0,
     )  # fmt: skip
     max_tokens: int | None = option(
-        None, "the most tokens in one reply; none: the run's own, or 512", example=512, at_least=1
+        None, "the most tokens in one reply; none: the run's own, or 512", example=512, at_least=1, at_most=262_144
     )
-    seed: int = option(0, "the seed of the replies", at_least=0)
-    at_once: int = option(64, "the number of replies that are written together; no reply depends on it", at_least=1)
+    seed: int = option(0, "the seed of the replies", at_least=0, at_most=MOST_SEED)
+    at_once: int = option(
+        64, "the number of replies that are written together; no reply depends on it", at_least=1, at_most=65_536
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

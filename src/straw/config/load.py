@@ -10,7 +10,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
@@ -23,6 +22,9 @@ from straw.config.page import Page, options, task_section
 from straw.config.sections import TaskSection
 from straw.config.values import read_value, toml
 from straw.errors import ConfigError
+from straw.files import PAGE, parse_toml, read_file
+
+TRUST = "trust_remote_code"
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,20 @@ def load_page(path: str | Path | None = None, overrides: Mapping[str, Any] | Non
         known = options(str(chosen.get("kind", written.get("kind", TaskSection.kind))))
         values = typed(known, written)
     mine = typed(known, chosen)
+    with naming(path):
+        check_trust(values, mine)
     theirs = overruled(name for name, value in mine.items() if value is not None)
     values = {name: value for name, value in values.items() if name not in theirs} | mine
     return Loaded(with_values(Page(), values), frozenset(name for name in values if values[name] is not None))
+
+
+def check_trust(written: Mapping[str, Any], said: Mapping[str, Any]) -> None:
+    """Whether a stranger's code may run is said by a person for one command, and by no page or record of a run."""
+    if written.get(TRUST) and TRUST not in said:
+        raise ConfigError(
+            f"code that comes with a model runs only if you say so for this command, and a page says {TRUST}=true: "
+            f"look at that code first, then write {TRUST}=true behind the command"
+        )
 
 
 def with_values(page: Page, values: Mapping[str, Any]) -> Page:
@@ -72,7 +85,7 @@ def typed(known: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, A
 
 def read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_bytes().decode())
+        return parse_toml(read_file(path, PAGE, follow=True).decode())
     except OSError as error:
         raise ConfigError(f"this page cannot be read ({error.strerror}). Check the path.") from None
     except ValueError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from straw.config.option import Section, option
+from straw.config.option import MOST_STEPS, Section, option
 from straw.errors import ConfigError
 
 MEMORIES = ("knn", "knn+")
@@ -21,9 +21,11 @@ class Memory(Section):
     use_ir: Literal["no", "knn", "knn+", "surprise", "entropy", "elliptical"] = option(
         "no", "the intrinsic reward: knn exploits a memory, knn+ explores as well"
     )
-    k: int = option(1, "the number of nearest questions whose answers are compared with", at_least=1)
-    memory_keys: int = option(10_000, "the most questions that a memory holds", at_least=1)
-    memory_values: int = option(100, "the most answers to one question that a memory holds", at_least=1)
+    k: int = option(1, "the number of nearest questions whose answers are compared with", at_least=1, at_most=10_000)
+    memory_keys: int = option(10_000, "the most questions that a memory holds", at_least=1, at_most=10_000_000)
+    memory_values: int = option(
+        100, "the most answers to one question that a memory holds", at_least=1, at_most=100_000
+    )
     memory_unit: Literal["reply", "sentence"] = option("reply", "what is stored and compared")
     neighbours: Literal["exact", "approximate"] = option(
         "exact", "how they are found; approximate: in the nearest cells, above 100,000 questions"
@@ -45,15 +47,21 @@ class Memory(Section):
     novelty: Literal["inside", "outside"] | None = option(
         None, "where it enters: inside the group's centring, or behind it; none: by task"
     )
-    explore_warmup: int = option(50, "how many steps pass before novelty is paid", at_least=0)
-    explore_warmup_keys: int = option(0, "how many questions have to have failures before novelty is paid", at_least=0)
+    explore_warmup: int = option(50, "how many steps pass before novelty is paid", at_least=0, at_most=MOST_STEPS)
+    explore_warmup_keys: int = option(
+        0, "how many questions have to have failures before novelty is paid", at_least=0, at_most=MOST_STEPS
+    )
     anneal_rate: float = option(1.0, "what a bonus for novelty is multiplied with every step", above=0, at_most=1)
-    score_window: int = option(100, "over how many of the newest scores the smallest and largest are taken", at_least=2)
+    score_window: int = option(
+        100, "over how many of the newest scores the smallest and largest are taken", at_least=2, at_most=100_000
+    )
     score_eps: float = option(1e-5, "what is added to the span of the window, above float32's noise", at_least=0)
     constant_window: float = option(0.5, "what a score is worth while all are equal", at_least=0, at_most=1)
     window_per_outcome: bool = option(False, "whether right and wrong replies have windows of their own")
     write_first: bool = option(False, "whether a reply is written before it is scored, as in the published code")
-    elliptical_dimensions: int = option(64, "into how many numbers elliptical projects an embedding", at_least=1)
+    elliptical_dimensions: int = option(
+        64, "into how many numbers elliptical projects an embedding", at_least=1, at_most=4_096
+    )
     elliptical_ridge: float = option(1.0, "lambda of elliptical: how much was seen of everything at the start", above=0)
 
     @property

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass, field, fields, replace
+from reprlib import repr as shortened
 from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -24,6 +25,8 @@ BOUNDS = {
     "at_most": (operator.le, "<="),
     "below": (operator.lt, "<"),
 }
+MOST_SEED, MOST_STEPS = 2**63 - 1, 10**9  # what torch takes; more steps than anybody waits for
+MOST_CHARACTERS, MOST_TEXTS = 10_000, 1_000  # of a text; of a list of them
 WORDS = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text", tuple: "texts, a,b"}
 
 
@@ -77,13 +80,34 @@ class Option:
         words = f"one of the {self.catalogue}" if self.catalogue else words
         return f"{words} or none" if self.is_optional else words
 
+    @property
+    def range(self) -> str:
+        """'1 to 4,096', 'above 0, at most 1', 'at least 0'; '' where everything is taken."""
+        low, high = ("at_least", "at_most")
+        if low in self.bounds and high in self.bounds:
+            return f"{self.bounds[low]:,} to {self.bounds[high]:,}"
+        return ", ".join(f"{name.replace('_', ' ')} {limit:,}" for name, limit in self.bounds.items())
+
     def check(self, value: Any) -> None:
+        self.check_length(value)
         for bound, limit in self.bounds.items():
             holds, symbol = BOUNDS[bound]
             if value is not None and not holds(value, limit):
                 raise ConfigError(
                     f"{self.name} is {self.help.split(';')[0]} and has to be {symbol} {limit}; "
-                    f"got {self.name}={value}. {self.way_out or f'Write for example {self.name}={self.example}.'}"
+                    f"got {self.name}={shortened(value)}. "
+                    f"{self.way_out or f'Write for example {self.name}={self.example}.'}"
+                )
+
+    def check_length(self, value: Any) -> None:
+        """Nobody reads more, and every text of a page is kept and shown in many places."""
+        texts = value if isinstance(value, tuple) else (value,)
+        if len(texts) > MOST_TEXTS:
+            raise ConfigError(f"{self.name} is at most {MOST_TEXTS:,} texts; got {len(texts):,}. Leave some out.")
+        for text in texts:
+            if isinstance(text, str) and len(text) > MOST_CHARACTERS:
+                raise ConfigError(
+                    f"{self.name} is a text of at most {MOST_CHARACTERS:,} characters; got {len(text):,}. Shorten it."
                 )
 
 

@@ -40,6 +40,7 @@ TASKS: dict[str, type[TaskSection]] = {  # a new task brings its options here
     "countdown": CountdownTask,
     "gym:NAME": GymTask,
 }
+MOST_ATTEMPTS = 524_288
 FROM_THE_GROUP = ("group", "leave_one_out", "zscore")  # baselines that need another attempt to compare with
 
 
@@ -68,6 +69,7 @@ class Page:
 
     def __post_init__(self) -> None:
         for complaint in (
+            too_many_attempts(self),
             lack_of_parts(self),
             lack_of_advantage(self),
             cut_distribution(self),
@@ -79,6 +81,17 @@ class Page:
         ):
             if complaint:
                 raise ConfigError(complaint)
+
+
+def too_many_attempts(page: Page) -> str | None:
+    """Each of two options has its bound, and all attempts of a step are in memory together."""
+    ours = page.algorithm
+    if (attempts := ours.group_size * ours.batch_size) <= MOST_ATTEMPTS:
+        return None
+    return (
+        f"a step has at most {MOST_ATTEMPTS:,} attempts, got group_size={ours.group_size} with "
+        f"batch_size={ours.batch_size}, which are {attempts:,}. Write a smaller batch_size."
+    )
 
 
 def lack_of_parts(page: Page) -> str | None:

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from straw.config.option import option
+from straw.config.option import MOST_SEED, MOST_STEPS, option
 from straw.config.sections import TaskSection
 from straw.errors import ConfigError
 
@@ -20,7 +20,9 @@ class ProblemTask(TaskSection):
     system_prompt: Literal["xml", "boxed", "none"] = option(
         "xml", "the form of a reply that the model is told: tags, a box, or nothing"
     )
-    num_shots: int = option(0, "the number of worked examples that are shown before a problem", at_least=0)
+    num_shots: int = option(
+        0, "the number of worked examples that are shown before a problem", at_least=0, at_most=1_000
+    )
     grader: str | None = option(
         None, "how an answer is compared with the gold one; none: as the form asks", example="exact",
         catalogue="graders",
@@ -49,15 +51,16 @@ class DataTask(ProblemTask):
         0.1, "the share that is held out of a file without splits", above=0, below=1, example=0.1
     )
     num_problems: int | None = option(
-        None, "how many of the first problems are trained on; none: all", example=1000, at_least=1
+        None, "how many of the first problems are trained on; none: all", example=1000, at_least=1, at_most=MOST_STEPS
     )
     bad_rows: Literal["refuse", "skip"] = option("refuse", "what is done with a row that cannot be asked or graded")
     max_prompt_tokens: int | None = option(
-        None, "the most tokens of a prompt that is trained on; none: what the model can read", example=256, at_least=1
-    )
+        None, "the most tokens of a prompt that is trained on; none: what the model can read",
+        example=256, at_least=1, at_most=262_144,
+    )  # fmt: skip
     long_prompts: Literal["refuse", "skip"] = option("refuse", "what is done with a problem whose prompt is longer")
     task_seed: int | None = option(
-        None, "the seed of the problems' order; none: the run's own seed", example=0, at_least=0
+        None, "the seed of the problems' order; none: the run's own seed", example=0, at_least=0, at_most=MOST_SEED
     )
 
 
@@ -95,7 +98,9 @@ class MmluTask(DataTask):
 class MadeTask(ProblemTask):
     """Problems that are made as they are needed, and never repeat by plan."""
 
-    task_seed: int = option(0, "the seed that draws the problems, apart from the run's own seed", at_least=0)
+    task_seed: int = option(
+        0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +115,9 @@ class CountdownTask(MadeTask):
         "expression", "where targets come from: random expressions, or all that can be reached"
     )
     numbers: str = option("3..4", "how many numbers a problem has, from..to")
-    min_number: int = option(1, "the smallest number that is given", at_least=0)
-    max_number: int = option(99, "the largest number that is given", at_least=1)
-    max_target: int = option(100, "the largest target; the smallest is 1", at_least=1)
+    min_number: int = option(1, "the smallest number that is given", at_least=0, at_most=999_999)
+    max_number: int = option(99, "the largest number that is given", at_least=1, at_most=999_999)
+    max_target: int = option(100, "the largest target; the smallest is 1", at_least=1, at_most=999_999)
     operators: str = option("+-*/", "the operators that targets are made with; a reply may use all four")
     grader: str | None = option(
         None, "left open: a reply is right when its value is", example="none", catalogue="graders"

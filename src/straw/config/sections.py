@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from straw.config.option import Section, option
+from straw.config.option import MOST_SEED, MOST_STEPS, Section, option
 from straw.errors import ConfigError
 
 
@@ -40,11 +40,13 @@ class SecretTask(TaskSection):
     """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
 
     env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
-    N: int = option(64, "the number of possible secrets", at_least=1)
+    N: int = option(64, "the number of possible secrets", at_least=1, at_most=10**15)
     fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
-    secret_seed: int = option(0, "the seed that draws the secret, apart from the run's own seed", at_least=0)
-    num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1)
-    length: int = option(1, "the number of secrets in a row in one reply", at_least=1)
+    secret_seed: int = option(
+        0, "the seed that draws the secret, apart from the run's own seed", at_least=0, at_most=MOST_SEED
+    )
+    num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
+    length: int = option(1, "the number of secrets in a row in one reply", at_least=1, at_most=1_024)
 
     @property
     def has_turns(self) -> bool:
@@ -76,7 +78,9 @@ class DigitsTask(TaskSection):
     prompt: Literal["long", "short"] | None = option(
         None, "how it is asked: with an example, or in a few characters; none: by the model"
     )
-    task_seed: int = option(0, "the seed that draws the problems, apart from the run's own seed", at_least=0)
+    task_seed: int = option(
+        0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED
+    )
 
     @property
     def default_channel(self) -> str:
@@ -105,6 +109,7 @@ class Reward(Section):
         "the number of bins of a binned channel",
         at_least=2,
         way_out="One bin always pays the same: for a 3-bit channel write reward_bins=8.",
+        at_most=65_536,
     )
     form: Literal["normalised", "raw"] = option(
         "normalised", "how log_distance pays: 1 - log2(1 + d) / log2 N, or raw -log10(1 + d)"
@@ -155,36 +160,39 @@ class Algorithm(Section):
         None, "the bonus for one nat of entropy; none: as tuned", example=0.05, at_least=0
     )
     replay: int | None = option(
-        None, "how many of the best attempts are learned again; none: as tuned", example=1, at_least=0
+        None, "how many of the best attempts are learned again; none: as tuned", example=1, at_least=0, at_most=65_536
     )
     replay_cap: float | None = option(
         None, "the most that an attempt learned again weighs, by importance; none: 1", example=2, above=0
     )
-    group_size: int = option(4, "the number of attempts at one problem", at_least=1)
-    batch_size: int = option(1, "the number of groups in a batch", at_least=1)
+    group_size: int = option(4, "the number of attempts at one problem", at_least=1, at_most=65_536)
+    batch_size: int = option(1, "the number of groups in a batch", at_least=1, at_most=65_536)
     samples_per_step: int | None = option(
-        None, "the number of attempts in a batch, said instead of batch_size", example=8, at_least=1
+        None, "the number of attempts in a batch, said instead of batch_size", example=8, at_least=1, at_most=524_288
     )
     problems_at_once: int | None = option(
-        None, "the number of groups in a micro step (bs), times accumulation a batch", example=2, at_least=1
-    )
+        None, "the number of groups in a micro step (bs), times accumulation a batch",
+        example=2, at_least=1, at_most=65_536,
+    )  # fmt: skip
     accumulation: int | None = option(
-        None, "the number of micro steps in a batch (gc), said instead of batch_size", example=8, at_least=1
-    )
-    updates_per_batch: int = option(1, "the number of updates from one batch", at_least=1)
+        None, "the number of micro steps in a batch (gc), said instead of batch_size",
+        example=8, at_least=1, at_most=65_536,
+    )  # fmt: skip
+    updates_per_batch: int = option(1, "the number of updates from one batch", at_least=1, at_most=1_000)
     most_updates: int | None = option(
-        None, "the most updates a step towards what a student believes; none: as tuned", example=8, at_least=1
-    )
+        None, "the most updates a step towards what a student believes; none: as tuned",
+        example=8, at_least=1, at_most=10_000,
+    )  # fmt: skip
     target_kl: float | None = option(
         None, "the nats from what a student believes at which updates stop; none: as tuned", example=0.1, above=0
     )
     pool: int | None = option(
-        None,
-        "the unpaid replies that surrogate draws at the start; none: as tuned",
-        example=4096,
-        at_least=1,
+        None, "the unpaid replies that surrogate draws at the start; none: as tuned",
+        example=4096, at_least=1, at_most=262_144,
+    )  # fmt: skip
+    fresh: int = option(
+        64, "the unpaid replies, no episodes, that surrogate draws in a step", at_least=0, at_most=262_144
     )
-    fresh: int = option(64, "the unpaid replies, no episodes, that surrogate draws in a step", at_least=0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -201,7 +209,9 @@ class Optimizer(Section):
     weight_decay: float = option(0.0, "the decay of the weights, times the learning rate", at_least=0)
     grad_clip: float = option(1.0, "the largest norm of a gradient; 0: no limit", at_least=0)
     schedule: Literal["constant", "linear", "cosine"] = option("constant", "how the learning rate falls")
-    lr_warmup_steps: int = option(0, "the number of updates until the learning rate is full", at_least=0)
+    lr_warmup_steps: int = option(
+        0, "the number of updates until the learning rate is full", at_least=0, at_most=MOST_STEPS
+    )
     lr_warmup: float = option(0.0, "the same as a share of all updates", at_least=0, at_most=1)
 
     def __post_init__(self) -> None:
@@ -219,21 +229,24 @@ class Model(Section):
 
     model_name: str = option("tiny-1M", "the model: an embedded size, a name in the cache or on the hub, or a folder")
     lora_rank: int | None = option(
-        None, "the rank of the adapters; 0: full fine-tuning; none: as tuned", example=8, at_least=0
+        None, "the rank of the adapters; 0: full fine-tuning; none: as tuned", example=8, at_least=0, at_most=4_096
     )
     lora_alpha: float = option(32.0, "the scale of the adapters, before division by the rank", above=0)
     lora_targets: str = option("all-linear", "which layers get adapters")
-    model_seed: int = option(0, "the seed of an embedded model's first weights", at_least=0)
-    trust_remote_code: bool = option(False, "whether code that comes with a model may run")
+    model_seed: int = option(0, "the seed of an embedded model's first weights", at_least=0, at_most=MOST_SEED)
+    trust_remote_code: bool = option(
+        False, "whether a model's own code may run; said for each command, never by a page"
+    )
     from_checkpoint: str | None = option(None, "the checkpoint to start from", example="runs/first/checkpoints/last")
     dtype: Literal["auto", "float32", "bfloat16"] = option("auto", "the precision of the forward pass")
     device: str = option("auto", "the device: auto, cpu, cuda, cuda:1, mps")
-    threads: int = option(1, "the number of torch threads", at_least=1)
+    threads: int = option(1, "the number of torch threads", at_least=1, at_most=512)
     gradient_checkpointing: bool = option(False, "whether activations are computed twice to save memory")
     fast_llama: bool = option(True, "whether Llama models take the hand-written path")
     tokens_per_microbatch: int | None = option(
-        None, "the number of tokens that training reads at once; none: by the model's size", example=1024, at_least=1
-    )
+        None, "the number of tokens that training reads at once; none: by the model's size",
+        example=1024, at_least=1, at_most=16_777_216,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +255,10 @@ class Engine(Section):
 
     engine: str = option("local", "the engine", catalogue="engines")
     num_generators: int = option(
-        2, "the number of generators; named, they are processes; digits: one reply of each", at_least=1
+        2,
+        "the number of generators; named, they are processes; digits: one reply of each",
+        at_least=1,
+        at_most=1_024,
     )
     rows_at_once: int | None = option(
         None,
@@ -250,8 +266,9 @@ class Engine(Section):
         example=64,
         at_least=16,
         way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.",
+        at_most=65_536,
     )
-    max_lag: int = option(0, "how many steps the generators may run ahead of the trainer", at_least=0)
+    max_lag: int = option(0, "how many steps the generators may run ahead of the trainer", at_least=0, at_most=10_000)
     pace: Literal["exact", "free"] = option("exact", "how generators run ahead: exactly max_lag steps, or free")
     fresh_weights: bool = option(False, "whether generators take new weights between two tokens, too")
     weights: Literal["shared", "pushed"] = option(
@@ -265,7 +282,7 @@ class Sampling(Section):
     """How replies are drawn."""
 
     max_tokens: int | None = option(
-        None, "the most tokens in one reply; none: what the task needs", example=8, at_least=1
+        None, "the most tokens in one reply; none: what the task needs", example=8, at_least=1, at_most=262_144
     )
     temperature: float = option(
         1.0,
@@ -273,7 +290,7 @@ class Sampling(Section):
         above=0,
         way_out="A policy gradient needs chance: write temperature=1.",
     )
-    top_k: int = option(0, "how many of the likeliest tokens may be drawn; 0: all", at_least=0)
+    top_k: int = option(0, "how many of the likeliest tokens may be drawn; 0: all", at_least=0, at_most=262_144)
     top_p: float = option(1.0, "the probability mass that may be drawn", above=0, at_most=1)
     stop: tuple[str, ...] = option((), "the texts that end a reply, besides the end token", example=("END",))
 
@@ -283,9 +300,9 @@ class WarmUp(Section):
     """How the model learns the format, and near-uniform answers, before the run."""
 
     warmup: Literal["auto", "none", "force"] = option("auto", "take it from the cache, leave it out, or do it anew")
-    warmup_steps: int = option(1000, "the upper end of its updates", at_least=1)
+    warmup_steps: int = option(1000, "the upper end of its updates", at_least=1, at_most=1_000_000)
     warmup_learning_rate: float | None = option(None, "the size of its updates; none: as tuned", example=3e-3, above=0)
-    warmup_batch: int = option(16, "its rows an update", at_least=1)
+    warmup_batch: int = option(16, "its rows an update", at_least=1, at_most=65_536)
     warmup_mass: float | None = option(
         None, "the valid mass that it has to reach; none: by the model", example=0.99, above=0, at_most=1
     )
@@ -301,32 +318,39 @@ class WarmUp(Section):
 class Run(Section):
     """How long it goes on and what is kept."""
 
-    n_batches: int | None = option(None, "the number of batches; none: as tuned", example=100, at_least=1)
-    num_epochs: int | None = option(
-        None, "the number of passes over the problems, said instead of n_batches", example=1, at_least=1
+    n_batches: int | None = option(
+        None, "the number of batches; none: as tuned", example=100, at_least=1, at_most=MOST_STEPS
     )
-    seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0)
+    num_epochs: int | None = option(
+        None, "the number of passes over the problems, said instead of n_batches",
+        example=1, at_least=1, at_most=100_000,
+    )  # fmt: skip
+    seed: int = option(0, "the seed of sampling and of the problems' order", at_least=0, at_most=MOST_SEED)
     stop_at: float | None = option(
         None, "the p(S) or accuracy at which a run is over; none: after n_batches", example=0.95,
         above=0, at_most=1,
     )  # fmt: skip
     eval_every: int | None = option(
         None, "the number of steps from one measurement to the next; none: 100, or less",
-        example=10, at_least=1,
+        example=10, at_least=1, at_most=MOST_STEPS,
     )  # fmt: skip
     eval_answers: int = option(
-        1024, "the most answers whose probability is measured; those of more are estimated", at_least=2
+        1024, "the most answers whose probability is measured; those of more are estimated", at_least=2, at_most=262_144
     )
-    eval_samples: int = option(20, "the number of held-out problems in a measurement of accuracy", at_least=1)
-    eval_replies: int = option(1, "the number of replies to each; several tell pass@k and diversity", at_least=1)
+    eval_samples: int = option(
+        20, "the number of held-out problems in a measurement of accuracy", at_least=1, at_most=100_000
+    )
+    eval_replies: int = option(
+        1, "the number of replies to each; several tell pass@k and diversity", at_least=1, at_most=4_096
+    )
     eval_temperature: float | None = option(
         None, "the temperature of those replies; 0: the likeliest; none: as in training", example=0, at_least=0
     )
     save_every: int | None = option(
         None, "the number of steps between checkpoints; none: a minute; 0: only the last",
-        example=100, at_least=0,
+        example=100, at_least=0, at_most=MOST_STEPS,
     )  # fmt: skip
-    keep_last: int = option(2, "how many of the newest checkpoints are kept; 0: all", at_least=0)
+    keep_last: int = option(2, "how many of the newest checkpoints are kept; 0: all", at_least=0, at_most=MOST_STEPS)
     keep_best: str = option("", "the metric whose best checkpoint is kept too; -name: the lowest", example="bits_known")
     keep_weights: bool = option(True, "whether a run keeps weights when it is done; without any it is only read")
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(

@@ -13,7 +13,6 @@ computed in float32 in any case: on a CPU that is faster than in bfloat16.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from transformers import AutoTokenizer
 
 from straw.engines.local.model_folder import first_line
 from straw.errors import ModelError
+from straw.files import MIB, parse_json, read_file
 
 LEAST_ROWS = 16  # of a matmul: below, a row's bits depend on how many there are
 TOKENS_AT_ONCE = 8192
@@ -154,7 +154,7 @@ def pooling_of(folder: Path) -> str:
     unknown = [kind for kind in kinds if kind not in KNOWN_MODULES]
     if unknown or kinds[:2] != ["Transformer", "Pooling"]:
         raise ModelError(f"an encoder is a Transformer with a Pooling; {folder} has {', '.join(kinds)}")
-    chosen = read_json(folder / modules[1]["path"] / "config.json")
+    chosen = read_json(folder / Path(str(modules[1]["path"])).name / "config.json")  # a folder in this one
     modes = [name for name, is_on in chosen.items() if name.startswith("pooling_mode_") and is_on]
     named = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
     if len(modes) != 1 or modes[0] not in named:
@@ -168,7 +168,7 @@ def max_tokens_of(folder: Path) -> int:
 
 def read_json(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(read_file(path, MIB, follow=True))
     except (OSError, ValueError) as error:
         raise ModelError(
             f"an encoder is a folder in sentence-transformers' form, and {path} cannot be read: name another encoder, "

@@ -7,10 +7,10 @@ Its extractive match is what our `extract` follows, but for the tags, which it d
 
 from __future__ import annotations
 
-import shutil
 from shlex import quote
 
 from straw.measure.outside import PROBLEMS, Outside
+from straw.runs.whole import write_whole
 
 SAME = {"extractive_match": "extract"}
 
@@ -48,13 +48,13 @@ def write_lighteval(task: Outside, *, has_numbers: bool) -> str:
     """The file, its data, and the command that runs it."""
     data = task.folder / "data"
     data.mkdir(exist_ok=True)
-    shutil.copyfile(task.folder / PROBLEMS, data / "test.jsonl")
+    write_whole(data / "test.jsonl", (task.folder / PROBLEMS).read_bytes())
     text = FILE.format(
         name=task.name, data=str(data.resolve()), max_tokens=task.max_tokens, stops=list(task.stops),
         metric="Metrics.expr_gold_metric" if has_numbers else "Metrics.latex_gold_metric",
     )  # fmt: skip
     file = task.folder / f"lighteval_{task.name}.py"
-    file.write_text(text)
+    write_whole(file, text)
     model = f"model_name={task.model},dtype={task.dtype},override_chat_template=False,add_special_tokens=False"
     if task.temperature:
         model += f",generation_parameters={{temperature:{task.temperature}}}"

@@ -12,6 +12,7 @@ import json
 from shlex import quote
 
 from straw.measure.outside import PROBLEMS, Outside
+from straw.runs.whole import write_whole
 
 SAME = {"exact": "exact", "last_number": "lenient"}  # their score: the grader of ours that it is nearest to
 
@@ -73,8 +74,8 @@ def write_lm_eval(task: Outside) -> str:
         stops=json.dumps(list(task.stops)), max_tokens=task.max_tokens,
         samples=json.dumps(task.temperature > 0), temperature=task.temperature,
     )  # fmt: skip
-    (task.folder / f"{task.name}.yaml").write_text(text)
-    (task.folder / "rules.py").write_text(RULES)
+    write_whole(task.folder / f"{task.name}.yaml", text)
+    write_whole(task.folder / "rules.py", RULES)
     return command_of(task)
 
 

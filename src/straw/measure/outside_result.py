@@ -8,18 +8,19 @@ Where lm-eval has logged its samples, every verdict is compared with ours, probl
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from straw.errors import RunError
+from straw.files import GIB, parse_json, read_file
 from straw.measure.lighteval_task import SAME as SAME_LIGHTEVAL
 from straw.measure.lm_eval_task import SAME as SAME_LM_EVAL
 
 SAME = {**SAME_LM_EVAL, **SAME_LIGHTEVAL}
 PREFIX = "straw_"
+MOST = GIB  # of a file of theirs, which holds every prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +37,10 @@ def read_outside(path: Path) -> Found:
     """A result file, or the newest below a folder."""
     file = newest(path, "results_*.json") if path.is_dir() else path
     try:
-        results: dict[str, dict[str, Any]] = json.loads(file.read_text())["results"]
-    except (OSError, ValueError, KeyError, TypeError) as problem:
+        results: dict[str, dict[str, Any]] = parse_json(read_file(file, MOST, follow=True))["results"]
+        ours = [dict(numbers) for name, numbers in results.items() if PREFIX in name]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
         raise RunError(f"a harness's result is JSON with `results`, and {file} is none ({problem!r})") from problem
-    ours = [numbers for name, numbers in results.items() if PREFIX in name]
     if not ours:
         raise RunError(
             f"{file} has no task of straw's, only {', '.join(results) or 'nothing'}: run the printed command"
@@ -67,8 +68,11 @@ def verdicts_beside(file: Path, names: list[str]) -> dict[str, dict[str, bool]]:
     logs = [log for log in file.parent.glob(f"samples_*_{stamp}.jsonl") if PREFIX in log.name]
     if not logs:
         return {}
-    lines = [json.loads(line) for line in logs[0].read_text().splitlines()]
-    return {name: {line["doc"]["key"]: line[name] == 1 for line in lines if name in line} for name in names}
+    try:
+        lines = [parse_json(line) for line in read_file(logs[0], MOST, follow=True).splitlines()]
+        return {name: {line["doc"]["key"]: line[name] == 1 for line in lines if name in line} for name in names}
+    except (OSError, ValueError, KeyError, TypeError) as problem:
+        raise RunError(f"a harness logs a line an object, and {logs[0]} has not ({problem!r})") from problem
 
 
 def agreement(found: Found, graded: list[Mapping[str, Any]], name: str) -> tuple[int, int] | None:

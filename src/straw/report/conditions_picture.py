@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from straw.report.paired import Sure
 from straw.report.palette import colour_at, places
-from straw.report.picture import FAINT, STYLE
+from straw.report.picture import FAINT, STYLE, in_picture
 from straw.report.sweep import Summary
 from straw.report.sweep_accuracy import mean_of, measured, words
 from straw.runs.whole import write_whole
@@ -39,8 +39,8 @@ def draw_conditions(summaries: Sequence[Summary], path: Path, subtitle: str) -> 
         FigureCanvasAgg(figure)
         for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
             _draw_panel(axes, [mean_of(summary, name) for summary in done], colours, words(name))
-            axes.set_yticks(range(len(done)), [one.condition if name == names[0] else "" for one in done])
-        figure.suptitle(subtitle, fontsize=10.5, color=FAINT)
+            axes.set_yticks(range(len(done)), [in_picture(one.condition) if name == names[0] else "" for one in done])
+        figure.suptitle(in_picture(subtitle), fontsize=10.5, color=FAINT)
         figure.tight_layout()
         png = BytesIO()
         figure.savefig(png, format="png", bbox_inches="tight", pad_inches=0.2, metadata={"Software": None})
@@ -58,7 +58,7 @@ def _draw_panel(axes: Axes, means: Sequence[Sure], colours: Sequence[str], title
         axes.plot([one.mean], [row], "o", color=colour, markersize=6)
     axes.axvline(means[0].mean, color=FAINT, linestyle=":", linewidth=1.4, zorder=1)
     axes.set_ylim(len(means) - 0.5, -0.5)
-    axes.set_title(title, fontsize=11)
+    axes.set_title(in_picture(title), fontsize=11)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=4))
     axes.grid(axis="x", color="#E6E6E6", linewidth=0.9)
     axes.set_axisbelow(True)

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 
 from straw.runs.reading import read_metrics
 
+MOST = 1e15  # of anything that is counted or measured
+
 
 class Curve(NamedTuple):
     """Example: Curve("binary", episodes=(0, 64, 128), bits_known=(0.0, 1.5, 5.9))"""
@@ -89,9 +91,15 @@ def known_by(curve: Curve, episodes: float) -> float:
 def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:
     """Any metric against episodes, from the rows that have it."""
     rows = list(rows)
-    points = [(row["episodes"], row[name]) for row in rows if row.get(name) is not None]
-    step = min((right["episodes"] - left["episodes"] for left, right in pairwise(rows)), default=0.0)
+    points = [(row["episodes"], row[name]) for row in rows if is_number(row.get(name)) and is_number(row["episodes"])]
+    at = [row["episodes"] for row in rows if is_number(row["episodes"])]
+    step = min((right - left for left, right in pairwise(at)), default=0.0)
     return Curve(label, [episodes for episodes, _ in points], [value for _, value in points], step=step)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value of somebody's file can be drawn and printed."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST  # NaN is not
 
 
 def thinned(curve: Curve, most: int = 128) -> Curve:

@@ -26,6 +26,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from straw.config import TRUST
+from straw.config.names import canonical
 from straw.errors import ConfigError, RunError
 from straw.measure.shares import share_interval
 from straw.report.curve import Curve
@@ -35,6 +37,7 @@ from straw.runs.whole import write_whole
 
 MOST_OFTEN = 0.0005  # that the median of a sound check lies beyond an end of the band
 FOLDER = "golden"
+MOST_FRESH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,13 +187,16 @@ DERIVED = (
 
 
 def read_golden(path: Path) -> Golden:
-    if (facts := read_json(path)) is None:
+    if (facts := read_json(path, follow=True)) is None:
         raise RunError(f"there is no golden curve at {path}: make it with straw check RECIPE --make")
     try:
         own: dict[str, Any] = {name: value for name, value in facts.items() if name not in DERIVED}
         own |= {name: tuple(own[name]) for name in ("episodes", "seeds")}
+        own["options"] = {name: value for name, value in own["options"].items() if canonical(name) != TRUST}
+        if not 1 <= own["fresh"] <= MOST_FRESH:
+            raise ConfigError(f"it wants {own['fresh']} fresh runs, and at most {MOST_FRESH} are made")
         return Golden(**{**own, "values": tuple(map(tuple, own["values"]))})
-    except (TypeError, KeyError, ConfigError) as error:
+    except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise RunError(f"the golden curve at {path} cannot be used ({error}): make it anew with --make") from error
 
 

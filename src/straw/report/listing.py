@@ -6,23 +6,24 @@ file is still found, and shown as damaged with the reason. Of a long metrics.jso
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from straw.errors import RunError, StrawError
+from straw.files import MIB, PAGE, check_size, is_file, parse_json, read_file, reading
 from straw.report.choices import flat
 from straw.report.summary import LATE, Summary, summarised
 from straw.runs.about import config_hash
-from straw.runs.reading import ABOUT, CONFIG, METRICS, ROLLOUTS, read_about, read_config, run_folder, spelled_out
+from straw.runs.reading import ABOUT, CONFIG, KEPT, METRICS, ROLLOUTS, read_about, read_config, run_folder, spelled_out
 
 FILES = (CONFIG, ABOUT, METRICS, ROLLOUTS)
 TAIL = 1 << 16  # bytes: more than the late rows of any run so far
+BACK = 16 * MIB  # how far back the last measured row is looked for
 MEASURED = re.compile(rb'"(bits_known|accuracy)":')
 RUNS = Path("runs")
 
@@ -65,7 +66,7 @@ def listed(path: Path, root: Path) -> Listed:
         options = flat(config)
         summary = summarised(path, config, late_rows(path))
         damage = doubt(path)
-    except (StrawError, OSError, ValueError, KeyError, TypeError, AttributeError) as problem:  # of whatever was damaged
+    except Exception as problem:  # whatever stands in one folder, the others are shown
         damage = str(problem) if isinstance(problem, StrawError) else f"its files are no run's: {problem!r}"
     return Listed(
         name=path.relative_to(root).as_posix() if path != root else path.name,
@@ -79,10 +80,10 @@ def listed(path: Path, root: Path) -> Listed:
 
 def doubt(folder: Path) -> str:
     """What is wrong with a folder that can be read nevertheless."""
-    if missing := [name for name in FILES if not (folder / name).is_file()]:
+    if missing := [name for name in FILES if not is_file(folder / name)]:
         return f"{', '.join(missing)} missing"
     begun = read_about(folder).get("config_hash")
-    if begun is not None and begun != config_hash((folder / CONFIG).read_text(encoding="utf-8")):
+    if begun is not None and begun != config_hash(read_file(folder / CONFIG, PAGE).decode()):
         return f"{CONFIG} was edited since the run began"
     return ""
 
@@ -91,15 +92,11 @@ def late_rows(folder: Path) -> list[dict[str, Any]]:
     """The last rows of the metrics, and before them the last one in which bits or accuracy were measured."""
     path = run_folder(folder) / METRICS
     try:
-        with path.open("rb") as file:
-            start = max(0, file.seek(0, os.SEEK_END) - TAIL)
-            file.seek(start)
-            data = file.read()
-            if start and not MEASURED.search(data):
-                file.seek(0)
-                data = file.read()
-            elif start:
-                data = data.partition(b"\n")[2]
+        with reading(path) as file:
+            check_size(file, path, KEPT)
+            data = tail_of(file, TAIL)
+            if not MEASURED.search(data):
+                data = tail_of(file, BACK)
     except OSError as problem:
         raise RunError(f"a run folder holds {METRICS}; cannot read {path}: {problem.strerror}") from problem
     lines = data[: data.rfind(b"\n") + 1].splitlines()
@@ -107,9 +104,17 @@ def late_rows(folder: Path) -> list[dict[str, Any]]:
     return [_row(line, path) for line in (*measured[-1:], *lines[-LATE:])]
 
 
+def tail_of(file: BinaryIO, most: int) -> bytes:
+    """The last bytes of a file; where it is longer, without the line that they cut."""
+    start = max(0, file.seek(0, os.SEEK_END) - most)
+    file.seek(start)
+    data = file.read(most)
+    return data.partition(b"\n")[2] if start else data
+
+
 def _row(line: bytes, path: Path) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = parse_json(line)
     except ValueError:
         row = None
     if not isinstance(row, dict):
@@ -120,7 +125,7 @@ def _row(line: bytes, path: Path) -> dict[str, Any]:
 def run_named(name: str) -> Path:
     """The folder of a run: a path, or its name below runs/. One that is not there is answered with its neighbour."""
     for path in (spelled_out(name), RUNS / name):
-        if (path / CONFIG).is_file() or any((path / file).is_file() for file in FILES):
+        if any(is_file(path / file) for file in FILES):
             return run_folder(path)
     there = {str(path): path for root in {RUNS, spelled_out(name).parent} if root.is_dir() for path in _near(root)}
     near = get_close_matches(name, [*there, *(path.name for path in there.values())], n=1, cutoff=0.5)

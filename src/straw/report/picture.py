@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from straw.report.curve import Curve, drawable, fastest_first, pieces
 from straw.report.palette import colour_at, places
 from straw.runs.whole import write_whole
+from straw.text.visible import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,6 +70,11 @@ def draw_picture(
     return Path(path)
 
 
+def in_picture(text: str) -> str:
+    """A label as it stands: matplotlib would read a formula between two dollars, and fall over most names."""
+    return visible(text).replace("$", "\\$")
+
+
 def _draw_lines(axes: Axes, curves: Sequence[Curve]) -> None:
     lines = [_draw_line(axes, curve, *look) for curve, look in zip(curves, looks(curves), strict=True)]
     if lines:
@@ -104,7 +110,7 @@ def _draw_line(axes: Axes, curve: Curve, colour: str, dash: Any) -> Line2D:
     if len(curve.episodes) <= FEW:
         axes.plot(curve.episodes, curve.bits_known, "o", color=colour, markersize=3.2)
     axes.plot(curve.episodes[-1:], curve.bits_known[-1:], "o", color=colour, markersize=5)
-    lines[0].set_label(curve.label + (f" ({len(curve.episodes)} measurements)" if len(lines) > 1 else ""))
+    lines[0].set_label(in_picture(curve.label) + (f" ({len(curve.episodes)} measurements)" if len(lines) > 1 else ""))
     return lines[0]
 
 
@@ -136,7 +142,9 @@ def _dress(axes: Axes, curves: Sequence[Curve], ceiling_bits: float | None, *, w
 
 def _write_words(axes: Axes, title: str, subtitle: str, metric: str) -> None:
     axes.set_xlabel("episodes", labelpad=8)
-    axes.set_ylabel(metric, labelpad=8)
+    axes.set_ylabel(in_picture(metric), labelpad=8)
     above: dict[str, Any] = {"xycoords": "axes fraction", "textcoords": "offset points", "annotation_clip": False}
-    axes.annotate(subtitle, (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
-    axes.annotate(title, (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above)
+    axes.annotate(in_picture(subtitle), (0, 1), xytext=(0, 10), fontsize=10.5, color=FAINT, **above)
+    axes.annotate(
+        in_picture(title), (0, 1), xytext=(0, 28 if subtitle else 10), fontsize=14, fontweight="bold", **above
+    )

@@ -21,6 +21,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from straw.errors import RunError
+from straw.files import lines_of, parse_json, reading
+from straw.report.curve import is_number
+from straw.runs.lines import LONGEST
 from straw.runs.reading import ROLLOUTS, run_folder
 
 FACTS = re.compile(rb'\{"step":([0-9]+),"problem":("[^"\\]*"),"reward":(null|[-+.0-9eE]+),')
@@ -114,7 +117,7 @@ def samples_of(folder: str | Path, count: int) -> Samples:
     """Up to `count` attempts of each kind."""
     path = run_folder(folder) / ROLLOUTS
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             return _chosen(file, index_of(file, count), count)
     except OSError as problem:
         raise RunError(f"a run folder holds {ROLLOUTS}; cannot read {path}: {problem.strerror}") from problem
@@ -122,7 +125,7 @@ def samples_of(folder: str | Path, count: int) -> Samples:
 
 def index_of(file: BinaryIO, kept: int) -> Index:
     index, start = Index(kept), 0
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(lines_of(file, LONGEST), start=1):
         if not line.endswith(b"\n"):  # still being written
             break
         told = _told(line, number, start)
@@ -152,7 +155,7 @@ def _told(line: bytes, number: int, start: int) -> tuple[Attempt, bytes, bytes] 
 def _told_slowly(line: bytes, number: int, start: int) -> tuple[Attempt, bytes, bytes] | None:
     """Of a line that is spelled otherwise, by hand or by another version."""
     try:
-        record = json.loads(line)
+        record = parse_json(line)
         attempt = Attempt(number, start, int(record["step"]), record["reward"])
         return attempt, json.dumps(record["problem"]).encode(), json.dumps(record["replies"]).encode()
     except (ValueError, KeyError, TypeError):
@@ -192,12 +195,23 @@ def _pairs(histories: Iterable[History]) -> Iterator[tuple[Attempt, Attempt]]:
                     yield early, late
 
 
+def is_attempt(record: Any) -> bool:
+    """Whether a line holds what is printed of an attempt, each part of its kind; it may have come from anywhere."""
+    if not isinstance(record, dict) or not isinstance(record.get("step"), int):
+        return False
+    kinds = {"rewards": dict, "grade": dict, "advantages": list, "replies": list, "turn_rewards": list}
+    if not all(isinstance(record.get(name) or kind(), kind) for name, kind in kinds.items()):
+        return False
+    return all(map(is_number, record.get("advantages") or []))
+
+
 def _record(file: BinaryIO, attempt: Attempt) -> dict[str, Any] | None:
     """The whole line, but for its tokens; None where its middle is damaged."""
     file.seek(attempt.start)
     try:
-        record: dict[str, Any] = json.loads(file.readline())
+        record = parse_json(file.readline(LONGEST))
     except ValueError:
         return None
-    record.pop("turns", None)
-    return record
+    if not is_attempt(record):
+        return None
+    return {name: value for name, value in record.items() if name != "turns"}

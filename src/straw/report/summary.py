@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from straw.errors import ConfigError, did_you_mean
 from straw.report.choices import ceiling_bits
-from straw.report.curve import Curve, metric_curve
+from straw.report.curve import Curve, is_number, metric_curve
 from straw.runs.reading import State, read_about, read_config, read_metrics, state_of
 
 LATE = 10  # rows
@@ -78,8 +78,8 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
     return Summary(
         folder=str(folder),
         state=state_of(folder),
-        started=started if isinstance(started, (int, float)) else None,
-        n_batches=n_batches if isinstance(n_batches, int) else None,
+        started=started if is_number(started) else None,
+        n_batches=n_batches if is_number(n_batches) else None,
         **{name: last(rows, name) for name in ("step", "episodes", "num_tokens", "time_s")},
         reward=late_mean(rows, "reward"),
         hits=late_mean(rows, "hits"),
@@ -103,7 +103,7 @@ def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
 
 def last(rows: Sequence[Row], name: str) -> Any:
     """The newest value there is."""
-    return next((row[name] for row in reversed(rows) if row.get(name) is not None), None)
+    return next((row[name] for row in reversed(rows) if is_number(row.get(name))), None)
 
 
 def total(rows: Sequence[Row], name: str) -> float | None:
@@ -113,7 +113,7 @@ def total(rows: Sequence[Row], name: str) -> float | None:
 
 
 def late_mean(rows: Sequence[Row], name: str) -> float | None:
-    values = [row[name] for row in rows[-LATE:] if row.get(name) is not None]
+    values = [row[name] for row in rows[-LATE:] if is_number(row.get(name))]
     return sum(values) / len(values) if values else None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from straw.files import is_file
 from straw.report.curve import Curve, metric_curve
 from straw.report.picture import draw_picture
 from straw.report.summary import total
@@ -83,7 +84,7 @@ def ended(planned: Planned, reason: str = "") -> Ended:
 
 def state_in(folder: Path) -> str:
     """As `state_of`, and "missing" where no run began."""
-    return state_of(folder) if (folder / CONFIG).is_file() else MISSING
+    return state_of(folder) if is_file(folder / CONFIG) else MISSING
 
 
 def episodes_to(curve: Curve, bits: float) -> float:

@@ -15,11 +15,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from rich.console import Console
 from rich.text import Text
 
 from straw.report.curve import Curve, drawable, fastest_first, pieces
 from straw.report.palette import places, terminal_colour_at
+from straw.text.screen import Console, as_text
+from straw.text.visible import visible
 
 MARKERS, ASCII_MARKERS = "●■▲◆✚○□△", "*o#+x@%&"
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # of a braille character, by column and row from the top
@@ -181,7 +182,7 @@ def _framed(canvas: Canvas, scale: Scale, ticks: Sequence[float], title: str, le
     tick, wall, corner, floor = "┤│└─" if unicode else "+|+-"
     labels = {canvas.cell(0, scale.y(value))[1]: f"{value:.4g}" for value in ticks}
     left = max(5, *map(len, labels.values()))
-    lines = [Text(title, style="bold")]
+    lines = [as_text(title, "bold")]
     for number in range(canvas.height):
         label = labels.get(number, "")
         lines.append(Text(f"{label:>{left}} {tick if label else wall}") + canvas.row(number))
@@ -210,6 +211,6 @@ def _legend(curves: Sequence[Curve], colours: Sequence[str], markers: str, unit:
         legend.append(f"{' ' * 7}{markers[index % len(markers)]}", style=colours[index])
         curve, last = curves[index], curves[index].bits_known[-1]
         few = f", measured {len(curve.episodes)} times" if len(pieces(curve)) > 1 else ""
-        legend.append(f" {curve.label}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}{few}\n")
+        legend.append(f" {visible(curve.label)}: {f'{last:.2f} bits' if unit == 'bits' else f'{last:.4g}'}{few}\n")
     legend.rstrip()
     return legend

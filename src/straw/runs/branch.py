@@ -5,16 +5,18 @@ about.json names the parent, the step and what was changed, so that no curve of 
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from straw.errors import RunError
+from straw.files import open_file, reading
 from straw.runs.about import about_run
 from straw.runs.lines import json_line
 from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS, START
 from straw.runs.store import check_is_free
+from straw.runs.weights import files_of, folder_of_step, within_run
 from straw.runs.whole import whole_folder
 
 
@@ -30,22 +32,30 @@ def make_branch(
         (staging / EVENTS).touch()
         copy_folder(parent / START, staging / START)
         for name in (METRICS, ROLLOUTS):
-            copy_head(parent / name, staging / name, checkpoint["lines"][name] if checkpoint else 0)
+            copy_head(parent / name, staging / name, checkpoint["lines"].get(name, 0) if checkpoint else 0)
         (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")
         if checkpoint:
-            copy_folder(parent / checkpoint["folder"], staging / checkpoint["folder"])
+            folder = folder_of_step(checkpoint["step"])
+            copy_folder(parent / folder, staging / folder)
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    if not source.is_dir():
+    """The files of a folder of weights, and nothing else that may lie there."""
+    if not within_run(source):
         raise RunError(f"a branch copies {source.name}, and {source.parent} has none: restore it, or begin a new run")
-    shutil.copytree(source, target)
+    for name, path in files_of(source).items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        copy_head(path, target / name, path.stat().st_size)
 
 
 def copy_head(source: Path, target: Path, size: int) -> None:
     """Its first bytes; what is missing of them is missing in the copy."""
     left = size
-    with source.open("rb") as file, target.open("wb") as copy:
-        while left and (block := file.read(min(left, 1 << 22))):
+    try:
+        original = reading(source)
+    except OSError as problem:
+        raise RunError(f"a branch copies {source.name}; cannot read {source}: {problem.strerror}") from problem
+    with original, os.fdopen(open_file(target, os.O_WRONLY | os.O_CREAT), "wb") as copy:
+        while left and (block := original.read(min(left, 1 << 22))):
             copy.write(block)
             left -= len(block)

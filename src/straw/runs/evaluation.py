@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from straw.errors import RunError
+from straw.files import is_file
 from straw.runs.lines import Lines, Record, json_line, read_lines
 from straw.runs.lock import Lock
 from straw.runs.reading import read_json
@@ -32,13 +33,13 @@ class EvaluationFolder:
 
     def __init__(self, path: Path, lock: Lock) -> None:
         self.path, self._lock = path, lock
-        self._replies = Lines(path / REPLIES)
         self.replies = by_place(read_lines(path / REPLIES))
+        self._replies = Lines(path / REPLIES)
 
     @classmethod
     def open(cls, path: Path, settings: Mapping[str, Any]) -> Self:
         text = json_line(settings)
-        if not (path / SETTINGS).is_file():
+        if not is_file(path / SETTINGS):
             with whole_folder(path) as staging:
                 (staging / SETTINGS).write_text(text)
                 (staging / REPLIES).touch()
@@ -50,7 +51,11 @@ class EvaluationFolder:
             raise RunError(
                 f"{path} holds another evaluation ({differences(there, wanted)}): choose another folder with out=FOLDER"
             )
-        return cls(path, lock)
+        try:
+            return cls(path, lock)
+        except RunError:
+            lock.release()
+            raise
 
     def add(self, records: Iterable[Record]) -> None:
         """Some replies more, all in one write."""
@@ -74,7 +79,14 @@ class EvaluationFolder:
 
 
 def by_place(lines: Iterable[dict[str, Any]]) -> dict[Place, dict[str, Any]]:
-    return {(line["index"], line["sample"]): line for line in lines}
+    return {place_of(line): line for line in lines}
+
+
+def place_of(line: Mapping[str, Any]) -> Place:
+    place = line.get("index"), line.get("sample")
+    if not isinstance(place[0], int) or not isinstance(place[1], int):
+        raise RunError(f"a line of {REPLIES} has an index and a sample; one has {place}: mend or remove it")
+    return place[0], place[1]
 
 
 def differences(there: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

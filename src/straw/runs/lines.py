@@ -18,9 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import RunError
+from straw.files import GIB, MIB, check_size, lines_of, open_file, parse_json, reading
 from straw.runs.whole import run_error
 
 Record = Mapping[str, object]
+LONGEST = 64 * MIB  # of one line; the tokens of a long conversation take one
+MOST = 64 * GIB  # of a file that is read line by line; whoever keeps all of it says less
 
 
 class Lines:
@@ -29,7 +32,7 @@ class Lines:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            self._descriptor = open_file(path, os.O_RDWR | os.O_CREAT | os.O_APPEND)
             self._remove_cut_line()
         except OSError as problem:
             raise run_error(problem, path) from problem
@@ -84,16 +87,16 @@ class Lines:
             os.ftruncate(self._descriptor, end)
 
 
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def read_lines(path: Path, most: int = MOST) -> Iterator[dict[str, Any]]:
     """The finished lines of a file, one after the other; a line still being written is not there yet."""
     try:
-        file = path.open("rb")
+        with reading(path) as file:
+            check_size(file, path, most)
+            for number, line in enumerate(lines_of(file, LONGEST), start=1):
+                if line.endswith(b"\n"):
+                    yield _parsed(line, number, path)
     except OSError as problem:
         raise RunError(f"a run folder holds {path.name}; cannot read {path}: {problem.strerror}") from problem
-    with file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                yield _parsed(line, number, path)
 
 
 def json_line(record: Record) -> str:
@@ -107,7 +110,7 @@ def json_line(record: Record) -> str:
 
 def _parsed(line: bytes, number: int, path: Path) -> dict[str, Any]:
     try:
-        record = json.loads(line)
+        record = parse_json(line)
     except ValueError:
         record = None
     if isinstance(record, dict):

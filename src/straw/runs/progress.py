@@ -16,10 +16,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
+
+from straw.text.screen import Console, as_text
 
 REDRAW_S, PLAIN_LINE_S = 0.25, 5.0  # of a terminal; of a log
 BAR_WIDTH = 20
@@ -71,7 +73,7 @@ class Progress:
 
     def say(self, line: str) -> None:
         """A line that stays, above the live ones."""
-        self._console.print(Text(line), soft_wrap=True)
+        self._console.print(as_text(line), soft_wrap=True)
 
     def place(self) -> str:
         """Where the run stands: 120/200  0:05 left."""
@@ -105,14 +107,14 @@ class Progress:
             below = self._below()
             self._live.update(Group(self._picture(), *([below] if below is not None else [])), refresh=True)
         else:
-            self._console.print(Text(f"{self.title}  {self.place()}  {self.numbers()}"), soft_wrap=True)
+            self._console.print(as_text(f"{self.title}  {self.place()}  {self.numbers()}"), soft_wrap=True)
 
     def _picture(self) -> Text:
         """Two lines, each cut where a narrow terminal ends."""
         stroke = "-" if self._console.options.ascii_only else "━"
         done = round(BAR_WIDTH * self._step / max(1, self.total_steps))
         bar = ((stroke * done, "green"), (stroke * (BAR_WIDTH - done), "bright_black"))
-        first = Text.assemble((self.title, "bold"), " ", *bar, " ", self.place())
+        first = Text.assemble(as_text(self.title, "bold"), " ", *bar, " ", self.place())
         return Text("\n", no_wrap=True, overflow="ellipsis").join([first, Text(self.numbers())])
 
     def _number(self, name: str) -> str:
@@ -145,16 +147,16 @@ def end_table(
     Example: end_table("secret", [("bits known", "5.98 of 6"), ("episodes", 640)], run_folder="runs/mine")
     """
     console = console or Console()
-    table = Table(title=Text(title, style="bold"), title_justify="left", show_header=bool(header))
+    table = Table(title=as_text(title, "bold"), title_justify="left", show_header=bool(header))
     cells = [[str(cell) for cell in row] for row in rows]
     for index in range(max(map(len, cells), default=1)):
         numbers = index > 0 and all(_is_number(row[index]) for row in cells if index < len(row))
         table.add_column(header[index] if header else "", justify="right" if numbers else "left", overflow="fold")
     for row in cells:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(as_text, row))
     console.print(table)
     if run_folder is not None:
-        console.print(Text(f"run folder: {run_folder}"), soft_wrap=True)  # unbroken, to be copied
+        console.print(as_text(f"run folder: {run_folder}"), soft_wrap=True)  # unbroken, to be copied
 
 
 def _is_number(cell: str) -> bool:

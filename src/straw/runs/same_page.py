@@ -8,9 +8,10 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import join
 from typing import Any
 
-from straw.config import Page, dump, load_page, with_values
+from straw.config import TRUST, Page, dump, load_page, with_values
 from straw.errors import RunError
 from straw.runs.reading import CONFIG, read_about, read_config
 
@@ -23,13 +24,19 @@ def page_of(folder: Path) -> Page:
             f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
             f"undo that, or make it another run: {as_branch(folder, changed)}"
         )
-    return load_page(folder / CONFIG).page
+    return load_page(folder / CONFIG, {TRUST: False}).page
+
+
+def page_to_run(folder: Path, *, trusts: bool) -> Page:
+    """The same for whoever goes on with its model: the record of a trust is no trust, so it has to be said again."""
+    page_of(folder)
+    return load_page(folder / CONFIG, {TRUST: True} if trusts else {}).page
 
 
 def check_is_same(page: Page, folder: Path) -> None:
     """What a page leaves open was filled in when the run began; where the folder lies and what it keeps, no matter."""
     begun = page_of(folder)
-    no_matter = {"run_dir": begun.run.run_dir, "keep_weights": begun.run.keep_weights}
+    no_matter = {"run_dir": begun.run.run_dir, "keep_weights": begun.run.keep_weights, TRUST: False}
     mine = with_values(page, no_matter | {"max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens})
     if changed := differences(tomllib.loads(dump(mine)), tomllib.loads(dump(begun))):
         raise RunError(
@@ -61,4 +68,7 @@ def listed(changed: Mapping[str, tuple[object, object]]) -> str:
 
 
 def as_branch(folder: Path, changed: Mapping[str, tuple[object, object]]) -> str:
-    return f"straw resume {folder} --branch " + " ".join(f"{name}={ours}" for name, (ours, _) in changed.items())
+    """A command to be copied: what somebody wrote into a config is a word of it, whatever a shell would make of it."""
+    return join(
+        ["straw", "resume", str(folder), "--branch", *(f"{name}={ours}" for name, (ours, _) in changed.items())]
+    )

@@ -9,29 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from straw.errors import ConfigError, RunError
+from straw.files import is_folder
 from straw.runs.lines import read_lines
 from straw.runs.reading import (
     CHECKPOINTS,
     CONFIG,
     START,
-    STEPS,
     best_of,
-    file_sums,
     read_about,
     read_checkpoints,
     read_done,
     read_events,
     read_metrics,
 )
+from straw.runs.weights import file_sums, step_folders, within_run
 
 Say = Callable[[str], None]
 
 
 def check_has_weights(folder: Path) -> None:
-    if not (folder / START).is_dir() and read_done(folder):
+    if not is_folder(folder / START) and read_done(folder):
         raise RunError(
             f"{folder} kept no weights when it was done, as a sweep's trials and keep_weights=false ask for: "
             f"straw show {folder} reads what is left, and for weights it has to be trained again in another folder"
@@ -41,10 +42,10 @@ def check_has_weights(folder: Path) -> None:
 def newest_sound(folder: Path, say: Say) -> dict[str, Any] | None:
     """Its line, or None where there is no sound one."""
     rows = read_checkpoints(folder)
-    whole = {row["folder"] for row in rows}
-    for path in sorted((folder / STEPS).glob("step-*")):
-        if f"{STEPS}/{path.name}" not in whole:
-            say(f"{path} is damaged (a file is missing or was cut) and passed over")
+    whole = {row["step"] for row in rows}
+    for step, path in step_folders(folder).items():
+        if step not in whole:
+            say(f"{path} is damaged (a file is missing, was cut, or leads elsewhere) and passed over")
     for row in reversed(rows):
         if is_sound(folder, row):
             check_lines(folder, row)
@@ -85,7 +86,8 @@ def written(folder: Path) -> list[str]:
 
 
 def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:
-    return file_sums(folder / checkpoint["folder"]) == checkpoint["sums"]
+    path = folder / checkpoint["folder"]
+    return within_run(path) and file_sums(path) == checkpoint["sums"]
 
 
 def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
@@ -94,7 +96,7 @@ def check_lines(folder: Path, checkpoint: Mapping[str, Any]) -> None:
         if (there := path.stat().st_size if path.exists() else 0) < size:
             raise RunError(
                 f"{path} had {size:,} bytes at step {checkpoint['step']} and has {there:,}, lines are missing: restore "
-                f"it, or go on without them as another run: straw resume {folder} --branch"
+                f"it, or go on without them as another run: straw resume {quote(str(folder))} --branch"
             )
 
 
@@ -105,12 +107,14 @@ def checkpoint_named(folder: Path, name: str, say: Say) -> dict[str, Any]:
         row = newest_sound(folder, say)
     elif name.startswith("best:"):
         row = best_of(read_checkpoints(folder), name.removeprefix("best:"))
-    elif name.isdecimal():
+    elif name.isdecimal() and len(name) < 19:
         row = checkpoint_at(folder, int(name))
     else:
-        raise ConfigError(f"a checkpoint is last, a step, or best:METRIC; got {name!r}. Write for example --at 100.")
+        raise ConfigError(
+            f"a checkpoint is last, a step, or best:METRIC; got {name[:40]!r}. Write for example --at 100."
+        )
     if row is None:
-        raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {folder}")
+        raise RunError(f"{folder} has no sound checkpoint yet: let it go on with straw resume {quote(str(folder))}")
     if not is_sound(folder, row):
         raise RunError(f"{folder / row['folder']} is damaged: its bytes are not those that were written. Take another.")
     return row

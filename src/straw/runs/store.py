@@ -19,6 +19,7 @@ engine and the loop to say.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import time
@@ -30,6 +31,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from straw.errors import RunError
+from straw.files import is_folder
 from straw.runs.about import about_run
 from straw.runs.lines import Lines, Record, json_line
 from straw.runs.lock import Lock
@@ -41,17 +43,15 @@ from straw.runs.reading import (
     EVALUATIONS,
     EVENTS,
     METRICS,
+    OF_STEPS,
     ROLLOUTS,
-    START,
-    STEPS,
     best_of,
-    file_sizes,
-    file_sums,
     read_checkpoints,
     run_folder,
     spelled_out,
 )
-from straw.runs.whole import run_error, staging_path, whole_folder, write_whole
+from straw.runs.weights import START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
+from straw.runs.whole import remove_tree, run_error, whole_folder, write_whole
 from straw.types import Datum
 
 
@@ -67,13 +67,16 @@ class RunFolder:
     """
 
     def __init__(self, path: Path) -> None:
+        """One writer at a time. A run that is done is opened, and none of its files for writing."""
         self.path = path
         self._lock = Lock(path)
-        self._metrics = Lines(path / METRICS)
-        self._rollouts = Lines(path / ROLLOUTS)
-        self._evaluations = Lines(path / EVALUATIONS)
-        self._checkpoints = Lines(path / CHECKPOINTS)
-        self._events = Lines(path / EVENTS)
+        self._lines: dict[str, Lines] = {}
+        try:
+            for name in () if os.path.lexists(path / DONE) else (*OF_STEPS, CHECKPOINTS, EVENTS):
+                self._lines[name] = Lines(path / name)
+        except RunError:
+            self.close()
+            raise
 
     @classmethod
     def create(cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None) -> Self:
@@ -95,9 +98,12 @@ class RunFolder:
     @classmethod
     def open(cls, path: str | Path) -> Self:
         """A folder that is there, to write on; what a killed process left half done is removed."""
-        opened = cls(run_folder(path))
-        for staging in [*opened.path.glob(".*.tmp"), *(opened.path / STEPS).glob(".*.tmp")]:
-            shutil.rmtree(staging) if staging.is_dir() else staging.unlink()
+        folder = run_folder(path)
+        check_folders(folder)
+        opened = cls(folder)
+        for place in (folder, folder / STEPS):
+            for left in place.glob(".*.tmp"):
+                shutil.rmtree(left) if is_folder(left) else left.unlink()
         return opened
 
     def rewind(self, checkpoint: Mapping[str, Any] | None) -> None:
@@ -106,11 +112,11 @@ class RunFolder:
         Checkpoints of later steps are set aside, not removed: whoever goes back had a reason.
         """
         sizes = checkpoint["lines"] if checkpoint else {}
-        for lines in self._of_steps:
-            lines.cut(sizes.get(lines.path.name, 0))
-        step = checkpoint["step"] if checkpoint else -1
-        for folder in sorted((self.path / STEPS).glob("step-*")):
-            if int(folder.name.removeprefix("step-")) > step:
+        for name in OF_STEPS:
+            self._lines[name].cut(sizes.get(name, 0))
+        last = checkpoint["step"] if checkpoint else -1
+        for step, folder in step_folders(self.path).items():
+            if step > last:
                 folder.rename(free_name(folder.with_name(f"aside-{folder.name}")))
 
     @property
@@ -118,19 +124,19 @@ class RunFolder:
         return self.path / "curve.png"
 
     def write_metrics(self, row: Record) -> None:
-        self._metrics.append([row])
+        self._lines[METRICS].append([row])
 
     def write_rollouts(self, records: Iterable[Record]) -> None:
         """All of a step's rollouts in one write."""
-        self._rollouts.append(records)
+        self._lines[ROLLOUTS].append(records)
 
     def write_evaluations(self, records: Iterable[Record]) -> None:
         """All replies of a measurement in one write."""
-        self._evaluations.append(records)
+        self._lines[EVALUATIONS].append(records)
 
     def write_event(self, event: str, step: int, **facts: object) -> None:
         """Something that a person may want to know about later."""
-        self._events.append([{"time": round(time.time(), 3), "event": event, "step": step, **facts}])
+        self._lines[EVENTS].append([{"time": round(time.time(), 3), "event": event, "step": step, **facts}])
 
     def write_done(self, facts: Record) -> None:
         """The run's last word; from here on its folder is `done`."""
@@ -149,13 +155,13 @@ class RunFolder:
         Its line, with the size and sum of every file, is written first and counts only when the folder
         is there, so a checkpoint without a line cannot be. `lines` says how far the other files had come.
         """
-        folder = self.path / STEPS / f"step-{step:06d}"
-        with whole_folder(folder) as staging:
+        check_folders(self.path)
+        with whole_folder(self.path / folder_of_step(step)) as staging:
             yield staging
-            row = {"step": step, "folder": f"{STEPS}/{folder.name}", **facts}
-            row |= {"lines": {lines.path.name: lines.size for lines in self._of_steps}}
-            self._checkpoints.append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
-            for lines in self._all:
+            row = {"step": step, "folder": folder_of_step(step), **facts}
+            row |= {"lines": {name: self._lines[name].size for name in OF_STEPS}}
+            self._lines[CHECKPOINTS].append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
+            for lines in self._lines.values():
                 lines.sync()  # or a power cut could keep the weights and lose the lines that led to them
 
     def keep_checkpoints(self, newest: int, best: str = "") -> str | None:
@@ -171,26 +177,16 @@ class RunFolder:
             complaint = f"keep_best: {error}"
         for row in rows:
             if row["step"] not in kept:
-                remove(self.path / row["folder"])
+                remove_tree(self.path / folder_of_step(row["step"]))
         return complaint
 
     def drop_weights(self) -> None:
         """Of a run that is done: nothing goes on from it, and what it said and measured stays."""
         for name in (STEPS, START):
-            if (self.path / name).is_dir():
-                remove(self.path / name)
-
-    @property
-    def _of_steps(self) -> tuple[Lines, ...]:
-        """What a run that goes on writes again."""
-        return self._metrics, self._rollouts, self._evaluations
-
-    @property
-    def _all(self) -> tuple[Lines, ...]:
-        return *self._of_steps, self._checkpoints, self._events
+            remove_tree(self.path / name)
 
     def close(self) -> None:
-        for lines in self._all:
+        for lines in self._lines.values():
             lines.close()
         self._lock.release()
 
@@ -201,10 +197,11 @@ class RunFolder:
         self.close()
 
 
-def remove(folder: Path) -> None:
-    """In one act, so that no half of it is met."""
-    folder.rename(staging_path(folder))
-    shutil.rmtree(staging_path(folder), ignore_errors=True)
+def check_folders(run: Path) -> None:
+    """Weights are written below the run and nowhere else."""
+    for folder in (run / START, run / STEPS):
+        if os.path.lexists(folder) and not is_folder(folder):
+            raise RunError(f"a run keeps its weights in folders of its own, and {folder} is none: remove it")
 
 
 def default_path(name: str) -> Path:

@@ -31,16 +31,20 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
+from math import prod
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
-from straw.config.load import flat, naming, read_toml
+from straw.config.load import TRUST, flat, naming, read_toml
 from straw.config.names import ALIASES, canonical
+from straw.config.option import MOST_SEED
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
 from straw.runs.sweep import DRAWS, RATE, Condition, Sweep, Tune, slug
 
 KEYS = ("name", "question", "seeds", "seed_options", "own_draws", "base", "grid", "condition", "tune")
+MOST_RUNS = 20_000
 SEED_OPTIONS = ("secret_seed", "seed")
 
 
@@ -71,7 +75,10 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
 def conditions(page: Mapping[str, Any]) -> Iterator[Condition]:
     """Those by hand, each with every combination of the grid."""
     grid = {name: values(f"[grid] {name}", listed) for name, listed in flat(table(page, "grid")).items()}
-    for label, options in by_hand(page.get("condition", [])):
+    hands = list(by_hand(page.get("condition", [])))
+    if (count := len(hands) * prod(map(len, grid.values()))) > MOST_RUNS:
+        raise ConfigError(f"a sweep has at most {MOST_RUNS:,} runs; this one has {count:,} conditions. Vary less.")
+    for label, options in hands:
         for combination in product(*grid.values()):
             varied = dict(zip(grid, combination, strict=True))
             words = [label, *(f"{name}={spelled(value)}" for name, value in varied.items())]
@@ -113,6 +120,8 @@ def seed_options(page: Mapping[str, Any]) -> tuple[str, ...]:
 def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[str]:
     """What would be ambiguous, or would let one thing silently win over another."""
     by_condition = {name for condition in sweep.conditions for name in condition.options}
+    if TRUST in by_condition or (TRUST in sweep.base and TRUST not in overrides):
+        yield f"{TRUST} is said by whoever runs a sweep, not by its page. Write {TRUST}=true behind the command."
     for name in sorted({*sweep.base, *by_condition} & {*sweep.seed_options}):
         yield f"{name} is set by seeds, and written a second time. Leave it out, or name others in seed_options."
     if sweep.own_draws and DRAWS not in sweep.seed_options:
@@ -127,7 +136,17 @@ def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, An
         yield "learning_rate is found by [tune], and varied by a condition. Leave one of them out."
     if sweep.tune and (both := sorted({*sweep.seeds} & {*sweep.tune.seeds})):
         yield f"[tune] finds the rate on secrets that are not judged; seed {both[0]} is in both. Write others there."
+    if (count := num_runs(sweep)) > MOST_RUNS:
+        yield f"a sweep has at most {MOST_RUNS:,} runs; this one has {count:,}. Take fewer seeds, or vary less."
+        return
     yield from same_names(sweep)
+
+
+def num_runs(sweep: Sweep) -> int:
+    """Those that are judged, and those that find their learning rates."""
+    tune = sweep.tune
+    trials = len(tune.seeds) * max(len(tune.multiply), len(tune.learning_rate)) if tune else 0
+    return len(sweep.conditions) * (len(sweep.seeds) + trials)
 
 
 def same_names(sweep: Sweep) -> Iterator[str]:
@@ -166,9 +185,9 @@ def values(
     name: str, listed: Any, read: Callable[[Any], Any] = lambda value: value, takes: str = "values, [4, 8]"
 ) -> tuple[Any, ...]:
     """A list with something in it."""
-    rule = f"{name} is a list of {takes}; got {listed!r}."
+    rule = f"{name} is a list of {takes}; got {shortened(listed)}."
     if not isinstance(listed, list | tuple):
-        raise ConfigError(f"{rule} Write [{spelled(listed)}], or what is the same for every run under [base].")
+        raise ConfigError(f"{rule} Write [{spelled(listed)[:40]}], or what is the same for every run under [base].")
     if not listed:
         raise ConfigError(f"{rule} An empty one makes no runs: leave it out, or write a value.")
     try:
@@ -186,15 +205,18 @@ def distinct(name: str, listed: Sequence[Any]) -> tuple[Any, ...]:
 
 def seeds(page: Mapping[str, Any], name: str, default: Any = None) -> tuple[int, ...]:
     listed = page.get("seeds", default)
-    if isinstance(listed, str) and (ends := re.fullmatch(r"(\d+)-(\d+)", listed.strip())):
-        listed = list(range(int(ends[1]), int(ends[2]) + 1))
+    if isinstance(listed, str) and (ends := re.fullmatch(r"([0-9]{1,18})-([0-9]{1,18})", listed.strip())):
+        first, last = int(ends[1]), int(ends[2])
+        if last - first >= MOST_RUNS:
+            raise ConfigError(f"{name} are at most {MOST_RUNS:,}; got {listed}, which are {last - first + 1:,}.")
+        listed = list(range(first, last + 1))
     listed = values(name, listed, from_zero, 'whole numbers from 0 up, [0, 1, 2] or "0-15"')
     return distinct(name, listed)
 
 
 def from_zero(value: Any) -> int:
     number = read_whole(value)
-    if number < 0:
+    if not 0 <= number <= MOST_SEED:
         raise ValueError
     return number
 

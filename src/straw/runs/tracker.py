@@ -14,11 +14,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import import_module
+from os.path import lexists
 from secrets import token_hex
 from typing import Any
 
 from straw.config import Page
-from straw.errors import ConfigError
+from straw.errors import ConfigError, RunError
+from straw.files import is_folder
 from straw.runs.lines import json_line
 from straw.runs.reading import read_about, read_json, read_metrics
 from straw.runs.store import RunFolder
@@ -26,6 +28,8 @@ from straw.runs.trackers import BACKENDS, Backend, TrackerRun
 from straw.runs.whole import write_whole
 
 FILE = "tracker.json"
+FOLDERS = ("wandb", "tensorboard")  # theirs, in the run's
+NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
 class Tracker:
@@ -39,6 +43,7 @@ class Tracker:
     def open(self, config: Mapping[str, Any]) -> None:
         """Begin a run of the tracker or go on with it, and send what it has not got."""
         try:
+            self._check_folders()
             self._backend = BACKENDS[self.name].open(self._run(), config)
             for row in read_metrics(self.folder.path):
                 self._send(row)
@@ -67,11 +72,17 @@ class Tracker:
             values = {name: value for name, value in row.items() if name != "step" and value is not None}
             self._backend.log(row["step"], values)
 
+    def _check_folders(self) -> None:
+        """A tracker writes where we tell it to, links or not."""
+        for name in FOLDERS:
+            if lexists(self.folder.path / name) and not is_folder(self.folder.path / name):
+                raise RunError(f"{self.folder.path / name} is no folder of this run: remove it")
+
     def _run(self) -> TrackerRun:
         """What tracker.json says, or a new one; runs may have equal names, so chance ends its id."""
         path = self.folder.path / FILE
         known = read_json(path)
-        if known is None or known.get("tracker") != self.name:
+        if known is None or known.get("tracker") != self.name or not is_plain(known.get("id"), known.get("project")):
             name = re.sub(r"[^A-Za-z0-9._-]+", "-", path.parent.absolute().name)[:80]
             known = {"tracker": self.name, "id": f"{name}-{token_hex(4)}", "project": BACKENDS[self.name].project()}
             write_whole(path, json_line(known))
@@ -84,6 +95,12 @@ class Tracker:
         reason = f"{type(error).__name__}: {error}".partition("\n")[0]
         self.say(f"{self.name} failed and gets no more rows, the run goes on ({reason})")
         self.folder.write_event("tracker_failed", self._last_step, name=self.name, error=reason)
+
+
+def is_plain(name: object, project: object) -> bool:
+    """Whether a tracker takes them for names and for nothing else, such as a path. A project is a person's own word."""
+    is_name = isinstance(name, str) and NAME.fullmatch(name) is not None
+    return is_name and isinstance(project, str) and project.isprintable() and not {*project} & {*"/\\"}
 
 
 def check_tracker(page: Page) -> None:

@@ -1,10 +1,11 @@
 """Files and folders that appear whole or not at all.
 
-    write .name.PID.tmp beside the goal  ->  fsync  ->  rename over the goal
+    write .name.CHANCE.tmp beside the goal  ->  fsync  ->  rename over the goal
 
 A rename is one act of the file system, so a reader, or a run that continues after a kill, meets the
 old thing, the new thing or nothing, never a half. Whatever fails on the way removes what it had
-begun and says in one line what to do.
+begun and says in one line what to do. A folder that is being written is locked, so that what a killed
+process left can be told from what another one is writing, and removed.
 """
 
 from __future__ import annotations
@@ -14,25 +15,35 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from secrets import token_hex
 
 from straw.errors import RunError
+from straw.files import FOLDER_MODE, close_to_others, is_folder, make_folders, open_file, took_lock
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+PATIENCE = 100  # tries
+NOT_OURS = (errno.EINVAL, errno.ELOOP, errno.EMLINK)
 
 
 def staging_path(path: Path) -> Path:
-    """Where a thing waits until it is whole: a hidden sibling, so that the rename stays on one disk."""
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Where a thing waits until it is whole: a hidden sibling, so that the rename stays on one disk.
+
+    Nobody can have put something there before: chance ends its name.
+    """
+    return path.with_name(f".{path.name}.{token_hex(6)}.tmp")
 
 
 def write_whole(path: Path, data: str | bytes) -> None:
     """Write a file that is either the old one or the new one."""
     staging = staging_path(path)
     try:
-        staging.write_bytes(data.encode() if isinstance(data, str) else data)
-        _sync(staging)
+        with os.fdopen(open_file(staging, os.O_WRONLY | os.O_CREAT | os.O_EXCL), "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(staging, path)
     except OSError as problem:
         with suppress(OSError):
@@ -46,11 +57,12 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     A folder that is there and not empty is never replaced.
     """
-    staging = staging_path(path)
     parents = [parent for parent in path.parents if not os.path.exists(parent)]
+    staging, lock = staging_path(path), -1
     try:
-        shutil.rmtree(staging, ignore_errors=True)
-        staging.mkdir(parents=True)
+        remove_abandoned(path.parent, path.name)
+        make_folders(path.parent)
+        staging, lock = begun(path)
         yield staging
         _sync_tree(staging)
         os.replace(staging, path)
@@ -61,6 +73,49 @@ def whole_folder(path: Path) -> Iterator[Path]:
         if plain:
             raise plain from problem
         raise
+    finally:
+        if lock >= 0:
+            os.close(lock)
+
+
+def begun(path: Path) -> tuple[Path, int]:
+    """An empty folder that waits to become `path`, and the descriptor that holds its lock.
+
+    Somebody who cleans up just then may have taken it for abandoned, so another is begun.
+    """
+    for _ in range(PATIENCE):
+        staging = staging_path(path)
+        staging.mkdir(FOLDER_MODE)
+        with suppress(FileNotFoundError):
+            lock = open_folder(staging)
+            if took_lock(lock) is not False and staging.exists():
+                return staging, lock
+            os.close(lock)
+    raise OSError(errno.EAGAIN, "somebody takes it away again and again", str(path))
+
+
+def open_folder(path: Path) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def remove_abandoned(folder: Path, name: str | None = None) -> None:
+    """Folders in `folder` that were to become `name` (None: anything) and that nobody writes any more."""
+    for staging in folder.glob(f".{'*' if name is None else escape(name)}.*.tmp"):
+        with suppress(OSError):
+            lock = open_folder(staging)
+            try:
+                if took_lock(lock):
+                    shutil.rmtree(staging, ignore_errors=True)
+            finally:
+                os.close(lock)
+
+
+def remove_tree(folder: Path) -> None:
+    """In one act, so that no half of it is met. A link is no folder and is left alone."""
+    if is_folder(folder):
+        staging = staging_path(folder)
+        folder.rename(staging)
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def run_error(problem: BaseException, path: Path) -> RunError:
@@ -74,6 +129,9 @@ def run_error(problem: BaseException, path: Path) -> RunError:
         rule = f"a run needs a folder it may write to, and {path} is none ({os.strerror(number).lower()})"
     elif number in (errno.ENOTEMPTY, errno.EEXIST):
         rule = f"a run overwrites nothing, and {path} is there already"
+    elif number in NOT_OURS:
+        rule = f"a run writes to files of its own, and {path} is none: {problem.strerror}"
+        way_out = f"remove it, or {way_out}"
     else:
         rule = f"a run needs a folder it can write to, and {path} cannot be written ({problem})"
     return RunError(f"{rule}: {way_out}")
@@ -94,9 +152,10 @@ def _take_back(staging: Path, parents: list[Path]) -> None:
 
 
 def _sync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
+    """What other libraries wrote may be open to everybody, if the umask lets them."""
+    for path in (*folder.rglob("*"), folder):
+        close_to_others(path)
         _sync(path)
-    _sync(folder)
 
 
 def _sync(path: Path) -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Sequence
+from reprlib import repr as shortened
 from typing import Any
 
 from straw.errors import ConfigError, did_you_mean
 
+MOST = 999_999  # of a number that a generator is given
 EVALUATORS = {"eval", "exec", "parse_expr", "sympify"}
 
 
@@ -54,8 +56,17 @@ def read_settings(generator: str, words: Sequence[str]) -> tuple[tuple[str, Any]
         if not equals or name in ("seed", "size") or name not in known:
             names = [one for one in known if one not in ("seed", "size")]
             raise ConfigError(f"gym_options are name=value, got {word!r}; {did_you_mean(name, names)}")
-        pairs.append((name, read_value(value)))
+        pairs.append((name, within(name, read_value(value), known[name].default)))
     return tuple(pairs)
+
+
+def within(name: str, value: Any, default: Any) -> Any:
+    """A generator takes any number, and a million terms take it an hour and the memory of the machine."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    most = max(MOST, abs(default)) if isinstance(default, int | float) else MOST
+    if is_number and not abs(value) <= most:  # NaN is not either
+        raise ConfigError(f"gym_options take numbers up to {most:,}; got {name}={shortened(value)}. Write a smaller.")
+    return value
 
 
 def read_value(text: str) -> Any:

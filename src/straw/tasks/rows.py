@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import DataError, did_you_mean
+from straw.files import GIB, MIB, lines_of, read_file, reading
 
 KINDS = (".jsonl", ".json", ".parquet")
 Row = Mapping[str, Any]
 Placed = tuple[str, Row]  # where it stands, and what stands there
+LONGEST, MOST = 64 * MIB, 4 * GIB  # of a line; of a file that is one list
 BOM = b"\xef\xbb\xbf"
 
 
@@ -99,15 +101,15 @@ def unknown(file: Path) -> Iterator[Placed]:
 def json_lines(file: Path) -> Iterator[Placed]:
     """Line by line, so that a large file is never in memory as text."""
     name = str(file)
-    with file.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
+    with reading(file, follow=True) as lines:
+        for number, line in enumerate(lines_of(lines, LONGEST), 1):
             if not line.isspace():
                 place = f"{name}:{number}"
                 yield place, an_object(place, parsed(place, line.removeprefix(BOM) if number == 1 else line))
 
 
 def json_list(file: Path) -> Iterator[Placed]:
-    rows = parsed(str(file), file.read_bytes().removeprefix(BOM))
+    rows = parsed(str(file), read_file(file, MOST, follow=True).removeprefix(BOM))
     if not isinstance(rows, list):
         raise DataError(
             f"{file} is to hold a list of objects, got {type(rows).__name__}. Write an object a line, .jsonl."

@@ -17,10 +17,11 @@ import re
 from collections.abc import Iterable, Sequence
 from threading import Lock
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from straw.errors import ModelError
+from straw.text.characters import CHAT_TEMPLATE
+from straw.text.rendering import rendered
 from straw.types import Message
 
 PLAIN_TEMPLATE = (
@@ -52,7 +53,8 @@ class Chat:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, extra_stop: Iterable[int] = ()) -> None:
         self.tokenizer = tokenizer
-        self.template = tokenizer.get_chat_template() if tokenizer.chat_template else PLAIN_TEMPLATE
+        self.template = template_of(tokenizer)
+        self.is_ours = self.template in (CHAT_TEMPLATE, PLAIN_TEMPLATE)
         if "strftime_now" in self.template:
             self.template = A_FIXED_DAY + self.template
         self.controls = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
@@ -123,17 +125,15 @@ class Chat:
         return tuple(tokens)
 
     def _apply(self, messages: list[dict[str, str]], speak: bool) -> str:
-        try:
-            text = self.tokenizer.apply_chat_template(
-                messages,
-                chat_template=self.template,
-                add_generation_prompt=speak,
-                tokenize=False,
+        """Ours here; one that came with a model is a stranger's program, and has a process to run in."""
+        if not self.is_ours:
+            tokens = tuple((name, str(token)) for name, token in self.tokenizer.special_tokens_map.items())
+            return rendered(self.template, tuple((m["role"], m["content"]) for m in messages), speak, tokens)
+        return str(
+            self.tokenizer.apply_chat_template(
+                messages, chat_template=self.template, add_generation_prompt=speak, tokenize=False
             )
-        except TemplateError as error:
-            roles = ", ".join(message["role"] for message in messages)
-            raise ModelError(f"the model's chat template refuses a conversation of {roles}: {error}") from error
-        return str(text)
+        )
 
     def _guard(self, content: str, mark: str) -> str:
         """Set off the control tokens that a message mentions, so that none is taken for a real one."""
@@ -146,6 +146,19 @@ class Chat:
         """A fast tokenizer keeps `split_special_tokens` as a state of its own, so threads have to take turns."""
         with ONE_AT_A_TIME:
             return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=literally))
+
+
+def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    if not tokenizer.chat_template:
+        return PLAIN_TEMPLATE
+    try:
+        return str(tokenizer.get_chat_template())
+    except Exception as error:  # several templates, and none of them for a chat
+        raise ModelError(f"the model's tokenizer has no chat template of its own ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0][:300]
 
 
 def unused_character(messages: Sequence[Message]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from straw.config import Evaluation, Page
-from straw.engines.local.lora import ADAPTER_CONFIG
+from straw.engines.local.adapter_folder import ADAPTER_CONFIG
 from straw.engines.local.model_store import cached_model
 from straw.engines.local.models import HUB_NAME
 from straw.measure.evaluation import questions_of

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from shlex import quote
 
 import torch
 
@@ -24,7 +25,7 @@ from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
 from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
-from straw.runs.same_page import page_of
+from straw.runs.same_page import page_of, page_to_run
 from straw.runs.sound import Say, check_has_weights, checkpoint_named, is_sound
 from straw.tasks.base import Task
 from straw.training.device import best_device, best_dtype
@@ -61,6 +62,7 @@ def evaluated_page(page: str | Path | None, overrides: Mapping[str, str], run: P
     if page is None and words.get("kind", begun.task.kind) == begun.task.kind:
         return load_page(run / CONFIG, words).page
     other = load_page(page, words)
+    begun = page_to_run(run, trusts=other.page.model.trust_remote_code)
     named = {name: getattr(other.page.model, name) for name in vars(begun.model) if name in other.named}
     return replace(closed(other), model=replace(begun.model, **named), sampling=begun.sampling)
 
@@ -110,7 +112,7 @@ def chosen(run: Path, at: str | None, every: bool, say: Say) -> Iterator[tuple[P
     else:
         rows = [row for row in read_checkpoints(run) if is_sound(run, row)]
         if not rows:
-            raise RunError(f"{run} has no sound checkpoint yet: let it go on with straw resume {run}")
+            raise RunError(f"{run} has no sound checkpoint yet: let it go on with straw resume {quote(str(run))}")
         yield from ((run / row["folder"], int(row["step"])) for row in rows)
 
 

@@ -21,7 +21,7 @@ from straw.engines.local.lora import save_adapter
 from straw.engines.local.pretrained import quietly
 from straw.errors import RunError
 from straw.runs.reading import run_folder
-from straw.runs.same_page import page_of
+from straw.runs.same_page import page_to_run
 from straw.runs.sound import Say, checkpoint_named
 from straw.runs.whole import whole_folder
 
@@ -30,11 +30,18 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def export_run(
-    run: Path, out: Path, say: Say, *, at: str = "last", form: Form = "merged", dtype: str = "float32"
+    run: Path,
+    out: Path,
+    say: Say,
+    *,
+    at: str = "last",
+    form: Form = "merged",
+    dtype: str = "float32",
+    trusts: bool = False,
 ) -> int:
     """Returns the step whose weights these are."""
     folder = run_folder(run)
-    page, checkpoint = page_of(folder), checkpoint_named(folder, at, say)
+    page, checkpoint = page_to_run(folder, trusts=trusts), checkpoint_named(folder, at, say)
     engine = starting_again(page, folder)
     engine.load(folder / checkpoint["folder"], optimizer=False)
     if form == "adapter" and engine.adapters is None:

@@ -20,6 +20,7 @@ from straw.engines.local.hub import cached
 from straw.engines.local.published import PUBLISHED, ModelSize
 from straw.runs.store import check_is_free
 from straw.runs.tracker import check_tracker
+from straw.text.say import say, say_lines
 from straw.training.assemble import Plan, plan_of, sampling_of
 from straw.training.memory_forecast import Work
 from straw.training.start import Say, checked, checkpoint_of, taken_from
@@ -150,18 +151,18 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     check_start(plan, goes_on=goes_on)
     remarks: list[str] = []
     size = forecast(plan, remarks.append)
-    print(dump(plan.page))
+    say_lines(dump(plan.page))
     for note in plan.notes:
-        print(f"# note      {note}")
+        say(f"# note      {note}")
     steps = int(plan.page.run.n_batches or 0)
     ours = plan.page.algorithm
-    print(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
+    say(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
           f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
     for line in remarks:
-        print(f"# data      {line}")
-    print(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
+        say(f"# data      {line}")
+    say(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
-    print(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
-    print(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
+    say(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
+    say(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
     for line in on_cards(size, loaded.page.model.dtype):
-        print(f"# memory    {line}")
+        say(f"# memory    {line}")

@@ -40,6 +40,7 @@ from straw.config import Memory, Page
 from straw.engines.base import Engine
 from straw.engines.encoder import MINILM, POLICY, Encoder, check_encoder, encoder_named, fast_dtype
 from straw.errors import RunError
+from straw.files import is_file
 from straw.measure.diversity import semantic
 from straw.rewards.elliptical import Elliptical
 from straw.rewards.episodic import Episodic, named, part
@@ -186,7 +187,7 @@ class IntrinsicPay(NoIntrinsic):
 
     def load(self, folder: Path) -> None:
         try:
-            arrays = load_file(folder / MEMORY)
+            arrays = load_file(folder / MEMORY) if is_file(folder / MEMORY) else {}
             self.intrinsic.load(arrays)  # which checks them all
             asked = part(arrays, "questions")
             keys = [bytes(row).hex() for row in asked["hashes"].tolist()]

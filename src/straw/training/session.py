@@ -26,7 +26,7 @@ from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
 from straw.runs.lines import read_lines
 from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
-from straw.runs.same_page import check_is_same, page_of
+from straw.runs.same_page import check_is_same, page_to_run
 from straw.runs.sound import check_may_begin_again, newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
@@ -71,15 +71,18 @@ def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Fi
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
-    return persistently(lambda: begin(plan, path, watcher), path, watcher)
+    return persistently(lambda: begin(plan, path, watcher), path, watcher, plan.page.model.trust_remote_code)
 
 
-def resume_run(path: str | Path, watcher: Watcher) -> Finished:
-    """Go on where a run stopped; every later line and weight is that of a run that never did."""
-    return persistently(lambda: go_on(Path(path), watcher), Path(path), watcher)
+def resume_run(path: str | Path, watcher: Watcher, *, trusts: bool = False) -> Finished:
+    """Go on where a run stopped; every later line and weight is that of a run that never did.
+
+    `trusts`: whether the code that came with its model may run, whatever was said when it began.
+    """
+    return persistently(lambda: go_on(Path(path), watcher, trusts), Path(path), watcher, trusts)
 
 
-def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher) -> Finished:
+def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher, trusts: bool) -> Finished:
     """A trainer that is lost costs what came behind the newest checkpoint, and some patience."""
     for _ in range(RESTARTS):
         try:
@@ -88,7 +91,7 @@ def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher) -> 
             if not (path / CONFIG).is_file():
                 raise
             watcher.say(f"{error}; the run goes on from its newest checkpoint")
-            work = partial(go_on, path, watcher)
+            work = partial(go_on, path, watcher, trusts)
     return work()
 
 
@@ -117,9 +120,10 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
                 raise
 
 
-def go_on(path: Path, watcher: Watcher) -> Finished:
+def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
     with RunFolder.open(path) as folder:
-        plan = plan_of(Loaded(page_of(folder.path), frozenset(names_of(page_of(folder.path)))))
+        page = page_to_run(folder.path, trusts=trusts)
+        plan = plan_of(Loaded(page, frozenset(names_of(page))))
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
@@ -151,7 +155,7 @@ def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
     if not (Path(path).expanduser() / CONFIG).is_file():
         return run_page(loaded, watcher)
     check_is_same(plan_of(loaded).page, run_folder(path))
-    return resume_run(path, watcher)
+    return resume_run(path, watcher, trusts=loaded.page.model.trust_remote_code)
 
 
 def loop_of(plan: Plan) -> type[Loop]:

@@ -8,7 +8,6 @@ channels. A checkpoint given by path takes its place.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from hashlib import blake2b
@@ -23,9 +22,10 @@ from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import chosen_layers
 from straw.engines.local.model_folder import first_line
 from straw.errors import RunError, StrawError, TrainingError
+from straw.files import MIB, parse_json, read_file
 from straw.runs.home import cache_folder
 from straw.runs.reading import CONFIG, read_checkpoints
-from straw.runs.whole import whole_folder
+from straw.runs.whole import remove_abandoned, remove_tree, whole_folder
 from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
 from straw.training.assemble import Plan, sampling_of
@@ -156,6 +156,7 @@ def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     """The engine with a warm-up that passes, from the cache or made now."""
     course = course_of(plan, engine.chat)
     folder = cache_folder() / "warmups" / fingerprint(engine, plan, course)
+    remove_abandoned(folder.parent)
     found = None if plan.page.warmup.warmup == "force" else kept(folder, course)
     if found is not None and loads(engine, folder, say):
         say(f"{found.line()} (from the cache)")
@@ -174,7 +175,7 @@ def warmed_up(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
 def kept(folder: Path, course: Course[Found]) -> Found | None:
     """What a warm-up in the cache reached, if there is one and it is good enough."""
     try:
-        found = course.recalled(json.loads((folder / FOUND).read_text()))
+        found = course.recalled(parse_json(read_file(folder / FOUND, MIB)))
         return found if course.is_met(found) else None
     except (OSError, ValueError, TypeError):
         return None
@@ -195,7 +196,7 @@ def keep(engine: LocalEngine, found: Any, folder: Path, say: Say) -> None:
         with whole_folder(folder) as staging:
             engine.save(staging, optimizer=False)
             (staging / FOUND).write_text(json.dumps(asdict(found)))
-            shutil.rmtree(folder, ignore_errors=True)  # an older one was not good enough
+            remove_tree(folder)  # an older one was not good enough
     except RunError as error:
         if not (folder / FOUND).is_file():
             reason = first_line(error.__cause__ or error)

@@ -9,7 +9,6 @@ Floats are written so that they read back equal: a run that goes on has the bits
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from straw.algorithms.named import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
+from straw.files import GIB, parse_json, read_file
 from straw.measure.ledger import Ledger
 from straw.measure.said import Said
 from straw.runs.lines import json_line
@@ -83,7 +83,7 @@ class RunState:
 
     def load(self, folder: Path) -> None:
         try:
-            self.load_state_dict(json.loads((folder / STATE).read_text()))
+            self.load_state_dict(parse_json(read_file(folder / STATE, GIB)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(
                 f"a checkpoint holds the loop's {STATE}, and that of {folder} cannot be used ({error!r}): "

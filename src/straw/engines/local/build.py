@@ -19,7 +19,8 @@ from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine, LocalSettings
 from straw.engines.local.lora import add_lora
 from straw.engines.local.models import load_model
-from straw.runs.reading import START
+from straw.errors import RunError
+from straw.runs.weights import START, within_run
 
 
 def load_engine(page: Page) -> LocalEngine:
@@ -52,6 +53,8 @@ def save_start(engine: Engine, folder: Path) -> None:
 
 def starting_again(page: Page, folder: Path) -> LocalEngine:
     """The engine as it was before the first step of the run in this folder."""
+    if not within_run(folder / START):
+        raise RunError(f"a run keeps the weights that it began with in {START}, and {folder} has none: restore them")
     engine = with_adapters(load_engine(page), page)
     engine.load_base(folder / START)
     engine.load(folder / START, optimizer=False)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from straw.engines.local.model_folder import first_line
 from straw.errors import ConfigError, RunError
+from straw.files import is_file, is_folder
 
 WEIGHTS, OPTIMIZER, BASE = "weights.safetensors", "optimizer.safetensors", "base"
 Parameters = Mapping[str, nn.Parameter]
@@ -54,6 +55,8 @@ def write_base(folder: Path, frozen: Mapping[str, Tensor]) -> None:
 
 def read_base(folder: Path, frozen: Mapping[str, Tensor]) -> None:
     """Into the given tensors."""
+    if not is_folder(folder / BASE):
+        raise RunError(f"{folder} holds {BASE}, the weights beneath its adapters, and here it does not: restore it")
     for name, tensor in read_weights(folder / BASE, frozen).items():
         frozen[name].copy_(tensor)
 
@@ -84,7 +87,7 @@ def read_adam(folder: Path, trained: Parameters) -> Adam:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():
+    if not is_file(path):
         raise RunError(f"a checkpoint holds {path.name}; {path.parent} does not: name the folder of one checkpoint")
     try:
         return load_file(path)

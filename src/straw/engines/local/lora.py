@@ -9,26 +9,21 @@ form, adapter_config.json and adapter_model.safetensors. There is no dropout (se
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from straw.engines.local.model_folder import first_line
+from straw.engines.local.adapter_folder import adapter_config, peft_at_work, saved_names
 from straw.errors import ConfigError, ModelError, did_you_mean
 from straw.runs.whole import whole_folder
 
 if TYPE_CHECKING:
-    from peft import LoraConfig, PeftModel
+    from peft import PeftModel
 
-ADAPTER_CONFIG, ADAPTER_WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 ALL_LINEAR = "all-linear"  # every linear layer but the head
 
 
@@ -108,44 +103,3 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool = True
             where = "file" if min(odd) in names else "model"
             raise ModelError(f"the adapters in {folder} belong to another model: {min(odd)} is only in the {where}")
     return adapted.eval()
-
-
-def adapter_config(folder: Path) -> LoraConfig:
-    with peft_at_work():
-        from peft import LoraConfig, PeftConfig
-
-        try:
-            config = PeftConfig.from_pretrained(str(folder))
-        except Exception as error:  # bad JSON, unknown kinds and missing keys each fail in their own way
-            raise ModelError(f"{folder} has a broken {ADAPTER_CONFIG} ({first_line(error)}): copy it again") from error
-    if not isinstance(config, LoraConfig):
-        raise ModelError(
-            f"straw reads LoRA adapters; {folder} holds {config.peft_type.value}: merge it with PEFT first"
-        )
-    return config
-
-
-def saved_names(folder: Path) -> set[str]:
-    """The tensors in the adapter file."""
-    file = folder / ADAPTER_WEIGHTS
-    if not file.is_file():
-        raise ModelError(f"an adapter folder holds {ADAPTER_CONFIG} and {ADAPTER_WEIGHTS}; {folder} has no {file.name}")
-    try:
-        with safe_open(file, framework="pt") as tensors:
-            return set(tensors.keys())
-    except (SafetensorError, OSError) as error:
-        raise ModelError(f"{folder} has a broken {file.name} ({first_line(error)}): copy it again") from error
-
-
-@contextmanager
-def peft_at_work() -> Iterator[None]:
-    """PEFT is an extra; it draws from the global generator, and what it warns of is checked here."""
-    try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    except ImportError as error:
-        raise ConfigError(
-            f"adapters need PEFT, and it cannot be imported ({first_line(error)}): "
-            "pip install 'straw[peft]', or choose lora_rank=0"
-        ) from error

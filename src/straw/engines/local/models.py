@@ -16,21 +16,26 @@ import os
 import re
 from pathlib import Path
 
+from straw.engines.local.adapter_folder import ADAPTER_CONFIG, adapter_config
 from straw.engines.local.embedded import SHAPES, make_embedded
 from straw.engines.local.hub import hub_folder
-from straw.engines.local.lora import ADAPTER_CONFIG, adapter_config, load_adapter
+from straw.engines.local.lora import load_adapter
 from straw.engines.local.model_store import ADDABLE, cached_model, cached_names
 from straw.engines.local.pretrained import Loaded, read_folder, read_gguf
 from straw.errors import ModelError, did_you_mean
 from straw.runs.reading import CONFIG
 
+MOST_ADAPTERS = 4  # on top of each other
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 __all__ = ["Loaded", "load_model"]
 
 
-def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False) -> Loaded:
-    """float32 weights on the CPU, in eval mode; the seed makes the weights of an embedded model."""
+def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False, beneath: int = 0) -> Loaded:
+    """float32 weights on the CPU, in eval mode; the seed makes the weights of an embedded model.
+
+    `beneath` counts the adapters on top of it: some may name each other, or themselves.
+    """
     if name in SHAPES:
         model, tokenizer = make_embedded(name, seed)
         return Loaded(model.eval(), tokenizer, f"{name}, seed {seed}")
@@ -43,7 +48,7 @@ def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False) -> 
         )
     if name and os.path.isdir(path):  # unlike pathlib's, os.path answers for every string
         if (path / ADAPTER_CONFIG).is_file():
-            return read_adapted(path, seed=seed, trust_remote_code=trust_remote_code)
+            return read_adapted(path, seed=seed, trust_remote_code=trust_remote_code, beneath=beneath)
         return read_folder(path, trust_remote_code=trust_remote_code)
     if path.suffix.lower() == ".gguf":
         return read_gguf(path)
@@ -53,15 +58,17 @@ def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False) -> 
     raise ModelError(nothing_called(name))
 
 
-def read_adapted(folder: Path, *, seed: int, trust_remote_code: bool) -> Loaded:
+def read_adapted(folder: Path, *, seed: int, trust_remote_code: bool, beneath: int) -> Loaded:
     """The model that adapters were trained on, with the adapters merged into it."""
     base = adapter_config(folder).base_model_name_or_path
     if not base:
         raise ModelError(
             f"adapters name the model beneath them, and {folder / ADAPTER_CONFIG} names none: add its path"
         )
+    if beneath >= MOST_ADAPTERS:
+        raise ModelError(f"{folder} lies beneath {beneath} adapters, which name each other: give the model itself")
     try:
-        below = load_model(base, seed=seed, trust_remote_code=trust_remote_code)
+        below = load_model(base, seed=seed, trust_remote_code=trust_remote_code, beneath=beneath + 1)
     except ModelError as error:
         raise ModelError(f"the model beneath the adapters in {folder} is missing: {error}") from error
     model = load_adapter(below.model, folder, trainable=False).merge_and_unload()

@@ -11,7 +11,6 @@ a model's folder unless the user asks for it.
 
 from __future__ import annotations
 
-import json
 import os
 import string
 import warnings
@@ -32,8 +31,10 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from straw.engines.local.adapter_folder import ADAPTER_CONFIG
 from straw.engines.local.model_folder import first_line, shortcoming
 from straw.errors import ModelError
+from straw.files import MIB, parse_json, read_file
 from straw.text.chat import Chat
 
 
@@ -62,6 +63,8 @@ def read_folder(folder: Path, *, trust_remote_code: bool = False, source: str | 
     """A folder in Hugging Face's form."""
     if missing := shortcoming(folder):
         raise ModelError(f"a model folder holds config.json, safetensors and a tokenizer; {folder} {missing}")
+    if (folder / ADAPTER_CONFIG).exists():
+        raise ModelError(f"a model folder holds no adapters, and {folder} has an {ADAPTER_CONFIG}: take it out")
     return read(folder, source or str(folder.resolve()), trust_remote_code=trust_remote_code, local_files_only=True)
 
 
@@ -108,13 +111,16 @@ def tokenizer_class(folder: Path, options: dict[str, Any]) -> Any:
     if "gguf_file" in options or not (folder / "tokenizer.json").is_file():
         return AutoTokenizer
     file = folder / "tokenizer_config.json"
-    has_code = file.is_file() and "auto_map" in json.loads(file.read_text(encoding="utf-8"))
+    has_code = file.is_file() and "auto_map" in parse_json(read_file(file, MIB, follow=True))
     return AutoTokenizer if has_code and options["trust_remote_code"] else PreTrainedTokenizerFast
 
 
 def what_is_wrong(source: str, error: Exception) -> str:
     if "trust_remote_code" in str(error):
-        return f"{source} comes with code of its own, which runs only if you trust it: write trust_remote_code=true"
+        return (
+            f"{source} comes with code of its own, which runs only if you trust it: look at it, then write "
+            "trust_remote_code=true behind the command"
+        )
     return (
         f"straw loads causal language models that transformers knows, and {source} cannot be loaded "
         f"({first_line(error)}): get its files anew, or choose another model"

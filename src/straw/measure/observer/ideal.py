@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from straw.files import make_folders
 from straw.measure.observer.draws import draw_pace
 from straw.measure.observer.greedy import greedy_pace, partition_bits
 from straw.measure.observer.hits import hits_pace
@@ -90,7 +91,7 @@ def observed(task: Task, channel: Channel, *, group: int = 4) -> Observed:
     if record := read_json(path):
         return Observed.from_record(record)
     found = observe(task, channel, group=group)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folders(path.parent)
     write_whole(path, json.dumps(found.record()))
     return found
 

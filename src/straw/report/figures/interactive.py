@@ -6,12 +6,12 @@ A trace says in `meta` which colour it has and what it is, and in `legendgroup` 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from math import isfinite, log10
 from typing import Any
 
 from straw.report.figures.figure import Mark, Panel
 from straw.report.figures.looks import colour_of, dash_of, marker_of
+from straw.text.visible import as_html, visible
 
 DIGITS = 5
 LEAVES = 3.0  # times the whole secret: what is higher leaves the picture
@@ -31,7 +31,8 @@ def band(mark: Mark) -> Iterator[dict[str, Any]]:
     yield {
         "type": "scatter", "mode": "lines", "fill": "toself", "hoverinfo": "skip", "showlegend": False,
         "x": [x for x, _ in there], "y": rounded([y for _, y in there]), "line": {"width": 0},
-        "legendgroup": mark.label, "name": mark.label, "meta": {"colour": colour_of(mark), "part": "band"},
+        "legendgroup": visible(mark.label), "name": visible(mark.label),
+        "meta": {"colour": colour_of(mark), "part": "band"},
     }  # fmt: skip
 
 
@@ -39,13 +40,14 @@ def trace(mark: Mark, panel: Panel) -> dict[str, Any]:
     symbol = {"never": "triangle-up-open", "thin": "circle-open"}.get(mark.look, marker_of(mark)[0])
     width = {"line": 2.4, "thin": 1.0, "fit": 1.3, "joined": 1.8}.get(mark.look, 0)
     found: dict[str, Any] = {
-        "type": "scatter", "mode": mode(mark), "x": list(mark.x), "y": rounded(mark.y), "name": mark.label,
-        "legendgroup": mark.label, "showlegend": False, "line": {"width": width, "dash": dash_of(mark).browser},
+        "type": "scatter", "mode": mode(mark), "x": list(mark.x), "y": rounded(mark.y), "name": visible(mark.label),
+        "legendgroup": visible(mark.label), "showlegend": False,
+        "line": {"width": width, "dash": dash_of(mark).browser},
         "marker": {"size": 11 if mark.look == "never" else 8, "symbol": symbol},
         "hovertemplate": hover(mark, panel), "meta": {"colour": colour_of(mark), "part": mark.look},
     }  # fmt: skip
     if mark.notes:
-        found["text"] = [escape(note) for note in mark.notes]
+        found["text"] = [as_html(note) for note in mark.notes]
     if mark.look in ("points", "joined") and len(mark.low):
         found["error_y"] = {
             "type": "data", "symmetric": False, "thickness": 1.3, "width": 4,
@@ -62,11 +64,11 @@ def mode(mark: Mark) -> str:
 
 
 def hover(mark: Mark, panel: Panel) -> str:
-    name = f"<b>{escape(mark.label)}</b><br>"
+    name = f"<b>{as_html(mark.label)}</b><br>"
     if mark.notes and (mark.has_dots or mark.look not in ("line", "thin")):
         return f"{name}%{{text}}<extra></extra>"
     noted = "<br>%{text}" if mark.notes else ""
-    return f"{name}%{{x:,}} {escape(panel.x_title)}: %{{y:.4~g}} {escape(panel.y_title)}{noted}<extra></extra>"
+    return f"{name}%{{x:,}} {as_html(panel.x_title)}: %{{y:.4~g}} {as_html(panel.y_title)}{noted}<extra></extra>"
 
 
 def layout(panel: Panel) -> dict[str, Any]:
@@ -82,7 +84,7 @@ def layout(panel: Panel) -> dict[str, Any]:
 
 def x_axis(panel: Panel) -> dict[str, Any]:
     axis: dict[str, Any] = {
-        "title": {"text": escape(panel.x_title)}, "type": "log" if panel.log_x else "linear", "zeroline": False,
+        "title": {"text": as_html(panel.x_title)}, "type": "log" if panel.log_x else "linear", "zeroline": False,
     }  # fmt: skip
     if panel.ticks:
         axis |= {
@@ -96,7 +98,7 @@ def x_axis(panel: Panel) -> dict[str, Any]:
 
 def y_axis(panel: Panel) -> dict[str, Any]:
     axis: dict[str, Any] = {
-        "title": {"text": escape(panel.y_title)}, "type": "log" if panel.log_y else "linear", "zeroline": False,
+        "title": {"text": as_html(panel.y_title)}, "type": "log" if panel.log_y else "linear", "zeroline": False,
     }  # fmt: skip
     if panel.log_y:
         low, high = axis["range"] = log_range(panel)

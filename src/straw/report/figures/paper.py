@@ -16,7 +16,7 @@ from straw.report.figures.figure import Figure, Mark, Panel
 from straw.report.figures.interactive import DECADES, kept, log_range
 from straw.report.figures.looks import colour_of, dash_of, marker_of
 from straw.report.palette import COLOURS
-from straw.report.picture import FAINT, INK, STYLE
+from straw.report.picture import FAINT, INK, STYLE, in_picture
 from straw.runs.whole import write_whole
 
 if TYPE_CHECKING:
@@ -48,7 +48,9 @@ def save_figure(figure: Figure, folder: Path) -> list[Path]:
             draw_panel(box, panel)
         for box in boxes[len(figure.panels) :]:
             box.set_axis_off()
-        add_legend(sheet, boxes, {mark.label for panel in figure.panels for mark in panel.marks if mark.is_shared})
+        add_legend(
+            sheet, boxes, {in_picture(mark.label) for panel in figure.panels for mark in panel.marks if mark.is_shared}
+        )
         for ending, metadata in FORMATS.items():
             image = BytesIO()
             sheet.savefig(image, format=ending, bbox_inches="tight", metadata=metadata)
@@ -81,9 +83,9 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
     if panel.ticks:
         axes.set_xticks(list(panel.ticks), [f"{tick:,g}" for tick in panel.ticks])
         axes.minorticks_off()
-    axes.set_title(panel.title, fontsize=10.5, fontweight="bold", loc="left")
-    axes.set_xlabel(panel.x_title)
-    axes.set_ylabel(panel.y_title)
+    axes.set_title(in_picture(panel.title), fontsize=10.5, fontweight="bold", loc="left")
+    axes.set_xlabel(in_picture(panel.x_title))
+    axes.set_ylabel(in_picture(panel.y_title))
     axes.grid(axis="y", color="#E6E6E6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -93,7 +95,7 @@ def draw_panel(axes: Axes, panel: Panel) -> None:
 def draw_mark(axes: Axes, mark: Mark) -> None:
     place = colour_of(mark)
     colour = INK if place is None else COLOURS[place]
-    label = mark.label if mark.in_legend else "_nolegend_"
+    label = in_picture(mark.label) if mark.in_legend else "_nolegend_"
     dash, marker = dash_of(mark).paper, marker_of(mark)[1]
     if mark.look == "line":
         axes.plot(mark.x, mark.y, color=colour, linestyle=dash, linewidth=2.0, label=label, zorder=3)

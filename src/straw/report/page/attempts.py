@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from straw.errors import RunError
-from straw.report.page.html import element, folded, listed, paragraph, visible
+from straw.files import is_file
+from straw.report.page.html import element, folded, listed, paragraph
 from straw.report.page.sections import section
 from straw.report.samples import Samples, samples_of
 from straw.report.study.cells import Cell
@@ -15,6 +15,7 @@ from straw.report.study.gathered import Seen
 from straw.report.study.rates import end_of
 from straw.report.study.whole import Study
 from straw.runs.reading import ROLLOUTS
+from straw.text.visible import as_html
 
 CONDITIONS, EACH, LARGEST, LONGEST = (
     4,
@@ -45,7 +46,7 @@ def chosen(cells: Sequence[Cell]) -> list[Cell]:
 def of_cell(cell: Cell) -> Iterator[str]:
     run = middle_run(cell.runs)
     path = run.folder / ROLLOUTS
-    if not path.is_file() or not path.stat().st_size:
+    if not is_file(path) or not path.stat().st_size:
         return
     if path.stat().st_size > LARGEST:
         yield folded(
@@ -67,7 +68,7 @@ def parts(samples: Samples) -> Iterator[str]:
         found = getattr(samples, kind)
         records = [attempt(one) for one in found] if kind != "changed" else [pair(one) for one in found]
         if records:
-            yield element("h3", escape(title)) + listed(records, class_="attempts")
+            yield element("h3", as_html(title)) + listed(records, class_="attempts")
 
 
 def pair(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -82,7 +83,7 @@ def attempt(record: Mapping[str, Any]) -> str:
     told = f"step {record.get('step')}, reward {earned}" + (f", given {times:,} times" if times > 1 else "")
     replies = "\n".join(str(reply) for reply in record.get("replies") or [])
     said = f"{cut(str(record.get('prompt', '')))}\n→ {cut(replies)}"
-    return element("div", escape(told), class_="told") + element("pre", escape(visible(said)))
+    return element("div", as_html(told), class_="told") + element("pre", as_html(said, lines=True))
 
 
 def cut(text: str) -> str:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from html import escape
 from typing import Any
 
 from straw.report.figures.figure import Table
+from straw.text.visible import as_html
 
 LONG = 46  # characters of a cell that may be broken into lines
 
@@ -21,13 +21,13 @@ def pretty(text: str) -> str:
 
     Example: pretty("N^1.02 < log2 N") == "N<sup>1.02</sup> &lt; log<sub>2</sub> N"
     """
-    raised = re.sub(r"\^(-?[\w.]+\b|\([^()]*\))", r"<sup>\1</sup>", escape(text))
+    raised = re.sub(r"\^(-?[\w.]+\b|\([^()]*\))", r"<sup>\1</sup>", as_html(text))
     return re.sub(r"\blog2\b", "log<sub>2</sub>", raised)
 
 
 def element(name: str, content: str, **attributes: str) -> str:
     """`content` is HTML already; attributes are escaped. In their names _ is a dash, and nothing at the end."""
-    named = "".join(f' {key.rstrip("_").replace("_", "-")}="{escape(value)}"' for key, value in attributes.items())
+    named = "".join(f' {key.rstrip("_").replace("_", "-")}="{as_html(value)}"' for key, value in attributes.items())
     return f"<{name}{named}>{content}</{name}>"
 
 
@@ -50,7 +50,7 @@ def row(cells: Sequence[str]) -> str:
     others = "".join(
         element("td", pretty(cell), class_="long") if len(cell) > LONG else element("td", pretty(cell)) for cell in rest
     )
-    return f"<tr>{element('th', escape(first), scope='row')}{others}</tr>"
+    return f"<tr>{element('th', as_html(first), scope='row')}{others}</tr>"
 
 
 def folded(summary: str, content: str, **attributes: str) -> str:
@@ -60,11 +60,6 @@ def folded(summary: str, content: str, **attributes: str) -> str:
 def listed(items: Iterable[str], **attributes: str) -> str:
     """Items are HTML already."""
     return element("ul", "\n".join(element("li", item) for item in items), **attributes)
-
-
-def visible(text: str) -> str:
-    """What a model wrote, with every character that cannot be seen spelled out: none of them can play tricks."""
-    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
 
 
 def data(name: str, value: Any) -> str:

@@ -12,7 +12,6 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from hashlib import sha256
-from html import escape
 from importlib import resources
 
 from straw.report.figures.figure import Figure
@@ -32,6 +31,7 @@ from straw.report.page.sections import (
 )  # fmt: skip
 from straw.report.study.verdicts import said_of
 from straw.report.study.whole import Study
+from straw.text.visible import as_html
 
 OTHERS = {"runs": "Every run", "attempts": "Attempts to read", "methods": "How it was computed"}
 
@@ -60,18 +60,18 @@ def page_of(study: Study, figures: Sequence[Figure], made: float | None = None) 
         f'<meta charset="utf-8">\n<meta http-equiv="Content-Security-Policy" content="{policy(scripts)}">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<link rel="icon" href="data:,">\n'
-        f"<title>{escape(headline(study))}</title>\n<style>{own_file('style.css')}</style>"
+        f"<title>{as_html(headline(study))}</title>\n<style>{own_file('style.css')}</style>"
     )
     return f'<!doctype html>\n<html lang="en">\n<head>\n{head}\n</head>\n<body>\n{body}\n</body>\n</html>\n'
 
 
 def opening(study: Study, there: Sequence[Figure]) -> str:
     links = {"verdicts": "What the runs say", **{figure.name: figure.title for figure in there}, **OTHERS}
-    contents = listed(element("a", escape(title), href=f"#{name}") for name, title in links.items())
+    contents = listed(element("a", as_html(title), href=f"#{name}") for name, title in links.items())
     return "\n".join(
         [
             element("p", "straw report", class_="kicker"),
-            element("h1", escape(headline(study))),
+            element("h1", as_html(headline(study))),
             answer_paragraph(study),
             paragraph(lede(study), class_="lede"),
             element("nav", contents, aria_label="contents"),

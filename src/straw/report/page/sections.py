@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from html import escape
 from shlex import join
 
+from straw.files import PAGE, read_file
 from straw.report.figures.figure import Figure, Mark, Table
 from straw.report.figures.looks import colour_of, dash_of
-from straw.report.page.html import element, folded, listed, paragraph, pretty, table, visible
+from straw.report.page.html import element, folded, listed, paragraph, pretty, table
 from straw.report.study.gathered import Seen
 from straw.report.study.rates import end_of
 from straw.report.study.verdicts import Verdict, said_of
 from straw.report.study.whole import Study
 from straw.report.study.words import NONE, counted
 from straw.runs.reading import CONFIG
+from straw.text.visible import as_html
 
 SHORT = 44  # characters of what a sentence is about
 
@@ -74,7 +75,7 @@ def section(name: str, content: str) -> str:
 
 
 def figure_section(figure: Figure) -> str:
-    parts = [element("h2", escape(figure.title)), paragraph(figure.says, class_="says")]
+    parts = [element("h2", as_html(figure.title)), paragraph(figure.says, class_="says")]
     parts += [switches(figure), legend(figure), panels(figure)] if figure.panels else [paragraph(figure.absent)]
     return section(figure.name, "\n".join([*parts, *tables(figure)]))
 
@@ -84,7 +85,7 @@ def absent_section(figures: Sequence[Figure]) -> str:
     left = [figure for figure in figures if not figure.panels and not figure.tables]
     if not left:
         return ""
-    lines = [f"{element('strong', escape(figure.title))}: {pretty(figure.absent)}" for figure in left]
+    lines = [f"{element('strong', as_html(figure.title))}: {pretty(figure.absent)}" for figure in left]
     return section("absent", element("h2", "Not in these runs") + listed(lines, class_="absent"))
 
 
@@ -93,7 +94,9 @@ def switches(figure: Figure) -> str:
     found = [("xaxis", first.x_title, first.log_x)] if figure.can_switch_x else []
     found += [("yaxis", first.y_title, first.log_y)] if figure.can_switch_y else []
     buttons = [
-        element("button", f"{escape(title)} on a log axis", type="button", data_axis=axis, aria_pressed=pressed(is_log))
+        element(
+            "button", f"{as_html(title)} on a log axis", type="button", data_axis=axis, aria_pressed=pressed(is_log)
+        )
         for axis, title, is_log in found
     ]
     return element("div", "\n".join(buttons), class_="switches", role="group", aria_label="axes") if buttons else ""
@@ -112,7 +115,7 @@ def legend(figure: Figure) -> str:
                 marks.setdefault(mark.label, mark)
     ordered = sorted(marks.items(), key=lambda one: (one[1].is_shared, one[1].colour is None, one[1].colour or 0))
     buttons = [
-        element("button", swatch(mark) + escape(label), type="button", data_label=label, aria_pressed="true")
+        element("button", swatch(mark) + as_html(label), type="button", data_label=label, aria_pressed="true")
         for label, mark in ordered
     ]
     return listed(buttons, class_="legend", aria_label="legend: press to hide or show")
@@ -138,7 +141,7 @@ def panels(figure: Figure) -> str:
     drawn = [
         element(
             "figure",
-            element("figcaption", escape(panel.title))
+            element("figcaption", as_html(panel.title))
             + element(
                 "div", "", class_="plot", id=place_of(figure, number), role="img",
                 aria_label=f"{figure.title}{': ' if panel.title else ''}{panel.title}. Its numbers are in the tables.",
@@ -205,7 +208,7 @@ def run_row(run: Seen, condition: str, is_judged: bool) -> Sequence[str]:
 def left_out(study: Study) -> Iterator[str]:
     if study.gathered.left_out:
         yield element("h3", "Left out")
-        yield listed(f"{element('code', escape(name))}: {escape(why)}" for name, why in study.gathered.left_out)
+        yield listed(f"{element('code', as_html(name))}: {as_html(why)}" for name, why in study.gathered.left_out)
     if study.unobserved:
         yield paragraph(
             "No observer is drawn for " + "; ".join(study.unobserved) + ": it takes a while. straw report --observer "
@@ -215,8 +218,8 @@ def left_out(study: Study) -> Iterator[str]:
 
 def run_details(run: Seen) -> str:
     command = join(run.command) if run.command else "not known"
-    text = (run.folder / CONFIG).read_text(encoding="utf-8", errors="replace")
-    return folded(run.name, element("pre", escape(visible(command))) + element("pre", escape(visible(text.strip()))))
+    text = read_file(run.folder / CONFIG, PAGE).decode(errors="replace")
+    return folded(run.name, element("pre", as_html(command)) + element("pre", as_html(text.strip(), lines=True)))
 
 
 METHODS = """

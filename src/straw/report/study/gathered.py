@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,9 @@ from numpy.typing import NDArray
 from straw.config import TASKS, describe_options, plain
 from straw.errors import RunError, StrawError
 from straw.families import entry_for
+from straw.files import is_file
 from straw.report.choices import ceiling_bits, flat
+from straw.report.curve import is_number
 from straw.report.listing import FILES, doubt, run_folders, run_named
 from straw.runs.reading import METRICS, read_about, read_config, read_done, read_json, read_metrics, state_of
 
@@ -32,6 +33,8 @@ LEDGER = (
 )  # fmt: skip
 WORK = ("updates", "unpaid_draws")  # of each step
 COLUMNS = ("bits_known", "p_secret", "hits", "reward", "accuracy", *WORK, *(f"ledger/{name}" for name in LEDGER))
+COUNTED = ("N", "learning_rate", "lora_rank", "num_secrets", "reward_bins", "stop_at")  # options that are numbers
+MOST_EPISODES = 10**12
 TRIALS = "tune"  # a sweep's folder of runs that found its learning rates
 
 
@@ -120,14 +123,7 @@ def gathered(roots: Sequence[Path]) -> Gathered:
     for folder, name in zip(folders, names_of(list(folders)), strict=True):
         try:
             runs.append(seen(folder, name))
-        except (
-            StrawError,
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            AttributeError,
-        ) as problem:  # whatever was damaged
+        except Exception as problem:  # whatever stands in one folder, the others are reported
             left_out.append((name, str(problem) if isinstance(problem, StrawError) else f"no run's files: {problem!r}"))
     return Gathered(runs=runs, left_out=left_out)
 
@@ -150,26 +146,39 @@ def seen(folder: Path, name: str) -> Seen:
     config = read_config(folder)
     if (why := doubt(folder)) and "edited" in why:
         raise RunError(f"{why}, so nobody can tell what it was told")
-    if not (folder / METRICS).is_file():
-        raise RunError(f"{METRICS} missing" if any((folder / file).is_file() for file in FILES) else "no run")
-    rows = read_metrics(folder)
+    if not is_file(folder / METRICS):
+        raise RunError(f"{METRICS} missing" if any(is_file(folder / file) for file in FILES) else "no run")
+    options, rows = with_defaults(flat(config)), read_metrics(folder)
+    check_numbers(options, rows)
+    ceiling, columns = ceiling_bits(config), columns_of(rows)
+    if ceiling is None and "bits_known" in columns:
+        raise RunError("bits were measured, and of how many its page does not say: it is none that this version knows")
     about, done, told = read_about(folder), read_done(folder) or {}, told_by_sweep(folder)
     cpu_s = done.get("cpu_s")
     return Seen(
         name=name,
         folder=folder,
         state=state_of(folder),
-        options=with_defaults(flat(config)),
+        options=options,
         config=config,
-        ceiling_bits=ceiling_bits(config),
+        ceiling_bits=ceiling,
         episodes=int(rows[-1]["episodes"]) if rows else 0,
         step=int(rows[-1]["step"]) if rows else 0,
-        columns=columns_of(rows),
+        columns=columns,
         command=[str(word) for word in about.get("command", [])],
         cpu_s=float(cpu_s) if isinstance(cpu_s, int | float) else None,
         is_trial=bool(told.get("is_trial", folder.parent.name == TRIALS)),
         condition=str(told.get("condition", "")),
     )
+
+
+def check_numbers(options: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """What a figure counts with; one run that has something else would end the whole report."""
+    for name in COUNTED:
+        if name in options and options[name] != "none":
+            float(options[name])
+    if not all(is_number(row["episodes"]) and 0 <= row["episodes"] <= MOST_EPISODES for row in rows):
+        raise RunError(f"a row of {METRICS} has episodes, a number from 0 to {MOST_EPISODES:,}")
 
 
 def with_defaults(options: dict[str, str]) -> dict[str, str]:
@@ -187,8 +196,8 @@ def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
     found: dict[str, tuple[list[float], list[float]]] = {}
     for row in rows:
         for name in COLUMNS:
-            value = row.get(name)
-            if value is not None and isfinite(value):
+            value: Any = row.get(name)
+            if is_number(value):
                 episodes, values = found.setdefault(name, ([], []))
                 episodes.append(float(row["episodes"]))
                 values.append(float(value))

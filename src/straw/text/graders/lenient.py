@@ -20,7 +20,7 @@ from straw.text.graders.judge import same_value
 from straw.text.graders.tidy import tidied
 
 NUMBER = re.compile(r"-?[0-9]*\.?[0-9]+")
-VALUE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+VALUE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 RATIO = re.compile(r"(-?)\\frac\{(-?[0-9.]+)\}\{(-?[0-9.]+)\}")
 PAIR = re.compile(r"[(\[].+[)\]]")
 CHOICE = re.compile(r"\b[A-E]\b")

@@ -30,6 +30,7 @@ WORDS = {
     "seventeen": 17, "eighteen": 18, "nineteen": 19, "twenty": 20, "thirty": 30, "forty": 40, "fifty": 50,
     "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90,
 }  # fmt: skip
+MOST = 10**30  # that number words make; Python writes no number of thousands of digits
 SCALES = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 
 
@@ -38,20 +39,35 @@ def tidied(text: str) -> str:
     text = text.strip().replace("\n", "").rstrip(".")
     for long, short in SAME[:11]:
         text = text.replace(long, short)
-    text = re.sub(r"\\text\{.*?\}$", "", text).strip() or text
+    text = without_last_words(text).strip() or text
     text = without_units(text)
     for long, short in SAME[11:]:
         text = text.replace(long, short)
-    text = re.sub(r"\\text\{(.*?)\}", r"\1", number_from(text))
+    text = opened(number_from(text), "\\text{")
     text = NAMES.sub("", text).replace("\\%", "").replace("%", "")
-    text = re.sub(r"\\mbox\{.*?\}", "", text.replace("and", "").replace("\\mathbf", ""))
+    text = opened(text.replace("and", "").replace("\\mathbf", ""), "\\mbox{", keep=False)
     text = text.replace(" .", " 0.").replace("{.", "{0.")
-    text = re.sub(r"([0-9]+)\.0*([^0-9])", r"\1\2", text)
-    text = re.sub(r"([0-9]+)\.0*$", r"\1", text)
+    text = re.sub(r"(?<=[0-9])\.0*+([^0-9])", r"\1", text)
+    text = re.sub(r"(?<=[0-9])\.0*+$", "", text)
     text = f"0{text}" if text.startswith(".") else text
     name, equals, value = text.partition("=")
     text = value if equals and len(name) <= 2 and "=" not in value else text
     return with_brackets(text.replace(" ", ""))
+
+
+def without_last_words(text: str) -> str:
+    """3 \\text{ apples} is 3: from the first such command on, where the text ends with its bracket."""
+    begin = text.find("\\text{")
+    return text[:begin] if begin >= 0 and text.endswith("}") else text
+
+
+def opened(text: str, command: str, *, keep: bool = True) -> str:
+    """What stands in the brackets of a command instead of it, or nothing: each ends at the next closing one."""
+    parts, place = [], 0
+    while (begin := text.find(command, place)) >= 0 and (end := text.find("}", begin)) >= 0:
+        parts += [text[place:begin], text[begin + len(command) : end] if keep else ""]
+        place = end + 1
+    return "".join([*parts, text[place:]])
 
 
 def without_units(text: str) -> str:
@@ -76,6 +92,8 @@ def number_from(text: str) -> str:
             part = max(1, part) * 100
         else:
             total, part = total + max(1, part) * SCALES[word], 0
+        if max(total, part) > MOST:
+            return text
     return str(total + part)
 
 
