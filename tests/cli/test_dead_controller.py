@@ -10,10 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.monarch_here import needs_monarch
 from tests.small_runs import WORDS, train
 from tests.torture import differing
 
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
+pytestmark = needs_monarch
 
 PAGE = "n_batches=40 save_every=5 eval_every=10 group_size=6 learning_rate=1e-3 baseline=ema"
 PATIENCE_S, GONE_S = 240.0, 10.0

@@ -22,6 +22,7 @@ from typing import Any
 from straw.config import Loaded, Page, SecretTask, dump, with_values
 from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
+from straw.engines.monarch.wall import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import versions
 from straw.runs.reading import CONFIG, START, read_about, read_done, run_folder
@@ -64,6 +65,7 @@ class Finished:
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
     """Train, and leave a run folder."""
+    prepare_for(loaded.page)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
@@ -114,6 +116,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
 def go_on(path: Path, watcher: Watcher) -> Finished:
     with RunFolder.open(path) as folder:
         plan = plan_of(Loaded(page_of(folder.path), frozenset(names_of(page_of(folder.path)))))
+        prepare_for(plan.page)
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
@@ -156,6 +159,7 @@ def worked(loop: Loop) -> Finished:
     loop.watcher.begin(plan, folder.path)
     loop.watcher.look_at(loop.engine.facts)
     loop.engine.listen(lambda event, **facts: folder.write_event(event, loop.state.step, **facts))
+    loop.engine.keep_log(folder.path)
     with writing_failures(loop), tracking(loop):
         known = loop.run()
         if facts := loop.engine.facts():

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
-
 from straw.engines.base import Reply
 from straw.engines.monarch.adapter import WorkerDied, WorkerRaised
 from straw.engines.monarch.generator import Version
@@ -33,30 +31,30 @@ class Fake:
         self.name, self.behaviour, self.pid = name, behaviour, 1
         self.death: asyncio.Event | None = None
 
-    async def start(self, deadline_s: float, frozen_s: float) -> None:
+    async def start(self) -> None:
         self.death = asyncio.Event()
         if self.name in self.behaviour.__dict__.get("unborn", ()):
             raise WorkerDied(f"{self.name} gave no answer")
 
-    async def call(self, method: str, version: Version, job: Any, *, deadline_s: float) -> Any:
+    async def call(self, method: str, version: Version, job: Any, *, loads: bool = False) -> Any:
         await asyncio.sleep(0)
         answer = self.behaviour(self, job)
         if asyncio.iscoroutine(answer):
             answer = await answer
         return (version.serial, answer)
 
-    async def dies(self) -> None:
+    async def trouble(self) -> str:
         assert self.death is not None
-        await self.death.wait()
-
-    async def freezes(self) -> None:
-        if self.name in self.behaviour.__dict__.get("stopped", ()):
-            return
-        await asyncio.Event().wait()
+        if self.name not in self.behaviour.__dict__.get("stopped", ()):
+            await self.death.wait()
+        return "died"
 
     def kill(self) -> None:
         if self.death is not None:
             self.death.set()
+
+    async def bury(self) -> None:
+        self.kill()
 
     async def stop(self) -> None: ...
 
@@ -67,7 +65,7 @@ def pool(behaviour: Behaviour, count: int = 2, **limits: Any) -> Iterator[tuple[
     made = Pool(
         lambda name, index: Fake(name, behaviour),  # type: ignore[arg-type, return-value]
         count,
-        Limits(**limits),
+        Limits(pause_s=0.0, **limits),
         lambda event, **facts: told.append((event, facts)),
     )
     made.open()

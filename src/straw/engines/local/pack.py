@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from straw.engines.local import pulse
 from straw.engines.local.attention import Rule, attend_causally, attend_prefix_and_own, causal_bias
 
 
@@ -40,6 +41,7 @@ class Pack:
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         """[N, H, D] queries and [N, K, D] keys and values of the flat row -> [N, H, D]."""
+        pulse.layer(q, k, v)
         prompt_bias, reply_bias = self._bias(rule)
         pq, pk, pv = (self._prompts(x) for x in (q, k, v))
         if self.record:
