@@ -35,6 +35,7 @@ def behind_a_wall_where_there_is_one() -> Iterator[None]:
         except ConfigError:
             return real(False)
 
+    raised_or_open.__wrapped__ = real  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(wall, "raised", raised_or_open)
         yield
