@@ -104,7 +104,7 @@ class Vigil:
             self.threads = {}
             return ""
         busy_s, waited_s, reads = self._spent()
-        self.without_beat_s += max(0.0, seconds - waited_s)
+        self.without_beat_s = max(0.0, self.without_beat_s + seconds - waited_s)  # a wait is told when it is over
         self.silent_s = 0.0 if reads or busy_s >= BUSY * seconds else self.silent_s + seconds
         if self.without_beat_s > self.patience.load_s:
             limit = self.patience.load_s
