@@ -1,4 +1,4 @@
-"""What another user of the machine may try: python attack.py call|spawn NAME ...
+"""What another user of the machine may try: python attack.py call|spawn SECONDS NAME ...
 
 call    connect to each name; prints those that answer
 spawn   attach to each as a controller does, and run code there; prints what it found
@@ -30,11 +30,11 @@ def spawn(name: str) -> str:
     monarch.actor.unhandled_fault_hook = lambda failure: None
     hosts = attach_to_workers(ca="trust_all_connections", workers=[f"ipc://{name}"], name="gens")
     thief = hosts.spawn_procs({"gpus": 1}).spawn("thief", Thief)
-    return str(thief.take.call_one().get(timeout=20))
+    return str(thief.take.call_one().get(timeout=float(sys.argv[2])))
 
 
 if __name__ == "__main__":
-    for one in sys.argv[2:]:
+    for one in sys.argv[3:]:
         if found := {"call": call, "spawn": spawn}[sys.argv[1]](one):
             print(found, flush=True)
     sys.stdout.flush()

@@ -5,10 +5,13 @@ from __future__ import annotations
 import errno
 import json
 import os
+import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,21 +34,23 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may act as 
 @cache
 def python_of_others() -> str:
     """An interpreter that any user may run, and that has Monarch; none is one in a home of root's."""
+    ask = "import sys, importlib.util as u; print(sys.version_info.minor, u.find_spec('monarch') is not None)"
     for python in dict.fromkeys((sys.executable, f"/usr/bin/python3.{sys.version_info.minor}", "/usr/bin/python3")):
         try:
-            done = as_user(NOBODY, [python, "-c", "import sys, monarch; print(sys.version_info.minor)"])
+            done = as_user(NOBODY, [python, "-c", ask])
         except OSError:
             continue
-        if done.stdout.strip() == str(sys.version_info.minor):
+        if done.stdout.strip() == f"{sys.version_info.minor} True":
             return python
     return ""
 
 
-def as_user(user: int, command: list[str], **more: Any) -> subprocess.CompletedProcess[str]:
-    environment = {"PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT), *PACKAGES]), "HOME": "/nonexistent"}
+def as_user(user: int, command: list[str], **more: str) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), *PACKAGES])
+    environment = {"PYTHONPATH": path, "HOME": "/nonexistent", **more}
     return subprocess.run(
         command, user=user, group=user, extra_groups=[], env=environment, cwd="/", text=True,
-        capture_output=True, timeout=60, **more,
+        capture_output=True, timeout=60,
     )  # fmt: skip
 
 
@@ -68,8 +73,19 @@ def job(kind: str, user: int | None = None) -> Iterator[dict[str, Any]]:
         running.stdout.close()
 
 
-def attacked(how: str, names: list[str]) -> str:
-    return as_user(OTHER, [python_of_others(), str(HERE / "attack.py"), how, *names]).stdout.strip()
+def attacked(how: str, names: list[str], seconds: int = 20) -> str:
+    """What an attack brings; the attacker's own Monarch leaves things about, which are removed."""
+    theirs = tempfile.mkdtemp()
+    os.chmod(theirs, 0o777)
+    there = set(Path("/tmp").iterdir())
+    try:
+        command = [python_of_others(), str(HERE / "attack.py"), how, str(seconds), *names]
+        return as_user(OTHER, command, TMPDIR=theirs).stdout.strip()
+    finally:
+        for made in (Path(theirs), *(set(Path("/tmp").iterdir()) - there)):
+            with suppress(FileNotFoundError):  # of somebody else, who has removed it
+                if made == Path(theirs) or made.lstat().st_uid == OTHER:
+                    shutil.rmtree(made)
 
 
 def need_an_attacker() -> None:
@@ -87,7 +103,7 @@ def test_behind_the_wall_no_other_user_reaches_a_socket_of_a_running_job():
         assert thread == worker != main  # the main thread keeps the network that it had
         assert len(running["sockets"]) >= 2 and running["in_the_open"] == []
         assert attacked("call", running["sockets"]) == ""
-        assert attacked("spawn", running["sockets"][:1]) == ""
+        assert attacked("spawn", running["sockets"][:1], seconds=5) == ""
 
 
 @needs_monarch
@@ -108,11 +124,14 @@ def test_a_user_without_privileges_has_a_wall_too():
     tried = as_user(NOBODY, ["unshare", "--map-current-user", "-n", "true"])
     if tried.returncode != 0:
         pytest.skip(f"users have no namespaces here: {tried.stderr.strip()}")
+    theirs = Path("/tmp", pwd.getpwuid(NOBODY).pw_name)
+    was_there = theirs.exists()
     with job("walled", NOBODY) as running:
         main, thread, worker = running["namespaces"]
         assert running["uid"] == NOBODY and thread == worker != main
         assert main == os.readlink("/proc/self/ns/net")
         assert attacked("call", running["sockets"]) == ""
+    assert theirs.exists() == was_there  # Monarch's log is not there, nor its folder
 
 
 # --- where there is none

@@ -150,7 +150,7 @@ class MonarchEngine(Engine):
 
     def pinned(self) -> Generators:
         self._check_published()
-        return Generators(self.pool, self.chat, self.version)
+        return Generators(self.pool, self.chat, self.version, self.page.engine.rows_at_once)
 
     def newest(self, generator: int) -> Sampler:
         return OneGenerator(self.pool, self.chat, generator)

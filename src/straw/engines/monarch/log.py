@@ -10,6 +10,7 @@ Nothing of it is left when a process is killed. SUFFIX is drawn by chance: in /t
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import sys
@@ -34,8 +35,8 @@ class Log:
     @contextmanager
     def taking_over(self) -> Iterator[None]:
         """Monarch begins inside; what it says on stderr meanwhile, where it would log, is in the log too."""
-        own = own_folder()
-        was_there = own.exists()
+        if not own_folder().exists():
+            atexit.register(leave)
         sys.stderr.flush()
         stderr, ours = os.dup(2), os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         os.dup2(ours, 2)
@@ -46,9 +47,6 @@ class Log:
             os.dup2(stderr, 2)
             os.close(stderr)
             take_over(self.path)
-            if not was_there:
-                with suppress(OSError):
-                    own.rmdir()
 
     def keep_in(self, folder: Path | None) -> None:
         """From now on, and what there is already, where there was no other folder; None: the run is over."""
@@ -93,6 +91,12 @@ def take_over(path: str) -> None:
                 os.dup2(ours, int(name), inheritable=False)
                 os.close(ours)
                 os.unlink(theirs)
+
+
+def leave() -> None:
+    """The folder that Monarch made for its log, and that nobody else has put anything into."""
+    with suppress(OSError):
+        own_folder().rmdir()
 
 
 def own_folder() -> Path:
