@@ -28,17 +28,25 @@ from straw.engines.monarch.vigil import Patience, Vigil
 from straw.errors import ConfigError, StrawError
 
 WANTED = "0.7."
-# Read by Monarch when it is first used, and handed on to the processes it starts.
+# Read by Monarch when it is first used, and handed on to the processes it starts. It takes for dead who does not answer
+# it for some seconds, as the living may on a busy machine; who is dead or silent is for `vigil` to find.
+PATIENT = "15m"
 SETTINGS = {
-    "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY": "500ms",  # how soon a death is seen; 10 s by default
-    "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE": "3s",
-    "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE": "3s",
-    "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": "15m",  # on a loaded machine two minutes declare the living dead
+    "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY": "2s",
+    "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": PATIENT,
+    "HYPERACTOR_MESH_ACTOR_SPAWN_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_PROC_SPAWN_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_ORPHAN_TIMEOUT": "1day",  # workers of a directing process that was stopped for a while
+    "HYPERACTOR_HOST_SPAWN_READY_TIMEOUT": PATIENT,
+    "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT": PATIENT,
+    "HYPERACTOR_PENDING_ACTOR_DELIVERY_TIMEOUT": PATIENT,
     "MONARCH_FILE_LOG": "error",
 }
 
 
-APPEARS_S = 60.0  # for a process to say who it is
+APPEARS_S = 120.0  # for a process to say who it is
 LACKS = {  # what systems say, and what to do
     "too many open files": "no more files may be open: raise ulimit -n, or lower num_generators",
     "cannot allocate memory": "memory is used up: lower num_generators, or the size of a batch",
