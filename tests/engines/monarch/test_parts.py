@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def test_others_look_at_the_same_bytes():
     assert there["a"].tolist() == [[9.0] * 3] * 2
     shared.close()
     assert there["b"].tolist() == [7]  # who has mapped it keeps it
-    with pytest.raises(RuntimeError):
+    with pytest.raises(FileNotFoundError):
         mapped(shared.handle)
+
+
+def test_the_same_path_on_another_machine_is_not_mapped():
+    shared, other = Shared.holding(WEIGHTS), Shared.holding(WEIGHTS)
+    with pytest.raises(RuntimeError, match="lies on another machine"):
+        mapped(replace(shared.handle, path=other.handle.path))
+    shared.close()
+    other.close()
 
 
 def test_every_tensor_begins_at_a_line_of_the_cache():
