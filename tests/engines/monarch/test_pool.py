@@ -13,8 +13,9 @@ import pytest
 from straw.engines.base import Reply
 from straw.engines.monarch.adapter import WorkerDied, WorkerRaised
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.pool import Limits, Pool, tokens_in
+from straw.engines.monarch.pool import Pool
 from straw.engines.monarch.shared import Handle
+from straw.engines.monarch.work import Limits, tokens_in
 from straw.errors import ConfigError, EngineFailed, TrainingError
 
 Behaviour = Callable[["Fake", Any], Any]

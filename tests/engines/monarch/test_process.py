@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -58,6 +61,7 @@ def test_slow_work_that_beats_is_waited_for_and_silence_is_not(do):
     assert words == "generator-0 gave no sign of life for 2 s (answer_s) and was ended"
     assert seconds < ANSWER_S + 4.0
     assert children() == {}
+    assert not any("beats" in one or "pidfd" in one for one in open_files())
 
 
 @pytest.mark.slow
@@ -73,6 +77,14 @@ def test_who_is_frozen_in_the_middle_of_its_work_is_found(do, kind, at):
     assert words == "generator-0 was stopped for 2 s (answer_s) and was ended"
     assert seconds < ANSWER_S + 4.0
     assert children() == {}
+
+
+def open_files() -> list[str]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(os.readlink(one))
+    return found
 
 
 def test_what_the_system_lacks_is_told_with_the_way_out():

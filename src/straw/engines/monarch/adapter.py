@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
@@ -114,11 +115,15 @@ class Process:
 
         assert log is not None
         self.name, self.patience = name, patience or Patience()
-        self.heart = Heart()
         umask = wall.wall.umask if wall.wall is not None else None
-        self._mesh = actor.this_host().spawn_procs({"gpus": 1})
-        setting = Setting(name, umask, log.path, self.heart.handle)
-        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, setting)
+        self.heart = Heart()
+        try:
+            self._mesh = actor.this_host().spawn_procs({"gpus": 1})
+            setting = Setting(name, umask, log.path, self.heart.handle)
+            self._actor = self._mesh.spawn(name.replace("-", "_"), Host, setting)
+        except BaseException:
+            self.heart.close()  # where files are scarce each try would take one more
+            raise
         self._worker, self._given = worker, given
         self.pid: int | None = None  # for people
         self.known: Known | None = None
@@ -186,22 +191,16 @@ class Process:
         """In good order, or else by force; the process is gone when this returns."""
         with suppress(Exception):
             await asyncio.wait_for(as_coroutine(self._mesh.stop()), deadline_s)
-        self.kill()
-        if self.vigil is not None:
-            if self.known is not None:
-                await asyncio.wait({self.vigil.trouble}, timeout=deadline_s)
-            await self.vigil.end()
-        self.let_go()
+        await self.bury(deadline_s)
 
-    async def bury(self) -> None:
-        """It is dead, or will be, and nobody watches it any more."""
+    async def bury(self, deadline_s: float = 0.0) -> None:
+        """Kill it, wait so long for its end, and watch it no longer."""
         self.kill()
+        deadline = time.monotonic() + deadline_s
+        while self.known is not None and not self.known.is_gone and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
         if self.vigil is not None:
             await self.vigil.end()
-        self.let_go()
-
-    def let_go(self) -> None:
-        """Of what it was watched by."""
         if self.known is not None:
             self.known.close()
         self.heart.close()

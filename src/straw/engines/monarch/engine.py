@@ -36,12 +36,13 @@ from straw.engines.monarch import adapter, wall
 from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
 from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Version
-from straw.engines.monarch.pool import Limits, Pool
+from straw.engines.monarch.pool import Pool
 from straw.engines.monarch.room import check_files, check_room
 from straw.engines.monarch.samplers import Generators, Held, OneGenerator
 from straw.engines.monarch.shared import Handle, Shared
 from straw.engines.monarch.trainer import Trainer, num_slots
 from straw.engines.monarch.vigil import Patience
+from straw.engines.monarch.work import Limits
 from straw.errors import EngineFailed, EngineLost, TrainingError
 from straw.types import Datum
 

@@ -8,6 +8,7 @@ descriptor (pidfd), which stays with it when its number goes to another.
 from __future__ import annotations
 
 import os
+import select
 import signal
 from contextlib import suppress
 from dataclasses import dataclass
@@ -69,6 +70,15 @@ class Known:
         if self.descriptor >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.descriptor, signal.SIGKILL)
+
+    @property
+    def is_gone(self) -> bool:
+        """As soon as it has ended."""
+        if self.descriptor < 0:
+            return True
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return bool(poll.poll(0))
 
     def close(self) -> None:
         if self.descriptor >= 0:
