@@ -23,6 +23,6 @@ def why_open() -> str:
         return str(error)
 
 
-def words() -> list[str]:
+def words_here() -> list[str]:
     """What a command needs here beside engine=monarch."""
     return ["shared_machine=false"] if why_open() else []
