@@ -9,12 +9,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.small_runs import small_page
+from tests.monarch_here import needs_monarch
+from tests.small_runs import small_page, small_plan
 
+from straw.engines.local.build import load_engine
 from straw.engines.monarch import adapter, cgroup, room
+from straw.engines.monarch.engine import MonarchEngine
 from straw.engines.monarch.room import check_files, check_room
 from straw.engines.monarch.shared import Shared, mapped, places_of
-from straw.errors import ConfigError
+from straw.errors import ConfigError, EngineFailed
 
 GIB = 2**30
 WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([7], dtype=torch.int64), "c": torch.ones(3).bfloat16()}
@@ -78,6 +81,25 @@ def test_generators_that_do_not_fit_are_refused_with_the_number_that_does():
 
 
 # --- limits of the system
+
+
+@needs_monarch
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(24, "Too many open files"), "raise ulimit -n"),
+        (RuntimeError("Cannot allocate memory (12)"), "memory is"),
+    ],
+)
+def test_what_strikes_while_an_engine_begins_is_one_line(monkeypatch, error, words):
+    def strike(weights: object) -> None:
+        raise error
+
+    page = small_plan("engine=monarch").page
+    start = load_engine(page)
+    monkeypatch.setattr(Shared, "holding", strike)
+    with pytest.raises(EngineFailed, match=f"^[^\n]*{words}[^\n]*$"):
+        MonarchEngine(page, start, 1)
 
 
 def group(folder: Path, **files: str) -> Path:

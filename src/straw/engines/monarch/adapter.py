@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from typing import Any
 
@@ -26,7 +26,7 @@ from straw.engines.monarch.heartbeat import Heart
 from straw.engines.monarch.identity import Identity, Known
 from straw.engines.monarch.log import Log
 from straw.engines.monarch.vigil import Patience, Vigil
-from straw.errors import ConfigError, StrawError
+from straw.errors import ConfigError, EngineFailed, StrawError
 
 WANTED = "0.7."
 # Read by Monarch when it is first used, and handed on to the processes it starts. It takes for dead who does not answer
@@ -218,11 +218,25 @@ async def as_coroutine(future: Any) -> Any:
     return await future
 
 
+def what_lacks(error: BaseException) -> str:
+    """What to do where the system lacks something; nothing where something else is wrong."""
+    words = str(error).lower()
+    return next((way_out for said, way_out in LACKS.items() if said in words), "")
+
+
+@contextmanager
+def lacks_in_a_line() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, MemoryError) as error:
+        if way_out := what_lacks(error):
+            raise EngineFailed(way_out) from error
+        raise
+
+
 def in_a_line(error: BaseException) -> str:
     """What is wrong, and where the system lacks something, what to do."""
-    words = str(error).lower()
-    for said, way_out in LACKS.items():
-        if said in words:
-            return way_out
+    if way_out := what_lacks(error):
+        return way_out
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

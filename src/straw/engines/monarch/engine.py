@@ -33,7 +33,7 @@ from straw.engines.base import (
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
 from straw.engines.monarch import adapter, wall
-from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
 from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.pool import Pool
@@ -63,50 +63,60 @@ class MonarchEngine(Engine):
         self.chat, self.limits = start.chat, limits or Limits()
         self.tell: Tell | None = None
         self.untold: list[tuple[str, dict[str, object]]] = []
-        self.trained_size = start.trained_bytes
-        whole = sum(p.nbytes for p in start.model.parameters())
-        is_pushed = page.engine.weights == "pushed"
-        raised = wall.raised(page.engine.shared_machine)
-        check_files(num_generators)
-        check_room(num_generators, self.trained_size, whole, num_slots(page), are_copied=is_pushed)
-        weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(page)))]
-        self.base = Shared.holding(frozen) if frozen else None
-        base = self.base.handle if self.base is not None else None
-        self.source: Any = None
-        self.board = Board(num_generators) if page.engine.fresh_weights else None
-        taken = self.board.taken if self.board is not None else lambda generator: 0
-        self.pool = Pool(
-            lambda *place: self._generator(base, *place),
-            num_generators,
-            self.limits,
-            self._tell,
-            taken,
-            raised.begin,
-            adapter.tidy,
-        )
         self.sync_s: list[float] = []
+        self.is_pushed = page.engine.weights == "pushed"
+        self.source: Any = None
+        self.wall = wall.raised(page.engine.shared_machine)
+        with lacks_in_a_line():
+            self._check_room(start)
+            self._share(start)
+            self.pool = self._pool()
         try:
-            self._start(base, is_pushed)
+            self._start()
             self.version: Version
             self._show(publish=True)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, base: Handle | None, is_pushed: bool) -> None:
+    def _check_room(self, start: LocalEngine) -> None:
+        self.trained_size = start.trained_bytes
+        whole = sum(p.nbytes for p in start.model.parameters())
+        check_files(self.num_generators)
+        check_room(
+            self.num_generators, self.trained_size, whole, num_slots(self.page), are_copied=self.is_pushed
+        )  # fmt: skip
+
+    def _share(self, start: LocalEngine) -> None:
+        """The memory that others look at."""
+        weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
+        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(self.page)))]
+        self.base = Shared.holding(frozen) if frozen else None
+        self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
+
+    def _pool(self) -> Pool:
+        taken = self.board.taken if self.board is not None else lambda generator: 0
+        return Pool(
+            self._generator, self.num_generators, self.limits, self._tell, taken, self.wall.begin, adapter.tidy
+        )  # fmt: skip
+
+    def _start(self) -> None:
         """All processes at once; a source comes after its trainer, since two cannot import the same thing at a time."""
-        if not is_pushed:
+        if not self.is_pushed:
             self.pool.open()
         try:
-            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), base))
+            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base))
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
-        if is_pushed:
-            self.source = self.pool.do(lambda: self._source([*self._handles(), *([base] if base is not None else [])]))
+        if self.is_pushed:
+            self.source = self.pool.do(self._source)
             self.pool.open()
-        if open_sockets := wall.in_the_open() if self.page.engine.shared_machine else []:
-            raise EngineFailed(f"sockets of Monarch stand outside of their wall: {', '.join(open_sockets)}")
+        if not self.wall.missing and (sockets := wall.in_the_open()):
+            raise EngineFailed(f"sockets of Monarch stand outside of their wall: {', '.join(sockets)}")
+
+    @property
+    def _base(self) -> Handle | None:
+        return self.base.handle if self.base is not None else None
 
     def _handles(self) -> list[Handle]:
         return [slot.handle for slot in self.slots]
@@ -115,16 +125,17 @@ class MonarchEngine(Engine):
         ours = self.page.engine
         return Process(name, worker, self.page, *given, patience=Patience(ours.answer_s, ours.load_s))
 
-    def _source(self, handles: list[Handle]) -> Any:
+    def _source(self) -> Any:
         from straw.engines.monarch.source_actor import Source
 
-        return self.trainer.beside("source", Source, handles)
+        base = [] if self._base is None else [self._base]
+        return self.trainer.beside("source", Source, [*self._handles(), *base])
 
-    def _generator(self, base: Handle | None, name: str, index: int) -> Process:
+    def _generator(self, name: str, index: int) -> Process:
         fresh = None
         if self.board is not None:
             fresh = Fresh(self.board.memory.handle, self._handles(), index)
-        return self._process(name, Generator, base, self.source, fresh)
+        return self._process(name, Generator, self._base, self.source, fresh)
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""

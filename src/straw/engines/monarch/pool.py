@@ -171,6 +171,8 @@ class Pool:
             await self._serve(slot)
         except Exception as error:
             slot.error = f"{type(error).__name__}: {error}"
+            if slot.process is not None:
+                slot.process.kill()
             if slot.current is not None:
                 answer(slot.current, EngineFailed(f"generator {slot.index} failed ({slot.error})"))
             self._give_up(slot)
