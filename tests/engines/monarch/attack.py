@@ -12,7 +12,7 @@ import sys
 def call(name: str) -> str:
     with socket.socket(socket.AF_UNIX) as caller:
         try:
-            caller.connect("\0" + name[1:])
+            caller.connect("\0" + name[1:] if name[0] == "@" else name)
         except OSError:
             return ""
     return name

@@ -21,10 +21,10 @@ class Worker:
         return os.environ["SECRET_OF_THE_JOB"]
 
 
-def listening(thread: str = "thread-self") -> list[str]:
-    """Abstract names, as a thread's network has them."""
-    lines = (line.split() for line in Path(f"/proc/{thread}/net/unix").read_text().splitlines()[1:])
-    return sorted(line[7] for line in lines if len(line) == 8 and line[7][0] == "@" and line[5] == "01")
+def listening(first: str) -> list[str]:
+    """Names in this thread's network that begin so: @ abstract ones, / those of files."""
+    lines = (line.split() for line in Path("/proc/thread-self/net/unix").read_text().splitlines()[1:])
+    return sorted(line[7] for line in lines if len(line) == 8 and line[7][0] == first and line[5] == "01")
 
 
 async def job() -> None:
@@ -35,7 +35,7 @@ async def job() -> None:
         await process.start()
         assert await process.call("secret") == "of the job"
     here: dict[str, Any] = {
-        "uid": os.getuid(), "pids": [process.pid for process in processes], "sockets": listening(),
+        "uid": os.getuid(), "pids": [process.pid for process in processes], "sockets": listening("@"), "files": listening("/"),
         "in_the_open": wall.in_the_open(),
         "namespaces": [os.readlink(f"/proc/{place}/ns/net") for place in ("self", "thread-self", processes[0].pid)],
     }  # fmt: skip

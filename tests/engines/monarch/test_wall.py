@@ -101,8 +101,8 @@ def test_behind_the_wall_no_other_user_reaches_a_socket_of_a_running_job():
     with job("walled") as running:
         main, thread, worker = running["namespaces"]
         assert thread == worker != main  # the main thread keeps the network that it had
-        assert len(running["sockets"]) >= 2 and running["in_the_open"] == []
-        assert attacked("call", running["sockets"]) == ""
+        assert len(running["sockets"]) >= 2 and len(running["files"]) == 2 and running["in_the_open"] == []
+        assert attacked("call", [*running["sockets"], *running["files"]]) == ""
         assert attacked("spawn", running["sockets"][:1], seconds=5) == ""
 
 
