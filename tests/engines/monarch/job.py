@@ -35,8 +35,8 @@ async def job() -> None:
         await process.start()
         assert await process.call("secret") == "of the job"
     here: dict[str, Any] = {
-        "uid": os.getuid(), "pids": [process.pid for process in processes], "sockets": listening("@"), "files": listening("/"),
-        "in_the_open": wall.in_the_open(),
+        "uid": os.getuid(), "pids": [process.pid for process in processes], "sockets": listening("@"),
+        "files": listening("/"), "in_the_open": wall.in_the_open(),
         "namespaces": [os.readlink(f"/proc/{place}/ns/net") for place in ("self", "thread-self", processes[0].pid)],
     }  # fmt: skip
     print(json.dumps(here), flush=True)
