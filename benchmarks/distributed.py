@@ -147,6 +147,10 @@ class Straw:
 
 def side(kind: str, samples: int, pipe: Connection) -> None:
     """A controller: it does what it is told, and says how long it took."""
+    from straw.engines.monarch import wall
+
+    if kind != "plain":
+        wall.prepare()  # before torch brings threads
     from straw.engines.local.model_store import models_folder
 
     mine: Any

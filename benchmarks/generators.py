@@ -16,6 +16,11 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
+from straw.engines.monarch.wall import prepare
+
+prepare()  # before torch brings threads
+
+# ruff: noqa: E402
 import argparse
 import statistics
 import sys

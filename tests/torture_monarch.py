@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.monarch_here import words_here
 from tests.processes import children
 from tests.small_runs import Listener, small_page
 from tests.torture import differing
@@ -83,7 +84,10 @@ def torture(words: str, place: Path, chance: random.Random, most: int) -> tuple[
     thread.start()
     try:
         run_page(
-            small_page(f"run_dir={meddled} engine=monarch num_generators=2 answer_s={DEADLINE_S}", words), Listener()
+            small_page(
+                f"run_dir={meddled} engine=monarch num_generators=2 answer_s={DEADLINE_S}", words, *words_here()
+            ),
+            Listener(),
         )
         faults = [f"{words}: {name} differs" for name in differing(local, meddled)]
     except Exception as error:

@@ -34,7 +34,11 @@ class TrainingError(StrawError):
     """A run that had to stop: NaN, a failed gate."""
 
 
-class EngineLost(TrainingError):
+class EngineFailed(TrainingError):
+    """Processes died, fell silent or could not be begun: nothing about the page is to blame, and no gate."""
+
+
+class EngineLost(EngineFailed):
     """The process that trained is gone, and with it the newest weights; a run goes on from its newest checkpoint."""
 
 

@@ -16,7 +16,7 @@ def graded(*offsets: int | None) -> Grade:
     return Grade(hits=tuple(offset == 0 for offset in offsets), well_formed=None not in offsets, offsets=offsets)
 
 
-@pytest.mark.parametrize("channel", [Random(), NoisyBinary(flip_probability=0.9), HigherLower()])
+@pytest.mark.parametrize("channel", [Random(), NoisyBinary(flip_probability=0.5), HigherLower()])
 @pytest.mark.parametrize("draw", [0.0, 0.4, 0.999])
 def test_no_control_pays_for_a_reply_that_could_not_be_read(channel, draw):
     assert channel(graded(None), draw).total == 0.0
@@ -70,9 +70,10 @@ def test_without_noise_it_is_the_binary_channel(draw, offset):
     assert NoisyBinary(flip_probability=0.0)(graded(offset), draw).total == float(offset == 0)
 
 
-@pytest.mark.parametrize("e", [-0.1, 1.5, float("nan")])
-def test_a_flip_probability_is_a_probability(e):
-    with pytest.raises(ConfigError, match=r"lies in \[0, 1\]"):
+@pytest.mark.parametrize("e", [-0.1, 0.51, 1, 1.5, float("nan")])
+def test_a_flip_probability_is_a_probability_up_to_a_half_as_on_a_page(e):
+    """At 1 the observer would take the logarithm of 0."""
+    with pytest.raises(ConfigError, match=r"lies in \[0, 0\.5\]"):
         NoisyBinary(flip_probability=e)
 
 

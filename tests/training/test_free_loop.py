@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.monarch_here import needs_monarch
 from tests.small_runs import Listener, small_page
 
 from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
@@ -125,10 +126,10 @@ def test_what_does_not_go_together_is_refused(words, complaint):
 # --- on Monarch
 
 
+@needs_monarch
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "fresh_weights=true rows_at_once=16"], ids=["newest", "fresh"])
 def test_generators_of_their_own_run_free(home, tmp_path, words):
-    pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
     folder = run(tmp_path / "run", f"engine=monarch max_lag=1 group_size=24 {words}")
     rows = read_metrics(folder)[1:]
     assert all(0 <= row["lag"] <= 1 for row in rows)

@@ -9,7 +9,7 @@ from tests.small_runs import Parts, small_plan, train
 from straw.config import Page
 from straw.engines.base import Engine, Reply
 from straw.engines.local.engine import LocalEngine
-from straw.errors import ConfigError, TrainingError
+from straw.errors import ConfigError, EngineFailed, EngineLost, TrainingError
 from straw.runs.reading import read_config, read_events, read_rollouts
 from straw.training import gates
 from straw.training.alarms import ALARMS
@@ -111,3 +111,12 @@ def test_the_config_of_a_run_records_what_was_silenced_and_its_attempts_are_thos
         (event,) = [event for event in read_events(finished.folder) if event["event"] == "gates"]
         assert set(event["found"]) == found
     assert list(read_rollouts(quiet.folder)) == list(read_rollouts(loud.folder))
+
+
+@pytest.mark.parametrize("kind", [EngineFailed, EngineLost])
+def test_processes_that_fail_are_no_gate_and_nobody_is_told_to_silence_one(kind):
+    def lost(trial: object) -> tuple[str, bool]:
+        raise kind("generator-0 gave no sign of life for 8 s (answer_s) and was ended")
+
+    with pytest.raises(kind, match=r"^generator-0 gave no sign of life for 8 s \(answer_s\) and was ended$"):
+        gates.pass_gate("end_tokens", lost, None)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
+from tests.monarch_here import needs_monarch
 from tests.small_runs import Listener, small_page, train
 from tests.torture import COMMON, Tally, differing, torture, work
 
@@ -418,10 +419,10 @@ def test_a_run_without_intrinsic_reward_keeps_no_memory(home, tmp_path):
     assert not (tmp_path / "run" / kept["folder"] / MEMORY).exists()
 
 
+@needs_monarch
 @pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 1])
 def test_a_memory_works_with_generators_that_run_ahead(home, tmp_path: Path, lag: int):
-    pytest.importorskip("monarch")
     train(tmp_path / "run", f"n_batches=4 {KNN} engine=monarch num_generators=1 max_lag={lag} eval_every=9")
     rows = list(read_metrics(tmp_path / "run"))[1:]
     assert [row["memory/values"] for row in rows] == [4, 8, 12, 16]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from tests.monarch_here import needs_monarch
 from tests.processes import children
 from tests.small_runs import Listener, small_page, train
 from tests.torture import differing
 
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
-
 from straw.runs.reading import read_events
 from straw.training.session import run_page
+
+pytestmark = needs_monarch
 
 WORDS = "n_batches=4 eval_every=2 save_every=2 group_size=6 learning_rate=1e-3 baseline=ema"
 

@@ -35,13 +35,18 @@ def resume(words: list[str]) -> int:
 
     trusts = take_trust(rest)
     values = parse_overrides(rest)
-    run_folder = run_named(run)
-    folder = make(run_folder, values | ({TRUST: "true"} if trusts else {}), at) if branches else run_folder
+    named = run_named(run)
+    folder = make(named, values | ({TRUST: "true"} if trusts else {}), at) if branches else named
     if not branches and (values or at):
         raise ConfigError(
             f"a run keeps its page, got {' '.join(rest) or '--at ' + str(at)}: write straw resume {run} --branch "
             f"{' '.join(rest)} to make it another run that begins at a checkpoint of this one"
         )
+    from straw.engines.monarch.wall import prepare_for
+    from straw.runs.reading import run_folder
+    from straw.runs.same_page import page_of
+
+    prepare_for(page_of(run_folder(folder)))
     from straw.cli.watch import watched
     from straw.training.session import resume_run
 

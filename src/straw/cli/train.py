@@ -67,6 +67,9 @@ def train(words: list[str]) -> int:
 
         print_forecast(loaded, goes_on=again)
         return 0
+    from straw.engines.monarch.wall import prepare_for
+
+    prepare_for(loaded.page)
     from straw.cli.watch import watched
     from straw.training.session import continue_page, run_page
 

@@ -192,6 +192,9 @@ class Engine(Sampler):
     def listen(self, tell: Tell) -> None:
         """From now on tell what happens: a generator that died, one that took its place."""
 
+    def keep_log(self, folder: Path) -> None:
+        """What its processes log, beside what is told, goes to a file in this folder from now on."""
+
     def facts(self) -> dict[str, Any]:
         """What its processes do and did, for a person who looks on; nothing where there are none."""
         return {}

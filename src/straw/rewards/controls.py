@@ -99,9 +99,9 @@ class NoisyBinary(Channel):
     flip_probability: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.flip_probability <= 1:
+        if not 0 <= self.flip_probability <= 0.5:  # above, it would be the opposite reward with less noise
             raise ConfigError(
-                f"flip_probability lies in [0, 1], got {self.flip_probability}. Half a bit an attempt is 0.11."
+                f"flip_probability lies in [0, 0.5], got {self.flip_probability}. Half a bit an attempt is 0.11."
             )
 
     @property

@@ -19,9 +19,8 @@ def crew(plan: Plan, local: LocalEngine, say: Callable[[str], None]) -> Iterator
             yield local
         return
     from straw.engines.monarch.engine import MonarchEngine
-    from straw.engines.monarch.pool import Limits
 
     say(f"starting a trainer and {ours.num_generators} generators")
-    with MonarchEngine(plan.page, local, ours.num_generators, Limits(answer_s=ours.answer_s)) as engine:
+    with MonarchEngine(plan.page, local, ours.num_generators) as engine:
         local.let_go()
         yield engine

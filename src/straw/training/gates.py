@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.probe import rows_are_independent
-from straw.errors import ConfigError, TrainingError
+from straw.errors import ConfigError, EngineFailed, TrainingError
 from straw.rollouts.collect import Place, collect
 from straw.training.canary import check_sampler, check_update
 from straw.training.end_tokens import check_ends, unended
@@ -161,6 +161,8 @@ def run_gates(plan: Plan, engine: Engine, sampling: SamplingParams, say: Callabl
 def pass_gate(name: str, gate: Gate, trial: Trial) -> Passed:
     try:
         return Passed(name, *gate(trial))
+    except EngineFailed:  # no gate failed, and without one it would fail again
+        raise
     except TrainingError as error:
         raise TrainingError(f"{error} (the gate {name}; silence={name} goes on without it)") from error
 

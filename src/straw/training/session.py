@@ -22,6 +22,7 @@ from typing import Any
 from straw.config import Loaded, Page, SecretTask, dump, with_values
 from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
+from straw.engines.monarch.wall import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
 from straw.runs.lines import read_lines
@@ -68,6 +69,7 @@ class Finished:
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
     """Train, and leave a run folder."""
+    prepare_for(loaded.page)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
@@ -124,6 +126,7 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
     with RunFolder.open(path) as folder:
         page = page_to_run(folder.path, trusts=trusts)
         plan = plan_of(Loaded(page, frozenset(names_of(page))))
+        prepare_for(plan.page)
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
@@ -170,6 +173,7 @@ def worked(loop: Loop) -> Finished:
     loop.watcher.begin(plan, folder.path)
     loop.watcher.look_at(loop.engine.facts)
     loop.engine.listen(lambda event, **facts: folder.write_event(event, loop.state.step, **facts))
+    loop.engine.keep_log(folder.path)
     with writing_failures(loop), tracking(loop):
         known = loop.run()
         if facts := loop.engine.facts():

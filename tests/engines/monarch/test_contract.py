@@ -6,12 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 from tests.engines.contract import Contract
+from tests.monarch_here import needs_monarch
 from tests.small_runs import small_plan
-
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
 
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.engine import MonarchEngine
+
+pytestmark = needs_monarch
 
 
 def made(words: str) -> MonarchEngine:

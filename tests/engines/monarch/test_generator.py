@@ -10,8 +10,6 @@ import torch
 from tests.engines.contract import prompts_of
 from tests.small_runs import small_plan
 
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
-
 from straw.engines.base import SamplingParams
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine

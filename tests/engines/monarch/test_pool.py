@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
-
 from straw.engines.base import Reply
 from straw.engines.monarch.adapter import WorkerDied, WorkerRaised
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.pool import Limits, Pool, tokens_in
+from straw.engines.monarch.pool import Pool
 from straw.engines.monarch.shared import Handle
-from straw.errors import ConfigError, TrainingError
+from straw.engines.monarch.work import Limits, tokens_in
+from straw.errors import ConfigError, EngineFailed, TrainingError
 
 Behaviour = Callable[["Fake", Any], Any]
 Told = list[tuple[str, dict[str, Any]]]
@@ -30,35 +30,44 @@ class Fake:
     """A process as the pool sees one: it answers as `behaviour` says."""
 
     def __init__(self, name: str, behaviour: Behaviour) -> None:
+        fail(behaviour, "make", name)
         self.name, self.behaviour, self.pid = name, behaviour, 1
         self.death: asyncio.Event | None = None
 
-    async def start(self, deadline_s: float, frozen_s: float) -> None:
+    async def start(self) -> None:
         self.death = asyncio.Event()
+        fail(self.behaviour, "start", self.name)
         if self.name in self.behaviour.__dict__.get("unborn", ()):
             raise WorkerDied(f"{self.name} gave no answer")
 
-    async def call(self, method: str, version: Version, job: Any, *, deadline_s: float) -> Any:
+    async def call(self, method: str, version: Version, job: Any, *, loads: bool = False) -> Any:
         await asyncio.sleep(0)
         answer = self.behaviour(self, job)
         if asyncio.iscoroutine(answer):
             answer = await answer
         return (version.serial, answer)
 
-    async def dies(self) -> None:
+    async def trouble(self) -> str:
         assert self.death is not None
-        await self.death.wait()
-
-    async def freezes(self) -> None:
-        if self.name in self.behaviour.__dict__.get("stopped", ()):
-            return
-        await asyncio.Event().wait()
+        if self.name not in self.behaviour.__dict__.get("stopped", ()):
+            await self.death.wait()
+        return "died"
 
     def kill(self) -> None:
         if self.death is not None:
             self.death.set()
 
+    async def bury(self) -> None:
+        self.kill()
+
     async def stop(self) -> None: ...
+
+
+def fail(behaviour: Behaviour, place: str, name: str) -> None:
+    """As it is told to, in processes of that name or in all."""
+    where, whose, error = behaviour.__dict__.get("fails", ("", "", None))
+    if where == place and name.startswith(whose):
+        raise error
 
 
 @contextmanager
@@ -67,7 +76,7 @@ def pool(behaviour: Behaviour, count: int = 2, **limits: Any) -> Iterator[tuple[
     made = Pool(
         lambda name, index: Fake(name, behaviour),  # type: ignore[arg-type, return-value]
         count,
-        Limits(**limits),
+        Limits(pause_s=0.0, **limits),
         lambda event, **facts: told.append((event, facts)),
     )
     made.open()
@@ -240,3 +249,99 @@ def test_somebody_who_is_stopped_at_rest_is_replaced_before_there_is_work():
         while "generator_died" not in events(told):
             pass
         assert ours.work("sample", version(1), [0]) == [(1, "generator-0-1")]
+
+
+# --- exceptions that nobody expects
+
+
+ERRORS = [OSError(24, "Too many open files"), ValueError("a value"), RuntimeError("actor system is gone")]
+PLACES = ("make", "start", "call")
+
+
+def failing(place: str, whose: str, error: Exception) -> Behaviour:
+    def act(fake: Fake, job: int) -> str:
+        fail(act, "call", fake.name)
+        return fake.name
+
+    act.fails = (place, whose, error)  # type: ignore[attr-defined]
+    return act
+
+
+def answer_within(work: Any, seconds: float = 20.0) -> Any:
+    """A wait without an end is what is looked for, so the test must not have one."""
+    return work.answer.result(timeout=seconds)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
+@pytest.mark.parametrize("place", PLACES)
+def test_whatever_one_generator_meets_another_does_its_work(place, error):
+    with pool(failing(place, "generator-0", error), replacements=2) as (ours, told):
+        works = [ours.submit("sample", version(1), job, prefer=0) for job in range(3)]
+        assert {answer_within(work) for work in works} == {(1, "generator-1-0")}
+        wait_until(lambda: "generator_died" in events(told))
+    said = next(facts["error"] for event, facts in told if event == "generator_died")
+    assert ("raise ulimit -n" if isinstance(error, OSError) else str(error)) in said
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
+@pytest.mark.parametrize("place", PLACES)
+def test_whatever_all_generators_meet_the_wait_ends_and_says_what_it_was(place, error):
+    words = "no more files may be open: raise ulimit -n" if isinstance(error, OSError) else str(error)
+    with pool(failing(place, "", error), replacements=2) as (ours, told):
+        works = [ours.submit("sample", version(1), job) for job in range(4)]
+        for work in works:
+            with pytest.raises(EngineFailed, match=words):
+                answer_within(work)
+        with pytest.raises(EngineFailed, match=words):  # and nobody who comes later waits
+            answer_within(ours.submit("sample", version(1), 9))
+        if place != "call":
+            assert events(told).count("generator_given_up") == 2
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
+@pytest.mark.parametrize("place", ["make", "start"])
+def test_a_trainer_that_cannot_be_begun_ends_the_wait_too(place, error):
+    with pool(lambda fake, job: fake.name) as (ours, _):
+        with pytest.raises(WorkerDied, match="a process could not be begun"):
+            ours.start(lambda: Fake("trainer", failing(place, "trainer", error)))  # type: ignore[arg-type, return-value]
+        assert not any(process.name == "trainer" for process in ours.processes)
+
+
+def test_a_mistake_in_the_pool_itself_ends_no_wait_in_silence(monkeypatch):
+    def broken(self: Any, slot: Any) -> None:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr(Pool, "_next", broken)
+    with pool(lambda fake, job: fake.name) as (ours, told):
+        with pytest.raises(EngineFailed, match=r"no generator is left.*nobody thought of this"):
+            answer_within(ours.submit("sample", version(1), 0))
+        assert events(told).count("generator_given_up") == 2
+
+
+def test_who_listens_may_fail_and_work_goes_on():
+    def full(event: str, **facts: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    made = Pool(lambda name, index: Fake(name, lambda fake, job: job), 1, Limits(), full)  # type: ignore[arg-type, return-value]
+    made.open()
+    assert answer_within(made.submit("sample", version(1), 7)) == (1, 7)
+    made.close()
+
+
+def test_who_waits_when_the_engine_is_closed_waits_no_longer():
+    async def never(fake: Fake, job: int) -> None:
+        await asyncio.Event().wait()
+
+    with pool(never, count=1) as (ours, _):
+        works = [ours.submit("sample", version(1), job) for job in range(3)]
+        wait_until(lambda: ours.facts()[0]["state"] == "sampling")
+    for work in works:
+        with pytest.raises(EngineFailed, match="the engine is closed"):
+            answer_within(work, 5.0)
+
+
+def wait_until(what: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not what():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from straw.engines.local import pulse
 from straw.engines.local.attention import KEY_TILE, SMALL_PRODUCT, Rule, attend_prefix_and_own, causal_bias, round_up
 from straw.engines.local.pack import Pack
 
@@ -88,6 +89,7 @@ class Decode:
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         k = k.to(v.dtype)  # as it is multiplied, and half as large under autocast
+        pulse.beat()  # there is no way back
         rows, width = self.u * self.g, self.num_new
         own = self._write(layer, k.view(rows, width, *k.shape[1:]), v.view(rows, width, *v.shape[1:]))
         out = attend_prefix_and_own(

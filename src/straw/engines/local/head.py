@@ -17,6 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from straw.engines.local import pulse
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -67,6 +69,7 @@ def log_probabilities(
     edges = torch.searchsorted(rows, torch.tensor([*starts, len(hidden)], device=rows.device)).tolist()
     out = []
     for start, first, last in zip(starts, edges, edges[1:], strict=False):
+        pulse.beat()
         piece, pairs = hidden[start : start + size], (rows[first:last] - start, targets[first:last])
         if head.is_plain:
             out.append(PlainHead.apply(piece, head.weight, *pairs, head.multiplier / temperature, keep))
@@ -118,6 +121,7 @@ class PlainHead(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, d_logp: Tensor | None, d_entropy: Tensor | None) -> tuple[Tensor | None, ...]:
+        pulse.beat()
         hidden, weight, rows, targets, entropy, p = ctx.saved_tensors
         if p is None:
             p = torch.softmax(plain_logits(hidden, weight, ctx.scale, ctx.dtype), dim=-1)

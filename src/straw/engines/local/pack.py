@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from straw.engines.local import pulse
 from straw.engines.local.attention import (
     ROW_TILE,
     Rule,
@@ -51,6 +52,7 @@ class Pack:
         k = k.to(v.dtype)  # under autocast positions have made it float32 again, and every product would cast it back
         tile = ROW_TILE if v.dtype == torch.bfloat16 else 1
         prompt_bias, reply_bias = self._bias(rule, tile)
+        pulse.layer(q, k, v)
         pq, pk, pv = (self._prompts(x) for x in (q, k, v))
         if self.record:
             self.kept[layer] = (pk.transpose(1, 2), pv.transpose(1, 2))

@@ -1,12 +1,11 @@
 """Every call to Monarch, and there are few: a process with one worker in it, called by the name of a method.
 
-    process = Process("generator-0", Generator, page, base)
-    reply = await process.call("sample", job, deadline_s=60)
+    process = Process("generator-0", Generator, page, base)      behind the wall (see `wall`)
+    await process.start()
+    reply = await process.call("sample", job)
 
-A call ends with an answer, at its deadline, or with the process: the system tells at once when one of this machine
-dies (a pidfd), and Monarch after seconds when one of another does. Monarch never tells that one hangs. The deadline
-does not count the time in which the process was ready and others had the processor, so that on a busy machine the slow
-are not taken for dead. One that is stopped (SIGSTOP) is ready for nothing, and is found out at work and at rest.
+A call ends with an answer, or when the process has to be given up: `vigil` tells when that is. Monarch alone would tell
+of a death after seconds, and never that a process hangs.
 
 Only the default transport is used (sockets without a port), so nothing here can be reached from another machine.
 """
@@ -15,35 +14,51 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
-from math import inf
-from pathlib import Path
 from typing import Any
 
 from straw import errors
-from straw.errors import ConfigError, StrawError
+from straw.engines.monarch import wall
+from straw.engines.monarch.heartbeat import Heart
+from straw.engines.monarch.identity import Identity, Known
+from straw.engines.monarch.log import Log
+from straw.engines.monarch.vigil import Patience, Vigil
+from straw.errors import ConfigError, EngineFailed, StrawError
 
 WANTED = "0.7."
-# Read by Monarch when it is first used, and handed on to the processes it starts.
+# Read by Monarch when it is first used, and handed on to the processes it starts. It takes for dead who does not answer
+# it for some seconds, as the living may on a busy machine; who is dead or silent is for `vigil` to find.
+PATIENT = "15m"
 SETTINGS = {
-    "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY": "500ms",  # how soon a death is seen; 10 s by default
-    "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE": "3s",
-    "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE": "3s",
-    "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": "15m",  # on a loaded machine two minutes declare the living dead
+    "HYPERACTOR_MESH_SUPERVISION_POLL_FREQUENCY": "2s",
+    "HYPERACTOR_MESH_GET_ACTOR_STATE_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_GET_PROC_STATE_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_SUPERVISION_WATCHDOG_TIMEOUT": PATIENT,
+    "HYPERACTOR_MESH_ACTOR_SPAWN_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_PROC_SPAWN_MAX_IDLE": PATIENT,
+    "HYPERACTOR_MESH_ORPHAN_TIMEOUT": "1day",  # workers of a directing process that was stopped for a while
+    "HYPERACTOR_HOST_SPAWN_READY_TIMEOUT": PATIENT,
+    "HYPERACTOR_MESSAGE_DELIVERY_TIMEOUT": PATIENT,
+    "HYPERACTOR_PENDING_ACTOR_DELIVERY_TIMEOUT": PATIENT,
     "MONARCH_FILE_LOG": "error",
 }
 
 
-APPEARS_S = 60.0  # for a process to say its number
-LOOK_S = 0.25
+APPEARS_S = 120.0  # for a process to say who it is
+LACKS = {  # what systems say, and what to do
+    "too many open files": "no more files may be open: raise ulimit -n, or lower num_generators",
+    "cannot allocate memory": "memory is used up: lower num_generators, or the size of a batch",
+    "can't allocate memory": "memory is used up: lower num_generators, or the size of a batch",
+    "resource temporarily unavailable": "no more processes may be begun: raise ulimit -u, or lower num_generators",
+    "no space left on device": "a disk is full: free some of the temporary folder",
+}
 
 
 class WorkerDied(StrawError):
-    """The process is gone, or did not answer in time and was killed."""
+    """The process is gone, or fell silent and was killed."""
 
 
 class WorkerRaised(StrawError):
@@ -65,62 +80,96 @@ def check_monarch() -> None:
         )
 
 
+log: Log | None = None  # Monarch's, of this process and of those that it begins
+
+
 def monarch() -> Any:
-    """Monarch's module, set up."""
-    for name, value in SETTINGS.items():
-        os.environ.setdefault(name, value)
+    """Monarch's module, set up. Its threads begin here, so the first call has to come from behind the wall."""
+    global log
+    if log is None:
+        for name, value in SETTINGS.items():
+            os.environ.setdefault(name, value)
+        log = Log()
+        with log.taking_over():
+            import monarch.actor as actor
+
+            actor.this_host()
+            actor.unhandled_fault_hook = lambda failure: None  # to return is to survive; the caller is told by its call
     import monarch.actor as actor
 
-    actor.unhandled_fault_hook = lambda failure: None  # to return is to survive; the caller is told by its call
     return actor
 
 
+def tidy() -> None:
+    """Now and then."""
+    if log is not None:
+        log.drain()
+
+
 class Process:
-    """One process, one worker. `call` from an event loop, or `ask` from anywhere else."""
+    """One process, one worker; all of it happens in one event loop, behind the wall."""
 
-    def __init__(self, name: str, worker: Callable[..., Any], *given: Any) -> None:
-        from straw.engines.monarch.host import Host
+    def __init__(self, name: str, worker: Callable[..., Any], *given: Any, patience: Patience | None = None) -> None:
+        actor = monarch()
+        from straw.engines.monarch.host import Host, Setting
 
-        self.name = name
-        self._mesh = monarch().this_host().spawn_procs({"gpus": 1})
-        self._actor = self._mesh.spawn(name.replace("-", "_"), Host, name)
+        assert log is not None
+        self.name, self.patience = name, patience or Patience()
+        umask = wall.wall.umask if wall.wall is not None else None
+        self.heart = Heart()
+        try:
+            self._mesh = actor.this_host().spawn_procs({"gpus": 1})
+            setting = Setting(name, umask, log.path, self.heart.handle)
+            self._actor = self._mesh.spawn(name.replace("-", "_"), Host, setting)
+        except BaseException:
+            self.heart.close()  # where files are scarce each try would take one more
+            raise
         self._worker, self._given = worker, given
-        self.pid: int | None = None
-        self.frozen_s, self.stopped_s = inf, 0.0  # how long it may be stopped, and has been
-        self._death: int | None = None  # a descriptor that can be read when the process is gone
+        self.pid: int | None = None  # for people
+        self.known: Known | None = None
+        self.vigil: Vigil | None = None
 
-    async def start(self, deadline_s: float, frozen_s: float = inf) -> None:
+    async def start(self) -> None:
         """Return when the worker is made."""
-        self.frozen_s = frozen_s
-        self.pid = await self._answer(self._actor.pid.call_one(), min(deadline_s, APPEARS_S))
-        self._death = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
-        await self._answer(self._actor.make.call_one(self._worker, self._given), deadline_s)
+        identity: Identity = await self._appears()
+        self.pid, self.known = identity.pid, Known.here(identity)
+        self.vigil = Vigil(self.known, lambda: self.heart.count, self.patience)
+        await self._answer(self._actor.make.call_one(self._worker, self._given), loads=True)
+
+    async def _appears(self) -> Identity:
+        try:
+            _, identity = await asyncio.wait_for(as_coroutine(self._actor.identity.call_one()), APPEARS_S)
+        except TimeoutError:
+            raise WorkerDied(f"{self.name} did not appear within {APPEARS_S:g} s") from None
+        except Exception as error:
+            raise WorkerDied(f"{self.name} could not be begun ({in_a_line(error)})") from error
+        assert isinstance(identity, Identity)
+        return identity
 
     def beside(self, name: str, actor: Callable[..., Any], *given: Any) -> Any:
         """One more actor in this process, for other processes to call; it answers while the worker works."""
         return self._mesh.spawn(name, actor, *given)
 
-    async def call(self, method: str, *given: Any, deadline_s: float) -> Any:
-        return await self._answer(self._actor.call.call_one(method, given), deadline_s)
+    async def call(self, method: str, *given: Any, loads: bool = False) -> Any:
+        """`loads`: it reads or writes a model, and may be silent for longer."""
+        return await self._answer(self._actor.call.call_one(method, given), loads)
 
-    async def _answer(self, future: Any, deadline_s: float) -> Any:
-        from monarch._rust_bindings.monarch_hyperactor.supervision import SupervisionError
-        from monarch.actor import ActorError
-
-        answer, death = asyncio.ensure_future(as_coroutine(future)), asyncio.ensure_future(self.dies())
-        stop = asyncio.ensure_future(self.freezes())
+    async def _answer(self, future: Any, loads: bool) -> Any:
+        assert self.vigil is not None
+        self.vigil.work(loads)
+        answer, trouble = asyncio.ensure_future(as_coroutine(future)), self.vigil.trouble
         try:
-            await self._wait({answer, death, stop}, deadline_s)
+            await asyncio.wait({answer, trouble}, return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                patience = self.frozen_s if stop.done() else deadline_s
-                what = "died" if death.done() else f"gave no answer within {patience:g} s and was killed"
-                raise WorkerDied(f"{self.name} {what}")
+                raise WorkerDied(f"{self.name} {trouble.result()}")
             failure, value = answer.result()
-        except (SupervisionError, ActorError) as error:
-            raise WorkerDied(f"{self.name} died ({first_line(error)})") from error
+        except WorkerDied:
+            raise
+        except Exception as error:  # Monarch has classes of its own for what may happen, and the system has others
+            raise WorkerDied(f"{self.name} died ({in_a_line(error)})") from error
         finally:
-            await put_off(death, stop)
-            if not answer.done() or answer.exception() is not None:
+            self.vigil.rest()
+            if not answer.done() or answer.cancelled() or answer.exception() is not None:
                 answer.cancel()
                 self.kill()
         if failure is not None:
@@ -128,68 +177,36 @@ class Process:
             raise getattr(errors, kind, WorkerRaised)(words)
         return value
 
-    async def _wait(self, ends: set[asyncio.Future[Any]], deadline_s: float) -> None:
-        """Until one of them comes, or for so many seconds in which the process could have worked."""
-        begun, before = time.monotonic(), self.waited_s()
-        left = deadline_s
-        while left > 0:
-            done, _ = await asyncio.wait(ends, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            if done:
-                return
-            waited = max((now - before.get(thread, 0.0) for thread, now in self.waited_s().items()), default=0.0)
-            left = deadline_s - (time.monotonic() - begun - waited)
-
-    def waited_s(self) -> dict[str, float]:
-        """How long each thread was ready and had no processor; nothing where the system does not tell."""
-        waited: dict[str, float] = {}
-        with suppress(OSError, ValueError, IndexError):
-            for thread in Path(f"/proc/{self.pid}/task").iterdir():
-                waited[thread.name] = int((thread / "schedstat").read_text().split()[1]) / 1e9
-        return waited
-
-    async def dies(self) -> None:
-        """Return when the process is gone."""
-        if self._death is None:
-            await asyncio.Event().wait()
-            return
-        loop, gone, descriptor = asyncio.get_running_loop(), asyncio.Event(), self._death
-        loop.add_reader(descriptor, gone.set)
-        try:
-            await gone.wait()
-        finally:
-            loop.remove_reader(descriptor)
-
-    async def freezes(self) -> None:
-        """Return when it has been stopped for too long, also where that began at rest and goes on in a call."""
-        while self.stopped_s < self.frozen_s:
-            await asyncio.sleep(LOOK_S)
-            self.stopped_s = self.stopped_s + LOOK_S if self.is_stopped() else 0.0
-
-    def is_stopped(self) -> bool:
-        """Not where the system does not tell."""
-        with suppress(OSError, IndexError):
-            return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] in "Tt"
-        return False
+    async def trouble(self) -> str:
+        """Why it has to be given up, as soon as it has to be; at rest, too."""
+        assert self.vigil is not None
+        return await asyncio.shield(self.vigil.trouble)
 
     def kill(self) -> None:
-        """At once; a mesh that is asked to stop a dead process takes ten seconds."""
-        if self.pid is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        """At once; a mesh that is asked to stop a dead process takes ten seconds. Nobody is killed who is not here."""
+        if self.known is not None:
+            self.known.kill()
 
     async def stop(self, deadline_s: float = 2.0) -> None:
         """In good order, or else by force; the process is gone when this returns."""
         with suppress(Exception):
             await asyncio.wait_for(as_coroutine(self._mesh.stop()), deadline_s)
+        await self.bury(deadline_s)
+
+    async def bury(self, deadline_s: float = 0.0) -> None:
+        """Kill it, wait so long for its end, and watch it no longer."""
         self.kill()
-        with suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.dies(), deadline_s)
-        if self._death is not None:
-            os.close(self._death)
-            self._death = None
+        deadline = time.monotonic() + deadline_s
+        while self.known is not None and not self.known.is_gone and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+        if self.vigil is not None:
+            await self.vigil.end()
+        if self.known is not None:
+            self.known.close()
+        self.heart.close()
 
 
-async def put_off(*tasks: asyncio.Future[None]) -> None:
+async def put_off(*tasks: asyncio.Future[Any]) -> None:
     """Nobody waits for them any more."""
     for task in tasks:
         task.cancel()
@@ -201,6 +218,25 @@ async def as_coroutine(future: Any) -> Any:
     return await future
 
 
-def first_line(error: BaseException) -> str:
+def what_lacks(error: BaseException) -> str:
+    """What to do where the system lacks something; nothing where something else is wrong."""
+    words = str(error).lower()
+    return next((way_out for said, way_out in LACKS.items() if said in words), "")
+
+
+@contextmanager
+def lacks_in_a_line() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, MemoryError) as error:
+        if way_out := what_lacks(error):
+            raise EngineFailed(way_out) from error
+        raise
+
+
+def in_a_line(error: BaseException) -> str:
+    """What is wrong, and where the system lacks something, what to do."""
+    if way_out := what_lacks(error):
+        return way_out
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

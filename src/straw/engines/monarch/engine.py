@@ -32,15 +32,18 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
-from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch
+from straw.engines.monarch import adapter, wall
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
 from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Version
-from straw.engines.monarch.pool import Limits, Pool
-from straw.engines.monarch.room import check_room
+from straw.engines.monarch.pool import Pool
+from straw.engines.monarch.room import check_files, check_room
 from straw.engines.monarch.samplers import Generators, Held, OneGenerator
 from straw.engines.monarch.shared import Handle, Shared
 from straw.engines.monarch.trainer import Trainer, num_slots
-from straw.errors import EngineLost, TrainingError
+from straw.engines.monarch.vigil import Patience
+from straw.engines.monarch.work import Limits
+from straw.errors import EngineFailed, EngineLost, TrainingError
 from straw.types import Datum
 
 PATIENCE_S = 0.002
@@ -60,46 +63,79 @@ class MonarchEngine(Engine):
         self.chat, self.limits = start.chat, limits or Limits()
         self.tell: Tell | None = None
         self.untold: list[tuple[str, dict[str, object]]] = []
-        self.trained_size = start.trained_bytes
-        whole = sum(p.nbytes for p in start.model.parameters())
-        is_pushed = page.engine.weights == "pushed"
-        check_room(num_generators, self.trained_size, whole, num_slots(page), are_copied=is_pushed)
-        weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(page)))]
-        self.base = Shared.holding(frozen) if frozen else None
-        base = self.base.handle if self.base is not None else None
-        self.trainer = Process("trainer", Trainer, page, [slot.handle for slot in self.slots], base)
-        self.source: Any = None
-        self.board = Board(num_generators) if page.engine.fresh_weights else None
-        taken = self.board.taken if self.board is not None else lambda generator: 0
-        self.pool = Pool(lambda *place: self._generator(base, *place), num_generators, self.limits, self._tell, taken)
         self.sync_s: list[float] = []
+        self.is_pushed = page.engine.weights == "pushed"
+        self.source: Any = None
+        self.wall = wall.raised(page.engine.shared_machine)
+        with lacks_in_a_line():
+            self._check_room(start)
+            self._share(start)
+            self.pool = self._pool()
         try:
-            self._start(base, is_pushed)
+            self._start()
             self.version: Version
             self._show(publish=True)
         except BaseException:
             self.close()
             raise
 
-    def _start(self, base: Handle | None, is_pushed: bool) -> None:
+    def _check_room(self, start: LocalEngine) -> None:
+        self.trained_size = start.trained_bytes
+        whole = sum(p.nbytes for p in start.model.parameters())
+        check_files(self.num_generators)
+        check_room(
+            self.num_generators, self.trained_size, whole, num_slots(self.page), are_copied=self.is_pushed
+        )  # fmt: skip
+
+    def _share(self, start: LocalEngine) -> None:
+        """The memory that others look at."""
+        weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
+        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(self.page)))]
+        self.base = Shared.holding(frozen) if frozen else None
+        self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
+
+    def _pool(self) -> Pool:
+        taken = self.board.taken if self.board is not None else lambda generator: 0
+        return Pool(
+            self._generator, self.num_generators, self.limits, self._tell, taken, self.wall.begin, adapter.tidy
+        )  # fmt: skip
+
+    def _start(self) -> None:
         """All processes at once; a source comes after its trainer, since two cannot import the same thing at a time."""
-        if not is_pushed:
+        if not self.is_pushed:
             self.pool.open()
-            self.pool.start(self.trainer)
-            return
-        from straw.engines.monarch.source import Source
+        try:
+            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base))
+        except (WorkerDied, WorkerRaised) as error:
+            raise EngineFailed(str(error)) from error
+        if self.is_pushed:
+            self.source = self.pool.do(self._source)
+            self.pool.open()
+        if not self.wall.missing and (sockets := wall.in_the_open()):
+            raise EngineFailed(f"sockets of Monarch stand outside of their wall: {', '.join(sockets)}")
 
-        self.pool.start(self.trainer)
-        handles = [slot.handle for slot in self.slots] + ([base] if base is not None else [])
-        self.source = self.trainer.beside("source", Source, handles)
-        self.pool.open()
+    @property
+    def _base(self) -> Handle | None:
+        return self.base.handle if self.base is not None else None
 
-    def _generator(self, base: Handle | None, name: str, index: int) -> Process:
+    def _handles(self) -> list[Handle]:
+        return [slot.handle for slot in self.slots]
+
+    def _process(self, name: str, worker: type, *given: Any) -> Process:
+        ours = self.page.engine
+        return Process(name, worker, self.page, *given, patience=Patience(ours.answer_s, ours.load_s))
+
+    def _source(self) -> Any:
+        from straw.engines.monarch.source_actor import Source
+
+        base = [] if self._base is None else [self._base]
+        return self.trainer.beside("source", Source, [*self._handles(), *base])
+
+    def _generator(self, name: str, index: int) -> Process:
         fresh = None
         if self.board is not None:
-            fresh = Fresh(self.board.memory.handle, [slot.handle for slot in self.slots], index)
-        return Process(name, Generator, self.page, base, self.source, fresh)
+            fresh = Fresh(self.board.memory.handle, self._handles(), index)
+        return self._process(name, Generator, self._base, self.source, fresh)
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""
@@ -107,6 +143,10 @@ class MonarchEngine(Engine):
         self.untold = []
         for event, facts in missed:
             tell(event, **facts)
+
+    def keep_log(self, folder: Path) -> None:
+        if adapter.log is not None:
+            adapter.log.keep_in(folder)
 
     def _tell(self, event: str, **facts: object) -> None:
         if self.tell is None:
@@ -122,7 +162,7 @@ class MonarchEngine(Engine):
 
     def pinned(self) -> Generators:
         self._check_published()
-        return Generators(self.pool, self.chat, self.version)
+        return Generators(self.pool, self.chat, self.version, self.page.engine.rows_at_once)
 
     def newest(self, generator: int) -> Sampler:
         return OneGenerator(self.pool, self.chat, generator)
@@ -178,21 +218,23 @@ class MonarchEngine(Engine):
             self._show(publish=False)
 
     def save(self, folder: Path, *, optimizer: bool = True) -> None:
-        self._ask("save", folder.absolute(), optimizer)
+        self._ask("save", folder.absolute(), optimizer, loads=True)
 
     def save_base(self, folder: Path) -> None:
-        self._ask("save_base", folder.absolute())
+        self._ask("save_base", folder.absolute(), loads=True)
 
     def start_is_in(self, folder: Path) -> None:
         self._ask("start_is_in", folder.absolute())
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         self._wait_for_slot()
-        self._ask("load", folder.absolute(), optimizer)
+        self._ask("load", folder.absolute(), optimizer, loads=True)
         self._show(publish=False)
 
     def close(self) -> None:
-        self.pool.close(self.trainer)
+        self.pool.close()
+        if adapter.log is not None:
+            adapter.log.keep_in(None)
         for shared in (*self.slots, self.base, self.board):
             if shared is not None:
                 shared.close()
@@ -213,9 +255,9 @@ class MonarchEngine(Engine):
         if not self.is_published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
 
-    def _ask(self, method: str, *given: Any) -> Any:
+    def _ask(self, method: str, *given: Any, loads: bool = False) -> Any:
         try:
-            return self.pool.ask(self.trainer, method, *given, deadline_s=self.limits.answer_s)
+            return self.pool.ask(self.trainer, method, *given, loads=loads)
         except WorkerDied as error:
             raise EngineLost(f"{error}: go on with straw resume") from error
         except WorkerRaised as error:

@@ -70,7 +70,7 @@ class Generator:
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
-        self.reach = mapped if source is None else self._fetched(source, page.engine.answer_s)
+        self.reach = mapped if source is None else self._fetched(source, page.engine.load_s)
         for name, tensor in (self.reach(base) if base is not None else {}).items():
             parameters[name].data = tensor
         self.lookout = Lookout(fresh) if fresh is not None else None

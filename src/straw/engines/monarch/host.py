@@ -6,27 +6,46 @@ import os
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from monarch.actor import Actor, endpoint
 
+from straw.engines.local import pulse
+from straw.engines.monarch.heartbeat import HeartHandle, beating
+from straw.engines.monarch.identity import mine
+from straw.engines.monarch.log import take_over
 from straw.errors import StrawError
 
 Failure = tuple[str, str]  # the name of its class and what it says
 Answer = tuple[Failure | None, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a process is told at its birth."""
+
+    name: str
+    umask: int | None  # of the files that it makes; behind the wall there is another
+    log: str  # where Monarch is to write
+    heart: HeartHandle
+
+
 class Host(Actor):
     """One message at a time, in the order of their coming."""
 
-    def __init__(self, name: str) -> None:
-        name_process(f"straw-{name}")
+    def __init__(self, setting: Setting) -> None:
+        name_process(f"straw-{setting.name}")
+        take_over(setting.log)
+        if setting.umask is not None:
+            os.umask(setting.umask)
+        pulse.watch(beating(setting.heart))
         self.worker: Any = None
 
     @endpoint
-    def pid(self) -> Answer:
-        return None, os.getpid()
+    def identity(self) -> Answer:
+        return None, mine()
 
     @endpoint
     def make(self, worker: Callable[..., Any], given: tuple[Any, ...]) -> Answer:

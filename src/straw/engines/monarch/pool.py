@@ -3,10 +3,13 @@
     pool.work(jobs)                  all answers, in order
     pool.submit(job).answer          of one, whoever is the least busy takes it
 
-A generator that died, hangs or is too slow is killed and replaced, and its work goes to another; work that fails
-everywhere ends with the last error. What a generator answers is a function of the job and the version alone, so whoever
-answers, the bits are the same. (Work without a version takes the newest when it begins: see `newest`.) One thread runs
-all of it, beside the thread that trains.
+A generator that died or fell silent is replaced, and its work goes to another; work that fails everywhere ends with
+the last error. What a generator answers is a function of the job and the version alone, so whoever answers, the bits
+are the same. (Work without a version takes the newest when it begins: see `newest`.) One thread runs all of it, beside
+the thread that trains.
+
+Every wait ends: whatever exception comes, at the making of a process, at its start or in a call, the generator is
+replaced or given up, and its work is handed on or answered with what went wrong.
 """
 
 from __future__ import annotations
@@ -14,74 +17,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from contextlib import suppress
 from typing import Any
 
-from straw.engines.base import Reply, Tell
-from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, put_off
+from straw.engines.base import Tell
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, in_a_line, put_off
 from straw.engines.monarch.generator import Version
-from straw.errors import StrawError, TrainingError
-
-
-@dataclass(slots=True, kw_only=True)
-class Limits:
-    """When patience ends."""
-
-    start_s: float = 180.0  # to load a model
-    answer_s: float = 300.0  # also the longest that one may be stopped
-    tries: int = 3  # of one piece of work
-    replacements: int = 10  # one after the other, of a generator that has answered nothing in between
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    method: str
-    version: Version | None  # None: the newest, whenever it begins
-    job: Any
-    answer: Future[Any] = field(default_factory=Future)
-    tries: int = 0
-    takes_newest: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """A place for a generator; generators come and go."""
-
-    index: int
-    process: Process | None = None
-    replacements: int = 0
-    in_vain: int = 0  # of them, since somebody answered here
-    state: str = "starting"
-    queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
-    current: Work | None = None
-    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=16))  # tokens, seconds
-    num_tokens: int = 0
-
-    @property
-    def doing(self) -> str:
-        """In a word."""
-        return ("sampling" if self.current is not None else "idle") if self.state == "ready" else self.state
-
-    def facts(self) -> dict[str, Any]:
-        tokens, seconds = (sum(column) for column in zip(*self.recent, strict=True)) if self.recent else (0, 0.0)
-        rate = tokens / seconds if seconds else 0.0
-        return {
-            "generator": self.index, "state": self.doing, "replaced": self.replacements, "tokens": self.num_tokens,
-            "tokens_per_s": round(rate, 1),
-        }  # fmt: skip
-
-    def wrote(self, answer: Any, seconds: float) -> None:
-        tokens = tokens_in(answer)
-        self.num_tokens += tokens
-        if tokens:
-            self.recent.append((tokens, seconds))
-
-    @property
-    def load(self) -> int:
-        return self.queue.qsize() + (self.current is not None) + 1000 * (self.state != "ready")
+from straw.engines.monarch.work import Limits, Slot, Work, answer
+from straw.errors import EngineFailed, StrawError
 
 
 class Pool:
@@ -92,21 +37,25 @@ class Pool:
         limits: Limits,
         tell: Tell,
         taken: Callable[[int], int] = lambda generator: 0,
+        begin: Callable[[Callable[[], object], str], threading.Thread] = lambda target, name: started(target, name),
+        tidy: Callable[[], None] = lambda: None,
     ) -> None:
         """`make` starts a process by its name and the number of its generator; `taken` tells which serial a
-        generator has taken by itself, in the middle of its work."""
+        generator has taken by itself, in the middle of its work; `begin` starts the thread in which all of it is;
+        `tidy` is called there every second."""
         self.make, self.limits, self.tell, self.taken = make, limits, tell, taken
         self.newest: Version | None = None
         self.slots = [Slot(index) for index in range(count)]
         self.processes: set[Process] = set()  # all that may be alive, those that are being started too
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever, name="generators", daemon=True)
-        self.thread.start()
-        self.is_closed = False
+        self.serving: list[Future[None]] = []
+        self.is_closed, self.tidy = False, tidy
+        self.thread = begin(self.loop.run_forever, "generators")
 
     def open(self) -> None:
         """Generators begin to start, one beside the other."""
-        self.serving = [self._run(self._serve(slot)) for slot in self.slots]
+        self.serving = [self._run(self._watched(slot)) for slot in self.slots]
+        self._run(self._tidy())
 
     def submit(self, method: str, version: Version | None, job: Any, *, prefer: int | None = None) -> Work:
         """Hand out a piece of work; `prefer` a generator that knows how it began."""
@@ -137,19 +86,28 @@ class Pool:
     def pids(self) -> list[int | None]:
         return [slot.process.pid if slot.process is not None else None for slot in self.slots]
 
-    def ask(self, process: Process, method: str, *given: Any, deadline_s: float) -> Any:
+    def ask(self, process: Process, method: str, *given: Any, loads: bool = False) -> Any:
         """A call to a process that is no generator."""
-        return self._run(process.call(method, *given, deadline_s=deadline_s)).result()
+        return self._run(process.call(method, *given, loads=loads)).result()
 
-    def start(self, process: Process) -> None:
-        self._run(process.start(self.limits.start_s, self.limits.answer_s)).result()
+    def start(self, make: Callable[[], Process]) -> Process:
+        """A process that is no generator."""
+        return self._run(self._start(make)).result()
 
-    def close(self, *others: Process) -> None:
-        """No process and no thread is left."""
+    def do(self, act: Callable[[], Any]) -> Any:
+        """Something that has to happen where processes are made."""
+
+        async def acted() -> Any:
+            return act()
+
+        return self._run(acted()).result()
+
+    def close(self) -> None:
+        """No process and no thread is left, and nobody waits."""
         if self.is_closed:
             return
         self.is_closed = True
-        self._run(self._stop(others)).result()
+        self._run(self._stop()).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
@@ -173,13 +131,51 @@ class Pool:
 
     def _hand_out(self, work: Work, prefer: int | None = None, avoid: Slot | None = None) -> None:
         there = [slot for slot in self.slots if slot.state != "given up"]
-        if not there:
-            work.answer.set_exception(TrainingError("no generator is left, each was replaced too often"))
+        if not there or self.is_closed:
+            last = next((slot.error for slot in self.slots if slot.error), "")
+            why = "the engine is closed" if self.is_closed else "no generator is left, each was replaced too often"
+            answer(work, EngineFailed(f"{why}; at last: {last}" if last else why))
             return
         ready = [slot for slot in there if slot.state == "ready"] or there
         others = [slot for slot in ready if slot is not avoid] or ready
         preferred = [slot for slot in others if slot.index == prefer]
         min(preferred or others, key=lambda slot: (slot.load, slot.index)).queue.put_nowait(work)
+
+    async def _start(self, make: Callable[[], Process]) -> Process:
+        try:
+            process = make()
+            await self._begin(process)
+        except StrawError:
+            raise
+        except Exception as error:
+            raise WorkerDied(f"a process could not be begun ({said_by(error)})") from error
+        return process
+
+    async def _begin(self, process: Process) -> None:
+        self.processes.add(process)
+        try:
+            await process.start()
+        except Exception:
+            await self._end(process)
+            raise
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            with suppress(OSError):
+                self.tidy()
+
+    async def _watched(self, slot: Slot) -> None:
+        """A slot's whole life; if that ends as nobody foresaw, nobody waits for it."""
+        try:
+            await self._serve(slot)
+        except Exception as error:
+            slot.error = f"{type(error).__name__}: {error}"
+            if slot.process is not None:
+                slot.process.kill()
+            if slot.current is not None:
+                answer(slot.current, EngineFailed(f"generator {slot.index} failed ({slot.error})"))
+            self._give_up(slot)
 
     async def _serve(self, slot: Slot) -> None:
         """One generator's life, and that of those who come after it."""
@@ -187,30 +183,30 @@ class Pool:
             assert slot.process is not None
             work = await self._next(slot)
             if work is None:
-                self._lost(slot, f"{slot.process.name} died or was stopped while it had nothing to do")
+                await self._lost(slot, f"{slot.process.name} {await slot.process.trouble()}, with nothing to do")
                 continue
             if work.takes_newest:
                 work.version = self.newest
             slot.current, begun = work, time.monotonic()
             try:
-                answer = await slot.process.call(work.method, work.version, work.job, deadline_s=self.limits.answer_s)
-                slot.wrote(answer, time.monotonic() - begun)
+                found = await slot.process.call(work.method, work.version, work.job)
+                slot.wrote(found, time.monotonic() - begun)
                 slot.in_vain = 0
-                work.answer.set_result(answer)
+                answer(work, found)
             except (WorkerDied, WorkerRaised) as error:
-                self._came_back(slot, work, error)
+                await self._came_back(slot, work, error)
             except StrawError as error:  # wrong everywhere
-                work.answer.set_exception(error)
-            finally:
-                slot.current = None
+                answer(work, error)
+            except Exception as error:  # of a kind that no process should let out: it is not to be trusted any more
+                await self._came_back(slot, work, WorkerDied(f"{slot.process.name}: {said_by(error)}"))
+            slot.current = None
 
     async def _next(self, slot: Slot) -> Work | None:
-        """The slot's next work, or None when its generator died waiting for it, or was stopped for too long."""
+        """The slot's next work, or None when its generator has to be given up before there is some."""
         assert slot.process is not None
-        waiting, death = asyncio.ensure_future(slot.queue.get()), asyncio.ensure_future(slot.process.dies())
-        stop = asyncio.ensure_future(slot.process.freezes())
-        await asyncio.wait({waiting, death, stop}, return_when=asyncio.FIRST_COMPLETED)
-        await put_off(death, stop)
+        waiting, trouble = asyncio.ensure_future(slot.queue.get()), asyncio.ensure_future(slot.process.trouble())
+        await asyncio.wait({waiting, trouble}, return_when=asyncio.FIRST_COMPLETED)
+        await put_off(trouble)
         if waiting.done():
             return waiting.result()
         waiting.cancel()
@@ -222,42 +218,44 @@ class Pool:
             if slot.in_vain > self.limits.replacements:
                 self._give_up(slot)
                 return False
-            begun = time.monotonic()
-            process = self.make(f"generator-{slot.index}-{slot.replacements}", slot.index)
-            self.processes.add(process)
+            begun, process = time.monotonic(), None
             try:
-                await process.start(self.limits.start_s, self.limits.answer_s)
-            except (WorkerDied, WorkerRaised) as error:
-                self._end(process)
+                process = self.make(f"generator-{slot.index}-{slot.replacements}", slot.index)
+                await self._begin(process)
+            except Exception as error:  # whatever it is, another may be luckier
+                slot.error = str(error) if isinstance(error, StrawError) else said_by(error)
                 slot.replacements, slot.in_vain = slot.replacements + 1, slot.in_vain + 1
-                self.tell("generator_died", generator=slot.index, pid=process.pid, error=str(error))
+                pid = process.pid if process is not None else None
+                self._tell("generator_died", generator=slot.index, pid=pid, error=slot.error)
+                await asyncio.sleep(min(self.limits.pause_s * 2 ** (slot.in_vain - 1), 5.0))
                 continue
             slot.process, slot.state = process, "ready"
-            self.tell(
+            self._tell(
                 "generator_started", generator=slot.index, pid=process.pid, seconds=round(time.monotonic() - begun, 3)
             )
         return True
 
-    def _came_back(self, slot: Slot, work: Work, error: WorkerDied | WorkerRaised) -> None:
+    async def _came_back(self, slot: Slot, work: Work, error: WorkerDied | WorkerRaised) -> None:
         """The generator may be gone; its work is not."""
         work.tries += 1
         if isinstance(error, WorkerDied):
-            self._lost(slot, str(error))
+            await self._lost(slot, str(error))
         else:
-            self.tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
+            self._tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
         if work.tries >= self.limits.tries:
-            work.answer.set_exception(TrainingError(f"a piece of work failed {work.tries} times, at last: {error}"))
+            answer(work, EngineFailed(f"a piece of work failed {work.tries} times, at last: {error}"))
         else:
             self._hand_out(work, avoid=slot)
 
-    def _lost(self, slot: Slot, why: str) -> None:
+    async def _lost(self, slot: Slot, why: str) -> None:
         """Its work goes to others; somebody will take its place."""
         assert slot.process is not None
-        self.tell("generator_died", generator=slot.index, pid=slot.process.pid, error=why)
-        self._end(slot.process)
-        slot.process, slot.state = None, "starting"
+        process, slot.process, slot.state, slot.error = slot.process, None, "starting", why
+        process.kill()
+        self._tell("generator_died", generator=slot.index, pid=process.pid, error=why)
         slot.replacements, slot.in_vain = slot.replacements + 1, slot.in_vain + 1
         self._hand_on(slot)
+        await self._end(process)
 
     def _hand_on(self, slot: Slot) -> None:
         """What waits here goes to others; where there are none, it waits here for a replacement."""
@@ -265,24 +263,36 @@ class Pool:
         for work in waiting:
             self._hand_out(work, avoid=slot)
 
-    def _end(self, process: Process) -> None:
-        process.kill()
+    async def _end(self, process: Process) -> None:
         self.processes.discard(process)
+        await process.bury()
 
     def _give_up(self, slot: Slot) -> None:
         slot.state = "given up"
-        self.tell("generator_given_up", generator=slot.index)
+        self._tell("generator_given_up", generator=slot.index, error=slot.error)
         self._hand_on(slot)
 
-    async def _stop(self, others: Sequence[Process]) -> None:
+    def _tell(self, event: str, **facts: object) -> None:
+        """Who listens may fail, on a full disk for example; the run hears of that by itself, and work goes on."""
+        with suppress(Exception):
+            self.tell(event, **facts)
+
+    async def _stop(self) -> None:
         for task in asyncio.all_tasks():
             if task is not asyncio.current_task():
                 task.cancel()
-        await asyncio.gather(*(process.stop() for process in [*self.processes, *others]))
+        await asyncio.gather(*(process.stop() for process in self.processes), return_exceptions=True)
+        for slot in self.slots:
+            self._hand_on(slot)
+            if slot.current is not None:
+                self._hand_out(slot.current)
 
 
-def tokens_in(answer: Any) -> int:
-    """How many were written, however the replies are wrapped."""
-    if isinstance(answer, Reply):
-        return len(answer.tokens)
-    return sum(map(tokens_in, answer)) if isinstance(answer, list) else 0
+def started(target: Callable[[], object], name: str) -> threading.Thread:
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    thread.start()
+    return thread
+
+
+def said_by(error: Exception) -> str:
+    return f"{type(error).__name__}: {in_a_line(error)}"

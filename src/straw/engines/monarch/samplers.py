@@ -3,7 +3,8 @@
     Generators      all of them, with the weights of one version: work is cut into shares, and put together in order
     OneGenerator    one of them, with whatever weights are the newest
 
-5 prompts for 2 generators are shares of 3 and 2; of fewer prompts than generators, the samples are shared out.
+5 prompts for 2 generators are shares of 3 and 2; of fewer prompts than generators, the samples are shared out. A share
+of more rows than are read at once is several pieces of work, so that a generator that dies takes no more with it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
+from straw.engines.local.engine import MAX_ROWS
 from straw.engines.monarch.generator import Hear, Sampling, Say, Talk, Version
 from straw.engines.monarch.pool import Pool
 from straw.errors import ConfigError, TrainingError
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 class Generators(Sampler):
     """All of them, with the weights of one version."""
 
-    def __init__(self, pool: Pool, chat: Chat, version: Version) -> None:
-        self.pool, self.chat, self.version = pool, chat, version
+    def __init__(self, pool: Pool, chat: Chat, version: Version, rows_at_once: int | None = None) -> None:
+        """`rows_at_once`: where replies follow one another in so many places, a share is a single piece of work."""
+        self.pool, self.chat, self.version, self.rows_at_once = pool, chat, version, rows_at_once
         self.policy_version = version.number
 
     @property
@@ -40,13 +43,20 @@ class Generators(Sampler):
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
         if len(prompts) >= self.count:
-            parts = shares(len(prompts), self.count)
+            parts = shares(len(prompts), self.count * self._pieces(len(prompts), num_samples))
             jobs = [Sampling(prompts[a:b], num_samples, params, seeds[a:b]) for a, b in parts]
             return [row for part in self.pool.work("sample", self.version, jobs) for row in part]
         parts = shares(num_samples, self.count)
         jobs = [Sampling(prompts, b - a, params, [row[a:b] for row in seeds]) for a, b in parts]
         answers = self.pool.work("sample", self.version, jobs)
         return [[reply for part in answers for reply in part[row]] for row in range(len(prompts))]
+
+    def _pieces(self, num_prompts: int, num_samples: int) -> int:
+        """Of each generator's share: as many as the engine would read one after the other anyway."""
+        if self.rows_at_once is not None:
+            return 1
+        together = max(1, MAX_ROWS // num_samples)
+        return -(-num_prompts // (self.count * together))
 
 
 class MonarchConversation(Conversation):

@@ -43,6 +43,7 @@ class Handle:
     path: str
     num_bytes: int
     places: dict[str, Place]
+    inode: int = 0  # of the file: on another machine the path may lead to one of somebody else
 
 
 class Shared:
@@ -59,7 +60,7 @@ class Shared:
             path = str(self._folder / "weights")
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         os.truncate(self._descriptor, size)
-        self.handle = Handle(path, size, places)
+        self.handle = Handle(path, size, places, os.fstat(self._descriptor).st_ino)
         self.tensors = mapped(self.handle)
 
     @classmethod
@@ -101,6 +102,8 @@ def places_of(tensors: Mapping[str, Tensor]) -> dict[str, Place]:
 
 def mapped(handle: Handle) -> dict[str, Tensor]:
     """Views of the shared bytes."""
+    if handle.inode and Path(handle.path).stat().st_ino != handle.inode:
+        raise RuntimeError(f"{handle.path} is not the memory that was meant: it lies on another machine")
     row = torch.from_file(handle.path, shared=True, size=handle.num_bytes, dtype=torch.uint8)
     return {
         name: row[place.start : place.start + place.num_bytes].view(place.dtype).view(place.shape)

@@ -1,6 +1,6 @@
 """Weights for a process that shares no memory with the trainer: straight from the trainer's process, in chunks.
 
-    source  = process.beside("source", Source, handles)      an actor of its own, in the trainer's process
+    source  = process.beside("source", Source, handles)      an actor of its own, in the trainer's process: source_actor
     weights = Fetched(source, deadline_s)(handle)             tensors of this process's own
 
 It takes the place of `mapped` (see `shared`), which looks at the same handles. The source answers while the trainer
@@ -10,32 +10,20 @@ computes, and nothing passes through the controller. A tensor in `halved` travel
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from monarch.actor import Actor, endpoint
 from torch import Tensor, nn
 
+from straw.engines.local import pulse
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.llama import LlamaReader
-from straw.engines.monarch.shared import Handle, mapped
+from straw.engines.monarch.shared import Handle
 from straw.errors import EngineLost
 
 CHUNK = 4 * 2**20  # bytes in a message; larger ones are copied more often, and slower
 AT_ONCE = 8  # messages under way
-
-
-class Source(Actor):
-    """Reads what lies behind the handles, for whoever asks."""
-
-    def __init__(self, handles: Sequence[Handle]) -> None:
-        self.tensors = {handle.path: mapped(handle) for handle in handles}
-
-    @endpoint
-    def read(self, path: str, name: str, start: int, end: int, dtype: torch.dtype) -> bytes:
-        part = self.tensors[path][name].view(-1)[start:end].to(dtype)
-        return part.view(torch.uint8).numpy().tobytes()
 
 
 class Fetched:
@@ -67,6 +55,7 @@ class Fetched:
             yield from ((name, start, min(start + step, size)) for start in range(0, size, step))
 
     def _arrive(self, room: Tensor, answer: Any) -> None:
+        pulse.beat()
         try:
             chunk = answer.get(timeout=self.deadline_s)
         except Exception as error:  # whatever it is, the trainer's process is where it has to be mended

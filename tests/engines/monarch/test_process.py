@@ -1,0 +1,98 @@
+"""A process with a worker in it: deadlines bound its silence, whatever it does and however long that takes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.engines.monarch.freezing import Freezing
+from tests.engines.monarch.workers import Patient
+from tests.monarch_here import needs_monarch
+from tests.processes import children
+
+from straw.engines.monarch import wall
+from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, in_a_line
+from straw.engines.monarch.vigil import Patience
+
+pytestmark = needs_monarch
+ANSWER_S = 2.0
+Make = Callable[[type], Process]
+Do = Callable[[Any], Any]
+
+
+@pytest.fixture
+def do() -> Iterator[Do]:
+    """Run a coroutine where Monarch lives."""
+    loop = asyncio.new_event_loop()
+    thread = wall.raised(shared_machine=True).begin(loop.run_forever, "processes")
+    yield lambda coroutine: asyncio.run_coroutine_threadsafe(coroutine, loop).result()
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+
+
+async def started(worker: type) -> Process:
+    process = Process("generator-0", worker, patience=Patience(answer_s=ANSWER_S, load_s=60.0))
+    await process.start()
+    return process
+
+
+async def lost(process: Process, method: str, *given: Any) -> tuple[str, float]:
+    """What is said of a process that had to be given up, and after how long."""
+    begun = time.monotonic()
+    with pytest.raises(WorkerDied) as error:
+        await process.call(method, *given)
+    await process.stop()
+    return str(error.value), time.monotonic() - begun
+
+
+def test_slow_work_that_beats_is_waited_for_and_silence_is_not(do):
+    process = do(started(Patient))
+    assert do(process.call("beats", 3 * ANSWER_S)) == "done"
+    with pytest.raises(WorkerRaised, match="MemoryError"):
+        do(process.call("raises"))
+    words, seconds = do(lost(process, "waits"))
+    assert words == "generator-0 gave no sign of life for 2 s (answer_s) and was ended"
+    assert seconds < ANSWER_S + 4.0
+    assert children() == {}
+    assert not any("beats" in one or "pidfd" in one for one in open_files())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "at"),
+    [("sample", 2), ("sample", 9), ("train", 2), ("train", 7)],
+    ids=["prefill", "decoding", "training", "the way back"],
+)  # fmt: skip
+def test_who_is_frozen_in_the_middle_of_its_work_is_found(do, kind, at):
+    process = do(started(Freezing))
+    assert do(process.call("work", kind, 0))
+    words, seconds = do(lost(process, "work", kind, at))
+    assert words == "generator-0 was stopped for 2 s (answer_s) and was ended"
+    assert seconds < ANSWER_S + 4.0
+    assert children() == {}
+
+
+def open_files() -> list[str]:
+    found = []
+    for one in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.append(os.readlink(one))
+    return found
+
+
+def test_what_the_system_lacks_is_told_with_the_way_out():
+    assert in_a_line(OSError(24, "Too many open files")) == (
+        "no more files may be open: raise ulimit -n, or lower num_generators"
+    )
+    assert in_a_line(RuntimeError("...\nDefaultCPUAllocator: can't allocate memory: you tried 4 GB")).startswith(
+        "memory is used up"
+    )
+    assert in_a_line(ValueError("\n  first\nsecond")) == "first"
+    assert in_a_line(ValueError()) == "ValueError"
