@@ -25,7 +25,7 @@ KNOWN = frozenset({*"+-*/^_=(){}[],!|%'", *(f"\\{name}" for name in COMMANDS)})
 LISTS = re.compile(r"\s*(?:,|;|,?\s*\\text\{\s*(?:and|or)\s*\}|,?(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*")
 UNIT = re.compile(r"(?<=[\w})\]!])(?:\s*\\text\{[^{}\\]*\}(?:\^\{?[23]\}?)?|(?:\s+[A-Za-z]{2,}(?:\^[23])?)+)\s*$")
 NAME = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z](?:,\s*[A-Za-z])*\))?\s*")
-CUT_SHORT = re.compile(r"[*/^_=,]|.*(?:[-+*/^_=,(\[{]|\\cdot|\\times|\\div)", re.DOTALL)
+CUT_SHORT = re.compile(r"[*/^_=,].*|.*(?:[-+*/^_=,(\[{]|\\cdot|\\times|\\div)", re.DOTALL)
 MISPLACED = re.compile(r"(?<![A-Za-z])'|%(?!$)|\.[0-9]*\.|[,(\[{]\s*,|,\s*[)\]}]|(?<!\\frac)(?<!\\frac )[0-9]\s+[0-9.]")
 BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
 STEPS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}

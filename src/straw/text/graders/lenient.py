@@ -25,7 +25,7 @@ VALUE = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
 RATIO = re.compile(r"(-?)\\frac\{(-?[0-9.]+)\}\{(-?[0-9.]+)\}")
 PAIR = re.compile(r"[(\[].+[)\]]")
 CHOICE = re.compile(r"\b[A-E]\b")
-BASE = re.compile(r"_([0-9])$")  # one in braces does not count
+SIGNS = re.compile(r"[=<>]|\\(?:le|ge|ne|in)(?![a-z])|_[0-9]$")  # what both sides have; a base in braces does not count
 CLOSE = 1e-4
 MOST_CHARACTERS = 500  # no gold answer is as long
 
@@ -123,7 +123,7 @@ def equal_values(said: str, gold: str) -> bool:
 def is_readable(said: str, gold: str) -> bool:
     """Lists and unions are compared letter by letter, and so is what math-verify would leave out."""
     is_single = not any("\\cup" in one or len(parts_of(one)) > 1 for one in (said, gold))
-    return is_single and has_known_signs(said, gold) and BASE.findall(said) == BASE.findall(gold)
+    return is_single and has_known_signs(said, gold) and SIGNS.findall(said) == SIGNS.findall(gold)
 
 
 def needs_algebra(text: str) -> bool:

@@ -34,9 +34,9 @@ MATHEMATICS = listed(
     "sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt pi theta alpha beta gamma phi gcd lcm "
     "det inf infty frac max min"
 )
-SMALL = listed("of in on at an as by he we it is per for")
+SMALL = listed("a an of on at as by he we it is per for")
 SHORT_UNITS = listed(
-    "m g l h s C F kg mg cm mm km ft lb lbs oz ml mL hr hrs min sec ms mph kmh kph th st nd rd am pm sq cc yd mi"
+    "m g l h s C F kg mg cm mm km ft in lb lbs oz ml mL hr hrs min sec ms mph kmh kph th st nd rd am pm sq cc yd mi"
 )
 WORD = re.compile(r"[A-Za-z]+(?:['-][A-Za-z]+)*\.?")
 POWER = re.compile(r"(?<=[A-Za-z}])\^(?:\{[23]\}|[23])")
@@ -61,7 +61,8 @@ def is_unit(text: str) -> bool:
     words = words_of(plain.replace("/", " "), keeps_case=True)
     if not words:
         return words is not None
-    return (is_apart or words[0] in SHORT_UNITS or len(words[0]) > 3) and all(is_of_unit(word) for word in words)
+    is_whole = is_apart or words[0] in SHORT_UNITS or len(words[0]) > 3
+    return is_whole and words[-1] not in SMALL and all(is_of_unit(word) for word in words)
 
 
 def is_of_unit(word: str) -> bool:
