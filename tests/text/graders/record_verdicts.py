@@ -6,7 +6,7 @@ r"""What outside graders say to our wrong replies, written down once: `verdicts.
                                                                               word2number
 
 Each adds its own verdicts. Of MATH-500, which is not ours to copy, only hashes of the replies that a grader passes are
-kept. A reply is boxed. Qwen's answer is tidied twice, as its evaluation does, and has ten seconds.
+kept. A reply is boxed. Qwen's evaluation tidies both sides twice, and so does this; a verdict has ten seconds.
 """
 
 from __future__ import annotations
@@ -57,7 +57,10 @@ def qwen(folder: str) -> Grader:
     from grader import math_equal
     from parser import extract_answer, strip_string
 
-    return lambda reply, gold: bool(math_equal(strip_string(extract_answer(reply, "math")), strip_string(gold)))
+    def grade(reply: str, gold: str) -> bool:
+        return bool(math_equal(strip_string(extract_answer(reply, "math")), strip_string(strip_string(gold))))
+
+    return grade
 
 
 def served(asked: Connection, grade: Grader) -> None:

@@ -141,6 +141,12 @@ def test_a_reply_that_is_nothing_but_an_answer_needs_no_tag() -> None:
         assert not EXTRACT.judge(f"not {gold}", gold) or gold in (r"\$36", r"10,\!080", "x=5")  # the last number counts
 
 
+def test_a_gold_with_a_unit_is_its_number_and_itself() -> None:
+    for reply in ("The answer is $18 miles per hour$", "It is 18.", r"\boxed{18}", "so 18 miles per hour it is", "18"):
+        assert EXTRACT.judge(reply, "18 miles per hour")
+        assert not EXTRACT.judge(reply, "19 miles per hour")
+
+
 def test_without_a_tag_the_last_number_counts_and_only_that() -> None:
     for reply in ("17, 18", "17 or 18", "It is 17. No, 18."):
         assert EXTRACT.judge(reply, "18") and not EXTRACT.judge(reply, "17")

@@ -56,11 +56,22 @@ def is_explained(gold: str, reply: str) -> bool:
 
 
 def test_every_gold_of_ours_earns_full_marks_however_it_is_given_back() -> None:
+    for gold in GOLDS[::3]:
+        check_gold(gold)
+
+
+@pytest.mark.slow
+def test_every_other_gold_of_ours_does_too() -> None:
     for gold in GOLDS:
-        assert EXTRACT.judge(gold, gold), gold
-        assert extract_in_a_box(gold, gold), gold
-        assert extract_in_a_tag(gold, gold), gold
-        assert lenient_in_a_box(gold, gold), gold
+        check_gold(gold)
+
+
+def check_gold(gold: str) -> None:
+    assert EXTRACT.judge(gold, gold), gold
+    assert EXTRACT.judge(f"The answer is {gold}.", gold), gold
+    assert extract_in_a_box(gold, gold), gold
+    assert extract_in_a_tag(gold, gold), gold
+    assert lenient_in_a_box(gold, gold), gold
 
 
 def test_the_replies_are_those_that_the_verdicts_are_about() -> None:
@@ -74,19 +85,19 @@ def test_the_replies_are_those_that_the_verdicts_are_about() -> None:
 def test_a_number_that_stands_in_a_gold_is_no_answer_unless_the_outside_grader_says_so() -> None:
     numbers = [one for one in asked(GOLDS) if one[1] == "numbers"]
     assert len(numbers) == 101
-    assert differing(numbers, extract_in_a_box, recorded("math_verify")) == []
-    assert differing(numbers, extract_in_a_tag, recorded("math_verify")) == []
-    assert differing(numbers, EXTRACT.judge, recorded("math_verify")) == []
-    assert all(is_explained(gold, reply) for gold, _, reply in differing(numbers, lenient_in_a_box, recorded("qwen")))
+    for is_right in (extract_in_a_tag, extract_in_a_box, EXTRACT.judge):
+        assert differing(numbers[::3], is_right, recorded("math_verify")) == []
+    others = differing(numbers, lenient_in_a_box, recorded("qwen"))
+    assert [one for one in others if not is_explained(one[0], one[2])] == []
 
 
 def test_a_sample_of_small_changes_is_judged_as_outside() -> None:
-    sample = [one for one in asked(GOLDS) if one[1] != "numbers"][::5]
+    sample = [one for one in asked(GOLDS) if one[1] != "numbers"][::10]
     assert differing(sample, extract_in_a_box, recorded("math_verify")) == []
-    assert [
-        one for one in sample if extract_in_a_tag(one[2], one[0]) and (one[0], one[2]) not in recorded("math_verify")
-    ] == []
-    assert all(is_explained(gold, reply) for gold, _, reply in differing(sample, lenient_in_a_box, recorded("qwen")))
+    others = differing(sample, extract_in_a_tag, recorded("math_verify"))
+    assert [one for one in others if (one[0], one[2]) not in recorded("math_verify")] == []
+    others = differing(sample, lenient_in_a_box, recorded("qwen"))
+    assert [one for one in others if not is_explained(one[0], one[2])] == []
 
 
 @pytest.mark.slow

@@ -66,13 +66,16 @@ def is_answer(text: str, gold: str) -> bool:
 
 
 def is_found(text: str, gold: str) -> bool:
-    """Whether the text comes to it in the end."""
+    """Whether the text comes to it in the end; one that is an answer and nothing else is read like a tag."""
     target = gold_reading(gold)
-    is_short = len(text) <= MOST_SAID and (target.is_words or not MARKED.search(text))
-    said = reading_of(text) if is_short else None
-    if target.number is not None:
-        return is_same(said, target) if said and said.number is not None else same_value(text, target.text)
-    return (said is not None and is_same(said, target)) or same_value(text, gold)
+    is_bare = len(text) <= MOST_SAID and (target.is_words or not MARKED.search(text))
+    said = reading_of(text) if is_bare else None
+    if said and said.number is not None and target.number is not None:
+        return is_same(said, target)
+    if said and target.number is None and is_same(said, target):
+        return True
+    golds = (gold,) if target.number is None else (target.text, gold)  # 18 dollars are 18 too
+    return any(same_value(text, one) for one in dict.fromkeys(golds))
 
 
 def readable(text: str) -> str | None:

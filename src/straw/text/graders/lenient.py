@@ -37,12 +37,16 @@ class Lenient:
     name: str = "lenient"
 
     def extract(self, reply: str) -> str | None:
-        said = found(reply.replace("−", "-"))
-        return tidied(tidied(said)) or None if len(said) <= MOST_CHARACTERS else None  # twice, as the original does
+        return twice_tidied(found(reply.replace("−", "-"))) or None
 
     def judge(self, reply: str, gold: str) -> bool:
-        said, target = self.extract(reply), tidied(gold.replace("−", "-"))
-        return said is not None and len(target) <= MOST_CHARACTERS and equal(said, target)
+        said, target = self.extract(reply), twice_tidied(gold.replace("−", "-"))
+        return said is not None and target is not None and equal(said, target)
+
+
+def twice_tidied(text: str) -> str | None:
+    """As the original does with both sides: the second time x \\in [1,2] is [1,2]."""
+    return tidied(tidied(text)) if len(text) <= MOST_CHARACTERS else None
 
 
 def found(reply: str) -> str:
