@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -12,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from straw.errors import StrawError
-from straw.text.graders import grader_named, judge
-from straw.text.graders.judge import Judge, said_in, same_value
+from straw.text.graders import grader_named, judge, worker
+from straw.text.graders.judge import Judge, said_in, same_formula
 
 SLOW = r"$\int_0^1 \sin(\tan(\cos(x^x)))^{\sqrt{x}} e^{x^{x^x}} dx$"  # seconds of algebra
-BOUND_S = 5.0  # what `worker` promises, and the start of a fork
+WORK_S = 2.0  # what `worker` promises, and the start of a fork
 
 
 def processes_of(parent: int) -> dict[int, str]:
@@ -34,35 +37,147 @@ def processes_of(parent: int) -> dict[int, str]:
 
 
 def ask(text: str) -> bool:
-    same_value.cache_clear()
-    return same_value(text, "0.5", True)
+    same_formula.cache_clear()
+    return same_formula(text, "0.5")
 
 
 def ask_in_a_child(text: str, pipe: object) -> None:
     pipe.send((ask(text), judge.JUDGE._process.pid))  # type: ignore[attr-defined, union-attr]
 
 
+def question(text: str, gold: str = "0.5") -> dict[str, str]:
+    return {"ask": "formula", "text": text, "gold": gold}
+
+
+def spent_by_children() -> float:
+    return sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+
+
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks at /proc")
-def test_a_question_that_takes_too_long_is_stopped_and_leaves_no_zombie() -> None:
+def test_a_question_that_costs_too_much_work_is_stopped_and_leaves_no_zombie() -> None:
     asking = Judge()
-    asking.ask(ask="same", text="1", gold="1", tagged=True)
-    start = time.perf_counter()
-    assert asking.ask(ask="same", text=SLOW, gold=SLOW.replace("0^1", "0^2"), tagged=True) == {"stopped": True}
-    assert time.perf_counter() - start < BOUND_S
-    assert asking.ask(ask="same", text=r"\frac{1}{2}", gold="0.5", tagged=True) == {"right": True}
+    asking.ask(**question("1"))
     assert asking._process is not None
     worker = asking._process.pid
+    assert asking.ask(**question(SLOW, SLOW.replace("0^1", "0^2"))) == {"stopped": True}
+    assert asking.ask(**question(r"\frac{1}{2}")) == {"right": True}
+    assert asking._process.pid == worker
     assert len(processes_of(worker)) == 1 and "Z" not in processes_of(worker).values()
     asking.close()
     assert worker not in processes_of(os.getpid())
 
 
+def test_a_child_ends_itself_by_its_own_work() -> None:
+    before = spent_by_children()
+    child = worker.Child()
+    assert child.answer(json.dumps(question(SLOW)).encode() + b"\n") == worker.STOPPED
+    child.end()
+    assert 0.9 * worker.WORK_S < spent_by_children() - before < WORK_S
+
+
+def asked_of(children: worker.Children, text: str) -> dict[str, bool]:
+    return json.loads(children.answer(json.dumps(question(text)).encode() + b"\n"))
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Children of this process, looked at every hundredth of a second; what is said while they work."""
+    said: list[bytes] = []
+    worker.judged(question("1"))  # so that a fork need not import
+    monkeypatch.setattr(worker, "LOOK_S", 0.01)
+    monkeypatch.setattr(worker, "STILL_LOOKS", 50)
+    monkeypatch.setattr(worker, "say", said.append)
+    return said
+
+
+def test_a_right_answer_stays_right_when_the_child_gets_a_tenth_of_a_processor(
+    impatient: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def laborious(asked: dict[str, str]) -> dict[str, bool]:
+        until = time.process_time() + 0.2
+        while time.process_time() < until:
+            pass
+        return {"right": True}
+
+    monkeypatch.setattr(worker, "judged", laborious)
+    children, done = worker.Children(), threading.Event()
+    children._child = child = worker.Child()
+
+    def starve() -> None:
+        while not done.wait(0.002):
+            os.kill(child.pid, signal.SIGSTOP)
+            time.sleep(0.018)
+            os.kill(child.pid, signal.SIGCONT)
+
+    starving = threading.Thread(target=starve)
+    starving.start()
+    try:
+        assert asked_of(children, "1") == {"right": True}
+        assert children._child is child
+        assert len(impatient) > worker.STILL_LOOKS  # it took longer than one that stands still may
+        assert set(impatient) == {worker.WORKING}
+    finally:
+        done.set()
+        starving.join()
+        children.end()
+
+
+def test_a_child_that_stands_still_is_replaced_and_the_question_asked_again(impatient: list[bytes]) -> None:
+    children = worker.Children()
+    assert asked_of(children, r"\frac{1}{2}") == {"right": True}
+    assert children._child is not None
+    first = children._child.pid
+    os.kill(first, signal.SIGSTOP)
+    assert asked_of(children, r"\frac{2}{4}") == {"right": True}
+    assert children._child.pid != first
+    children.end()
+
+
+def test_a_child_that_was_killed_is_replaced_and_the_question_asked_again(impatient: list[bytes]) -> None:
+    children = worker.Children()
+    assert asked_of(children, r"\frac{1}{2}") == {"right": True}
+    assert children._child is not None
+    os.kill(children._child.pid, signal.SIGKILL)
+    assert asked_of(children, r"\frac{2}{4}") == {"right": True}
+    children.end()
+
+
+def test_children_that_are_lost_again_and_again_are_an_error_and_no_verdict(
+    impatient: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "work", lambda ask, said: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(worker.LostError):
+        asked_of(worker.Children(), "1")
+
+
+def test_a_worker_that_goes_without_an_answer_is_an_error_and_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "worker.py").write_text("""print('{"ready": true}', flush=True); input()""")
+    monkeypatch.setattr(judge, "WORKER", tmp_path / "worker.py")
+    with pytest.raises(StrawError, match="lost twice"):
+        Judge().ask(**question("1"))
+
+
+def test_a_worker_that_says_it_works_is_waited_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "worker.py").write_text(
+        """import time; print('{"ready": true}', flush=True); input()\n"""
+        """for _ in range(5): time.sleep(0.1); print('{"working": true}', flush=True)\n"""
+        """print('{"working": true}'); print('{"right": true}', flush=True); input()"""
+    )
+    monkeypatch.setattr(judge, "WORKER", tmp_path / "worker.py")
+    monkeypatch.setattr(judge, "SILENT_S", 0.3)
+    asking = Judge()
+    assert asking.ask(**question("1")) == {"right": True}
+    asking.close()
+
+
 def test_after_a_kill_the_next_question_costs_no_second_import() -> None:
     asking = Judge()
-    assert asking.ask(ask="same", text=SLOW, gold="1", tagged=True) == {"stopped": True}
+    assert asking.ask(**question(SLOW)) == {"stopped": True}
     assert asking._process is not None
     worker = asking._process.pid
-    assert asking.ask(ask="same", text="1", gold="1", tagged=True) == {"right": True}
+    assert asking.ask(**question("1", "1")) == {"right": True}
     assert asking._process.pid == worker  # it forked again
     asking.close()
 
@@ -95,7 +210,7 @@ def test_a_worker_that_was_killed_is_replaced() -> None:
 def test_a_worker_ends_with_a_straw_that_was_killed() -> None:
     program = (
         "from straw.text.graders import judge; import os, time\n"
-        "judge.same_value('\\\\frac12', '0.5', True)\n"
+        "judge.same_formula('\\\\frac12', '0.5')\n"
         "print(judge.JUDGE._process.pid, flush=True); time.sleep(60)"
     )
     straw = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -128,12 +243,12 @@ def test_an_interrupted_question_does_not_answer_the_next(monkeypatch: pytest.Mo
     def interrupted(seconds: float) -> None:
         raise KeyboardInterrupt
 
-    asking.ask(ask="same", text="1", gold="1", tagged=True)
+    asking.ask(**question("1", "1"))
     with monkeypatch.context() as patched:
         patched.setattr(asking, "_line", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            asking.ask(ask="same", text="1", gold="1", tagged=True)
-    assert asking.ask(ask="same", text="1", gold="2", tagged=True) == {"right": False}
+            asking.ask(**question("1", "1"))
+    assert asking.ask(**question("1", "2")) == {"right": False}
     asking.close()
 
 
@@ -141,7 +256,7 @@ def test_a_missing_library_is_an_error_and_no_verdict(monkeypatch: pytest.Monkey
     (tmp_path / "worker.py").write_text("""print('{"missing": "No module named math_verify"}', flush=True)""")
     monkeypatch.setattr(judge, "WORKER", tmp_path / "worker.py")
     with pytest.raises(StrawError, match="pip install math-verify"):
-        Judge().ask(ask="same", text="1", gold="1", tagged=True)
+        Judge().ask(**question("1", "1"))
 
 
 def test_what_is_refused_is_refused_before_any_process_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:

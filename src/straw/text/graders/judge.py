@@ -1,11 +1,13 @@
 """Questions to math-verify, answered in bounded time by a process of their own.
 
-    same_value("\\\\frac{1}{2}", "0.5", is_tagged=True)  ->  True
-    said_in("so it is 18.")                            ->  "18"
+    same_value("so it is 1/2.", "0.5")           ->  True
+    same_formula("\\\\frac{1}{2}", "0.5")         ->  True
+    said_in("so it is 18.")                      ->  "18"
 
 There is one such process in a straw process, started when it is first needed. Any thread may ask; a forked process
-starts its own. A question that took too long, or that math-verify cannot read, is answered no. A process that cannot
-be started is an error and never a verdict: a grader that fails in silence pays nothing to anyone.
+starts its own. A question that costs more than a second of work, or that math-verify cannot read, is answered no. A
+process that cannot be started, or is lost, is an error and never a verdict: a grader that fails in silence pays
+nothing to anyone.
 """
 
 from __future__ import annotations
@@ -16,7 +18,6 @@ import os
 import select
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +27,7 @@ from typing import Any
 from straw.errors import StrawError
 
 WORKER = Path(__file__).with_name("worker.py")
-START_S, ANSWER_S, END_S = 120.0, 60.0, 5.0  # the worker itself gives up after three
+START_S, SILENT_S, END_S = 120.0, 60.0, 5.0  # the worker speaks every second, whether it has an answer or not
 
 
 class Judge:
@@ -41,8 +42,10 @@ class Judge:
         with self._lock:
             for _ in range(2):
                 if (answer := self._asked(line)) is not None:
-                    return answer  # none: it was killed from outside, so once more with a new one
-            raise StrawError("the process that runs math-verify was lost twice: is there memory for one more process?")
+                    return answer  # none: it was killed or stopped from outside, so once more with a new one
+            raise StrawError(
+                "the process that runs math-verify was lost twice (killed, or stopped): is there memory for it?"
+            )
 
     def close(self) -> None:
         with self._lock:
@@ -64,7 +67,7 @@ class Judge:
             assert self._process is not None and self._process.stdin is not None
             with suppress(BrokenPipeError):
                 self._process.stdin.write(line)
-                answer = self._line(ANSWER_S)
+                answer = self._line(SILENT_S)
         finally:
             if answer is None:
                 self._end()
@@ -86,19 +89,20 @@ class Judge:
             raise StrawError(f"this grader needs math-verify ({reason}): pip install math-verify, or grader=exact")
 
     def _line(self, seconds: float) -> dict[str, Any] | None:
-        """The next line, or None when none comes."""
+        """The next line that is an answer, or None when nothing is said for so long."""
         assert self._process is not None and self._process.stdout is not None
-        descriptor, until, heard = self._process.stdout.fileno(), time.monotonic() + seconds, b""
+        descriptor, heard = self._process.stdout.fileno(), b""
         poll = select.poll()
         poll.register(descriptor, select.POLLIN)
-        while poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        while poll.poll(seconds * 1000):
             piece = os.read(descriptor, 1 << 16)
-            heard += piece
-            if heard.endswith(b"\n"):
-                answer: dict[str, Any] = json.loads(heard)
-                return answer
             if not piece:
                 return None
+            *lines, heard = (heard + piece).split(b"\n")
+            for line in lines:
+                answer: dict[str, Any] = json.loads(line)
+                if "working" not in answer:
+                    return answer
         return None
 
     def _end(self) -> None:
@@ -127,9 +131,15 @@ os.register_at_fork(after_in_child=JUDGE.forget)
 
 
 @lru_cache(maxsize=4096)
-def same_value(text: str, gold: str, is_tagged: bool) -> bool:
-    """Whether the answer in the text has the value of the gold one."""
-    return JUDGE.ask(ask="same", text=text, gold=gold, tagged=is_tagged).get("right") is True
+def same_value(text: str, gold: str) -> bool:
+    """Whether the answer that math-verify finds in a text has the value of the gold one."""
+    return JUDGE.ask(ask="same", text=text, gold=gold).get("right") is True
+
+
+@lru_cache(maxsize=4096)
+def same_formula(formula: str, gold: str) -> bool:
+    """The same for a text that is an answer and nothing else."""
+    return JUDGE.ask(ask="formula", text=formula, gold=gold).get("right") is True
 
 
 @lru_cache(maxsize=4096)

@@ -15,7 +15,8 @@ import re
 UNITS = (
     "acre|am|apple|c|cc|cm|coin|cube|cubic|day|deg|degree|dm|east|feet|ft|g|gal|gallon|gm|h|hectare|hour|hr|inch|inches|"
     "kg|km|kmh|kmph|l|lb|liter|litre|m|man|men|meter|metre|mile|min|minute|mm|month|mph|mt|mtr|number|percent|pie|pm|"
-    "rise|round|rounds|rs|rupee|sec|second|sq|square|st|t|th|tile|toy|unit|way|west|woman|women|yard|year|yr"
+    "rise|round|rounds|rs|rupee|sec|second|sq|square|st|t|th|tile|toy|unit|way|west|woman|women|yard|year|yr|"
+    "per|monkey|prime|ratio|gain|soldier|noon|mark|profit|ohm|more|less|loss|pure|increase|decrease|excess|rd|lt"
 )
 A_UNIT = re.compile(rf"(^|\W)(?:{UNITS})s?($|\W)")
 SAME = (

@@ -1,35 +1,43 @@
-"""The process that may be stopped: it asks math-verify, and never takes longer than it was given.
+"""The process that may be stopped: it asks math-verify, and what it asks is bounded by the work it costs.
 
     straw  -- a line of JSON -->  this process  -- the same line -->  its child, which parses and compares
                                   waits, or kills
 
-This program is run as a file of its own and imports nothing of straw. It reads math-verify once and forks; the child
-does all the work. A child that has worked for a second ends itself by the kernel's clock of its own work, which a busy
-machine does not hurry; one that has not answered for three is killed. The next costs a fork and no import. When
-straw goes, however it goes, the input ends, and so does this.
+This program is run as a file of its own and imports nothing of straw. It reads math-verify once and forks, which costs
+no second import; the child does all the work. A child that has worked for a second ends itself by the kernel's clock of
+its own work, and only that is a verdict: a busy machine makes an answer late and never wrong. One that is slow to
+answer is looked at, and straw is told that it works. One that stands still, or was killed from outside, is replaced and
+its replacement asked; where that is lost too, this process ends and straw says so. When straw goes, however it goes,
+the input ends, and so does this.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import resource
 import select
 import signal
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-WORK_S, WAIT_S = 1.0, 3.0
+WORK_S = 1.0  # of its own, for one question
+LOOK_S, STILL_LOOKS = 1.0, 10  # so many looks in a row that find no work, and it stands still
 MEMORY = 4 << 30
 LETTERS = "ABCDEFGHIJ"
-NUMBER, COMMAND, WORD = re.compile(r"-?[0-9.,]+"), re.compile(r"\\[A-Za-z]+"), re.compile(r"[A-Za-z]{3}")
+STOPPED, WORKING = b'{"stopped":true}\n', b'{"working":true}\n'
+
+
+class LostError(Exception):
+    """No answer, and not by the question's own doing."""
 
 
 class Child:
-    """A fork that answers lines until one takes too long."""
+    """A fork that answers lines until one takes too much work."""
 
     def __init__(self) -> None:
         ask_read, self.ask = os.pipe()
@@ -42,50 +50,104 @@ class Child:
         os.close(ask_read)
         os.close(said_write)
 
-    def answer(self, line: bytes) -> bytes | None:
-        """None when the child is no more."""
-        try:
+    def answer(self, line: bytes) -> bytes:
+        """What it says, or that its clock stopped it."""
+        with suppress(BrokenPipeError):
             os.write(self.ask, line)
-        except BrokenPipeError:
-            return None
-        until, heard = time.monotonic() + WAIT_S, b""
-        poll = select.poll()
-        poll.register(self.said, select.POLLIN)
-        while poll.poll(max(0.0, until - time.monotonic()) * 1000):
-            piece = os.read(self.said, 1 << 16)
-            heard += piece
-            if heard.endswith(b"\n"):
-                return heard
-            if not piece:
-                return None
-        return None
+        heard, worked, still = b"", -1, 0
+        while not heard.endswith(b"\n"):
+            if self._speaks():
+                piece = os.read(self.said, 1 << 16)
+                if not piece:
+                    return self._its_end()
+                heard += piece
+                continue
+            before, worked = worked, work_of(self.pid)
+            still = still + 1 if worked == before else 0
+            if still == STILL_LOOKS:
+                raise LostError
+            say(WORKING)
+        return heard
 
     def end(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
-        os.waitpid(self.pid, 0)
+        if self.pid:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
         os.close(self.ask)
         os.close(self.said)
+
+    def _speaks(self) -> bool:
+        poll = select.poll()
+        poll.register(self.said, select.POLLIN)
+        return bool(poll.poll(LOOK_S * 1000))
+
+    def _its_end(self) -> bytes:
+        """Its clock and a crash are the question's doing; a kill is somebody else's."""
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGKILL, signal.SIGTERM):
+            raise LostError
+        return STOPPED
+
+
+def work_of(pid: int) -> int:
+    """Grows while a process computes or waits for a processor; where the system does not tell, with time."""
+    try:
+        ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
+        return int(ran) + int(waited)
+    except (OSError, ValueError):
+        return time.monotonic_ns()
 
 
 def main() -> None:
     try:
-        judged({"ask": "same", "text": "$1$", "gold": "1", "tagged": True})  # imports and compiles, before any fork
+        judged({"ask": "same", "text": "$1$", "gold": "1"})  # imports and compiles, before any fork
     except ImportError as error:
-        print(json.dumps({"missing": str(error)}), flush=True)
+        say(json.dumps({"missing": str(error)}).encode() + b"\n")
         return
-    print(json.dumps({"ready": True}), flush=True)
-    child = None
+    say(b'{"ready":true}\n')
+    children = Children()
     for line in sys.stdin.buffer:
-        child = child or Child()
-        said = child.answer(line)
-        if said is None:
-            child.end()
-            child = None
-        sys.stdout.buffer.write(said or b'{"stopped":true}\n')
-        sys.stdout.buffer.flush()
-    if child:
-        child.end()
+        try:
+            answer = children.answer(line)
+        except LostError:
+            break
+        say(answer)
+    children.end()
+
+
+class Children:
+    """One child at a time."""
+
+    def __init__(self) -> None:
+        self._child: Child | None = None
+
+    def answer(self, line: bytes) -> bytes:
+        try:
+            return self._answer(line)
+        except LostError:
+            return self._answer(line)
+
+    def end(self) -> None:
+        if self._child:
+            self._child.end()
+        self._child = None
+
+    def _answer(self, line: bytes) -> bytes:
+        answer = STOPPED
+        self._child = self._child or Child()
+        try:
+            answer = self._child.answer(line)
+        finally:
+            if answer == STOPPED:
+                self.end()
+        return answer
+
+
+def say(line: bytes) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
 
 
 def work(ask: int, said: int) -> None:
@@ -108,33 +170,64 @@ def work(ask: int, said: int) -> None:
 
 
 def judged(question: dict[str, Any]) -> dict[str, Any]:
+    text = question["text"]
     if question["ask"] == "said":
-        found = [one for one in read(question["text"]) if isinstance(one, str)]
+        found = [one for one in read(text) if isinstance(one, str)]
         return {"said": found[0].strip(" .\n") if found else None}
-    return {"right": is_same(question["text"], question["gold"], question["tagged"])}
+    gold = question["gold"]
+    if question["ask"] == "formula":  # nothing but LaTeX: where that fails, a number that stands in it is no answer
+        return {"right": is_same(read_formula(text), read_formula(gold))}
+    return {"right": is_same(read(text, gold), read_gold(gold))}
 
 
-def is_same(text: str, gold: str, is_tagged: bool) -> bool:
-    """Whether the answer has the gold value; what stands in a tag may be LaTeX without dollars."""
+def is_same(found: list[Any], targets: list[Any]) -> bool:
     from math_verify import verify
 
-    found = readings(text, gold) if is_tagged else [read(text, gold)]
-    targets = read_gold(gold)
-    return any(verify(targets, one, timeout_seconds=None) for one in found if one)
+    answers = [one for one in found if not contradicts(one)]
+    return bool(answers) and verify(targets, [counted(one, targets) for one in answers], timeout_seconds=None)
 
 
-def readings(text: str, gold: str) -> list[list[Any]]:
-    """A formula is read as one; a plain number is the only thing to compare a number with; else both may be meant."""
-    formula = read(in_dollars(text)) if "\\" in text or not NUMBER.fullmatch(gold) else []
-    if formula and "\\" in text and not WORD.search(COMMAND.sub("", text)):
-        return [formula]
-    bare = read(f"\n{text}\n", gold)
-    return [bare, formula] if bare else [formula or read(in_dollars(text))]
+def contradicts(answer: Any) -> bool:
+    """17 = 18 is no answer, though math-verify takes the last side of any equation for one."""
+    from math_verify import verify
+    from sympy import Basic
+
+    values = [side for side in sides(answer) if isinstance(side, Basic) and not side.free_symbols]
+    return any(not verify(values[-1], one, timeout_seconds=None) for one in values[:-1])
+
+
+def sides(answer: Any) -> Iterator[Any]:
+    """Of an equation, or of several in a chain."""
+    from sympy import Eq
+
+    if isinstance(answer, Eq):
+        yield from answer.args
+    elif type(answer).__name__ == "And":
+        for one in getattr(answer, "_unsorted_args", answer.args):
+            yield from sides(one)
+
+
+def counted(answer: Any, targets: list[Any]) -> Any:
+    """50% is 50, and a half where the gold is a share or says per cent itself; 1800% is never 18."""
+    from sympy import Mul, Rational, UnevaluatedExpr
+
+    per_cent = UnevaluatedExpr(Rational(1, 100))
+
+    def is_percentage(one: Any) -> bool:
+        return isinstance(one, Mul) and len(one.args) == 2 and one.args[1] == per_cent
+
+    if not is_percentage(answer) or any(is_percentage(one) or is_share(one) for one in targets):
+        return answer
+    return answer.args[0]
+
+
+def is_share(target: Any) -> bool:
+    return getattr(target, "is_number", False) and target.is_real is True and 0 < abs(target) < 1
 
 
 def read_gold(gold: str) -> list[Any]:
-    """A gold answer is LaTeX more often than not, and a word or letter sometimes."""
-    return [*read(in_dollars(gold)), *read(gold, gold)]
+    """A gold answer is LaTeX; one capital letter may be a choice too."""
+    return [*read(in_dollars(gold)), *(read(gold, gold) if is_letter(gold) else [])]
 
 
 def in_dollars(text: str) -> str:
@@ -142,13 +235,23 @@ def in_dollars(text: str) -> str:
     return text if has_its_own else f"${text}$"
 
 
+def is_letter(gold: str) -> bool:
+    return len(gold) == 1 and gold in LETTERS
+
+
 def read(text: str, gold: str = "") -> list[Any]:
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, StringExtractionConfig, parse
 
     ways: list[Any] = [LatexExtractionConfig(), ExprExtractionConfig()]
-    if len(gold) == 1 and gold in LETTERS:
+    if is_letter(gold):
         ways.append(StringExtractionConfig(strings=tuple(LETTERS)))
     return list(parse(text, ways, parsing_timeout=None))
+
+
+def read_formula(text: str) -> list[Any]:
+    from math_verify import LatexExtractionConfig, parse
+
+    return list(parse(in_dollars(text), [LatexExtractionConfig()], parsing_timeout=None))
 
 
 if __name__ == "__main__":
