@@ -142,4 +142,4 @@ def test_a_messenger_tells_what_a_person_can_read_and_the_last_step():
     messenger.update(2, {"episodes": 8})
     assert told == []
     messenger.update(3, {"episodes": 12})
-    assert told == [("update", (3, {"episodes": 12, "bits_known": 0.5}))]
+    assert told == [("update", (3, {"episodes": 12, "bits_known": 0.5, "measured_at": 4}))]

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.enumerated import law, play_all
+from tests.monarch_here import needs_monarch
 from tests.small_runs import train
 from tests.tabular import play
 
@@ -80,11 +81,11 @@ def test_the_law_holds_over_all_pairs_of_secrets(home, tmp_path, monkeypatch, ch
 
 
 @pytest.mark.slow
+@needs_monarch
 @pytest.mark.parametrize("words", ["", "max_lag=1"])
 @pytest.mark.parametrize("channel", ["binary", "continuous"])
 def test_the_law_holds_where_generators_and_trainer_are_processes_of_their_own(home, tmp_path, channel, words):
     """With nothing ahead it is the ledger of one process, number for number; ahead, replies are older."""
-    pytest.importorskip("monarch", reason="the extra `monarch` is not installed")
     ours = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=3"
     rows = [last_row(tmp_path / f"m{secret}", f"{ours} engine=monarch {words}", secret) for secret in range(4)]
     check({name.removeprefix("ledger/"): np.array([row[name] for row in rows]) for name in rows[0] if "ledger" in name})

@@ -54,7 +54,7 @@ def test_a_run_is_lost_that_gained_less_than_half_of_what_the_median_run_did():
     golden = golden_from([*RISING[:-2], (0.0, 1.2), (0.0, -13.0)])
     assert golden.least == pytest.approx((2.0 + 0.465) / 2, abs=0.01) and golden.num_lost == 2
     assert [golden.is_lost(one) for one in curves(1.2, 1.3, -0.36)] == [True, False, True]
-    assert golden.natural_rate == "2.1% (2 of 96, 95% interval 0.6% to 7.3%)"
+    assert golden.natural_rate == "2.1% (2 of 96, 95% interval 0.4% to 6.9%)"
 
 
 def test_the_chance_is_that_of_counting_every_order():

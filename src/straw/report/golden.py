@@ -37,7 +37,6 @@ from straw.runs.whole import write_whole
 
 MOST_OFTEN = 0.0005  # that the median of a sound check lies beyond an end of the band
 FOLDER = "golden"
-MOST_FRESH = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,8 +192,6 @@ def read_golden(path: Path) -> Golden:
         own: dict[str, Any] = {name: value for name, value in facts.items() if name not in DERIVED}
         own |= {name: tuple(own[name]) for name in ("episodes", "seeds")}
         own["options"] = {name: value for name, value in own["options"].items() if canonical(name) != TRUST}
-        if not 1 <= own["fresh"] <= MOST_FRESH:
-            raise ConfigError(f"it wants {own['fresh']} fresh runs, and at most {MOST_FRESH} are made")
         return Golden(**{**own, "values": tuple(map(tuple, own["values"]))})
     except (TypeError, KeyError, AttributeError, ConfigError) as error:
         raise RunError(f"the golden curve at {path} cannot be used ({error}): make it anew with --make") from error

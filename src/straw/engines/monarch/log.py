@@ -54,6 +54,9 @@ class Log:
             self.folder = folder
         self.drain()
         self.folder = folder
+        if folder is not None:
+            with suppress(OSError):
+                append(folder / NAME, b"")  # there to be followed before anything is said
 
     def drain(self) -> None:
         """From memory into the folder; where that is full, the run will say so."""

@@ -85,7 +85,7 @@ def test_what_a_surrogate_draws_unpaid_is_said_beside_its_episodes(tmp_path):
 def test_tables_have_updates_and_unpaid_draws_beside_the_episodes(tmp_path):
     surrogates(tmp_path, counts=True)
     make_study(tmp_path, {16: [30, 40]}, cap=100, name="plain")
-    assert "surrogate (which draws unpaid replies too) knows most" in said(tmp_path, "After 8 episodes")
+    assert "surrogate (which draws unpaid replies too) with 4 bits" in said(tmp_path, "After 8 episodes")
     study = studied(gathered([tmp_path]))
     for table in (conditions_table(study), *equal_figure(study).tables):
         columns = [table.header.index(name) for name in ("updates a run", "unpaid draws a run")]
