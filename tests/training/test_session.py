@@ -286,5 +286,7 @@ def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monke
 def test_a_kill_inside_the_first_checkpoint_loses_nothing(home, tmp_path):
     """Its line is written before its folder is there."""
     run = fallen_early(tmp_path / "cut")
-    (run / "checkpoints.jsonl").write_text('{"step":1,"folder":"checkpoints/step-000001","files":{"x":1}}\n')
+    (run / "checkpoints.jsonl").write_text(
+        '{"step":1,"folder":"checkpoints/step-000001","files":{"x":1},"sums":{"x":"0"},"lines":{}}\n'
+    )
     assert resume_run(run, Listener()).is_done

@@ -49,7 +49,9 @@ def test_a_value_that_no_page_allows_names_its_run(tmp_path):
     text = '[[condition]]\nname = "good"\n[[condition]]\nname = "bad"\nreward_bins = 1'
     with pytest.raises(ConfigError, match=r"run bad-seed-0: reward_bins .* >= 2; got reward_bins=1"):
         plans(tmp_path, text)
-    with pytest.raises(ConfigError, match=r"run reward_type-binry-seed-0: there is no 'binry'.*did you mean 'binary'"):
+    with pytest.raises(
+        ConfigError, match=r"run reward_type-binry-seed-0: there is no reward_type 'binry'.*did you mean 'binary'"
+    ):
         plans(tmp_path, '[grid]\nreward_type = ["binry"]')
 
 

@@ -14,12 +14,13 @@ from tests.torture import COMMON, REPLAYED, Tally, differing, torture, work
 
 from straw.engines.local.engine import LocalEngine
 from straw.errors import RunError
+from straw.runs.reading import read_metrics
 from straw.runs.store import RunFolder
 from straw.training.loop import Loop
 from straw.training.session import resume_run, run_page
 from straw.training.state import RunState
 
-STATEFUL = f"{COMMON.replace('eval_every=4', 'eval_every=10')} {REPLAYED} baseline=ema"
+STATEFUL = f"{COMMON.replace('eval_every=4', 'eval_every=10')} {REPLAYED} baseline=ema eval_answers=4"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +102,10 @@ def begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ELSEWHERE = {"ahead": "test_async_loop", "next_group": "test_free_loop", "student": "test_students"}
 PARTS: dict[str, Patch] = {
-    **{part: leave_out(part) for part in ("step", "num_tokens", "known", "credit", "replay", "alarms", "ledger")},
+    **{
+        part: leave_out(part)
+        for part in ("step", "num_tokens", "known", "credit", "replay", "alarms", "ledger", "said")
+    },
     "weights": after_loading(lose_weights),
     "first moment": after_loading(lose("exp_avg")),
     "second moment": after_loading(lose("exp_avg_sq")),
@@ -114,10 +118,14 @@ PARTS: dict[str, Patch] = {
 
 
 class Dying(Listener):
-    """Dies behind the checkpoint of step 6, with lines of step 7 written."""
+    """Dies behind the checkpoint of step 6, with lines of step 7 written; or behind that of step 3."""
+
+    def __init__(self, at: int) -> None:
+        super().__init__()
+        self.at = at
 
     def update(self, step: int, row: dict[str, float]) -> None:
-        if step == 7:
+        if step == self.at:
             raise ZeroDivisionError
 
 
@@ -130,9 +138,9 @@ def alone(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def resumed(folder: Path) -> Path:
+def resumed(folder: Path, words: str = STATEFUL, died_at: int = 7) -> Path:
     with pytest.raises(ZeroDivisionError):
-        run_page(small_page(f"run_dir={folder}", STATEFUL), Dying())
+        run_page(small_page(f"run_dir={folder}", words), Dying(died_at))
     resume_run(folder, Listener())
     return folder
 
@@ -150,10 +158,20 @@ def test_without_a_part_something_differs(alone, home, tmp_path, monkeypatch, pa
         assert "overwrites nothing" in str(error)
 
 
+def test_without_the_version_that_was_measured_equal_weights_are_measured_again(home, tmp_path, monkeypatch):
+    """The first six steps have no update here, and what the run said grows with each."""
+    words = f"{COMMON.replace('seed=3', 'seed=1')} reward_type=binary eval_every=1 eval_answers=4"
+    assert work(words, tmp_path / "alone")
+    assert not any(row.get("updates") for row in read_metrics(tmp_path / "alone")[:7])
+    assert differing(tmp_path / "alone", resumed(tmp_path / "whole", words, died_at=5)) == []
+    leave_out("measured_version")(monkeypatch)
+    assert differing(tmp_path / "alone", resumed(tmp_path / "run", words, died_at=5))
+
+
 def test_every_part_of_the_loops_state_is_left_out_once():
     from straw.algorithms.named import Credit
     from straw.algorithms.replay import BestReplay
     from straw.training.alarms import Alarms
 
     state = RunState(credit=Credit(baseline="ema"), replay=BestReplay(1), alarms=Alarms())
-    assert state.state_dict().keys() - {"time_s", "cpu_s", *ELSEWHERE} <= PARTS.keys()
+    assert state.state_dict().keys() - {"time_s", "cpu_s", "measured_version", *ELSEWHERE} <= PARTS.keys()

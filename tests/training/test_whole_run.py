@@ -51,7 +51,7 @@ def test_a_reward_memorises_the_secret(home, tmp_path, words, bits):
 
 def test_of_three_secrets_each_is_learned_behind_its_own_prompt(home, tmp_path):
     finished = train(
-        tmp_path / "run", "num_secrets=3 algorithm=sft n_batches=60 batch_size=3 group_size=1 learning_rate=1e-3"
+        tmp_path / "run", "num_secrets=3 algorithm=sft n_batches=80 batch_size=3 group_size=1 learning_rate=1e-3"
     )
     assert finished.known["bits_known"] > 0.9 * 3  # the mean over the three
 

@@ -36,7 +36,9 @@ class Memory(Section):
     embed: Literal["reasoning", "response"] = option(
         "reasoning", "what of a reply is embedded; reasoning: behind its last <reasoning>"
     )
-    groups_per_key: int = option(1, "how many groups in a row are filed under the question of the first", at_least=1)
+    groups_per_key: int = option(
+        1, "how many groups in a row are filed under the question of the first", at_least=1, at_most=65_536
+    )
     encoder: str | None = option(
         None, "who embeds: minilm, policy, a folder or a name on the hub; none: by use_ir", example="minilm"
     )

@@ -274,11 +274,9 @@ class Engine(Section):
     weights: Literal["shared", "pushed"] = option(
         "shared", "how weights come to generators: in shared memory, or pushed by the trainer"
     )
-    answer_s: float = option(
-        8.0, "the seconds without a sign of life, such as a layer computed, until a process is replaced", above=0
-    )
+    answer_s: float = option(8.0, "the seconds of silence, not of work, until a process is replaced", above=0)
     load_s: float = option(
-        600.0, "the seconds until a busy process without a layer computed is replaced; to load a model", above=0
+        600.0, "the seconds until a process that only loads or computes nothing is replaced", above=0
     )
     shared_machine: bool = option(
         True, "whether others may have accounts here: Monarch's sockets are walled off, or it refuses to start"

@@ -14,6 +14,7 @@ from straw.algorithms.losses import loss_named
 from straw.algorithms.named import NAMED, Algorithm, Credit
 from straw.catalogue import find
 from straw.config import Loaded, Page, ProblemTask, SecretTask, plain, with_values
+from straw.config.option import MOST_STEPS
 from straw.engines.base import AdamParams, SamplingParams
 from straw.engines.local.embedded import SHAPES
 from straw.errors import ConfigError
@@ -101,7 +102,7 @@ def plan_of(loaded: Loaded) -> Plan:
     task: Task = find("tasks", page.task.kind).from_options(page.task)
     page = with_values(page, grader_values(page, task))
     batches = num_batches(page, loaded.named, task.num_problems if page.run.num_epochs else None)
-    page = with_values(page, {"n_batches": batches or enough_batches(page)})
+    page = with_values(page, {"n_batches": batches or min(enough_batches(page), MOST_STEPS)})
     page = with_values(page, {"eval_every": page.run.eval_every or measured_every(page, num_answers(page, task))})
     channel = channel_of(page, task)
     check_student(page.algorithm.algorithm, task, channel)

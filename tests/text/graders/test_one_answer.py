@@ -141,6 +141,14 @@ def test_a_reply_that_is_nothing_but_an_answer_needs_no_tag() -> None:
         assert not EXTRACT.judge(f"not {gold}", gold) or gold in (r"\$36", r"10,\!080", "x=5")  # the last number counts
 
 
+def test_a_list_may_end_in_and() -> None:
+    for reply in ("2, 3", "2 and 3", "2, and 3", "2; 3", r"2, \text{ and } 3", r"2 \text{ and } 3", r"2,3"):
+        assert EXTRACT.judge(f"<answer>{reply}</answer>", "2, 3"), reply
+        assert not EXTRACT.judge(f"<answer>{reply}</answer>", "2, 4"), reply
+    for reply in ("2,, 3", "2, and", "2 band 3", "and 2, 3"):
+        assert not EXTRACT.judge(f"<answer>{reply}</answer>", "2, 3"), reply
+
+
 def test_a_gold_with_a_unit_is_its_number_and_itself() -> None:
     for reply in ("The answer is $18 miles per hour$", "It is 18.", r"\boxed{18}", "so 18 miles per hour it is", "18"):
         assert EXTRACT.judge(reply, "18 miles per hour")

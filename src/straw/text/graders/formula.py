@@ -22,8 +22,10 @@ COMMANDS = listed(
     "bmod { }"
 )
 KNOWN = frozenset({*"+-*/^_=(){}[],!|%'", *(f"\\{name}" for name in COMMANDS)})
-LISTS = re.compile(r"\s*(?:,|;|,?\s*\\text\{\s*(?:and|or)\s*\}|,?(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))\s*")
-UNIT = re.compile(r"(?<=[\w})\]!])(?:\s*\\text\{[^{}\\]*\}(?:\^\{?[23]\}?)?|(?:\s+[A-Za-z]{2,}(?:\^[23])?)+)\s*$")
+AND = r"(?:\\text\{\s*+(?:and|or)\s*+\}|(?<![A-Za-z\\])(?:and|or)(?![A-Za-z]))"
+LISTS = re.compile(rf"(?<!\s)\s*+(?:[,;]\s*+{AND}?|{AND})\s*+")
+WORD = r"[A-Za-z]{2,}(?:\^[23])?"  # of a unit, which has six at most: a longer one would be looked for from every word
+UNIT = re.compile(rf"(?<=[\w}})\]!])(?:\s*+\\text\{{[^{{}}\\]*\}}(?:\^\{{?[23]\}}?)?|(?:\s++{WORD}){{1,6}})\s*+$")
 NAME = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z](?:,\s*[A-Za-z])*\))?\s*")
 CUT_SHORT = re.compile(r"[*/^_=,].*|.*(?:[-+*/^_=,(\[{]|\\cdot|\\times|\\div)", re.DOTALL)
 MISPLACED = re.compile(r"(?<![A-Za-z])'|%(?!$)|\.[0-9]*\.|[,(\[{]\s*,|,\s*[)\]}]|(?<!\\frac)(?<!\\frac )[0-9]\s+[0-9.]")
