@@ -50,7 +50,7 @@ def test_a_value_that_no_page_allows_names_its_run(tmp_path):
     with pytest.raises(ConfigError, match=r"run bad-seed-0: reward_bins .* >= 2; got reward_bins=1"):
         plans(tmp_path, text)
     with pytest.raises(
-        ConfigError, match=r"run reward_type-binry-seed-0: there is no reward_type 'binry'.*did you mean 'binary'"
+        ConfigError, match=r"run reward_type-binry-seed-0: there is no reward_type 'binry'.* mean 'binary'"
     ):
         plans(tmp_path, '[grid]\nreward_type = ["binry"]')
 

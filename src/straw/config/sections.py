@@ -278,9 +278,7 @@ class Engine(Section):
     load_s: float = option(
         600.0, "the seconds until a process that only loads or computes nothing is replaced", above=0
     )
-    shared_machine: bool = option(
-        True, "whether others may have accounts here: Monarch's sockets are walled off, or it refuses to start"
-    )
+    shared_machine: bool = option(True, "whether others have accounts here, so that Monarch needs a wall or refuses")
 
 
 @dataclass(frozen=True, kw_only=True)
