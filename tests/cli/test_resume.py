@@ -88,7 +88,7 @@ def test_bad_wishes_get_one_line_and_leave_nothing(stopped, capsys, words, line)
     assert sorted(stopped.parent.rglob("*")) == there
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_signal_ends_the_step_and_keeps_it(home, tmp_path, number):
     folder = tmp_path / "run"
     words = [*WORDS, "n_batches=100000", "save_every=0", f"run_dir={folder}"]

@@ -51,7 +51,9 @@ def first_step(folder: Path) -> tuple[str, ...]:
     return tuple(reply for one in read_rollouts(folder) if one["step"] == 1 for reply in one["replies"])
 
 
-@pytest.mark.parametrize("channel", CHANNELS)
+@pytest.mark.parametrize(
+    "channel", [pytest.param(one, marks=pytest.mark.slow if one == "dense" else ()) for one in CHANNELS]
+)
 def test_the_law_holds_on_a_language_model(home, tmp_path, channel):
     found = play_all(tmp_path, f"{COMMON} {CHANNELS[channel]}")
     check(found)

@@ -175,6 +175,7 @@ def test_another_goal_is_another_warm_up():
         assert name(words) != name(""), words
 
 
+@pytest.mark.slow
 def test_the_long_prompt_leaves_room_for_steps(home, tmp_path):
     finished = train(tmp_path / "run", "task=sum_digits prompt=long warmup=none eval_samples=2 n_batches=1")
     assert finished.plan.page.sampling.max_tokens == 257  # 256 characters and the end

@@ -54,6 +54,7 @@ def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | No
     return run_page(page, watcher or Listener())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("generators", "words"), [(1, ""), (2, ""), (4, ""), (2, "env_type=multi_step lora_rank=2")])
 def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_path, generators, words):
     train(tmp_path / "local", WORDS, words)
@@ -66,6 +67,7 @@ def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_
 # --- generators that run ahead
 
 
+@pytest.mark.slow
 def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, tmp_path, monkeypatch):
     train(tmp_path / "local", WORDS)
     monkeypatch.setattr("straw.training.session.loop_of", lambda plan: AsyncLoop)
@@ -73,7 +75,8 @@ def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, t
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
 
 
-@pytest.mark.parametrize("words", [pytest.param("max_lag=1", marks=pytest.mark.slow), "max_lag=2 env_type=multi_step"])
+@pytest.mark.slow
+@pytest.mark.parametrize("words", ["max_lag=1", "max_lag=2 env_type=multi_step"])
 def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home, tmp_path, words):
     words = f"{WORDS} {words} n_batches=6"
     lag = 2 if "max_lag=2" in words else 1
@@ -95,16 +98,26 @@ def test_to_run_ahead_takes_processes():
 # --- faults
 
 
-@pytest.mark.parametrize("words", ["", "env_type=multi_step"], ids=["one turn", "many turns"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("", id="one turn", marks=pytest.mark.slow),
+        pytest.param("env_type=multi_step", id="many turns", marks=pytest.mark.slow),
+        pytest.param("env_type=multi_step lora_rank=2", id="adapters"),
+    ],
+)
 def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home, tmp_path, words):
     train(tmp_path / "local", WORDS, words)
     on_monarch(tmp_path / "monarch", f"{WORDS} {words}", 2, Meddler(2, signal.SIGKILL, "generator"))
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
+    assert children() == {}
+    assert (tmp_path / "monarch" / "monarch.log").stat().st_mode & 0o777 == 0o600
     events = [event["event"] for event in read_events(tmp_path / "monarch")]
     assert events.count("generator_died") == 1
     assert events.count("generator_started") >= 1  # on a busy machine the run may end before the others have begun
 
 
+@pytest.mark.slow
 def test_a_generator_that_is_frozen_is_replaced_when_patience_ends(home, tmp_path):
     train(tmp_path / "local", WORDS)
     on_monarch(tmp_path / "monarch", f"{WORDS} answer_s=5", 2, Meddler(2, signal.SIGSTOP, "generator"))
@@ -113,6 +126,7 @@ def test_a_generator_that_is_frozen_is_replaced_when_patience_ends(home, tmp_pat
     assert "was stopped for 5 s (answer_s)" in died["error"]
 
 
+@pytest.mark.slow
 def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home, tmp_path):
     train(tmp_path / "local", WORDS)
     on_monarch(tmp_path / "monarch", WORDS, 1, Meddler(3, signal.SIGKILL, "trainer"))

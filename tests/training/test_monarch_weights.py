@@ -16,6 +16,7 @@ pytestmark = needs_monarch
 WORDS = "n_batches=4 eval_every=2 save_every=2 group_size=6 learning_rate=1e-3 baseline=ema"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "words",
     [

@@ -24,7 +24,12 @@ STATEFUL = f"{COMMON.replace('eval_every=4', 'eval_every=10')} {REPLAYED} baseli
 
 
 @pytest.mark.parametrize(
-    "words", [f"{COMMON} algorithm=reinforce_ema env_type=multi_step lora_rank=2", STATEFUL], ids=["lora", "full"]
+    "words",
+    [
+        pytest.param(f"{COMMON} algorithm=reinforce_ema env_type=multi_step lora_rank=2", marks=pytest.mark.slow),
+        STATEFUL,
+    ],
+    ids=["lora", "full"],
 )
 def test_runs_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path, words):
     tally, chance = Tally(), random.Random(len(words))

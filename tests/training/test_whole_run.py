@@ -36,10 +36,12 @@ def test_supervised_learning_memorises_the_secret_without_a_rollout(home, tmp_pa
     ("words", "bits"),
     [
         ("reward_type=binary fixed_secret=1", 2.7),
-        ("reward_type=binary fixed_secret=6", 2.7),
+        pytest.param("reward_type=binary fixed_secret=6", 2.7, marks=pytest.mark.slow),
         ("reward_type=log_distance fixed_secret=5", 2.7),
         ("env_type=multi_step fixed_secret=6 learning_rate=5e-4", 2),
-        ("reward_type=binary lora_rank=4 learning_rate=1e-2", 1),  # so short a warm-up leaves adapters little room
+        pytest.param(
+            "reward_type=binary lora_rank=4 learning_rate=1e-2", 1, marks=pytest.mark.slow
+        ),  # so short a warm-up leaves adapters little room
     ],
 )
 def test_a_reward_memorises_the_secret(home, tmp_path, words, bits):

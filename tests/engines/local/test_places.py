@@ -39,7 +39,8 @@ def limited(
 
 
 @pytest.mark.parametrize(
-    ("num_prompts", "num_samples", "limit"), [(1, 40, 16), (5, 7, 16), (24, 1, 16), (24, 3, 20), (20, 5, 64)]
+    ("num_prompts", "num_samples", "limit"),
+    [(1, 40, 16), (5, 7, 16), (24, 1, 16), pytest.param(24, 3, 20, marks=pytest.mark.slow), (20, 5, 64)],
 )
 @pytest.mark.parametrize("share", [2, 13], ids=["short replies", "long replies"])
 def test_a_sample_has_the_same_bits_in_any_place(engine, num_prompts, num_samples, limit, share):

@@ -1,4 +1,4 @@
-"""The distributed engine keeps the contract of every engine, with two generators."""
+"""The distributed engine keeps the contract of every engine, with two generators and with one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tests.small_runs import small_plan
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.engine import MonarchEngine
 
-pytestmark = needs_monarch
+pytestmark = [needs_monarch, pytest.mark.xdist_group("contract of monarch")]  # each engine is begun once
 
 
-def made(words: str) -> MonarchEngine:
+def made(words: str, num_generators: int) -> MonarchEngine:
     page = small_plan("warmup=none", words).page
-    return MonarchEngine(page, with_adapters(load_engine(page), page), num_generators=2)
+    return MonarchEngine(page, with_adapters(load_engine(page), page), num_generators=num_generators)
 
 
 @pytest.fixture(
     scope="module", params=[pytest.param("", marks=pytest.mark.slow, id="full"), pytest.param("lora_rank=2", id="lora")]
 )
 def engines(request: pytest.FixtureRequest) -> Iterator[tuple[MonarchEngine, MonarchEngine]]:
-    with made(request.param) as one, made(request.param) as other:
+    with made(request.param, 2) as one, made(request.param, 1) as other:
         yield one, other
 
 
