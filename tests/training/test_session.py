@@ -123,8 +123,15 @@ def damage_bit(path: Path) -> None:
     path.write_bytes(data)
 
 
-@pytest.mark.parametrize("damage", [damage_size, damage_bit, Path.unlink])
-@pytest.mark.parametrize("file", ["weights.safetensors", "optimizer.safetensors", "state.json"])
+@pytest.mark.parametrize(
+    ("damage", "file"),
+    [
+        (damage_size, "weights.safetensors"),
+        (damage_bit, "optimizer.safetensors"),
+        (damage_bit, "state.json"),
+        (Path.unlink, "state.json"),
+    ],
+)
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path, damage, file):
     whole = train(tmp_path / "whole", WORDS)
     damage(cut / "checkpoints" / "step-000005" / file)

@@ -23,18 +23,29 @@ def made(words: str, num_generators: int) -> MonarchEngine:
 @pytest.fixture(
     scope="module", params=[pytest.param("", marks=pytest.mark.slow, id="full"), pytest.param("lora_rank=2", id="lora")]
 )
-def engines(request: pytest.FixtureRequest) -> Iterator[tuple[MonarchEngine, MonarchEngine]]:
-    with made(request.param, 2) as one, made(request.param, 1) as other:
-        yield one, other
+def words(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def first(words: str) -> Iterator[MonarchEngine]:
+    with made(words, 2) as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def second(words: str) -> Iterator[MonarchEngine]:
+    with made(words, 1) as one:
+        yield one
 
 
 class TestMonarch(Contract):
     @pytest.fixture
-    def engine(self, engines: tuple[MonarchEngine, MonarchEngine]) -> Iterator[MonarchEngine]:
-        with engines[0].undone():
-            yield engines[0]
+    def engine(self, first: MonarchEngine) -> Iterator[MonarchEngine]:
+        with first.undone():
+            yield first
 
     @pytest.fixture
-    def another(self, engines: tuple[MonarchEngine, MonarchEngine]) -> Iterator[MonarchEngine]:
-        with engines[1].undone():
-            yield engines[1]
+    def another(self, second: MonarchEngine) -> Iterator[MonarchEngine]:
+        with second.undone():
+            yield second
