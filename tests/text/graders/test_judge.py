@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from straw.errors import StrawError
+from straw.text import beside
 from straw.text.graders import grader_named, judge, worker
 from straw.text.graders.judge import Judge, said_in, same_formula
 
@@ -166,7 +167,7 @@ def test_a_worker_that_says_it_works_is_waited_for(monkeypatch: pytest.MonkeyPat
         """print('{"working": true}'); print('{"right": true}', flush=True); input()"""
     )
     monkeypatch.setattr(judge, "WORKER", tmp_path / "worker.py")
-    monkeypatch.setattr(judge, "SILENT_S", 0.3)
+    monkeypatch.setattr(beside, "SILENT_S", 0.3)
     asking = Judge()
     assert asking.ask(**question("1")) == {"right": True}
     asking.close()
