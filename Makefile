@@ -12,8 +12,9 @@ PYTHON ?= python3
 BIN = .venv/bin
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# One thread for each of the two test processes: more would make them wait for each other.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+# One thread for each of the two test processes: more would make them wait for each other. A file goes to one of them,
+# with what it starts for all of its tests.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 

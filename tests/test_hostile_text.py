@@ -33,7 +33,7 @@ from straw.text.graders.judge import JUDGE
 from straw.types import End
 
 HOUSE = Path(straw.types.__file__).parent
-LITTLE, SOME, LIMIT_S, CLOCK_S = 1_000, 10_000, 1.0, 0.05  # a machine may count work in hundredths of a second
+LITTLE, SOME, LIMIT_S, CLOCK_S = 1_000, 10_000, 1.0, 0.1  # a machine may count work in hundredths of a second
 LARGE = [SOME, pytest.param(100_000, marks=pytest.mark.slow)]
 UNITS = (
     ".", "1", "a", " ", "\n", "\t", "(", "<", '"', "\\", "$", ",", "=", "^", "-", "é", "\u202e", "1.", ".0", "1,",
@@ -81,8 +81,9 @@ def endure(call: Callable[[str], object], large: int) -> None:
     texts = list(zip(hostile(LITTLE), hostile(large), strict=True))
     for little, much in texts if large > SOME else texts[::2]:
         allowed_s = 4 * work_s(call, little) * large / LITTLE + CLOCK_S
-        if (spent_s := work_s(call, much)) > allowed_s:  # something else may have been in the way: once more
-            spent_s = work_s(call, much)
+        spent_s = work_s(call, much)
+        for _ in range(3):  # something else may have been in the way
+            spent_s = min(spent_s, work_s(call, much)) if spent_s > allowed_s else spent_s
         assert spent_s <= allowed_s, f"{large:,} characters of {much[:24]!r}: {spent_s:.3f} s"
 
 

@@ -12,7 +12,7 @@ from tests.small_runs import small_plan
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.engine import MonarchEngine
 
-pytestmark = [needs_monarch, pytest.mark.xdist_group("contract of monarch")]  # each engine is begun once
+pytestmark = needs_monarch
 
 
 def made(words: str, num_generators: int) -> MonarchEngine:
