@@ -75,6 +75,7 @@ def test_a_sound_learner_is_inside_on_secrets_that_it_never_saw(recipe, home, ca
         assert line in shown
 
 
+@pytest.mark.slow
 def test_advantages_of_the_wrong_sign_are_outside(recipe, home, monkeypatch, capsys):
     pack = loop.training_data
 

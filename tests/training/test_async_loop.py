@@ -55,7 +55,10 @@ def test_attempts_are_written_by_the_version_that_is_lag_steps_behind(home, tmp_
     assert written_by == {step: sum(done < step - lag for done in updates) for step in range(1, 9)}
 
 
-@pytest.mark.parametrize("words", ["max_lag=1", "max_lag=3 env_type=multi_step num_secrets=2 batch_size=2"])
+@pytest.mark.parametrize(
+    "words",
+    ["max_lag=1", pytest.param("max_lag=3 env_type=multi_step num_secrets=2 batch_size=2", marks=pytest.mark.slow)],
+)
 def test_a_run_that_is_ahead_goes_on_bit_for_bit(home, tmp_path, words):
     assert differing(run(tmp_path / "whole", words), fallen_and_resumed(tmp_path / "cut", words)) == []
 

@@ -372,6 +372,7 @@ def test_scores_that_pay_nothing_stand_in_rollouts_jsonl(home, tmp_path):
     assert all("bonuses" not in row and "unscored" not in row for row in rows)
 
 
+@pytest.mark.slow
 def test_runs_with_a_memory_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path):
     tally, chance = Tally(), random.Random(5)
     words = f"{COMMON} {KNN} memory_keys=2 memory_values=3 num_secrets=3 batch_size=2"

@@ -28,6 +28,8 @@ from straw.engines.local.models import Loaded, load_model
 
 KINDS = ("embedded", "modules", "llama", "qwen2", "gemma3", "lora")
 SMOLLM2 = pytest.param("smollm2", marks=pytest.mark.slow)
+ALIKE = ("llama", "qwen2")  # read by the path of the embedded model, from a folder
+EACH = [pytest.param(kind, marks=pytest.mark.slow if kind in ALIKE else ()) for kind in KINDS] + [SMOLLM2]
 
 
 @cache

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 from tests.engines.contract import Contract, gap_to_trainer, prompts_of
-from tests.engines.local.kinds import KINDS, SMOLLM2, make_engine
+from tests.engines.local.kinds import EACH, KINDS, make_engine
 
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.types import Datum
 
 
-@pytest.fixture(scope="module", params=[*KINDS, SMOLLM2])
+@pytest.fixture(scope="module", params=EACH)
 def pair(request: pytest.FixtureRequest) -> tuple[Engine, Engine]:
     return make_engine(request.param), make_engine(request.param)
 

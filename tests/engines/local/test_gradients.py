@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 import torch
-from tests.engines.local.kinds import KINDS, SMOLLM2, make_engine
+from tests.engines.local.kinds import EACH, KINDS, make_engine
 from torch import Tensor
 from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.models.auto import CONFIG_MAPPING
@@ -143,7 +143,7 @@ def allowed(engine: LocalEngine) -> float:
     return 1e-5 if engine.model.config.num_hidden_layers < 10 else 3e-4
 
 
-@pytest.fixture(scope="module", params=[*KINDS, SMOLLM2])
+@pytest.fixture(scope="module", params=EACH)
 def engine(request: pytest.FixtureRequest) -> LocalEngine:
     return make_engine(request.param)
 

@@ -54,6 +54,7 @@ def test_discovery_and_consolidation_are_told_apart(tmp_path):
     assert "at N = 64: 80 episodes" in text
 
 
+@pytest.mark.slow
 def test_of_many_series_the_flattest_and_the_steepest_are_told(tmp_path):
     for place in range(7):
         times = {N: [2 * N ** (0.5 + place / 10)] * 3 for N in SIZES}
