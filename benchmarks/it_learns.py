@@ -1,6 +1,6 @@
 """Does it learn? Ten secrets per channel with the shipped defaults, and a control that must not.
 
-    python benchmarks/it_learns.py                 the table; about ten minutes on two cores
+    python benchmarks/it_learns.py                 the table; about a quarter of an hour on two cores
     python benchmarks/it_learns.py --secrets 3     a quick look
 
 A run counts as solved when bits known are above 0.9 log2 N in its last measurement; beside it stand
