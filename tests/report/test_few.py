@@ -5,15 +5,17 @@ from random import Random
 from statistics import median
 
 import pytest
+from scipy.stats import binom
 
-from straw.report.few import coverage, depth_of, few_of
+from straw.report.few import few_of
+from straw.report.study.intervals import ranks
 
 
 def test_six_times_are_the_fewest_with_an_interval_and_it_is_from_end_to_end():
     """All six on one side of the median: 2 / 64 = 3.1%."""
-    assert coverage(6, 1) == 1 - 2 / 64
-    assert [depth_of(count) for count in (1, 5, 6, 8, 9)] == [0, 0, 1, 1, 2]
-    assert coverage(9, 2) == 1 - 2 * (1 + 9) / 512
+    assert [few_of(range(count), watched=99).is_sure for count in (1, 5, 6)] == [False, False, True]
+    assert str(few_of([1, 2, 3, 4, 5, 6], watched=99)) == "4 [1, 6]"  # 3.5, told in whole episodes
+    assert str(few_of([1, 2, 3, 4, 5, 6, 7, 8, 9], watched=99)) == "5 [2, 8]"
 
 
 def test_a_median_with_its_interval_reads_as_a_person_would_write_it():
@@ -34,11 +36,12 @@ def test_fewer_than_six_have_a_range_with_their_number_and_no_median():
 
 @pytest.mark.parametrize("count", [6, 9, 16])
 def test_intervals_hold_their_word_on_times_of_a_known_median(count):
-    """Exponential waits: the true median is ln 2. 4,000 studies; and the next narrower interval would not hold it."""
+    """Exponential waits: the true median is ln 2. 4,000 studies."""
     rng = Random(count)
     studies = [[rng.expovariate(1) for _ in range(count)] for _ in range(4000)]
     found = [few_of(times, watched=inf) for times in studies]
     held = sum(one.low <= 0.6931 <= one.high for one in found) / len(found)
-    assert held >= 0.94 and held == pytest.approx(coverage(count, depth_of(count)), abs=0.012)
-    assert coverage(count, depth_of(count) + 1) < 0.95
+    low, high = ranks(count)
+    promised = binom.cdf(high - 1, count, 0.5) - binom.cdf(low - 1, count, 0.5)
+    assert held >= 0.94 and held == pytest.approx(promised, abs=0.012)
     assert found[0].value == median(studies[0])

@@ -2,19 +2,20 @@
 
     times 40 48 56 64 88 inf        median (56 + 64) / 2 = 60        95% interval [40, inf]
 
-The interval goes from one time to another: the true median lies between the k-th smallest and the k-th largest of n
-times unless k - 1 of them or fewer are on one side, which happens with probability 2 P(Bin(n, 1/2) < k). From six times
-on there is a k that keeps this below 5%; fewer have no such interval, and their range is called a range.
+The interval is that of `study.intervals`, from one time to another; below six times there is none, and their range is
+called a range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import comb, isfinite
+from math import isfinite
 from statistics import median
 
-SURE = 0.95
+import numpy as np
+
+from straw.report.study.intervals import Interval, interval_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +40,12 @@ class Few:
 
 def few_of(times: Sequence[float], watched: float) -> Few:
     """Of one time or more."""
-    ordered, depth = sorted(times), depth_of(len(times))
-    end = depth or 1
-    middle = median(ordered) if isfinite(ordered[len(ordered) // 2]) else ordered[len(ordered) // 2]
+    ordered = np.sort(times)
+    middle = median(times) if isfinite(ordered[len(ordered) // 2]) else float(ordered[len(ordered) // 2])
+    found = interval_of(ordered, ordered, len(ordered)) or Interval(ordered[0], ordered[0], is_range=True)
     return Few(
-        value=middle, low=ordered[end - 1], high=ordered[-end], is_sure=depth > 0, count=len(ordered), watched=watched
+        value=middle, low=found.low, high=found.high, is_sure=not found.is_range, count=len(ordered), watched=watched
     )
-
-
-def depth_of(count: int) -> int:
-    """k: how many times from outside the interval ends; 0 where no interval is sure enough."""
-    return max((k for k in range(1, count // 2 + 1) if coverage(count, k) >= SURE), default=0)
-
-
-def coverage(count: int, depth: int) -> float:
-    """Of the interval from the depth-th smallest to the depth-th largest of so many times."""
-    return 1 - 2 * sum(comb(count, below) for below in range(depth)) / 2**count
 
 
 def told(time: float, watched: float) -> str:
