@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.small_runs import small_plan
 
 from straw.errors import ConfigError
 from straw.training import device
@@ -20,6 +21,13 @@ def test_a_device_that_is_not_there_is_one_line(name):
     with pytest.raises(ConfigError, match=r"cannot be used here \(.*\)\. Write device=cpu") as caught:
         best_device(name)
     assert "\n" not in str(caught.value)
+
+
+def test_more_threads_than_cores_are_said(monkeypatch):
+    monkeypatch.setattr(device, "cores", lambda: 2)
+    assert small_plan("threads=2").notes == ()
+    (note,) = small_plan("threads=64").notes
+    assert note == "threads=64 on 2 cores wait for each other: threads=1 is faster for small models"
 
 
 def test_the_cpu_is_always_there():

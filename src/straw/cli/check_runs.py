@@ -7,7 +7,6 @@ beginning of a full run, not a shorter run: schedules do not notice. Runs go sid
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
@@ -23,7 +22,7 @@ from straw.config.load import read_toml
 from straw.errors import ConfigError, StrawError, TrainingError
 from straw.report.curve import Curve, metric_curve
 from straw.report.golden import Golden
-from straw.runs.about import config_hash, processor, versions
+from straw.runs.about import config_hash, cores, processor, versions
 from straw.runs.reading import read_metrics
 from straw.training.assemble import Plan, plan_of
 from straw.training.session import run_page
@@ -80,10 +79,6 @@ def run_seeds(
             if result.error is not None:
                 raise RuntimeError(result.trace) if result.trace else StrawError(f"{result.label}: {result.error}")
             yield result.value
-
-
-def cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def do_seed(asked: Asked, watcher: Watcher) -> Ran:

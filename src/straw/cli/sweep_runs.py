@@ -10,7 +10,6 @@ Nothing here imports torch: the workers do.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from straw.report import sweep_accuracy
 from straw.report.conditions_picture import draw_conditions
 from straw.report.sweep import HEADER, MISSING, Ended, Summary, counted, draw_sweep, ended, state_in
 from straw.report.sweep_files import write_files
+from straw.runs.about import cores
 from straw.runs.lock import Lock
 from straw.runs.progress import end_table
 from straw.runs.reading import read_config, read_metrics
@@ -145,8 +145,7 @@ def num_workers(plans: Plans) -> int:
     values = [one.values for _, judged, _ in plans for one in judged]
     if any(one["device"] != "cpu" for one in values):
         return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // max(one["threads"] for one in values))
+    return max(1, cores() // max(one["threads"] for one in values))
 
 
 def locked(sweep: Sweep) -> Lock:

@@ -47,6 +47,11 @@ def versions() -> dict[str, str]:
     return found
 
 
+def cores() -> int:
+    """That this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def processor() -> str:
     """Its model name: equal bits are promised on equal processors only."""
     try:

@@ -21,7 +21,7 @@ from straw.errors import ConfigError
 from straw.rewards.outcome import Channel, make_channel
 from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
-from straw.training.device import best_device, best_dtype
+from straw.training.device import best_device, best_dtype, thread_notes
 from straw.training.intrinsic import encoder_values
 from straw.training.left_open import batch_values, grader_values, num_batches, reward_values, task_values, warmup_values
 from straw.training.processes import named_generators
@@ -106,7 +106,7 @@ def plan_of(loaded: Loaded) -> Plan:
     page = with_values(page, {"eval_every": page.run.eval_every or measured_every(page, num_answers(page, task))})
     channel = channel_of(page, task)
     check_student(page.algorithm.algorithm, task, channel)
-    return Plan(page=page, task=task, channel=channel, notes=notes)
+    return Plan(page=page, task=task, channel=channel, notes=notes + thread_notes(page.model.threads))
 
 
 def num_answers(page: Page, task: Task) -> int | None:

@@ -13,6 +13,7 @@ import torch
 
 from straw.engines.precision import is_fast_in_bfloat16
 from straw.errors import ConfigError
+from straw.runs.about import cores
 
 DEVICE = re.compile(r"cpu|mps|cuda(:\d+)?")
 
@@ -35,6 +36,13 @@ def check_device(name: str) -> None:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ConfigError(f"{rule}, which cannot be used here ({reason}). Write device=cpu.") from error
+
+
+def thread_notes(threads: int) -> tuple[str, ...]:
+    """A page may come from a larger machine, so this is said and not refused."""
+    if threads <= cores():
+        return ()
+    return (f"threads={threads} on {cores()} cores wait for each other: threads=1 is faster for small models",)
 
 
 def best_dtype(wanted: str, device: str, is_embedded: bool) -> str:
