@@ -13,7 +13,7 @@ import pytest
 from tests.monarch_here import needs_monarch, why_open
 
 from straw.engines.monarch import log as logs
-from straw.engines.monarch.log import LIMIT, NAME, SUFFIX, Log, own_folder, take_over
+from straw.engines.monarch.log import LIMIT, NAME, SUFFIX, Log, leave, own_folder, take_over
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memfd")
 ROOT = Path(__file__).parents[3]
@@ -93,8 +93,6 @@ def test_names_in_a_folder_that_all_share_are_drawn_by_chance(log):
 
 @needs_monarch
 def test_a_job_that_ends_leaves_nothing_in_temporary_folders(tmp_path):
-    before = set(own_folder().glob("monarch_log_straw*"))
-    there = own_folder().exists()
     job = subprocess.Popen(
         [sys.executable, "-m", "tests.engines.monarch.job", "open" if why_open() else "walled"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
@@ -109,8 +107,19 @@ def test_a_job_that_ends_leaves_nothing_in_temporary_folders(tmp_path):
     _, words = job.communicate(timeout=60)
     assert job.returncode == 0 and words == ""  # nor does it speak to the terminal
     assert list(tmp_path.iterdir()) == []
-    assert set(own_folder().glob("monarch_log_straw*")) <= before
-    assert own_folder().exists() == there
+    assert list(own_folder().glob(f"*{running['log']}*")) == []
+
+
+def test_the_folder_of_monarch_s_log_is_removed_only_while_it_is_empty(tmp_path, monkeypatch):
+    monkeypatch.setattr("straw.engines.monarch.log.own_folder", lambda: tmp_path / "own")
+    leave()
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "another").touch()
+    leave()
+    assert (tmp_path / "own" / "another").exists()
+    (tmp_path / "own" / "another").unlink()
+    leave()
+    assert not (tmp_path / "own").exists()
 
 
 def linked(path: Path) -> str:
