@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -290,10 +291,22 @@ def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monke
     assert files_of(run) == before
 
 
-def test_a_kill_inside_the_first_checkpoint_loses_nothing(home, tmp_path):
-    """Its line is written before its folder is there."""
+@pytest.mark.parametrize("steps", [(1,), (1, 1), (1, 2)])
+def test_kills_inside_the_first_checkpoint_lose_nothing(home, tmp_path, steps):
+    """Its line is written before its folder is there, by each process that dies there."""
     run = fallen_early(tmp_path / "cut")
-    (run / "checkpoints.jsonl").write_text(
-        '{"step":1,"folder":"checkpoints/step-000001","files":{"x":1},"sums":{"x":"0"},"lines":{}}\n'
-    )
+    with (run / "checkpoints.jsonl").open("w") as file:
+        for step in steps:
+            folder = f"checkpoints/step-{step:06}"
+            file.write(f'{{"step":{step},"folder":"{folder}","files":{{"x":1}},"sums":{{"x":"0"}},"lines":{{}}}}\n')
     assert resume_run(run, Listener()).is_done
+
+
+@pytest.mark.parametrize("event", ["checkpoint", "resumed"])
+def test_what_was_whole_and_is_gone_is_known_by_either_event(cut, event):
+    gone(cut)
+    events = [line for line in (cut / "events.jsonl").read_text().splitlines() if '"event":"checkpoint"' not in line]
+    line = json.loads(events[-1]) | {"event": event, "step": 2}
+    (cut / "events.jsonl").write_text("".join(f"{one}\n" for one in [*events, json.dumps(line)]))
+    with pytest.raises(RunError, match="none of its checkpoints left"):
+        resume_run(cut, Listener())

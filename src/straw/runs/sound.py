@@ -78,11 +78,18 @@ def check_may_begin_again(folder: Path, changed: Mapping[str, str]) -> int:
 
 
 def written(folder: Path) -> list[str]:
-    """Checkpoints that were whole once. A kill inside the first one leaves its line, and nothing that could be lost."""
-    lines = [str(row["folder"]) for row in read_lines(folder / CHECKPOINTS)]
-    was_whole = any(event["event"] == "checkpoint" for event in read_events(folder))
+    """Checkpoints that were whole once. A kill inside the first one leaves its line, and nothing that could be lost;
+    as many lines as kills, of one step or of several.
+    """
+    lines = dict.fromkeys(str(row["folder"]) for row in read_lines(folder / CHECKPOINTS))
+    was_whole = any(event["event"] == "checkpoint" or went_on(event) for event in read_events(folder))
     began_at = (read_about(folder).get("parent") or {}).get("step")
-    return lines[-2:] if was_whole or began_at or len(lines) > 1 else []
+    return list(lines)[-2:] if was_whole or began_at else []
+
+
+def went_on(event: Mapping[str, Any]) -> bool:
+    """From a checkpoint: a kill between the checkpoint and its own event leaves this one."""
+    return event["event"] == "resumed" and event.get("step") != 0
 
 
 def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:
