@@ -70,10 +70,11 @@ def with_values(page: Page, values: Mapping[str, Any]) -> Page:
     sections = {item.name: getattr(page, item.name) for item in fields(page)}
     if kind != page.task.kind:
         sections["task"] = task_section(kind)()
-    changes: dict[str, dict[str, Any]] = {name: {} for name in sections}
+    changes: dict[str, dict[str, Any]] = {}
     for name, value in typed(known, values).items():
-        changes[known[name].section][name] = value
-    return Page(**{name: replace(section, **changes[name]) for name, section in sections.items()})
+        changes.setdefault(known[name].section, {})[name] = value
+    changed = {name: replace(sections[name], **of_section) for name, of_section in changes.items()}
+    return Page(**sections | changed)
 
 
 def typed(known: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, Any]:
