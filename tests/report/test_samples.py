@@ -129,7 +129,7 @@ def test_an_attempt_without_a_reward_is_neither_best_nor_worst(run):
     assert "37" not in texts(found.best) + texts(found.worst)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.lists(st.tuples(st.text(), st.text(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=8)
 )

@@ -394,7 +394,7 @@ class Dying(Listener):
         (KNN, False),
         (KNN, True),
         ("use_ir=elliptical explore_warmup=0", False),
-        ("use_ir=entropy explore_warmup=0", False),
+        pytest.param("use_ir=entropy explore_warmup=0", False, marks=pytest.mark.slow),
     ],
 )
 def test_a_run_goes_on_bit_by_bit_with_its_memory_and_only_with_it(home, tmp_path, monkeypatch, words, forgets):

@@ -101,9 +101,9 @@ def test_to_run_ahead_takes_processes():
 @pytest.mark.parametrize(
     "words",
     [
-        pytest.param("", id="one turn", marks=pytest.mark.slow),
+        pytest.param("", id="one turn"),
         pytest.param("env_type=multi_step", id="many turns", marks=pytest.mark.slow),
-        pytest.param("env_type=multi_step lora_rank=2", id="adapters"),
+        pytest.param("env_type=multi_step lora_rank=2", id="adapters", marks=pytest.mark.slow),
     ],
 )
 def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home, tmp_path, words):

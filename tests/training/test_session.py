@@ -59,7 +59,7 @@ def everything(folder: Path) -> dict[str, object]:
     "words",
     ["", "lora_rank=2", "env_type=multi_step", "algorithm=sft", "algorithm=grpo updates_per_batch=2"],
 )
-@pytest.mark.parametrize("at", [1, pytest.param(3, marks=pytest.mark.slow), 4])
+@pytest.mark.parametrize("at", [*(pytest.param(step, marks=pytest.mark.slow) for step in (1, 3)), 4])
 def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home, tmp_path, words, at):
     words = f"{WORDS} {words}".replace("baseline=ema", "" if "algorithm" in words else "baseline=ema")
     words = words.replace("kl_coef=0.1 ", "") if "sft" in words else words

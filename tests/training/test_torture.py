@@ -33,8 +33,8 @@ STATEFUL = f"{COMMON.replace('eval_every=4', 'eval_every=10')} {REPLAYED} baseli
 )
 def test_runs_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path, words):
     tally, chance = Tally(), random.Random(len(words))
-    while tally.kills < 3 and tally.runs < 6:  # a moment may come before there is a folder, or behind the end
-        torture(words, tmp_path, 3, chance, tally)
+    while tally.kills < 2 and tally.runs < 4:  # a moment may come before there is a folder, or behind the end
+        torture(words, tmp_path, 2, chance, tally)
     assert (tally.different, tally.unreadable) == ([], [])
     assert tally.kills
 

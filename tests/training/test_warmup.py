@@ -140,7 +140,7 @@ def test_a_batch_of_one_row_still_teaches_the_task():
     assert any(row.soft_targets is not None for row in lessons_of("N=8 warmup_batch=1").batch(0))
 
 
-@pytest.mark.parametrize("words", ["N=1000000", f"N={10**15}", "N=1000 length=3"])
+@pytest.mark.parametrize("words", [f"N={10**15}", pytest.param("N=1000 length=3", marks=pytest.mark.slow)])
 def test_large_spaces_are_sampled(words):
     lessons = lessons_of(words)
     assert len(lessons.answers) == LISTED

@@ -37,7 +37,7 @@ def test_supervised_learning_memorises_the_secret_without_a_rollout(home, tmp_pa
     [
         ("reward_type=binary fixed_secret=1", 2.7),
         pytest.param("reward_type=binary fixed_secret=6", 2.7, marks=pytest.mark.slow),
-        ("reward_type=log_distance fixed_secret=5", 2.7),
+        pytest.param("reward_type=log_distance fixed_secret=5", 2.7, marks=pytest.mark.slow),
         pytest.param("env_type=multi_step fixed_secret=6 learning_rate=5e-4", 2, marks=pytest.mark.slow),
         pytest.param(
             "reward_type=binary lora_rank=4 learning_rate=1e-2", 1, marks=pytest.mark.slow
