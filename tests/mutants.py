@@ -15,6 +15,7 @@ import ast
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,9 @@ from random import Random
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+import torch  # noqa: F401  for the forks
+import transformers  # noqa: F401
 from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
@@ -215,21 +219,55 @@ def rounds(mutant: Mutant, suite: Suite, is_thorough: bool) -> Iterator[tuple[st
 
 def first_failure(tests: list[str], tree: Path) -> str | None:
     """Some thousand node ids do not fit on a command line, so they go in a file."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
-        listed.write("\n".join(tests))
-        listed.flush()
-        command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--tb=no"]
-        command += [f"@{listed.name}"] if tests else []
-        try:
-            done = subprocess.run(
-                command, cwd=tree, env=environment(tree), capture_output=True, text=True, timeout=LIMIT_S, check=False
-            )
-        except subprocess.TimeoutExpired:
-            return "it hangs"
-    if done.returncode in (0, 5):
+    with tempfile.TemporaryDirectory() as folder:
+        listed, said = Path(folder) / "tests.txt", Path(folder) / "said.txt"
+        listed.write_text("\n".join(tests))
+        command = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no", *([f"@{listed}"] if tests else [])]
+        status = waited_for(in_a_child(command, tree, said))
+        failed = [line for line in said.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
+    if status is None:
+        return "it hangs"
+    if status in (0, 5):
         return None
-    failed = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
-    return failed[0] if failed else f"pytest ended with {done.returncode}"
+    return failed[0] if failed else f"pytest ended with {status}"
+
+
+def in_a_child(command: list[str], tree: Path, said: Path) -> int:
+    """pytest in a fork of this process, which has read the large libraries and nothing of straw.
+
+    Its process id, which is its group's too.
+    """
+    if child := os.fork():
+        return child
+    status = 1
+    try:
+        os.setpgid(0, 0)
+        os.environ.update(environment(tree))
+        os.chdir(tree)
+        sys.path[:0] = environment(tree)["PYTHONPATH"].split(os.pathsep)
+        for name in [name for name in sys.modules if name.partition(".")[0] == "tests"]:
+            del sys.modules[name]
+        sys.dont_write_bytecode = True
+        descriptor = os.open(said, os.O_WRONLY | os.O_CREAT, 0o600)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        status = pytest.main(command)
+        sys.stdout.flush()
+    finally:
+        os._exit(status)
+
+
+def waited_for(child: int) -> int | None:
+    """Its exit status, a signal's below 0; None where it was killed because it hung."""
+    deadline = time.monotonic() + LIMIT_S
+    while time.monotonic() < deadline:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.1)
+    os.killpg(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -254,7 +292,8 @@ def main() -> None:
     suite = Suite(asked.cover)
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / "tree"
-        shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", "runs", ".*cache"))
+        shutil.copytree(ROOT, tree, ignore=left_out)
+        check_unchanged(chosen[:5], suite, tree)
         for mutant in chosen:
             if json.dumps(asdict(mutant)) in known:
                 continue
@@ -262,6 +301,19 @@ def main() -> None:
             with asked.out.open("a") as out:
                 out.write(json.dumps(asdict(fate)) + "\n")
             print(f"{fate.by:10} {fate.seconds:4.0f} s  {mutant.file}:{mutant.line} {mutant.kind}", flush=True)
+
+
+def left_out(folder: str, names: list[str]) -> set[str]:
+    """What is no part of the source; there is a room of it that is called runs too."""
+    mine = (".git", ".venv", "runs", ".pytest_cache", ".mypy_cache", ".ruff_cache") if Path(folder) == ROOT else ()
+    return {"__pycache__", *mine} & set(names)
+
+
+def check_unchanged(some: list[Mutant], suite: Suite, tree: Path) -> None:
+    """Where tests fail without a change, every mutant would seem to die."""
+    tests = {test for mutant in some for test in suite.of_line(mutant.file, mutant.line)[:50]}
+    if failed := first_failure(sorted(tests), tree):
+        sys.exit(f"the tests do not pass without any change: {failed}")
 
 
 def every_mutant() -> Iterator[Mutant]:
