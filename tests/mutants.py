@@ -41,7 +41,7 @@ ROOMS = (
     "training/toward.py", "training/surrogate.py", "training/reward_aware.py", "training/intrinsic.py",
     "training/canary.py", "training/warmup.py", "training/measured.py", "training/alarms.py", "training/series.py",
 )  # fmt: skip
-LIMIT_S = 900  # for one mutant: one that hangs is noticed
+LIMIT_S = 900  # for one mutant, and for a few quick tests much less: one that hangs is noticed
 TURNED = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -164,6 +164,11 @@ class Suite:
         found = {context.rpartition("|")[0] for context in told} - {""}
         return sorted(found, key=lambda one: self.seconds.get(one, 0.0))
 
+    def limit(self, tests: list[str]) -> float:
+        """For tests that are listed, what they took when the machine had nothing else to do, several times over."""
+        known = [self.seconds.get(test, LIMIT_S) for test in tests] or [LIMIT_S]
+        return min(LIMIT_S, 90 + 5 * sum(known))
+
 
 def seconds_of(report: Path) -> dict[str, float]:
     out = {}
@@ -199,7 +204,7 @@ def fate_of(mutant: Mutant, suite: Suite, tree: Path, is_thorough: bool) -> Fate
     path.write_text(source[: mutant.start] + mutant.new + source[mutant.end :])
     try:
         for by, tests in rounds(mutant, suite, is_thorough):
-            if test := first_failure(tests, tree):
+            if test := first_failure(tests, tree, suite.limit(tests)):
                 return Fate(mutant=mutant, by=by, test=test, seconds=time.monotonic() - begun)
         return Fate(mutant=mutant, by="nobody", test="", seconds=time.monotonic() - begun)
     finally:
@@ -217,13 +222,13 @@ def rounds(mutant: Mutant, suite: Suite, is_thorough: bool) -> Iterator[tuple[st
         yield "the suite", []
 
 
-def first_failure(tests: list[str], tree: Path) -> str | None:
+def first_failure(tests: list[str], tree: Path, limit_s: float = LIMIT_S) -> str | None:
     """Some thousand node ids do not fit on a command line, so they go in a file."""
     with tempfile.TemporaryDirectory() as folder:
         listed, said = Path(folder) / "tests.txt", Path(folder) / "said.txt"
         listed.write_text("\n".join(tests))
         command = ["-x", "-q", "-p", "no:cacheprovider", "--tb=no", *([f"@{listed}"] if tests else [])]
-        status = waited_for(in_a_child(command, tree, said))
+        status = waited_for(in_a_child(command, tree, said), limit_s)
         failed = [line for line in said.read_text().splitlines() if line.startswith(("FAILED", "ERROR"))]
     if status is None:
         return "it hangs"
@@ -257,9 +262,9 @@ def in_a_child(command: list[str], tree: Path, said: Path) -> int:
         os._exit(status)
 
 
-def waited_for(child: int) -> int | None:
+def waited_for(child: int, limit_s: float) -> int | None:
     """Its exit status, a signal's below 0; None where it was killed because it hung."""
-    deadline = time.monotonic() + LIMIT_S
+    deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:

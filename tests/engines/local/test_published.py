@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from straw.engines.local.embedded import SHAPES, make_embedded
 from straw.engines.local.lora import add_lora
@@ -26,6 +27,16 @@ def test_the_table_counts_the_published_parameters(name: str, parameters: int):
 def test_a_model_that_is_here_has_as_many_as_its_config_says(name: str):
     model, _ = make_embedded(name, 0)
     assert ModelSize.of(model.config).parameters == model.num_parameters()
+
+
+def test_a_config_that_leaves_out_what_follows_from_the_rest_is_counted_too():
+    """As Qwen2's does head_dim."""
+    config = Qwen2Config(
+        hidden_size=48, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=100,
+        vocab_size=90, tie_word_embeddings=False,
+    )  # fmt: skip
+    assert not hasattr(config, "head_dim")
+    assert ModelSize.of(config).parameters == Qwen2ForCausalLM(config).num_parameters()
 
 
 def test_adapters_are_counted_on_every_linear_layer():
