@@ -269,6 +269,16 @@ def test_another_writer_is_one_and_is_seen_without_the_right_to_ask(run, monkeyp
     assert not is_held(run)
 
 
+def test_who_does_not_hold_the_lock_opens_nothing_for_writing(run):
+    """What the other one is just writing looks like a line that was cut."""
+    with RunFolder.open(run):
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write("half a line")
+        with pytest.raises(RunError, match="another process is writing"):
+            RunFolder.open(run)
+        assert (run / "metrics.jsonl").read_text().endswith("half a line")
+
+
 # --- what killed processes leave
 
 WRITER = """
@@ -308,6 +318,14 @@ def test_what_a_killed_process_began_is_removed_and_what_another_writes_is_not(t
     assert alive.exists()  # not that name's to remove
     remove_abandoned(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "warm"]
+
+
+def test_who_writes_a_folder_again_removes_what_a_killed_process_began_of_it(tmp_path):
+    killed, dead = writer(tmp_path / "warm")
+    killed.kill()
+    killed.communicate()
+    with whole_folder(tmp_path / "warm"):
+        assert not dead.exists()
 
 
 @pytest.mark.parametrize("moment", ["open_folder", "took_lock"])
