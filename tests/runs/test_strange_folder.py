@@ -188,7 +188,8 @@ def test_a_checkpoint_that_leads_elsewhere_is_none(name, run, home):
     row = newest_sound(run, said.append)
     assert row is not None and row["step"] == 2
     assert name == "step-000003" or "leads elsewhere" in said[0]
-    make_branch(run, row, run.parent / "branch", "[task]\nN = 64\n", {})
+    make_branch(run, row | {"folder": "../home/photos/step-000009"}, run.parent / "branch", "[task]\nN = 64\n", {})
+    assert (run.parent / "branch" / "checkpoints" / "step-000002" / "weights.safetensors").read_bytes() == b"weights"
     with RunFolder.open(run) as folder:
         folder.keep_checkpoints(newest=1)
         folder.rewind(row)
