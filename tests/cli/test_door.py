@@ -60,6 +60,7 @@ def test_help_names_what_there_is_to_choose_from(capsys):
     shown = capsys.readouterr().out
     assert f"({' | '.join(sorted(CHANNELS))})" in shown
     assert f"({' | '.join(sorted(NAMED))})" in shown
+    assert "surrogate rests on spelling" in shown and "unpaid replies, no episodes, that surrogate draws" in shown
     assert "--dry-run" in shown and "--quiet" in shown
 
 

@@ -12,6 +12,7 @@ from tests.made_data import gsm8k_folder, word_problem, write_lines
 from tests.small_runs import train
 
 from straw.cli import main
+from straw.engines.base import Done, Reply
 from straw.engines.local.engine import LocalEngine
 from straw.runs.evaluation import EvaluationFolder, read_graded, read_result
 
@@ -119,6 +120,21 @@ def test_a_killed_evaluation_keeps_every_reply_that_was_complete_and_goes_on_to_
     assert lines[0] == lines[1] and len(lines[0]) == 10
     for name in ("graded.jsonl", "result.json"):
         assert (place / "cut" / name).read_bytes() == (place / "whole" / name).read_bytes()
+
+
+def test_what_is_complete_is_kept_while_others_are_being_written(place, monkeypatch):
+    """The third of ten falls over: two are on the disk, though none of the others was ever complete."""
+
+    def fall(engine: object, prompts: object, num_samples: int, params: object, seeds: object, done: Done) -> None:
+        done(0, 0, Reply((5,), (-1.0,), True))
+        done(3, 1, Reply((6,), (-1.0,), True))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(LocalEngine, "sample_one_by_one", fall)
+    with pytest.raises(ZeroDivisionError):
+        evaluate("num_samples=2 out=cut")
+    kept = [json.loads(line) for line in (place / "cut/replies.jsonl").read_text().splitlines()]
+    assert [(line["index"], line["sample"]) for line in kept] == [(0, 0), (3, 1)]
 
 
 def test_several_samples_give_pass_at_k(place, capsys):

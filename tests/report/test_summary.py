@@ -29,6 +29,12 @@ def test_bits_that_were_measured_and_too_few_are_not_reached(tmp_path):
     assert FACTS["bits known"](found) == "1.00 of 4.00"
 
 
+def test_what_a_run_spends_beside_its_episodes_is_a_fact_too(tmp_path):
+    rows = [{**row, "updates": 8.0, "unpaid_draws": 64.0} if row["step"] else row for row in curve_rows(0.0, 1.0, 2.0)]
+    found = summary_of(write_run(tmp_path / "run", rows, N=16, algorithm="surrogate"))
+    assert (FACTS["updates"](found), FACTS["unpaid draws"](found)) == ("16", "128")
+
+
 def test_the_reward_is_the_mean_of_the_last_ten_rows_that_have_one():
     rows = [{"reward": 100.0}, *({"reward": float(value)} for value in range(8)), {"reward": None}, {}]
     assert late_mean(rows, "reward") == 3.5  # 0 to 7: the 100 is too old

@@ -50,6 +50,12 @@ def test_bits_are_shown_with_their_ceiling():
     assert "bits known 0.10 of 6.00" in written(terminal=False, steps=1, seconds_each=1, ceiling_bits=6)
 
 
+def test_what_is_offered_stands_beside_what_of_it_is_usable():
+    bar = Progress(2, "secret", console=Console(file=StringIO()), clock=Clock())
+    bar.update(1, {"episodes": 4, "ledger/offered_bits": 1.25, "ledger/usable_bits": 0.0})
+    assert bar.numbers().endswith("offered 1.2  usable 0.0")
+
+
 def test_a_number_of_this_step_says_no_age():
     assert "bits known 0.10\n" in written(terminal=False, steps=1, seconds_each=1)
 

@@ -188,7 +188,8 @@ def test_a_checkpoint_that_leads_elsewhere_is_none(name, run, home):
     row = newest_sound(run, said.append)
     assert row is not None and row["step"] == 2
     assert name == "step-000003" or "leads elsewhere" in said[0]
-    make_branch(run, row, run.parent / "branch", "[task]\nN = 64\n", {})
+    make_branch(run, row | {"folder": "../home/photos/step-000009"}, run.parent / "branch", "[task]\nN = 64\n", {})
+    assert (run.parent / "branch" / "checkpoints" / "step-000002" / "weights.safetensors").read_bytes() == b"weights"
     with RunFolder.open(run) as folder:
         folder.keep_checkpoints(newest=1)
         folder.rewind(row)
@@ -269,6 +270,16 @@ def test_another_writer_is_one_and_is_seen_without_the_right_to_ask(run, monkeyp
     assert not is_held(run)
 
 
+def test_who_does_not_hold_the_lock_opens_nothing_for_writing(run):
+    """What the other one is just writing looks like a line that was cut."""
+    with RunFolder.open(run):
+        with (run / "metrics.jsonl").open("a") as file:
+            file.write("half a line")
+        with pytest.raises(RunError, match="another process is writing"):
+            RunFolder.open(run)
+        assert (run / "metrics.jsonl").read_text().endswith("half a line")
+
+
 # --- what killed processes leave
 
 WRITER = """
@@ -308,6 +319,14 @@ def test_what_a_killed_process_began_is_removed_and_what_another_writes_is_not(t
     assert alive.exists()  # not that name's to remove
     remove_abandoned(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "warm"]
+
+
+def test_who_writes_a_folder_again_removes_what_a_killed_process_began_of_it(tmp_path):
+    killed, dead = writer(tmp_path / "warm")
+    killed.kill()
+    killed.communicate()
+    with whole_folder(tmp_path / "warm"):
+        assert not dead.exists()
 
 
 @pytest.mark.parametrize("moment", ["open_folder", "took_lock"])

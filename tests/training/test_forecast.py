@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from tests.made_data import gsm8k_folder
@@ -90,6 +91,17 @@ def test_a_dry_run_refuses_in_one_line_what_a_run_would(place, capsys, words, sa
     shown = capsys.readouterr()
     (line,) = shown.err.splitlines()
     assert said in line and shown.out == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"), [("from_checkpoint=nowhere", "nowhere has none"), ("track=wandb", "needs the package wandb")]
+)
+def test_a_model_whose_size_is_told_from_a_table_is_no_way_past_the_rest(place, capsys, monkeypatch, words, said):
+    monkeypatch.setattr("straw.training.forecast.cached", lambda *_: None)
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    assert main(["train", "secret", "model_name=Qwen/Qwen2.5-0.5B-Instruct", words, "--dry-run"]) == 2
+    shown = capsys.readouterr()
+    assert said in shown.err and shown.out == ""
 
 
 def test_data_that_cannot_be_graded_and_prompts_that_are_too_long_are_found_dry(place, capsys):

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.made_data import gsm8k_folder
 from tests.small_runs import Parts, small_plan, train
 
 from straw.config import Page
@@ -48,6 +49,14 @@ def test_what_they_found_is_said_in_a_line_and_news_in_lines_of_their_own(home):
     assert first.startswith("gates passed: sampler and trainer ")
     assert "the reference earns 1" in first
     assert forecast.startswith("forecast: ")
+
+
+def test_a_form_that_this_model_does_not_keep_is_said_before_the_first_step(home, tmp_path):
+    """A model from nothing writes no tags, so by default nothing that it says would be paid."""
+    parts = Parts(f"task=gsm8k path={gsm8k_folder(tmp_path / 'data')} warmup=none max_tokens=8")
+    (found,) = [one for one in run(parts) if one.name == "paid_form"]
+    assert "attempts at the start kept the form that is asked for (xml)" in found.finding
+    assert found.is_news and found.finding in parts.heard.lines
 
 
 class Deaf(LocalEngine):

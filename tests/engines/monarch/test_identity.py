@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import pytest
 
+from straw.engines.monarch import identity
 from straw.engines.monarch.adapter import Process
 from straw.engines.monarch.identity import Identity, Known, identity_of, mine
 
@@ -61,6 +62,14 @@ def test_a_number_that_is_given_away_later_is_not_signalled_either(child):
     known.kill()
     known.close()
     known.kill()
+
+
+def test_a_number_that_is_given_away_just_then_is_not_known(child, monkeypatch):
+    """Between a look at it and its descriptor."""
+    said = identity_of(child.pid)
+    looks = iter([said, replace(said, began="1")])
+    monkeypatch.setattr(identity, "identity_of", lambda pid: next(looks))
+    assert Known.here(said) is None
 
 
 def test_what_a_process_says_of_itself_is_what_others_see():

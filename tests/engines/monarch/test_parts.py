@@ -102,6 +102,22 @@ def test_what_strikes_while_an_engine_begins_is_one_line(monkeypatch, error, wor
         MonarchEngine(page, start, 1)
 
 
+@needs_monarch
+@pytest.mark.parametrize(
+    ("place", "name", "found", "said"),
+    [
+        (room.resource, "getrlimit", lambda kind: (64, 64), "ulimit -n allows 64"),
+        (room, "available_memory", lambda: 0, "generators have to fit into memory"),
+    ],
+)
+def test_an_engine_looks_for_room_before_anything_begins(monkeypatch, place, name, found, said):
+    page = small_plan("engine=monarch").page
+    start = load_engine(page)
+    monkeypatch.setattr(place, name, found)
+    with pytest.raises(ConfigError, match=said):
+        MonarchEngine(page, start, 2)
+
+
 def group(folder: Path, **files: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():

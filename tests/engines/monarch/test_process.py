@@ -97,5 +97,8 @@ def test_what_the_system_lacks_is_told_with_the_way_out():
     assert in_a_line(RuntimeError("...\nDefaultCPUAllocator: can't allocate memory: you tried 4 GB")).startswith(
         "memory is used up"
     )
+    assert in_a_line(OSError(12, "Cannot allocate memory")).startswith("memory is used up")
+    assert "raise ulimit -u" in in_a_line(OSError(11, "Resource temporarily unavailable"))
+    assert in_a_line(OSError(28, "No space left on device")).startswith("a disk is full")
     assert in_a_line(ValueError("\n  first\nsecond")) == "first"
     assert in_a_line(ValueError()) == "ValueError"

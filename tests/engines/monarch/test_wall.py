@@ -18,9 +18,12 @@ from typing import Any
 
 import pytest
 from tests.monarch_here import needs_monarch, why_open
+from tests.small_runs import small_plan
 
+from straw.engines.local.build import load_engine
 from straw.engines.monarch import wall
-from straw.errors import ConfigError
+from straw.engines.monarch.engine import MonarchEngine
+from straw.errors import ConfigError, EngineFailed
 
 NOBODY, OTHER = 65534, 65533
 HERE = Path(__file__).parent
@@ -132,6 +135,17 @@ def test_a_user_without_privileges_has_a_wall_too():
         assert main == os.readlink("/proc/self/ns/net")
         assert attacked("call", running["sockets"]) == ""
     assert theirs.exists() == was_there  # Monarch's log is not there, nor its folder
+
+
+@needs_monarch
+@needs_wall
+@pytest.mark.slow
+def test_an_engine_whose_sockets_stand_outside_is_none(monkeypatch):
+    """Whatever a later Monarch does: it is looked at before a run trusts it."""
+    page = small_plan("engine=monarch").page
+    monkeypatch.setattr(wall, "in_the_open", lambda: ["@outside"])
+    with pytest.raises(EngineFailed, match="stand outside of their wall: @outside"):
+        MonarchEngine(page, load_engine(page), 1)
 
 
 # --- where there is none

@@ -51,6 +51,16 @@ def test_a_figure_without_data_says_why(tmp_path):
     assert "the same N" in absent["scaling"]
 
 
+def test_usable_stands_beside_offered_in_the_picture_and_in_the_table(tmp_path):
+    """3.88 bits are known, two more were offered and one more was usable."""
+    figure = figures_at(make_study(tmp_path, {16: [30]}, cap=100))["ledger"]
+    ends = {mark.label: mark.y[-1] for mark in figure.panels[0].marks}
+    assert (ends["offered"], ends["usable"]) == pytest.approx((5.88, 4.88))
+    (table,) = figure.tables
+    place = table.header.index("offered")
+    assert table.header[place + 1] == "usable" and table.rows[0][place : place + 2] == ("5.88", "4.88")
+
+
 def test_an_observer_lies_beside_the_runs_and_looks_like_them(tmp_path):
     (panel,) = figures_at(make_study(tmp_path, {16: [30]}, cap=100))["bits"].panels
     run, observer = panel.marks

@@ -12,6 +12,7 @@ unless the gold has it too.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from straw.text.graders.plain_words import MATHEMATICS, is_unit, listed
 
@@ -94,14 +95,12 @@ def is_list(gold: str) -> bool:
 
 def parts_of(text: str) -> list[str]:
     """Split at the commas that no bracket holds."""
-    parts, deep = [""], 0
-    for character in text:
+    ends, deep = [-1], 0
+    for place, character in enumerate(text):
         deep += STEPS.get(character, 0)
         if character == "," and not deep:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
+            ends.append(place)
+    return [text[before + 1 : end] for before, end in pairwise([*ends, len(text)])]
 
 
 def in_brackets(text: str) -> str:
