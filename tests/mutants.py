@@ -126,8 +126,10 @@ def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "sign dropped", node.operand
         case ast.Constant(value=bool()):
             yield "constant turned", ast.Constant(not node.value)
-        case ast.Constant(value=int() | float()):
-            yield "constant moved", ast.Constant(node.value + 1 if isinstance(node.value, int) else node.value * 1.5 or 1.0)
+        case ast.Constant(value=int(value)):
+            yield "constant moved", ast.Constant(value + 1)
+        case ast.Constant(value=float(value)):
+            yield "constant moved", ast.Constant(value * 1.5 or 1.0)
         case ast.IfExp():
             yield "branches swapped", ast.IfExp(node.test, node.orelse, node.body)
         case ast.Call(func=ast.Attribute(attr=name), args=[], keywords=[]) if name in METHODS_TO_DROP:
