@@ -222,7 +222,7 @@ def rounds(mutant: Mutant, suite: Suite, is_thorough: bool) -> Iterator[tuple[st
     own = ROOT / "tests" / room
     if covering := suite.of_line(mutant.file, mutant.line):
         yield "the line", covering
-    if room != Path() and own.is_dir():
+    if room != Path() and own.is_dir() and (is_thorough or not covering):
         yield "the folder", [str(own.relative_to(ROOT))]
     if is_thorough:
         yield "the suite", []
@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("mutants.jsonl"))
     parser.add_argument("--cover", type=Path, default=Path(tempfile.gettempdir()) / "straw-mutants")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth mutant alone, from the Ith on")
-    parser.add_argument("--thorough", action="store_true", help="ask the whole suite about those that live")
+    parser.add_argument("--thorough", action="store_true", help="ask the room's folder and the whole suite about those that live")
     parser.add_argument("--show", type=Path)
     asked = parser.parse_args()
     if asked.show:

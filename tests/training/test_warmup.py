@@ -31,6 +31,7 @@ from straw.training.warmup import (
     log_odds,
     spread,
     telling_answers,
+    warm_up,
 )
 
 CHAT = Chat(character_tokenizer())
@@ -233,3 +234,14 @@ GOAL = Goal(mass=0.9, distance=0.1, cross_talk=0.5)
 )
 def test_a_warm_up_passes_on_all_that_is_measured(found, passes):
     assert found.passes(GOAL) is passes
+
+
+def test_the_rate_falls_along_a_cosine_and_begins_again_at_six_tenths(monkeypatch):
+    plan, rates = small_plan("warmup_batch=1"), []
+    engine = load_engine(plan.page)
+    monkeypatch.setattr(engine, "optim_step", lambda params: rates.append(params.learning_rate))
+    monkeypatch.setattr("straw.training.warmup.examine", lambda *_: Found(9, 0.0, 1.0, 1.0))
+    goal = Goal(mass=1.0, distance=0.0, max_steps=9, learning_rate=1e-2, rows=1)
+    warm_up(engine, plan.task, goal, lambda line: None, period=4)
+    first = [0.01, 0.01 * (1 + 0.5**0.5) / 2, 0.005, 0.01 * (1 - 0.5**0.5) / 2]
+    assert rates == pytest.approx([*first, *(0.6 * rate for rate in first), 0.0036])
