@@ -291,7 +291,7 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path("mutants.jsonl"))
     parser.add_argument("--cover", type=Path, default=Path(tempfile.gettempdir()) / "straw-mutants")
     parser.add_argument("--part", default="0/1", metavar="I/N", help="every Nth mutant alone, from the Ith on")
-    parser.add_argument("--thorough", action="store_true", help="ask the room's folder and the whole suite about those that live")
+    parser.add_argument("--thorough", action="store_true", help="ask the room and the suite about those that live")
     parser.add_argument("--show", type=Path)
     asked = parser.parse_args()
     if asked.show:
