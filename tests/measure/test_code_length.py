@@ -88,6 +88,12 @@ def test_what_a_channel_declares_is_no_new_number():
     assert charged(CausalCode(levels=None), ["0.5"]) == pytest.approx([25 + log2(3)])
 
 
+def test_a_zero_is_declared_by_every_channel():
+    """Of -1, 0 and 1, seen once each: 0.5 ends the bets on zeros and on -1, whose shares were 3/4."""
+    code = CausalCode(levels=None, lowest=-1.0, highest=1.0)
+    assert charged(code, ["0.5", "0.0"]) == pytest.approx([2 + 24 + log2(4), log2(5)])
+
+
 def test_numbers_of_several_turns_are_written_down_one_by_one():
     assert charged(CausalCode(levels=None), ["0.3 0.7"]) == pytest.approx([49 + log2(3)])
 

@@ -120,6 +120,19 @@ def test_dense_pay_is_full_at_the_number_of_turns():
     assert names(raised(steps_of(locked), Alarms(best=6.0))) == {"lock_in"}
 
 
+@pytest.mark.parametrize(("before", "now"), [(4, 12), (20, 40), (20, 10), (12, 4)])
+def test_twice_or_half_or_eight_tokens_is_no_drift_and_a_little_more_is(before, now):
+    def changed(to: float) -> Callable[[int, Row], None]:
+        def change(step: int, row: Row) -> None:
+            row |= {"completions/mean_length": before if step < 50 else to, "reward": 0.5, "hits": 0.5}
+
+        return change
+
+    further = now + 0.1 if now > before else now - 0.1
+    assert "length_drift" not in names(raised(steps_of(changed(now))))
+    assert "length_drift" in names(raised(steps_of(changed(further))))
+
+
 def test_shorter_replies_that_earn_more_are_no_alarm():
     def shorter(step: int, row: Row) -> None:
         row["completions/mean_length"] = 40.0 if step < 50 else 10.0
