@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.report.paired import against, sure, swapped_p, t_quantile
+from straw.report.paired import MOST_WAYS, against, sure, swapped_p, t_quantile
 
 SOME = st.lists(st.floats(-1, 1), min_size=1, max_size=8)
 
@@ -42,6 +42,10 @@ def test_only_seeds_that_both_have_are_compared():
 def test_one_pair_is_no_test():
     found = against({0: 0.5}, {0: 0.4})
     assert found is not None and found.p is None and found.num_pairs == 1
+
+
+def test_as_many_pairs_as_can_be_counted_are_counted():
+    assert swapped_p([1.0] * 16) == 2 / MOST_WAYS == 2 / 2**16
 
 
 def test_many_pairs_are_swapped_at_random_and_all_for_one_is_among_them():

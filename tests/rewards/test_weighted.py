@@ -63,6 +63,10 @@ def test_a_reference_is_owed_the_formats_even_without_correctness():
     assert weighted("correctness=1").plateau == weighted("cosine=1").plateau == 0
 
 
+def test_a_right_answer_that_is_no_whole_number_is_not_owed_a_whole_one():
+    assert weighted("correctness=1", "integer=0.5").full(grade(FULL.replace("\n5\n", "\n1/2\n"))) == 1.0
+
+
 def test_a_fact_that_the_task_never_reports_is_named():
     bare = Grade(hits=(True,), well_formed=True, num_tokens=3)
     with pytest.raises(ConfigError, match=r"the reward part integer .* leave it out of reward_weights"):
