@@ -93,6 +93,8 @@ def docstrings_and_types(tree: ast.AST) -> set[int]:
         for name in ("annotation", "returns"):
             if (typed := getattr(node, name, None)) is not None:
                 out |= {id(one) for one in ast.walk(typed)}
+        for decorator in getattr(node, "decorator_list", []):  # how a class is made, how large a cache is
+            out |= {id(one) for one in ast.walk(decorator)}
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             out |= {id(one) for one in ast.walk(node)}
         if isinstance(node, ast.Raise | ast.JoinedStr):  # what is said, not what is done
