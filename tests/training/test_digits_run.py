@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
@@ -14,7 +15,7 @@ from straw.measure.accuracy import ask
 from straw.report.evaluations import before_and_after
 from straw.runs.reading import read_checkpoints, read_config, read_evaluations, read_metrics, read_rollouts
 from straw.training import imitation, processes
-from straw.training.session import resume_run, run_page
+from straw.training.session import Finished, resume_run, run_page
 from straw.training.start import course_of, fingerprint
 
 FRESH = "task=reverse_digits warmup=none eval_samples=4 n_batches=3"
@@ -32,13 +33,19 @@ class Stopping(Listener):
         return step == self.last
 
 
-def test_accuracy_is_measured_before_training_and_after(home, tmp_path):
-    finished = train(tmp_path / "run", FRESH)
-    rows = read_metrics(tmp_path / "run")
+@pytest.fixture(scope="module")
+def fresh(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRAW_HOME", str(shared_cache))
+        return train(tmp_path_factory.mktemp("digits") / "run", FRESH)
+
+
+def test_accuracy_is_measured_before_training_and_after(fresh):
+    rows = read_metrics(fresh.folder)
     assert [rows[step].keys() >= NAMES for step in range(4)] == [True, False, False, True]
     assert not rows[0].keys() & {"bits_known", "p_secret"}
-    assert finished.known.keys() >= NAMES
-    assert [row["step"] for row in read_evaluations(tmp_path / "run")] == [0] * 4 + [3] * 4
+    assert fresh.known.keys() >= NAMES
+    assert [row["step"] for row in read_evaluations(fresh.folder)] == [0] * 4 + [3] * 4
 
 
 def test_every_eval_every_steps_too(home, tmp_path):
@@ -46,12 +53,11 @@ def test_every_eval_every_steps_too(home, tmp_path):
     assert {row["step"] for row in read_evaluations(tmp_path / "run")} == {0, 2, 3}
 
 
-def test_the_replies_are_saved_with_what_was_read_in_them(home, tmp_path):
-    train(tmp_path / "run", FRESH)
-    for record in read_evaluations(tmp_path / "run"):
+def test_the_replies_are_saved_with_what_was_read_in_them(fresh):
+    for record in read_evaluations(fresh.folder):
         assert record.keys() >= {"step", "problem", "prompt", "reply", "extracted", "right", "well_formed"}
         assert record["right"] == (record["extracted"] == record["facts"]["answer"])
-    before, after = before_and_after(tmp_path / "run")
+    before, after = before_and_after(fresh.folder)
     assert [one.question for one in before] == [one.question for one in after]
 
 

@@ -55,6 +55,22 @@ def everything(folder: Path) -> dict[str, object]:
     return {"rows": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), **files}
 
 
+@pytest.fixture(scope="module")
+def made(shared_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two runs of WORDS: one that was left alone and one that was stopped, with checkpoints at 2, 4 and 5."""
+    folder = tmp_path_factory.mktemp("session")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STRAW_HOME", str(shared_cache))
+        train(folder / "whole", WORDS)
+        run_page(small_page(f"run_dir={folder / 'cut'}", WORDS), Stopping(5))
+    return folder
+
+
+@pytest.fixture
+def cut(home: Path, made: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(made / "cut", tmp_path / "cut"))
+
+
 @pytest.mark.parametrize(
     "words",
     ["", "lora_rank=2", "env_type=multi_step", "algorithm=sft", "algorithm=grpo updates_per_batch=2"],
@@ -76,13 +92,12 @@ def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home, tmp_path, words, at
     ]
 
 
-def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home, tmp_path):
-    whole = train(tmp_path / "whole", WORDS)
+def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home, tmp_path, made):
     stopped = run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Stopping(3))
     assert (stopped.is_done, stopped.steps, state_of(tmp_path / "cut")) == (False, 3, "stopped")
     assert [row["step"] for row in read_checkpoints(tmp_path / "cut")] == [2, 3]
     assert resume_run(tmp_path / "cut", Listener()).steps == 6
-    assert everything(tmp_path / "cut") == everything(whole.folder)
+    assert everything(tmp_path / "cut") == everything(made / "whole")
 
 
 def test_no_cache_is_needed_to_go_on(home, tmp_path, monkeypatch):
@@ -108,12 +123,6 @@ def test_a_run_that_is_done_is_left_alone(home, tmp_path):
 # --- damage
 
 
-@pytest.fixture
-def cut(home, tmp_path) -> Path:
-    run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Stopping(5))  # checkpoints at 2, 4 and 5
-    return tmp_path / "cut"
-
-
 def damage_size(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-100])
 
@@ -133,23 +142,21 @@ def damage_bit(path: Path) -> None:
         (Path.unlink, "state.json"),
     ],
 )
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path, damage, file):
-    whole = train(tmp_path / "whole", WORDS)
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path, damage, file, made):
     damage(cut / "checkpoints" / "step-000005" / file)
     listener = Listener()
     resume_run(cut, listener)
     assert any("step-000005 is damaged" in line for line in listener.lines)
     assert any("going on from step 4" in line for line in listener.lines)
     assert (cut / "checkpoints" / "aside-step-000005").is_dir()  # not overwritten, not removed
-    assert everything(cut) == everything(whole.folder)
+    assert everything(cut) == everything(made / "whole")
 
 
-def test_a_line_that_was_cut_by_a_kill_is_written_again(cut, tmp_path):
-    whole = train(tmp_path / "whole", WORDS)
+def test_a_line_that_was_cut_by_a_kill_is_written_again(cut, tmp_path, made):
     with (cut / "rollouts.jsonl").open("ab") as file:
         file.write(b'{"step":6,"problem":"sec')
     resume_run(cut, Listener())
-    assert everything(cut) == everything(whole.folder)
+    assert everything(cut) == everything(made / "whole")
 
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", "rollouts.jsonl"])
@@ -176,12 +183,11 @@ def test_one_writer_at_a_time(cut):
 # --- --resume
 
 
-def test_the_same_page_goes_on_and_another_is_refused(cut, tmp_path):
-    whole = train(tmp_path / "whole", WORDS)
+def test_the_same_page_goes_on_and_another_is_refused(cut, tmp_path, made):
     with pytest.raises(RunError, match="group_size=8, not 4"):
         continue_page(small_page(f"run_dir={cut}", WORDS, "group_size=8"), Listener())
     continue_page(small_page(f"run_dir={cut}", WORDS), Listener())
-    assert everything(cut) == everything(whole.folder)
+    assert everything(cut) == everything(made / "whole")
 
 
 def test_to_resume_what_never_began_is_to_begin(home, tmp_path):
@@ -190,11 +196,10 @@ def test_to_resume_what_never_began_is_to_begin(home, tmp_path):
         continue_page(small_page("n_batches=1"), Listener())
 
 
-def test_a_run_may_be_moved(cut, tmp_path):
-    whole = train(tmp_path / "whole", WORDS)
+def test_a_run_may_be_moved(cut, tmp_path, made):
     shutil.move(cut, tmp_path / "elsewhere")
     resume_run(tmp_path / "elsewhere", Listener())
-    assert everything(tmp_path / "elsewhere") == everything(whole.folder)
+    assert everything(tmp_path / "elsewhere") == everything(made / "whole")
 
 
 # --- what a folder tells
