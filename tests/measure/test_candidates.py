@@ -130,6 +130,7 @@ def test_a_fair_coin_says_nothing():
     observer = observer_of(task, channel)
     hear(observer, task, attempt(task, channel, ("3",)))
     assert observer.received_bits == 0
+    np.testing.assert_allclose(observer.shares("secret-0"), 1 / task.space)
 
 
 def test_a_flipped_reward_moves_the_odds():

@@ -88,6 +88,13 @@ def test_results_are_read_with_their_errors_and_verdicts(tmp_path: Path) -> None
     assert agreement(found, ours, "last_number") is None
 
 
+def test_errors_without_a_number_and_numbers_that_are_no_score_of_ours_are_left_out(tmp_path: Path) -> None:
+    numbers = {"exact,none": 0.5, "exact_stderr,none": "N/A", "sample_len": 12, "exact_copies,none": 3}
+    (tmp_path / "results_1.json").write_text(json.dumps({"results": {"straw_gsm8k": numbers}}))
+    found = read_outside(tmp_path / "results_1.json")
+    assert (found.scores, found.errors) == ({"exact": 0.5}, {})
+
+
 @pytest.mark.parametrize("text", ["{", "[]", '{"results": {"hellaswag": {}}}'])
 def test_a_file_that_is_no_result_of_ours_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "results_1.json").write_text(text)

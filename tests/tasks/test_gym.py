@@ -40,6 +40,16 @@ def test_the_reference_earns_full_marks(kind, prompt):
             assert task.grade(problem, ["<answer>no idea</answer>"], End.ANSWERED).hits == (False,)
 
 
+def test_blanks_around_an_answer_are_no_part_of_it():
+    task = of_page("gym:chain_sum", "system_prompt=xml")
+    problem = task.problem(0)
+    assert (
+        task.grade(problem, [f"<answer>\n {problem.facts['answer']} \n</answer>"], End.ANSWERED).text
+        == (problem.facts["answer"])
+    )
+    assert task.grade(problem, ["<answer> </answer>"], End.ANSWERED).text is None
+
+
 def test_neighbouring_problems_and_seeds_share_nothing():
     """In the library itself item 1 of seed 0 is item 0 of seed 1."""
     first, second = (library.create_dataset("chain_sum", seed=seed, size=3) for seed in (0, 1))

@@ -29,6 +29,8 @@ def test_points_on_a_law_give_it_back():
     found = scaled({N: [40 * np.log2(N)] * 3 for N in SIZES})
     assert found.fits[0].law == LOG
     assert found.fit(LOG).a == pytest.approx(40, rel=1e-3)
+    assert found.behind(LOG) == 0
+    assert found.behind(POWER) == found.fit(POWER).aic - found.fit(LOG).aic > 0
 
 
 @pytest.mark.parametrize(("law", "expected"), [(LINEAR, 2 * 64 + 3), (POWER, 2 * 64**3), (LOG, 2 * 6)])

@@ -45,6 +45,7 @@ def test_a_rate_chosen_on_the_judged_secrets_is_a_warning(tmp_path):
 def test_runs_that_were_over_when_they_knew_enough_are_told_of_and_others_are_not(tmp_path):
     make_study(tmp_path / "early", {16: [30, 40, never]}, cap=100, stop_at=0.9)
     assert "2 of 3 runs were over" in said(tmp_path / "early", "nothing of forgetting")
+    assert all(one.is_warning for one in verdicts_at(tmp_path / "early") if "forgetting" in one.text)
     make_study(tmp_path / "whole", {16: [30, 40, never]}, cap=100)
     assert not [one for one in verdicts_at(tmp_path / "whole") if "forgetting" in one.text]
 

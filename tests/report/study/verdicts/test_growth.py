@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 from tests.made_studies import by_bits, in_proportion, make_study, never
-from tests.report.study.verdicts.said import said
+from tests.report.study.verdicts.said import said, verdicts_at
 
 from straw.report.study.gathered import gathered
-from straw.report.study.verdicts import level_of
+from straw.report.study.verdicts import growth, level_of
 from straw.report.study.verdicts.growth import beside_N, known_of
 from straw.report.study.whole import studied
 
@@ -61,6 +61,17 @@ def test_of_many_series_the_flattest_and_the_steepest_are_told(tmp_path):
         make_study(tmp_path, times, name=f"g{place}", group_size=place + 2)
     text = said(tmp_path, "Episodes to 0.9 of the bits of 7 series scale as")
     assert "N^0.50 [0.50, 0.50] (binary, group_size=2) to N^1.10 [1.10, 1.10] (binary, group_size=8)" in text
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_a_few_series_are_told_one_by_one_and_more_by_their_ends(tmp_path, monkeypatch, most):
+    monkeypatch.setattr(growth, "MANY", most)
+    for size in (2, 3):
+        make_study(tmp_path, {N: [2 * N**0.5, 2 * N**0.5 + 1] for N in SIZES}, name=f"g{size}", group_size=size)
+    texts = [one.text for one in verdicts_at(tmp_path) if one.about == "scaling"]
+    alone = sum("group_size=" in one and ": episodes to 0.9 of the bits" in one for one in texts)
+    assert alone >= 2 if most == 2 else alone == 0
+    assert any("of 2 series scale as" in one for one in texts) == (most == 1)
 
 
 def test_an_exponent_that_stands_on_censored_runs_alone_has_no_number_for_an_end(tmp_path):
