@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from straw.training.alarms import ALARMS, QUIET, Alarm, Alarms
+from straw.training.alarms import ALARMS, QUIET, Alarm, Alarms, telling
 
 Row = dict[str, float]
 
@@ -183,3 +183,12 @@ def test_supervised_rows_have_no_reward_and_raise_nothing():
         {"loss": 5 / step, "grad_norm": 14 / step, "entropy": 1 / step, "kl_sampler": 0.0} for step in range(1, 300)
     ]
     assert raised(rows) == []
+
+
+def test_a_batch_without_any_advantage_has_no_gradient_worth_comparing():
+    row = {"grad_norm": 5.0, "advantage_scale": 0.0, "reward": 0.0, "kl": None, "entropy": float("nan"), "other": 1.0}
+    assert telling(row | {"groups_without_advantage": 0.5}).keys() == {
+        "grad_norm", "advantage_scale", "reward", "groups_without_advantage"
+    }  # fmt: skip
+    assert telling(row | {"groups_without_advantage": 1.0}).keys() == {"reward", "groups_without_advantage"}
+    assert telling({"groups_without_advantage": 1.0}).keys() == {"groups_without_advantage"}
