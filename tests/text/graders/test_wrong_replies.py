@@ -23,6 +23,9 @@ QWENS_OWN: dict[str, Callable[[str, str], bool]] = {  # what it passes and we do
     "reads a list up to its first comma": lambda gold, reply: re.fullmatch(r"-?[0-9]+,-?[0-9]+", gold) is not None,
     "takes a letter for a unit, and stops at a bracket": lambda gold, reply: gold.startswith("(a+"),
     "reads 52_8 as Python does, as 528": lambda gold, reply: re.search(r"[0-9]_[0-9]$", gold) is not None,
+    "stops at a bracket, and reads nothing joined behind it": lambda gold, reply: (
+        "\\cup" in gold and reply.startswith(gold)
+    ),
     "leaves out the whole of a mixed number": lambda gold, reply: re.match(r"[0-9]+\\frac", gold) is not None,
 }  # fmt: skip
 
