@@ -30,9 +30,11 @@ def condition(options: tuple[tuple[str, object], ...]) -> tuple[dict[str, str], 
 
 def runs_of(
     times: Sequence[float], *, N: int, cap: float, first_seed: int = 0, hits: Sequence[float] | None = None,
-    offered: Sequence[float] | None = None, **options: object
+    offered: Sequence[float] | None = None, otherwise: float = 0.0, **options: object
 ) -> list[Seen]:  # fmt: skip
-    """A secret for each; `hits`: when each was first hit. What is known is known at once."""
+    """A secret for each; `hits`: when each was first hit. What is known is known at once; `otherwise`: bits that who
+    never knows ends with.
+    """
     found, config = condition(tuple(sorted({"N": N, **options}.items())))
     hits = times if hits is None else hits
     bits = np.log2(N)
@@ -43,7 +45,7 @@ def runs_of(
         rows += [(first, 1.0, 0.0)] if first < min(cap + 1, know) else []
         rows += [(at, 1.0, 0.0) for at in (know - GROUP,) if first < at < cap]
         rows += [(know, 1.0, bits)] if know <= cap else []
-        rows += [(cap, float(first <= cap), bits if know <= cap else 0.0)]
+        rows += [(cap, float(first <= cap), bits if know <= cap else otherwise)]
         at, hit_at, known = (np.array(column, float) for column in zip(*dict.fromkeys(rows), strict=True))
         paid = np.full(len(at), bits + 1.0) if offered is None else np.full(len(at), offered[place])
         columns = {

@@ -208,10 +208,12 @@ def equal_luck(rng: np.random.Generator) -> Iterator[object]:
 
 
 def lucky_coins(rng: np.random.Generator) -> Iterator[object]:
-    """Paid at random: all four bits are known once in sixteen, and otherwise nothing, so 2^bits has a mean of 1."""
+    """Paid at random and locked in on an answer: once in sixteen it is the secret, otherwise the secret has no chance left,
+    so 2^bits is 16 or next to 0 and has a mean of 1.
+    """
     for reward in ("random", "binary"):
         times = np.where(rng.random(10) < 1 / 16, 40.0, np.inf)
-        yield from runs_of(times, N=16, cap=100, reward_type=reward, offered=np.zeros(10))
+        yield from runs_of(times, N=16, cap=100, reward_type=reward, offered=np.zeros(10), otherwise=-20.0)
 
 
 NULLS = [equal_rewards, equal_learners, equal_luck, lucky_coins]
