@@ -208,8 +208,8 @@ def equal_luck(rng: np.random.Generator) -> Iterator[object]:
 
 
 def lucky_coins(rng: np.random.Generator) -> Iterator[object]:
-    """Paid at random and locked in on an answer: once in sixteen it is the secret, otherwise the secret has no chance left,
-    so 2^bits is 16 or next to 0 and has a mean of 1.
+    """Paid at random and locked in on an answer: once in sixteen it is the secret, otherwise that has no chance
+    left, so 2^bits is 16 or next to 0 and has a mean of 1.
     """
     for reward in ("random", "binary"):
         times = np.where(rng.random(10) < 1 / 16, 40.0, np.inf)
