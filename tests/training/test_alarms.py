@@ -49,8 +49,11 @@ def names(found: list[tuple[int, Alarm]]) -> set[str]:
     return {alarm.name for _, alarm in found}
 
 
-def test_sound_runs_raise_nothing():
-    for seed in range(20):
+@pytest.mark.parametrize(
+    "seeds", [range(20), pytest.param(range(20, 100), marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_sound_runs_raise_nothing(seeds):
+    for seed in seeds:
         assert raised(steps_of(seed=seed)) == []
         assert raised(steps_of(seed=seed), Alarms()) == []  # whatever the channel's best may be
 

@@ -284,7 +284,7 @@ def test_a_folder_with_a_gguf_file_points_at_the_file(tmp_path: Path):
         ("", "there is no model ''"),
         ("/no/such/folder", "there is no folder '/no/such/folder'"),
         ("runs/first/model", "there is no folder 'runs/first/model'"),
-        (__file__, "is another file"),
+        pytest.param(__file__, "is another file", id="a file of Python"),
         ("x" * 300, "there is no model 'xxx"),
         ("x" * 300 + ".gguf", "there is no file xxx"),
         ("~nobody/model", "there is no folder '~nobody/model'"),
