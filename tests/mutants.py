@@ -162,7 +162,7 @@ class Suite:
             folder.mkdir(parents=True, exist_ok=True)
             print(f"running the suite once to see which test runs which line: {folder}", flush=True)
             cover = ["--cov=src/straw", "--cov-context=test", "--cov-report=", f"--junitxml={times}"]
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *cover]
+            command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "-p", "no:cacheprovider", *cover]
             subprocess.run(command, cwd=ROOT, env=environment(ROOT) | {"COVERAGE_FILE": str(data)}, check=True)
         self.data = CoverageData(str(data))
         self.data.read()

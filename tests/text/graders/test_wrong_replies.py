@@ -21,7 +21,10 @@ Asked = tuple[str, str, str]  # gold, kind, reply
 EXTRACT, LENIENT = grader_named("extract"), grader_named("lenient")
 QWENS_OWN: dict[str, Callable[[str, str], bool]] = {  # what it passes and we do not, and why
     "reads a list up to its first comma": lambda gold, reply: re.fullmatch(r"-?[0-9]+,-?[0-9]+", gold) is not None,
-    "takes a letter for a unit, and stops at a bracket": lambda gold, reply: gold.startswith("(a+"),
+    "takes q and any sign behind it for the unit 'q .'": lambda gold, reply: re.match(r"q [-+] ", gold) is not None,
+    "reads a product of brackets as a list of one entry, up to its first bracket": lambda gold, reply: (
+        re.fullmatch(r"\(.*\)\(.*\)", gold) is not None
+    ),
     "reads 52_8 as Python does, as 528": lambda gold, reply: re.search(r"[0-9]_[0-9]$", gold) is not None,
     "stops at a bracket, and reads nothing joined behind it": lambda gold, reply: (
         "\\cup" in gold and reply.startswith(gold)
@@ -105,7 +108,7 @@ def test_a_sample_of_small_changes_is_judged_as_outside() -> None:
 
 @pytest.mark.slow
 def test_every_small_change_to_golds_of_ours_is_judged_as_outside() -> None:
-    check(asked(GOLDS), recorded("math_verify"), recorded("qwen"))
+    check(asked(GOLDS), recorded("math_verify"), recorded("qwen"), most=0.02)  # five of ten about one of 60 golds
 
 
 @pytest.mark.slow
@@ -117,10 +120,12 @@ def test_every_small_change_to_golds_of_math_500_is_judged_as_outside() -> None:
         for grader in ("math_verify", "qwen")
     }
     assert all(len(passed[grader]) == len(hashes[grader]) > 50 for grader in passed)
-    check(replies, passed["math_verify"], passed["qwen"])
+    check(replies, passed["math_verify"], passed["qwen"], most=0.01)
 
 
-def check(replies: list[Asked], by_math_verify: set[tuple[str, str]], by_qwen: set[tuple[str, str]]) -> None:
+def check(
+    replies: list[Asked], by_math_verify: set[tuple[str, str]], by_qwen: set[tuple[str, str]], most: float
+) -> None:
     assert differing(replies, extract_in_a_box, by_math_verify) == []
     others = differing(replies, extract_in_a_tag, by_math_verify)
     assert len(others) < 0.01 * len(replies)
@@ -128,5 +133,5 @@ def check(replies: list[Asked], by_math_verify: set[tuple[str, str]], by_qwen: s
         (gold, reply) in by_math_verify and re.search(r"_\{?[0-9]|\}\^[0-9]", reply) for gold, _, reply in others
     )
     others = differing(replies, lenient_in_a_box, by_qwen)
-    assert len(others) < 0.01 * len(replies)
+    assert len(others) < most * len(replies)
     assert [one for one in others if (one[0], one[2]) not in by_qwen or not is_explained(one[0], one[2])] == []
