@@ -38,8 +38,8 @@ from straw.config import load_page, parse_overrides
 from straw.measure import absorbed
 from straw.measure.ledger import Ledger
 from straw.training import measured
-from straw.training.assemble import Plan
 from straw.training.loop import Loop
+from straw.training.plan import Plan
 from straw.training.session import run_page
 
 MOST = 0.03

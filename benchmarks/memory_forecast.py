@@ -28,8 +28,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from straw.training.assemble import Plan
     from straw.training.memory_forecast import MemoryForecast
+    from straw.training.plan import Plan
 
 SECRET = "model_name=smollm2 N=16 group_size=16 warmup=none"
 PAGES = (

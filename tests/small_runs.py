@@ -11,7 +11,8 @@ from pathlib import Path
 from straw.config import Loaded, load_page, parse_overrides
 from straw.engines.base import SamplingParams
 from straw.engines.local.engine import LocalEngine
-from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.assemble import plan_of, sampling_of
+from straw.training.plan import Plan
 from straw.training.session import Finished, run_page
 from straw.training.start import starting_engine
 

@@ -9,14 +9,15 @@ import pytest
 from tests.small_runs import small_plan
 
 from straw.cli import main
-from straw.config import TASKS, load_page
+from straw.config import load_page
 from straw.config.evaluation import OPTIONS
 from straw.config.option import MOST_CHARACTERS
 from straw.config.page import options
 from straw.errors import ConfigError
+from straw.registry import names
 from straw.runs.sweep_page import read_sweep
 
-KNOWN = {name: known for kind in TASKS for name, known in options(kind).items()} | OPTIONS
+KNOWN = {name: known for kind in names("tasks") for name, known in options(kind).items()} | OPTIONS
 COUNTS = [name for name, known in KNOWN.items() if known.type is int and name != "fixed_secret"]  # which is below N
 HARMLESS = (  # may be a million: none of these is ever held in memory at once
     "N", "n_batches", "num_problems", "eval_every", "save_every", "keep_last", "lr_warmup_steps", "warmup_steps",

@@ -10,11 +10,9 @@ from hypothesis import strategies as st
 
 from straw.config import (
     ALIASES,
-    TASKS,
     Algorithm,
     Loaded,
     Page,
-    SecretTask,
     describe_options,
     dump,
     load_page,
@@ -23,6 +21,8 @@ from straw.config import (
 )
 from straw.config.page import task_section
 from straw.errors import ConfigError
+from straw.registry import names
+from straw.tasks.hidden import SecretOptions
 
 
 def load(*args: str, page: Path | None = None) -> Loaded:
@@ -124,7 +124,7 @@ def test_every_option_has_a_line_of_help_and_an_example() -> None:
         assert option.example not in (None, "", ()), option.name
 
 
-@pytest.mark.parametrize("kind", TASKS)
+@pytest.mark.parametrize("kind", names("tasks"))
 def test_the_options_of_every_task_have_one_too(kind: str) -> None:
     for option in describe_options(kind):
         assert option.section != "task" or 5 < len(option.help) < 80, option.name
@@ -200,7 +200,7 @@ def test_an_option_of_another_section_is_sent_home() -> None:
 
 
 def test_an_unknown_task_is_refused() -> None:
-    assert complaint("kind=secrets") == "there is no task 'secrets'; did you mean 'secret'?"
+    assert complaint("kind=secrets") == "there is no task 'secrets': did you mean 'secret'?"
 
 
 def test_words_that_are_no_option_are_refused() -> None:
@@ -263,7 +263,7 @@ def test_what_lies_just_inside_is_accepted(args: str) -> None:
 
 def test_a_page_made_in_code_is_checked_too() -> None:
     with pytest.raises(ConfigError, match="got N=0"):
-        SecretTask(N=0)
+        SecretOptions(N=0)
     with pytest.raises(ConfigError, match="no advantage"):
         Page(algorithm=Algorithm(group_size=1, baseline="group"))
     Page(algorithm=Algorithm(group_size=1, baseline="group", algorithm="sft"))
@@ -334,7 +334,7 @@ def test_a_page_has_sections_or_has_none(tmp_path: Path, text: str) -> None:
         ("learning_rate = inf", "learning_rate is a finite number or none; got inf."),
         ("question = 7", "question is text; got 7."),
         ("stop = [1]", "stop is texts, a,b; got [1]."),
-        ("reward_type = [1]", "reward_type is one of the channels or none; got [1]."),
+        ("reward_type = [1]", "reward_type is one of the rewards or none; got [1]."),
         ("dtype = [1]", "dtype is one of auto, float32, bfloat16; got [1]."),
         ("lr = 1e-3\nlearning_rate = 1e-3", "learning_rate is written twice."),
         ("N = sixteen", "this page is not TOML: "),

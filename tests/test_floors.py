@@ -12,8 +12,8 @@ import straw
 
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
-    {"types", "errors", "families", "files"},
-    {"text", "information", "seeds", "config", "catalogue"},
+    {"types", "errors", "files", "cache_dir", "outside", "registry"},
+    {"text", "information", "seeds", "config"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
     {"rollouts", "measure"},
@@ -22,6 +22,7 @@ FLOORS = [
     {"cli"},
     {"__main__"},
 ]
+GROUND = FLOORS[0]  # single files, which may know each other; no circle among them either
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
@@ -40,6 +41,7 @@ def imported_rooms(source: str) -> Iterator[str]:
 
 def trespasses(room: str, source: str) -> list[str]:
     others = {other for other in imported_rooms(source) if other != room and other in FLOOR}
+    others -= GROUND if room in GROUND else set()
     return sorted(other for other in others if FLOOR[other] >= FLOOR[room])
 
 

@@ -11,11 +11,13 @@ from tests.made_data import gsm8k_folder
 from tests.small_runs import Listener
 
 from straw.cli.train import source_of
-from straw.config import DataTask, Loaded, load_page, parse_overrides, plain
+from straw.config import Loaded, load_page, parse_overrides, plain
 from straw.config.page import options
 from straw.runs.sweep_page import read_sweep
+from straw.tasks.problem_options import DataOptions
 from straw.training import processes
-from straw.training.assemble import Plan, plan_of
+from straw.training.assemble import plan_of
+from straw.training.plan import Plan
 from straw.training.sweep import plan_sweep
 
 ROOT = Path(__file__).parent.parent
@@ -50,7 +52,7 @@ def resolved(command: str, folder: Path) -> dict[str, str]:
 
 
 def made_data(loaded: Loaded, folder: Path) -> dict[str, str]:
-    wants_data = isinstance(loaded.page.task, DataTask) and "path" not in loaded.named
+    wants_data = isinstance(loaded.page.task, DataOptions) and "path" not in loaded.named
     return {"path": str(gsm8k_folder(folder, trained=80))} if wants_data else {}
 
 

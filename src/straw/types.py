@@ -38,7 +38,9 @@ class End(StrEnum):
 class Problem:
     """One question with the reply that earns full reward.
 
-    `reference` has one text per turn. `facts` is what the task needs for grading, plain JSON values.
+    `reference` has one text per turn. `facts` is what the task needs for grading, plain JSON values; `columns` is what
+    else its row of the data says, for reward functions. `is_conversation`: the data has messages and no text, so
+    completions are messages too.
 
     Example: Problem(key="secret-0", messages=(Message("user", "Name the secret."),), reference=("37",))
     """
@@ -47,6 +49,8 @@ class Problem:
     messages: tuple[Message, ...]
     reference: tuple[str, ...]
     facts: Mapping[str, object] = field(default_factory=dict)
+    columns: Mapping[str, object] = field(default_factory=dict)
+    is_conversation: bool = False
 
     def __post_init__(self) -> None:
         if not self.messages or not self.reference:
@@ -96,13 +100,15 @@ class Payment:
     """What a channel pays: one number for the attempt, or one per turn when `per_turn` is given.
 
     A channel of several parts names them: `parts` with their weights, which add up to the total, `raw` without. One
-    that could not be computed is in neither.
+    that could not be computed is in neither. `extra` is kept with the rollout, `metrics` go to the step's.
     """
 
     total: float
     per_turn: tuple[float, ...] | None = None
     parts: Mapping[str, float] | None = None
     raw: Mapping[str, float] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +119,7 @@ class Rollout:
     `raw_rewards` has those that a weight was applied to, as they were before it.
     `bonuses` are added to the advantage behind the credit, so that no other attempt pays for them.
     `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
-    they could not be.
+    they could not be. `extra` and `metrics` are what a reward function logged.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.
     """
 
@@ -128,6 +134,8 @@ class Rollout:
     bonuses: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     unscored: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     advantages: tuple[float, ...] = ()
 
     @property

@@ -9,8 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.algorithms.losses import LOSSES, TokenBatch, kl_estimate, loss_named
+from straw.algorithms.losses import TokenBatch, kl_estimate, loss_named
 from straw.errors import ConfigError
+from straw.registry import names
 
 CLIP = {"clip_low": 0.2, "clip_high": 0.3}
 
@@ -63,14 +64,14 @@ def test_fresh_replies_have_the_plain_policy_gradient(name):
     assert slopes == pytest.approx([-0.25, 0.125, 0])
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", names("losses"))
 def test_a_token_without_weight_has_no_gradient(name):
     _, slopes = loss_and_slopes(name, tokens([1.1, 1.1], [1, 1], [0, 1]))
     assert slopes[0] == 0
     assert slopes[1] != 0
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", names("losses"))
 def test_a_batch_cut_in_two_has_the_same_loss(name):
     whole, _ = loss_and_slopes(name, tokens([1, 2, 0.5], [1, 2, -1], [0.3, 0.2, 0.1]))
     left, _ = loss_and_slopes(name, tokens([1], [1], [0.3]))
@@ -79,7 +80,7 @@ def test_a_batch_cut_in_two_has_the_same_loss(name):
 
 
 def test_an_unknown_loss_names_its_neighbour():
-    with pytest.raises(ConfigError, match="unknown loss_fn 'pppo': did you mean 'ppo'"):
+    with pytest.raises(ConfigError, match="there is no loss_fn 'pppo': did you mean 'ppo'"):
         loss_named("pppo")
 
 

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from straw.algorithms.losses import LOSSES
-from straw.algorithms.named import BASELINES, NAMED, WEIGHINGS, Credit
+from straw.algorithms.baselines import BASELINES, Credit
+from straw.algorithms.named import NAMED, WEIGHINGS
+from straw.registry import names
 
 ONE_HIT, TWO_HITS, NO_HIT = [1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]
 
@@ -67,7 +68,7 @@ def test_supervised_learning_has_no_credit_to_give():
 @pytest.mark.parametrize("name", NAMED)
 def test_every_row_names_things_that_exist(name):
     row = NAMED[name]
-    assert row.loss_fn in LOSSES
+    assert row.loss_fn in names("losses")
     assert row.baseline in BASELINES
     assert row.weigh in WEIGHINGS
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from tests.small_runs import WORDS
 
+from straw import registry
 from straw.algorithms.named import NAMED
 from straw.cli import main
 from straw.cli.words import take_option
 from straw.config import describe_options, load_page, parse_overrides, plain
 from straw.errors import ConfigError
-from straw.rewards.outcome import CHANNELS
 from straw.runs.reading import read_config, read_metrics
 
 TINY = "model_name=tiny-0.2M"
@@ -58,7 +58,7 @@ def test_help_behind_a_task_names_its_options(task, capsys):
 def test_help_names_what_there_is_to_choose_from(capsys):
     main(["train", "--help"])
     shown = capsys.readouterr().out
-    assert f"({' | '.join(sorted(CHANNELS))})" in shown
+    assert f"({' | '.join(registry.names('rewards'))})" in shown
     assert f"({' | '.join(sorted(NAMED))})" in shown
     assert "surrogate rests on spelling" in shown and "unpaid replies, no episodes, that surrogate draws" in shown
     assert "--dry-run" in shown and "--quiet" in shown
@@ -121,14 +121,21 @@ def test_a_dry_run_prints_a_page_that_loads_and_creates_nothing(capsys, place, m
     assert printed.err == ""
     (place / "page.toml").write_text(printed.out)
     assert main(["train", "page.toml", "--dry_run"]) == 0
-    assert capsys.readouterr().out == printed.out
+    assert values_in(capsys.readouterr().out) == values_in(printed.out)
+    assert "# command line" in printed.out and "# tuned: binary" in printed.out
+
+
+def values_in(page: str) -> list[str]:
+    """Without what stands behind them: where a value came from is another place now."""
+    return [line.partition("  #")[0].rstrip() for line in page.splitlines()]
 
 
 def test_a_page_comes_before_the_words_behind_it(capsys, place):
     (place / "page.toml").write_text('N = 16\nmodel_name = "tiny-0.2M"\nseed = 3\n')
     assert main(["train", "page.toml", "N=32", "--dry-run"]) == 0
-    shown = capsys.readouterr().out
-    assert "\nN = 32\n" in shown and "\nseed = 3\n" in shown
+    shown = capsys.readouterr().out.splitlines()
+    assert "N = 32                                # command line" in shown
+    assert "seed = 3                              # page.toml" in shown
 
 
 @pytest.mark.parametrize(
@@ -178,7 +185,7 @@ def test_train_alone_teaches_and_trains_nothing(capsys, place):
     for words in (["train"], ["train", "--quiet"], ["train", "--dry-run"]):
         assert main(words) == 2
         shown = capsys.readouterr().out
-        assert shown.count("\n  straw train ") == 4 and "tasks: countdown, gsm8k, gym:NAME" in shown
+        assert shown.count("\n  straw train ") == 4 and "tasks: countdown, data, gsm8k, gym:NAME" in shown
     assert os.listdir(place) == []
 
 

@@ -123,7 +123,7 @@ def wait_for(is_so, most_s: float = 60.0) -> None:
 def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs):
     program, marks = two_runs
     os.killpg(program.pid, signal.SIGINT)  # a terminal sends it to all of them
-    _, said = program.communicate(timeout=30)
+    _, said = program.communicate(timeout=120)
     assert all((folder / "kept").exists() for folder in marks)
     assert "stopping after the steps that go on" in said and "KeyboardInterrupt" in said
 

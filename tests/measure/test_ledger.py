@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.measure.test_candidates import GAMES, REPLIES, attempt, game, told
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.information import miller_madow_bits, plug_in_entropy_bits
 from straw.measure.ledger import Ledger, efficiencies, rewards_of
 from straw.training.step import credited

@@ -16,8 +16,8 @@ from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
 from straw.tasks.hidden import Hidden
 from straw.tasks.secret import Secret
 from straw.tasks.secret_bits import SecretBits
-from straw.training.loop import Loop
 from straw.training.session import resume_run, run_page
+from straw.training.updates import Updates
 from straw.types import Metric
 
 
@@ -134,7 +134,7 @@ WORDS = "N=8 n_batches=6 eval_every=1 save_every=3 eval_answers=5 learning_rate=
 def test_a_run_keeps_what_it_said_and_goes_on_bit_for_bit(home, tmp_path, monkeypatch, learns):
     """Weights that stay the same are measured once, before a kill or after it."""
     if not learns:
-        monkeypatch.setattr(Loop, "update", lambda *_: {"updates": Metric(0.0)})
+        monkeypatch.setattr(Updates, "on", lambda *_: {"updates": Metric(0.0)})
     train(tmp_path / "whole", WORDS)
     with pytest.raises(ZeroDivisionError):
         run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Falling())

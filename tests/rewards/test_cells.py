@@ -109,3 +109,8 @@ def test_a_field_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch, name: 
 
 def test_arrays_hold_as_many_cells_as_there_are_keys():
     assert len(placed(units(150), 100).arrays(150)["cell_of"]) == 150
+
+
+def test_a_cell_that_nothing_falls_into_keeps_its_centre():
+    ours = placed(units(1).repeat(101, 1), 100)
+    assert torch.allclose(ours.centres.norm(dim=1), torch.ones(len(ours.centres)))

@@ -8,8 +8,12 @@ from math import isclose
 import pytest
 
 from straw.config import Reward
-from straw.rewards.outcome import CHANNELS, make_channel
+from straw.registry import names
+from straw.rewards.outcome import make_channel
 from straw.types import Grade
+
+CHANNELS = names("rewards")
+
 
 N = 8
 COINS = (0.0, 0.3, 0.7, 0.999)

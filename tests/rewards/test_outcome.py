@@ -7,11 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.errors import ConfigError
-from straw.rewards.outcome import CHANNELS, Binary, Dense, PlusMinus, make_channel
+from straw.registry import names
+from straw.rewards.outcome import Binary, Dense, PlusMinus, make_channel
 from straw.tasks.hidden import Hidden
 from straw.tasks.secret import Secret
 from straw.tasks.secret_bits import SecretBits
 from straw.types import End, Grade, Payment
+
+CHANNELS = names("rewards")
+
 
 CONTROLS = {"random", "shuffled_bins", "higher_lower", "noisy_binary"}
 
@@ -89,7 +93,7 @@ def test_a_channel_declares_its_levels(name, levels):
     assert make_channel(options(name), 64, 6).levels == levels
 
 
-@pytest.mark.parametrize("name", sorted(CHANNELS.keys() - CONTROLS))
+@pytest.mark.parametrize("name", sorted(set(CHANNELS) - CONTROLS))
 @given(N=st.integers(1, 300), seed=st.integers(0, 50))
 def test_the_reference_reply_earns_the_highest_pay_in_every_game(name, N, seed):
     for task in (Secret(Hidden(N=N, secret_seed=seed)), SecretBits(Hidden(N=N, secret_seed=seed))):
@@ -125,7 +129,7 @@ def test_a_channel_by_distance_is_refused_where_answers_have_none(name):
 
 
 def test_an_unknown_channel_names_its_neighbour():
-    with pytest.raises(ConfigError, match="no reward_type='binry'; did you mean 'binary'"):
+    with pytest.raises(ConfigError, match="no reward_type 'binry': did you mean 'binary'"):
         make_channel(options("binry"), 64, 1)
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from straw import catalogue
+from straw import registry
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.tasks.asking import FORMS
@@ -20,7 +20,7 @@ DRAWS = [Draw(), EASY, Draw(generator="random", least=2, most=3), Draw(least=5, 
 
 def of_page(*words: str) -> Countdown:
     page = load_page(None, parse_overrides(["task=countdown", *words])).page
-    return catalogue.find("tasks", "countdown").from_options(page.task)
+    return registry.find("tasks", "countdown").from_options(page.task)
 
 
 def graded(task: Countdown, reply: str, index: int = 0):

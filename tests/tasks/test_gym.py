@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from straw import catalogue
+from straw import registry
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.tasks import gym
@@ -16,7 +16,7 @@ library = pytest.importorskip("reasoning_gym")
 
 def of_page(kind: str, *words: str) -> Gym:
     page = load_page(None, parse_overrides([f"task={kind}", *words])).page
-    return catalogue.find("tasks", kind).from_options(page.task)
+    return registry.find("tasks", kind).from_options(page.task)
 
 
 def test_a_problem_has_the_generator_s_question_and_answer():

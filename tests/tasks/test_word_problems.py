@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
 
-from straw import catalogue
+from straw import registry
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError, DataError
 from straw.tasks.base import Enumerable, FromData, HeldOut
@@ -22,7 +22,7 @@ needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data is not here"
 
 def of_page(kind: str, *words: str) -> WordProblems:
     page = load_page(None, parse_overrides([f"task={kind}", *words])).page
-    return catalogue.find("tasks", kind).from_options(page.task)
+    return registry.find("tasks", kind).from_options(page.task)
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from straw.algorithms.named import NAMED
 from straw.config import dump, load_page
 from straw.engines.local.build import load_engine, with_adapters
 from straw.errors import ConfigError
-from straw.rewards.outcome import CHANNELS
+from straw.registry import names
 from straw.tasks.secret_bits import SecretBits
 from straw.training.assemble import plan_of, sampling_of
+
+CHANNELS = names("rewards")
 
 
 def complaint(*words: str) -> str:

@@ -15,7 +15,7 @@ from tests.monarch_here import needs_monarch
 from tests.small_runs import Listener, small_page, train
 from tests.torture import COMMON, Tally, differing, torture, work
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.config import Memory
 from straw.errors import ConfigError, ModelError, RunError
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
@@ -445,7 +445,7 @@ def test_the_page_decides_who_embeds():
         ("use_ir=surprise write_first=true", "write_first is about a memory"),
         ("use_ir=knn+ write_first=true novelty=outside", "Write novelty=inside, or leave it out"),
         ("use_ir=knn+ groups_per_key=2", r"groups_per_key=2 with write_first=false\. Write groups_per_key=1"),
-        ("use_ir=kn", "Did you mean 'knn'"),
+        ("use_ir=kn", "did you mean 'knn'"),
     ],
 )
 def test_pages_that_cannot_be_meant_are_refused(words, complaint):

@@ -16,6 +16,8 @@ from straw.runs import lines
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts, state_of
 from straw.runs.store import RunFolder
 from straw.training.loop import Loop
+from straw.training.sources.base import problems_of
+from straw.training.updates import Updates
 from straw.training.summary import summary
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
@@ -120,16 +122,13 @@ def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
         loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         bonus = []
         for step in range(1, 5):
-            loop.state.step = step
-            bonus.append(loop.entropy_coef)
+            bonus.append(loop.learner.entropy_coef(step))
     assert bonus == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
 def test_groups_take_the_problems_in_turn_across_steps(home, tmp_path):
     parts = Parts("N=8 num_secrets=2 batch_size=3")
-    with RunFolder.create(tmp_path / "run", "") as folder:
-        loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
-        asked = [problem.key for step in (1, 2) for problem in loop.problems(step)]
+    asked = [problem.key for step in (1, 2) for problem in problems_of(parts.plan, step)]
     assert asked == ["secret-0", "secret-1"] * 3
 
 
@@ -186,7 +185,7 @@ def test_accuracy_can_be_enough_too(home, tmp_path):
 
 def test_equal_weights_are_measured_once(home, tmp_path, monkeypatch):
     parts = Parts("N=8 n_batches=6 eval_every=1")
-    monkeypatch.setattr(Loop, "update", lambda *_: {"updates": Metric(0.0)})
+    monkeypatch.setattr(Updates, "on", lambda *_: {"updates": Metric(0.0)})
     asked = []
     monkeypatch.setattr(parts.engine, "logprobs", lambda *a, real=parts.engine.logprobs: asked.append(1) or real(*a))
     with RunFolder.create(tmp_path / "run", "") as folder:

@@ -6,14 +6,15 @@ import pytest
 from tests.made_data import gsm8k_folder
 from tests.small_runs import small_plan
 
-from straw.config import DataTask, Page, load_page, with_values
+from straw.config import Page, load_page, with_values
 from straw.engines.local.published import PUBLISHED
+from straw.tasks.problem_options import DataOptions
 from straw.training.assemble import plan_of
 from straw.training.forecast import forecast, on_cards
 from straw.training.memory_forecast import Work
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
-OF_HUB_MODELS = [path for path in RECIPES if isinstance(load_page(path).page.task, DataTask)]
+OF_HUB_MODELS = [path for path in RECIPES if isinstance(load_page(path).page.task, DataOptions)]
 GIB = 2**30
 
 

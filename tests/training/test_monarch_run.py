@@ -15,8 +15,9 @@ from tests.torture import differing
 
 from straw.errors import ConfigError
 from straw.runs.reading import read_events, read_metrics, read_rollouts, state_of
-from straw.training.async_loop import AsyncLoop
 from straw.training.session import Finished, resume_run, run_page
+from straw.training.sources import named
+from straw.training.sources.lagged import Lagged
 
 pytestmark = needs_monarch
 
@@ -70,7 +71,7 @@ def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_
 @pytest.mark.slow
 def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, tmp_path, monkeypatch):
     train(tmp_path / "local", WORDS)
-    monkeypatch.setattr("straw.training.session.loop_of", lambda plan: AsyncLoop)
+    monkeypatch.setattr(named, "Prefetching", lambda attempts, engine: Lagged(attempts, engine, {}))
     on_monarch(tmp_path / "monarch", WORDS, 2)
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
 

@@ -24,6 +24,7 @@ from straw.engines.base import AdamParams, Loss, SamplingParams
 from straw.engines.local.engine import LocalEngine
 from straw.measure.ledger import Ledger
 from straw.training.loop import Loop
+from straw.training.sources.base import NoRollouts
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
 BASELINES = ("group", "leave_one_out", "zscore", "ema", "constant", "optimistic")
@@ -166,20 +167,28 @@ class OneStep(Loop):
     """The first step of a run, on these rollouts; what would update keeps the gradient instead."""
 
     def __init__(self, page: str, groups: list[list[Rollout]], engine: LocalEngine) -> None:
-        self.groups, self.found = groups, dict[str, Tensor]()
+        self.found = dict[str, Tensor]()
         super().__init__(small_plan(page), engine, SamplingParams(max_tokens=5), NoFolder(), Listener())  # type: ignore[arg-type]
         self.state.ledger, self.state.step = Ledger(), 1
         self.state.credit.running_mean = RUNNING_MEAN
+        self.source, self.updates.one = There(groups), self.one_update  # type: ignore[method-assign]
 
-    def attempts(self) -> list[list[Rollout]]:
-        return self.groups
-
-    def one_update(self, data: Any, loss: Loss) -> dict[str, float]:
+    def one_update(self, data: Any, loss: Loss, step: int) -> dict[str, float]:
         engine: Any = self.engine
         engine.optimizer.zero_grad(set_to_none=True)
         engine.forward_backward(data, loss)
         self.found = {name: p.grad.clone() for name, p in engine.trained.items() if p.grad is not None}
         return {}
+
+
+class There(NoRollouts):
+    """Rollouts that were made before."""
+
+    def __init__(self, groups: list[list[Rollout]]) -> None:
+        self.groups = groups
+
+    def rollouts(self, step: int) -> list[list[Rollout]]:
+        return self.groups
 
 
 class NoFolder:

@@ -15,7 +15,8 @@ from straw.errors import ConfigError
 from straw.rewards.weighted import Weighted, read_weights
 from straw.rollouts.collect import pay
 from straw.runs.reading import read_metrics
-from straw.training.assemble import Plan, plan_of
+from straw.training.assemble import plan_of
+from straw.training.plan import Plan
 from straw.training.session import run_page
 from straw.training.state import rollout_from
 from straw.training.summary import summary
@@ -104,7 +105,7 @@ def attempt(form: dict[str, float], right: bool) -> Rollout:
 
 def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others():
     channel = Weighted(weights=read_weights(["correctness=2", "integer=0.5"]))
-    group = [pay(one, channel, 0.0) for one in (attempt({}, True), attempt({"integer": 1.0}, False))]
+    group = pay([attempt({}, True), attempt({"integer": 1.0}, False)], channel, [0.0, 0.0], 1)
     assert [one.reward for one in group] == [2.0, 0.5]
     assert [dict(one.rewards) for one in group] == [{"correctness": 2.0}, {"correctness": 0.0, "integer": 0.5}]
     found = summary([group])
@@ -113,7 +114,7 @@ def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others():
 
 
 def test_an_attempt_with_parts_comes_back_from_a_checkpoint():
-    one = pay(attempt({"integer": 1.0}, True), Weighted(weights=read_weights(["integer=0.5"])), 0.0)
+    (one,) = pay([attempt({"integer": 1.0}, True)], Weighted(weights=read_weights(["integer=0.5"])), [0.0], 1)
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 

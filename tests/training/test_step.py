@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Loss
 from straw.training.step import credited, replayed, training_data, weighed

@@ -4,7 +4,7 @@ from math import isclose
 
 import pytest
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.training.variance import Forecast, columns_of, forecast_groups, unanimous
 from straw.types import End, Grade, Message, Problem, Rollout
 

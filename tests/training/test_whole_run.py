@@ -13,9 +13,11 @@ from tests.small_runs import small_plan, train
 from straw.algorithms.named import NAMED
 from straw.config import load_page, with_values
 from straw.errors import RunError
-from straw.rewards.outcome import CHANNELS
+from straw.registry import names
 from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
 from straw.training.assemble import plan_of
+
+CHANNELS = names("rewards")
 
 
 def without_times(folder: Path) -> list[dict[str, object]]:

@@ -24,32 +24,67 @@
                   out of the reward
     reinforce ... the policy gradient of the whole reply with importance weights, not clipped
 
-A student makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
+A learner of its own makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
 
 surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
               and is fast where answers that are near each other are spelled alike
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 
-A new algorithm is one row.
+A new algorithm is one row, here or in a file of yours (algorithm=mine.py:MINE). There, a baseline, a loss and a learner
+may be named by file as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from straw.algorithms import advantages as credit
+from straw.config.tuning import Tuning, Values
+from straw.errors import ConfigError
+from straw.registry import find
+
+WEIGHINGS = ("rollout", "reply", "token")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Algorithm:
-    """The defaults of one row; each may be overridden by the option of the same name."""
+    """The defaults of one row; each of the first four may be overridden by the option of the same name.
 
-    baseline: str
-    loss_fn: str = "importance_sampling"
+    `learner` is who learns instead of a policy gradient, and `is_supervised` says that reference replies are learned
+    and nothing is sampled. `tuning` goes before what was tuned for the reward, `tuning_by_luck` before both where
+    answers have to be found by luck.
+    """
+
+    baseline: str | Callable[..., Any] = "group"
+    loss_fn: str | Callable[..., Any] = "importance_sampling"
     weigh: str = "rollout"
     kl_coef: float = 0.0
-    student: str | None = None
+    learner: str | None = None
+    is_supervised: bool = False
+    tuning: Tuning | None = None
+    tuning_by_luck: Tuning | None = None
+
+    def options(self, name: str) -> Values:
+        """The options of a page that this row says; `name`: its own, by which its functions can be found again."""
+        said = {"baseline": self.baseline, "loss_fn": self.loss_fn, "weigh": self.weigh, "kl_coef": self.kl_coef}
+        file = name.rpartition(":")[0]
+        return {key: f"{file}:{value.__name__}" if callable(value) else value for key, value in said.items()}
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether it learns towards given targets, and makes no use of advantages."""
+        return self.is_supervised or self.learner is not None
+
+
+SUPERVISED = Tuning(values={"learning_rate": 3e-4}, episodes_per_bit=70)
+SURROGATE = Tuning(
+    values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 4096}, episodes_per_bit=12
+)
+REWARD_AWARE = Tuning(values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02}, episodes_per_bit=12)
+A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
+    values={"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02}, episodes_per_bit=12
+)
 
 
 NAMED: dict[str, Algorithm] = {
@@ -61,63 +96,31 @@ NAMED: dict[str, Algorithm] = {
     "dr_grpo": Algorithm(baseline="group", loss_fn="ppo"),
     "ppo": Algorithm(baseline="group", loss_fn="ppo"),
     "optimistic": Algorithm(baseline="optimistic"),
-    "surrogate": Algorithm(baseline="constant", student="surrogate"),
-    "reward_aware": Algorithm(baseline="constant", student="reward_aware"),
-    "sft": Algorithm(baseline="none", loss_fn="cross_entropy"),
+    "surrogate": Algorithm(baseline="constant", learner="surrogate", tuning=SURROGATE),
+    "reward_aware": Algorithm(
+        baseline="constant", learner="reward_aware", tuning=REWARD_AWARE, tuning_by_luck=A_FEW_ANSWERS_LESS
+    ),
+    "sft": Algorithm(baseline="none", loss_fn="cross_entropy", is_supervised=True, tuning=SUPERVISED),
 }
 
 
+def algorithm_named(name: str) -> Algorithm:
+    """A row of ours or of somebody else, or the row that a learner's class stands for."""
+    found = find("algorithms", name)
+    if isinstance(found, Algorithm):
+        return found
+    if isinstance(found, type):
+        return Algorithm(baseline="constant", learner=name)
+    raise ConfigError(
+        f'algorithm={name} is to be an Algorithm, such as MINE = Algorithm(baseline="group"), or the class of a '
+        f"learner; it is {type(found).__name__}"
+    )
+
+
 def mark_of(name: str) -> str:
-    """What a student's run is called beside its reward, so that it is not taken for another kind of learner.
+    """What the run of a learner is called beside its reward, so that it is not taken for a policy gradient.
 
     Example: mark_of("reward_aware") == ", reward_aware"; mark_of("grpo") == ""
     """
     row = NAMED.get(name)
-    return f", {name}" if row is not None and row.student is not None else ""
-
-
-BASELINES = ("group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none")
-WEIGHINGS = ("rollout", "reply", "token")
-
-
-@dataclass(slots=True, kw_only=True)
-class Credit:
-    """Rewards to advantages, with the one number that outlives a batch in plain sight."""
-
-    baseline: str
-    constant: float = 0.5
-    decay: float = 0.9
-    optimism: float = 0.1
-    running_mean: float = 0.0  # where it stands; at first where the page lets it begin
-    moves: str = "reply"  # with every one, or once a "batch"
-
-    def advantages(self, groups: Sequence[Sequence[float]]) -> list[list[float]]:
-        """One advantage per reward, group by group."""
-        if self.baseline == "ema":
-            flat = [reward for group in groups for reward in group]
-            found, once = credit.against_ema(flat, self.running_mean, self.decay)
-            by_each = self.moves == "reply"
-            self.running_mean = credit.moved_by_each(flat, self.running_mean, self.decay) if by_each else once
-            remaining = iter(found)
-            return [[next(remaining) for _ in group] for group in groups]
-        return [self._of_group(group) for group in groups]
-
-    def _of_group(self, rewards: Sequence[float]) -> list[float]:
-        match self.baseline:
-            case "group":
-                return credit.centred(rewards)
-            case "leave_one_out":
-                return credit.rloo(rewards)
-            case "zscore":
-                return credit.zscore(rewards)
-            case "constant":
-                return credit.against_constant(rewards, self.constant)
-            case "optimistic":
-                return credit.optimistic(rewards, self.optimism)
-        raise ValueError(f"no credit is given by baseline {self.baseline!r}")
-
-    def state_dict(self) -> dict[str, float]:
-        return {"running_mean": self.running_mean}
-
-    def load_state_dict(self, state: dict[str, float]) -> None:
-        self.running_mean = state["running_mean"]
+    return f", {name}" if row is not None and row.learner is not None else ""

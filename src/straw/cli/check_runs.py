@@ -24,7 +24,8 @@ from straw.report.curve import Curve, metric_curve
 from straw.report.golden import Golden
 from straw.runs.about import config_hash, cores, processor, versions
 from straw.runs.reading import read_metrics
-from straw.training.assemble import Plan, plan_of
+from straw.training.assemble import plan_of
+from straw.training.plan import Plan
 from straw.training.session import run_page
 from straw.training.watcher import Watcher
 

@@ -22,15 +22,17 @@ from straw.cli.demo_says import ENOUGH, HEADER, sentences, table, way_of
 from straw.cli.side_by_side import Room
 from straw.cli.watch import subtitle_of
 from straw.cli.worker import Job
-from straw.config import SecretTask, load_page
+from straw.config import load_page
 from straw.errors import ConfigError, StrawError
 from straw.report.curve import curve_of, median_curve
 from straw.report.picture import draw_picture
 from straw.report.terminal import print_curves
 from straw.runs.progress import end_table
 from straw.runs.store import check_is_free, default_path
+from straw.tasks.hidden import SecretOptions
 from straw.text.say import say, say_lines
-from straw.training.assemble import Plan, plan_of
+from straw.training.assemble import plan_of
+from straw.training.plan import Plan
 from straw.training.sweep import start_of
 
 SINGLE = {
@@ -78,7 +80,7 @@ def options_of(label: str, overrides: Mapping[str, str]) -> dict[str, str]:
     options = {"N": "64", "eval_every": "4", "save_every": "0", "keep_weights": "false"}
     options |= {**OWN.get(label, {}), **overrides, **WAYS[label]}
     task = load_page(None, options).page.task
-    assert isinstance(task, SecretTask)  # the demo's own
+    assert isinstance(task, SecretOptions)  # the demo's own
     N = task.N
     options.setdefault("stop_at", f"{ceil(1000 * N ** (ENOUGH - 1)) / 1000}")
     if label != "binary":  # right or wrong takes as long as luck wants

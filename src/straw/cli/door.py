@@ -36,6 +36,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw models [list | add NAME]       which models are there
 
   straw COMMAND --help                 teaches the command
+  trust_code=HASH                      behind any of them: code of others that a page names may run
 """
 
 
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"straw {version()}")
         return 0
     try:
-        return command_named(words[0])(words[1:])
+        return command_named(words[0])(trusting(words[1:]))
     except StrawError as error:
         say(f"straw: {error}", error=True)
         return 2
@@ -60,6 +61,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # `straw models | head`; what is still to be written goes nowhere, or Python complains
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def trusting(words: list[str]) -> list[str]:
+    """The words without trust_code=HASH, which names code from outside that this person has looked at."""
+    from straw import outside
+    from straw.cli.words import take_option
+
+    marks = take_option(words, "trust_code", "0123456789abcdef") or take_option(words, "trust-code")
+    outside.trust_marks(marks.split(",") if marks else [])
+    return words
 
 
 def version() -> str:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.train import source_of
+from straw.cli.train import source_of, task_behind
 from straw.cli.words import print_options, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.say import say, say_lines
@@ -44,11 +44,11 @@ PAUSE_S = 5.0
 
 
 def eval_command(words: list[str]) -> int:
-    from straw import catalogue
+    from straw import registry
     from straw.config import parse_overrides, put, take_evaluation
 
     if wants_help(words) or not words:
-        print_help(*(word for word in words[:1] if word in catalogue.names("tasks")))
+        print_help(*(word for word in words[:1] if registry.is_installed("tasks", word)))
         return 0 if words else 2
     quiet, every = take_flag(words, "--quiet"), take_flag(words, "--checkpoints")
     words[:] = ["--out" if word == "-o" else word for word in words]
@@ -56,7 +56,7 @@ def eval_command(words: list[str]) -> int:
     ours = take_evaluation(words)
     named = run_first(words)
     source, overrides = source_of(words)
-    for name, value in parse_overrides(words).items():
+    for name, value in parse_overrides(words, task_behind(source, overrides)).items():
         put(overrides, name, value)
     from straw.training.evaluated import evaluated_page, run_behind, task_of
 
@@ -73,14 +73,13 @@ def eval_command(words: list[str]) -> int:
 
 def run_first(words: list[str]) -> Path | None:
     """A run that stands first, taken off the words: a folder, or a name under runs."""
-    from straw import catalogue
-    from straw.families import entry_for
+    from straw import registry
     from straw.report.listing import run_named
 
     first = words[0] if words else ""
     if not first or first.startswith("-") or "=" in first or first.endswith(".toml"):
         return None
-    if entry_for(first, catalogue.table("tasks")):
+    if registry.is_known("tasks", first):
         return None
     run = run_named(first)
     words.pop(0)

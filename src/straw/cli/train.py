@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from straw.cli.words import print_options, take_flag, wants_help
 from straw.errors import ConfigError, did_you_mean
-from straw.families import entry_for
 from straw.text.say import say_lines
 
 TRAIN = """straw train TASK|PAGE.toml [key=value ...]
@@ -22,6 +23,8 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gsm8k path=data/gsm8k model=smollm2           word problems of yours: gsm8k, math, mmlu
   straw train countdown                                     reach a target with given numbers
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
+  straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
+  straw train mine.py:MyTask                                a task of yours
   straw train reverse_digits --help                         the options of another task
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
@@ -47,19 +50,19 @@ WHAT = """straw train wants to know what: a task, or a page.
 
 
 def train(words: list[str]) -> int:
-    from straw import catalogue
+    from straw import registry
     from straw.config import load_page, parse_overrides, put
 
     if wants_help(words):
-        print_options(TRAIN, *(word for word in words[:1] if entry_for(word, catalogue.names("tasks"))))
+        print_options(TRAIN, *(word for word in words[:1] if registry.is_installed("tasks", word)))
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")
     if not words:
-        say_lines(WHAT.format(tasks=", ".join(catalogue.names("tasks"))))
+        say_lines(WHAT.format(tasks=", ".join(registry.names("tasks"))))
         return 2
     page, overrides = source_of(words)
-    for name, value in parse_overrides(words).items():
+    for name, value in parse_overrides(words, task_behind(page, overrides)).items():
         put(overrides, name, value)
     loaded = load_page(page, overrides)
     if dry:
@@ -84,8 +87,31 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
     first = words.pop(0)
     if first.endswith(".toml"):
         return Path(first), {}
-    from straw import catalogue
+    from straw import registry
+    from straw.config.names import trust_code_in
 
-    if entry_for(first, catalogue.names("tasks")) is None:
-        raise ConfigError(f"there is no task {first!r}: {did_you_mean(first, catalogue.names('tasks'))}")
+    if is_data(first):
+        return None, {"kind": "data", "path": first}
+    trust_code_in(first)
+    if not registry.is_known("tasks", first):
+        raise ConfigError(f"there is no task {first!r}: {did_you_mean(first, registry.names('tasks'))}")
     return None, {"kind": first}
+
+
+def is_data(word: str) -> bool:
+    """Whether a command's first word is a data set: a file by its ending, or a folder."""
+    from straw.tasks.rows import KINDS
+
+    path = Path(word).expanduser()
+    return path.suffix in KINDS or (os.sep in word and path.is_dir())
+
+
+def task_behind(page: Path | None, overrides: Mapping[str, str]) -> str | None:
+    """The task that a command is about, as far as a page or the first word says."""
+    from straw.config.load import kind_in, naming, read_toml
+
+    if page is None:
+        return overrides.get("kind")
+    with naming(page):
+        found = kind_in(read_toml(page))
+    return None if found is None else str(found)

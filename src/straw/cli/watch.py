@@ -9,10 +9,9 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from straw.algorithms.named import NAMED, mark_of
+from straw.algorithms.named import mark_of
 from straw.cli.engine_table import engine_table
 from straw.cli.stop_signal import StopSignal
-from straw.config import SecretTask
 from straw.report.curve import metric_curve
 from straw.report.evaluations import before_and_after
 from straw.report.ledger import ledger_rows
@@ -23,7 +22,7 @@ from straw.runs.progress import Progress, end_table
 from straw.runs.reading import read_metrics
 from straw.text.say import say
 from straw.text.screen import Console, as_text
-from straw.training.assemble import Plan
+from straw.training.plan import Plan
 from straw.training.session import Finished
 
 MOST_CHANGED = 20  # rows
@@ -120,7 +119,7 @@ def bits_rows(known: Mapping[str, float], ceiling: float) -> Rows:
 
 def work_rows(finished: Finished) -> Rows:
     """What a student does beside its episodes."""
-    if NAMED[finished.plan.page.algorithm.algorithm].student is None:
+    if finished.plan.row.learner is None:
         return []
     rows = read_metrics(finished.folder)
     found = {"updates": total(rows, "updates"), "unpaid draws, no episodes": total(rows, "unpaid_draws")}
@@ -153,12 +152,12 @@ def label_of(plan: Plan) -> str:
         "binned_log_distance": f"{reward.reward_bins} bins",
         "log_distance": "log distance",
         "dense": "dense" if reward.credit == "turn" else "dense, summed",
-    }.get(plan.page.channel, plan.page.channel.replace("_", " "))
+    }.get(plan.page.channel, plan.channel.name.replace("_", " "))
     return name + mark_of(plan.page.algorithm.algorithm)
 
 
 def subtitle_of(plan: Plan) -> str:
     page = plan.page
     how = f"LoRA rank {page.model.lora_rank}" if page.model.lora_rank else "all weights"
-    what = f"N = {page.task.N}" if isinstance(page.task, SecretTask) else plan.task.name.replace("_", " ")
+    what = f"N = {N}" if (N := page.task.num_guesses) is not None else plan.task.name.replace("_", " ")
     return f"{what}, {page.model.model_name}, {how}, groups of {page.algorithm.group_size}"

@@ -65,7 +65,7 @@ def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, examp
 
 def print_options(intro: str, kind: str = "secret") -> None:
     """Every option of a page about this task."""
-    from straw import catalogue
+    from straw import registry
     from straw.config import describe_options, plain
 
     say_lines(intro)
@@ -74,7 +74,7 @@ def print_options(intro: str, kind: str = "secret") -> None:
         if option.section != section:
             section = option.section
             say(f"[{section}]")
-        choices = option.choices or (catalogue.names(option.catalogue) if option.catalogue else ())
+        choices = option.choices or (registry.names(option.registry) if option.registry else ())
         takes = f" ({' | '.join(choices)})" if choices else ""
         bounds = f" [{option.range}]" if option.range else ""
         say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from typing import Any
 
-from straw.catalogue import at
 from straw.errors import StrawError
+from straw.registry import at
 
 UPDATE_S = 0.25  # between two updates of a run
 MEASURED_AT = "measured_at"  # the episodes of the newest bits, which may be older than all else that is told

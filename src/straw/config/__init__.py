@@ -7,7 +7,7 @@
 
 `sections` holds the options, `page` puts them together and refuses what cannot be run,
 `names` knows every spelling, `values` reads and writes single values, `load` does the rest.
-What a name such as "binary" stands for is the catalogue's to say, not ours.
+What a name such as "binary" stands for is the registry's to say, not ours; a task's options stand in its own file.
 """
 
 from __future__ import annotations
@@ -17,48 +17,33 @@ from straw.config.load import TRUST, Loaded, dump, load_page, with_values
 from straw.config.memory_section import Memory
 from straw.config.names import ALIASES, parse_overrides
 from straw.config.option import Option, Section
-from straw.config.page import TASKS, Page, describe_options
-from straw.config.problem_sections import CountdownTask, DataTask, GymTask, MadeTask, ProblemTask
-from straw.config.sections import (
-    Algorithm,
-    DigitsTask,
-    Engine,
-    Model,
-    Optimizer,
-    Reward,
-    Run,
-    Sampling,
-    SecretTask,
-    TaskSection,
-    WarmUp,
-)
+from straw.config.page import FIRST_TASK, Page, describe_options
+from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
+from straw.config.task_section import TaskSection
+from straw.config.tuning import MODEST, Tuning, Values
 from straw.config.values import plain, put
 
 __all__ = [
     "ALIASES",
-    "TASKS",
+    "FIRST_TASK",
+    "MODEST",
     "TRUST",
     "Algorithm",
-    "CountdownTask",
-    "DataTask",
-    "DigitsTask",
     "Engine",
     "Evaluation",
-    "GymTask",
     "Loaded",
-    "MadeTask",
     "Memory",
     "Model",
     "Optimizer",
     "Option",
     "Page",
-    "ProblemTask",
     "Reward",
     "Run",
     "Sampling",
-    "SecretTask",
     "Section",
     "TaskSection",
+    "Tuning",
+    "Values",
     "WarmUp",
     "describe_options",
     "dump",

@@ -19,7 +19,7 @@ class Evaluation(Section):
 
     grader: tuple[str, ...] = option(
         (), "the graders of the replies, any number at once; none: the task's own", example=("exact", "extract"),
-        catalogue="graders",
+        registry="graders",
     )  # fmt: skip
     num_problems: int | None = option(
         None, "how many problems are asked; none: all, or 200 where they never end",

@@ -12,14 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from straw.config.names import canonical, overruled, unknown
 from straw.config.option import Option
-from straw.config.page import Page, options, task_section
-from straw.config.sections import TaskSection
+from straw.config.page import FIRST_TASK, Page, options, task_section
 from straw.config.values import read_value, toml
 from straw.errors import ConfigError
 from straw.files import PAGE, parse_toml, read_file
@@ -29,10 +28,11 @@ TRUST = "trust_remote_code"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A page, and the names of the options that somebody chose."""
+    """A page, the names of the options that somebody chose, and where each of them was written."""
 
     page: Page
     named: frozenset[str]
+    origins: Mapping[str, str] = field(default_factory=dict)
 
     def with_defaults(self, values: Mapping[str, Any]) -> Page:
         """The page with tuned values wherever nobody chose."""
@@ -41,17 +41,46 @@ class Loaded:
 
 def load_page(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
     """Defaults, then the page at `path`, then the overrides, in whatever words."""
-    chosen = {canonical(name): value for name, value in (overrides or {}).items()}
     with naming(path):
-        written = flat(read_toml(Path(path))) if path is not None else {}
-        known = options(str(chosen.get("kind", written.get("kind", TaskSection.kind))))
-        values = typed(known, written)
-    mine = typed(known, chosen)
+        page = read_toml(Path(path)) if path is not None else {}
+        kind = str(kind_in(overrides or {}) or kind_in(page) or FIRST_TASK)
+        known = options(kind)
+        values = typed(known, with_files(flat(page, kind), said=False))
+    chosen = {canonical(name, kind): value for name, value in (overrides or {}).items()}
+    mine = typed(known, with_files(chosen, said=True))
     with naming(path):
         check_trust(values, mine)
     theirs = overruled(name for name, value in mine.items() if value is not None)
     values = {name: value for name, value in values.items() if name not in theirs} | mine
-    return Loaded(with_values(Page(), values), frozenset(name for name in values if values[name] is not None))
+    named = frozenset(name for name in values if values[name] is not None)
+    there = Path(path).name if path is not None else ""
+    origins = {name: "command line" if name in mine else there for name in named}
+    return Loaded(with_values(Page(), values), named, origins)
+
+
+def with_files(values: Mapping[str, Any], *, said: bool) -> dict[str, Any]:
+    """Texts in place of @FILE. A page may name files beside it only, and a person any."""
+    return {
+        name: text_of(name, value[1:], said) if name in FROM_FILES and is_file_name(value) else value
+        for name, value in values.items()
+    }
+
+
+def is_file_name(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith("@")
+
+
+def text_of(name: str, file: str, said: bool) -> str:
+    path = Path(file).expanduser()
+    if not said and (path.is_absolute() or ".." in path.parts):
+        raise ConfigError(f"a page may name files below this folder, got {name}=@{file}: write it behind the command")
+    try:
+        return read_file(path, PAGE, follow=said).decode().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{name}=@{file} is to be a file with a text, and it cannot be read ({error})") from None
+
+
+FROM_FILES = ("system_prompt",)
 
 
 def check_trust(written: Mapping[str, Any], said: Mapping[str, Any]) -> None:
@@ -93,11 +122,20 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"this page is not TOML: {error}. A line is for example N = 64.") from None
 
 
-def flat(page: Mapping[str, Any]) -> dict[str, Any]:
+def kind_in(page: Mapping[str, Any]) -> Any:
+    """The task that a page or a list of options names, in whatever words."""
+    section = page.get("task")
+    inside = section if isinstance(section, Mapping) else {"task": section}
+    found = (page.get("kind"), page.get("task.kind"), inside.get("kind"), inside.get("task"))
+    return next((one for one in found if one is not None), None)
+
+
+def flat(page: Mapping[str, Any], kind: str | None = None) -> dict[str, Any]:
     """Values by option name, from sections or without."""
     values: dict[str, Any] = {}
+    kind = kind or kind_in(page)
     for spelling, value in spelled_out(page):
-        name = canonical(spelling)
+        name = canonical(spelling, kind)
         if name in values:
             raise ConfigError(f"{name} is written twice. Leave one of them.")
         values[name] = value
@@ -124,10 +162,21 @@ def naming(path: str | Path | None) -> Iterator[None]:
         raise ConfigError(f"{path}: {error}" if path is not None else str(error)) from None
 
 
-def dump(page: Page) -> str:
-    """The whole page as TOML; what is not chosen yet is written "none"."""
-    return "\n".join(f"[{item.name}]\n{body(getattr(page, item.name))}" for item in fields(page))
+def dump(page: Page, origins: Mapping[str, str] | None = None) -> str:
+    """The whole page as TOML; what is not chosen yet is written "none". Behind a value stands where it came from."""
+    return "\n".join(f"[{item.name}]\n{body(getattr(page, item.name), origins or {})}" for item in fields(page))
 
 
-def body(section: Any) -> str:
-    return "".join(f"{item.name} = {toml(getattr(section, item.name))}\n" for item in fields(section))
+def body(section: Any, origins: Mapping[str, str]) -> str:
+    written = {item.name: f"{item.name} = {toml(getattr(section, item.name))}" for item in fields(section)}
+    remarks = {name: f"  # {in_a_line(origins[name])}" for name in written if name in origins}
+    lines = (f"{line:<{BESIDE}}{remarks[name]}" if name in remarks else line for name, line in written.items())
+    return "".join(f"{line}\n" for line in lines)
+
+
+def in_a_line(text: str) -> str:
+    """A comment ends where its line does, whatever a file is called."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
+BESIDE = 36  # the column of what stands behind a value

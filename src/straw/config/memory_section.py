@@ -6,20 +6,19 @@ Apart from the other sections because there are many; `sections` has the rest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from straw.config.option import MOST_STEPS, Section, option
 from straw.errors import ConfigError
-
-MEMORIES = ("knn", "knn+")
+from straw.registry import at
 
 
 @dataclass(frozen=True, kw_only=True)
 class Memory(Section):
     """What a policy earns by what it tries, beside what it earns by being right."""
 
-    use_ir: Literal["no", "knn", "knn+", "surprise", "entropy", "elliptical"] = option(
-        "no", "the intrinsic reward: knn exploits a memory, knn+ explores as well"
+    use_ir: str = option(
+        "no", "the intrinsic reward: knn exploits a memory, knn+ explores as well", registry="intrinsic"
     )
     k: int = option(1, "the number of nearest questions whose answers are compared with", at_least=1, at_most=10_000)
     memory_keys: int = option(10_000, "the most questions that a memory holds", at_least=1, at_most=10_000_000)
@@ -40,8 +39,9 @@ class Memory(Section):
         1, "how many groups in a row are filed under the question of the first", at_least=1, at_most=65_536
     )
     encoder: str | None = option(
-        None, "who embeds: minilm, policy, a folder or a name on the hub; none: by use_ir", example="minilm"
-    )
+        None, "who embeds: minilm, policy, a folder or a name on the hub; none: by use_ir", example="minilm",
+        registry="encoders",
+    )  # fmt: skip
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = option("auto", "the precision of the encoder")
     encoder_device: str = option("auto", "the device of the encoder; auto: the model's")
     exploit_weight: float = option(1.0, "the weight of exploit, beta_s")
@@ -71,18 +71,23 @@ class Memory(Section):
         return self.use_ir != "no"
 
     @property
+    def kind(self) -> Any:
+        """What this name stands for: `rewards.intrinsic_named.Kind`."""
+        return at("straw.rewards.intrinsic_named:kind_named")(self.use_ir)
+
+    @property
     def is_memory(self) -> bool:
-        return self.use_ir in MEMORIES
+        return self.is_on and bool(self.kind.is_memory)
 
     @property
     def highest(self) -> float:
         """The most that it adds to the reward of an attempt; what enters outside is no reward."""
-        novelty = self.explore_weight if self.use_ir not in ("no", "knn") and self.novelty == "inside" else 0.0
+        novelty = self.explore_weight if self.is_on and self.kind.is_novel and self.novelty == "inside" else 0.0
         return novelty + (self.exploit_weight if self.is_memory else 0.0)
 
     @property
     def needs_encoder(self) -> bool:
-        return self.is_memory or self.use_ir == "elliptical"
+        return self.is_on and self.kind.encoder is not None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -18,10 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cache
 
+from straw import outside
 from straw.config.option import Option
-from straw.config.page import TASKS, options
+from straw.config.page import options
 from straw.config.values import TRUTH, nearest, plain, put
 from straw.errors import ConfigError
+from straw.registry import entry_for, names
 
 ALIASES = {
     "lr": "learning_rate", "model": "model_name", "num_steps": "n_batches", "env": "env_type", "task": "kind",
@@ -49,18 +51,19 @@ def overruled(names: Iterable[str]) -> set[str]:
 
 
 @cache
-def known_options() -> dict[str, Option]:
-    """The options of every task together."""
-    return {name: known for kind in TASKS for name, known in options(kind).items()}
+def known_options(kind: str | None = None) -> dict[str, Option]:
+    """The options of every task together, and of this one where it is from outside."""
+    kinds = [*names("tasks"), *([kind] if kind is not None and outside.is_spelled(kind) else [])]
+    return {name: known for one in kinds for name, known in options(one).items()}
 
 
-def canonical(spelling: str) -> str:
-    """The option's own name, or a ConfigError with its neighbour."""
+def canonical(spelling: str, kind: str | None = None) -> str:
+    """The option's own name, or a ConfigError with its neighbour. `kind`: the task, as far as it is known."""
     section, _, flat = spelling.replace("-", "_").rpartition(".")
     name = ALIASES.get(flat, flat)
-    if name not in known_options():
-        raise unknown(spelling, (*known_options(), *ALIASES))
-    home = known_options()[name].section
+    if name not in known_options(kind):
+        raise unknown(spelling, (*known_options(kind), *ALIASES))
+    home = known_options(kind)[name].section
     if section not in ("", home):
         raise ConfigError(f"{name} is an option of [{home}]; got {spelling!r}. Write {home}.{name} or just {name}.")
     return name
@@ -72,26 +75,57 @@ def unknown(spelling: str, known: Iterable[str], what: str = "option") -> Config
     return ConfigError(f"there is no {what} {spelling!r}; {guess}`straw train --help` names every one.")
 
 
-def parse_overrides(args: list[str]) -> dict[str, str]:
-    """Options from a command line, by name; one that is given twice has to say the same."""
+def parse_overrides(args: list[str], kind: str | None = None) -> dict[str, str]:
+    """Options from a command line, by name; one that is given twice has to say the same.
+
+    A person wrote these, so the code that they name is trusted. `kind`: the task, where it was named elsewhere.
+    """
     given: dict[str, str] = {}
     waiting = list(args)
+    kind = task_among(args) or kind
     while waiting:
         spelling, equals, value = waiting.pop(0).partition("=")
         if not equals and not spelling.startswith("--"):
             raise ConfigError(
                 f"an option is key=value, --key value or --key=value; got {spelling!r}. Write for example N=64."
             )
-        name = canonical(spelling.removeprefix("--"))
-        put(given, name, value if equals else next_value(name, waiting))
+        name = canonical(spelling.removeprefix("--"), kind)
+        known = known_options(kind)[name]
+        put(given, name, value if equals else next_value(known, waiting))
+        if known.registry:
+            trust_code_in(given[name])
     return given
 
 
-def next_value(name: str, waiting: list[str]) -> str:
+def task_among(words: list[str]) -> str | None:
+    """The task that these words name; one from outside is trusted, since its options have to be known."""
+    for place, word in enumerate(words):
+        spelling, equals, value = word.partition("=")
+        if ALIASES.get(spelling.removeprefix("--"), spelling.removeprefix("--")) == "kind":
+            named = value if equals else "".join(words[place + 1 : place + 2])
+            trust_code_in(named)
+            return named
+    return None
+
+
+def trust_code_in(text: str) -> None:
+    """A value that a person wrote: one name, or several with weights."""
+    for one in text.split(","):
+        name = one.strip() if outside.is_spelled(one.strip()) else one.strip().rpartition("=")[0]
+        if outside.is_spelled(name) and not is_ours("tasks", name):
+            outside.trust(name)
+
+
+def is_ours(kind: str, name: str) -> bool:
+    """Whether this belongs to a family of names, such as gym:NAME."""
+    return entry_for(name, names(kind)) is not None
+
+
+def next_value(known: Option, waiting: list[str]) -> str:
     """What follows `--name`: taken from the front of `waiting`, or true for a bare flag."""
-    known = known_options()[name]
     if known.type is bool and not (waiting and waiting[0].lower() in TRUTH):
         return "true"
     if not waiting or waiting[0].startswith("--"):
+        name = known.name
         raise ConfigError(f"--{name} needs {known.takes} behind it. Write for example {name}={plain(known.example)}.")
     return waiting.pop(0)

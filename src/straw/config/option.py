@@ -31,14 +31,14 @@ WORDS = {int: "a whole number", float: "a finite number", bool: "true or false",
 
 
 def option(
-    default: object, text: str, *, example: object = None, catalogue: str = "", way_out: str = "", **bounds: float
+    default: object, text: str, *, example: object = None, registry: str = "", way_out: str = "", **bounds: float
 ) -> Any:
     """A dataclass field that can explain itself.
 
     `example` is what an error suggests where the default is None, `way_out` a better suggestion,
-    `catalogue` the kind of name that the option takes, for help that lists them.
+    `registry` the kind of name that the option takes, for help that lists them.
     """
-    facts = {"help": text, "example": example, "catalogue": catalogue, "way_out": way_out, "bounds": bounds}
+    facts = {"help": text, "example": example, "registry": registry, "way_out": way_out, "bounds": bounds}
     return field(default=default, metadata=facts)
 
 
@@ -55,7 +55,7 @@ class Section:
 class Option:
     """What is known about one option.
 
-    `choices` are the values of an enumerated option, `catalogue` the kind of name it takes otherwise.
+    `choices` are the values of an enumerated option, `registry` the kind of name it takes otherwise.
     """
 
     name: str
@@ -64,7 +64,7 @@ class Option:
     default: Any
     help: str
     example: Any
-    catalogue: str
+    registry: str
     way_out: str
     bounds: dict[str, float]
     section: str = ""
@@ -77,7 +77,7 @@ class Option:
     def takes(self) -> str:
         """'a whole number or none', 'one of group, ema, constant or none'."""
         words = WORDS.get(get_origin(self.type) or self.type, f"one of {', '.join(self.choices)}")
-        words = f"one of the {self.catalogue}" if self.catalogue else words
+        words = f"one of the {self.registry}" if self.registry else words
         return f"{words} or none" if self.is_optional else words
 
     @property

@@ -12,46 +12,23 @@ from typing import get_type_hints
 
 from straw.config.memory_section import Memory
 from straw.config.option import Option, Section, options_of
-from straw.config.problem_sections import CountdownTask, Gsm8kTask, GymTask, MathTask, MmluTask
-from straw.config.sections import (
-    Algorithm,
-    DigitsTask,
-    Engine,
-    Model,
-    Optimizer,
-    ReverseDigitsTask,
-    Reward,
-    Run,
-    Sampling,
-    SecretTask,
-    TaskSection,
-    WarmUp,
-)
-from straw.errors import ConfigError, did_you_mean
-from straw.families import entry_for
+from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
+from straw.config.task_section import TaskSection
+from straw.errors import ConfigError
+from straw.registry import find, is_known
 
-TASKS: dict[str, type[TaskSection]] = {  # a new task brings its options here
-    "secret": SecretTask,
-    "sum_digits": DigitsTask,
-    "reverse_digits": ReverseDigitsTask,
-    "gsm8k": Gsm8kTask,
-    "math": MathTask,
-    "mmlu": MmluTask,
-    "countdown": CountdownTask,
-    "gym:NAME": GymTask,
-}
 MOST_ATTEMPTS = 524_288
-FROM_THE_GROUP = ("group", "leave_one_out", "zscore")  # baselines that need another attempt to compare with
+FIRST_TASK = "secret"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
     """Everything that a run can be told.
 
-    Example: Page(task=SecretTask(N=16), reward=Reward(reward_type="binary"))
+    Example: Page(task=SecretOptions(N=16), reward=Reward(reward_type="binary"))
     """
 
-    task: TaskSection = field(default_factory=SecretTask)
+    task: TaskSection = field(default_factory=lambda: task_section(FIRST_TASK)())
     reward: Reward = field(default_factory=Reward)
     algorithm: Algorithm = field(default_factory=Algorithm)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -83,6 +60,11 @@ class Page:
                 raise ConfigError(complaint)
 
 
+def says(kind: str, name: str, what: str) -> bool:
+    """Whether this thing says so of itself. A name that nobody knows is refused later, where it is looked up."""
+    return is_known(kind, name) and bool(getattr(find(kind, name), what, False))
+
+
 def too_many_attempts(page: Page) -> str | None:
     """Each of two options has its bound, and all attempts of a step are in memory together."""
     ours = page.algorithm
@@ -95,16 +77,20 @@ def too_many_attempts(page: Page) -> str | None:
 
 
 def lack_of_parts(page: Page) -> str | None:
-    if page.channel != "dense" or page.task.has_parts:
+    """Of a reward that nobody knows something else is said, later."""
+    if page.task.has_parts or not says("rewards", page.channel, "per_part"):
         return None
-    way_out = "env_type=multi_step" if isinstance(page.task, SecretTask) else f"reward_type={page.task.default_channel}"
-    return f"dense pays an attempt part by part, and this task has one part only. Write {way_out}."
+    has_turns = "env_type" in vars(page.task)
+    way_out = "env_type=multi_step" if has_turns else f"reward_type={page.task.default_channel}"
+    return f"{page.channel} pays an attempt part by part, and this task has one part only. Write {way_out}."
 
 
 def lack_of_advantage(page: Page) -> str | None:
     """A reward compared with itself teaches nothing. A baseline that is not chosen yet is judged when it is."""
     ours = page.algorithm
-    if ours.algorithm == "sft" or ours.baseline not in FROM_THE_GROUP or (ours.group_size, ours.batch_size) != (1, 1):
+    if ours.algorithm == "sft" or ours.baseline is None or (ours.group_size, ours.batch_size) != (1, 1):
+        return None
+    if not says("baselines", ours.baseline, "needs_others"):
         return None
     return (
         f"baseline={ours.baseline} compares the attempts of a group, got group_size=1 with batch_size=1: there is no "
@@ -186,11 +172,9 @@ def section_types(kind: str) -> dict[str, type[Section]]:
 
 
 def task_section(kind: str) -> type[TaskSection]:
-    """The options of a task; all that belong to a family (gym:NAME) have the same."""
-    entry = entry_for(kind, TASKS)
-    if entry is None:
-        raise ConfigError(f"there is no task {kind!r}; {did_you_mean(kind, TASKS)}")
-    return TASKS[entry]
+    """The options of a task, which stand in its own file; all that belong to a family (gym:NAME) have the same."""
+    found: type[TaskSection] = getattr(find("tasks", kind), "Options", TaskSection)
+    return found
 
 
 @cache
@@ -200,6 +184,6 @@ def options(kind: str) -> dict[str, Option]:
     return {known.name: replace(known, section=name) for name, kind in sections for known in options_of(kind)}
 
 
-def describe_options(kind: str = "secret") -> list[Option]:
+def describe_options(kind: str = FIRST_TASK) -> list[Option]:
     """What --help shows: section, name, default, what it takes, help."""
     return list(options(kind).values())

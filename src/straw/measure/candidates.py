@@ -24,7 +24,6 @@ import numpy as np
 
 from straw.measure.classes import Array, Classes, classes_of
 from straw.rewards.channel import Channel
-from straw.rewards.controls import NoisyBinary, Random
 from straw.tasks.base import Task
 from straw.types import Rollout
 
@@ -179,8 +178,8 @@ def observer_of(task: Task, channel: Channel) -> Observer | None:
     classes = classes_of(task, channel)
     if classes is None:
         return None
-    if isinstance(channel, Random):
+    if channel.tells_nothing:
         return Deaf(classes)
-    if isinstance(channel, NoisyBinary):
-        return Posterior(classes, channel.flip_probability)
+    if channel.noise is not None:
+        return Posterior(classes, channel.noise)
     return Candidates(classes) if channel.deterministic else None

@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 
 from straw.information import num_bits
 from straw.rewards.channel import Channel
-from straw.rewards.outcome import Binary, Dense, PlusMinus, Weighted
-from straw.tasks.base import Task
-from straw.tasks.secret import Secret
-from straw.tasks.secret_bits import SecretBits
+from straw.tasks.base import Guessing, Task
 from straw.text.parse import parse_bit
 from straw.types import Grade, Rollout
 
@@ -48,7 +45,7 @@ class Classes:
     @property
     def by_bits(self) -> bool:
         """Whether turns are paid for their own bits."""
-        return self.num_turns > 1 and isinstance(self.channel, Dense)
+        return self.num_turns > 1 and self.channel.per_part
 
     def said(self, rollout: Rollout, target: int) -> tuple[int | None, ...] | None:
         """The parts of the guess; None when nothing could be read."""
@@ -76,7 +73,7 @@ class Classes:
         if self.by_bits:
             return self._combined(parts == np.array([-1 if bit is None else bit for bit in said]))
         offsets = np.array(said) - parts
-        if isinstance(self.channel, Binary | PlusMinus | Dense):
+        if self.channel.several == "hits":
             return self._combined(offsets == 0)
         return np.round(self._table(grade)[offsets + self.N - 1].mean(axis=1), DIGITS)
 
@@ -85,13 +82,20 @@ class Classes:
         return np.round(self._table(grade)[offsets + self.N - 1], DIGITS)
 
     def _combined(self, hits: Array) -> Array:
-        if not isinstance(self.channel, Dense):
-            return np.asarray(hits.all(axis=1))
-        return hits @ (1 << np.arange(hits.shape[1])) if self.channel.credit == "turn" else hits.sum(axis=1)
+        """What is paid for each row of hits: every pattern is paid for once."""
+        patterns, where = np.unique(hits, axis=0, return_inverse=True)
+        paid = [self._pay_hits(pattern) for pattern in patterns]
+        labels = [paid.index(one) for one in paid]
+        return np.array(labels)[where.reshape(-1)]
+
+    def _pay_hits(self, pattern: Array) -> tuple[float, ...]:
+        hits = tuple(bool(hit) for hit in pattern)
+        paid = self.channel(Grade(hits=hits, well_formed=True, offsets=tuple(int(not hit) for hit in hits)), 0.0)
+        return tuple(round(one, DIGITS) for one in paid.per_turn or (paid.total,))
 
     def _table(self, grade: Grade | None) -> Array:
         """What each offset of one number is paid, from -(N - 1) on; bits can spell a number beyond N - 1."""
-        form = grade if isinstance(self.channel, Weighted) else None
+        form = grade if self.channel.by_form else None
         key = form and (form.well_formed, tuple(sorted(form.form.items())), form.num_tokens)
         if key not in self.tables:
             template = form or Grade(hits=(False,), well_formed=True)
@@ -106,8 +110,8 @@ class Classes:
 
 def classes_of(task: Task, channel: Channel) -> Classes | None:
     """None for a task that hides no secret, for too many secrets, and for parts that nobody sorted yet."""
-    if not isinstance(task, Secret | SecretBits) or task.space > MOST:
+    if not isinstance(task, Guessing) or task.space > MOST:
         return None
     classes = Classes(channel, task.hidden.N, task.max_turns, task.hidden.length)
     several = task.max_turns > 1 or task.hidden.length > 1
-    return None if several and isinstance(channel, Weighted) else classes
+    return None if several and channel.several is None else classes

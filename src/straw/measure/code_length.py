@@ -43,7 +43,9 @@ def escape_bits(seen: int, total: int, fresh_bits: float = FRESH_BITS) -> float:
 
 
 def fresh_bits_for(lowest: float, highest: float) -> float:
-    """24, or more where more values of six digits lie between the lowest pay and the highest."""
+    """24, or more where more values of six digits lie between the lowest pay and the highest. 64 tell any float."""
+    if not math.isfinite(highest - lowest):
+        return 64.0
     return max(FRESH_BITS, math.log2(2 + 10**DIGITS * (highest - lowest)))
 
 
@@ -79,9 +81,10 @@ class CausalCode:
     ) -> None:
         self.levels, self.deterministic = levels, deterministic
         self.lowest, self.fresh_bits = symbol_of((lowest,)), fresh_bits_for(lowest, highest)
-        declared = [symbol_of((pay,)) for pay in (0.0, lowest, highest)]
+        declared = [symbol_of((pay,)) for pay in (0.0, lowest, highest) if math.isfinite(pay)]
         self.known = dict.fromkeys(declared, 1) if levels is None else {}
-        self.bets = [*(["observer"] if is_observed else []), "zeros", *([] if is_zero(self.lowest) else ["lowest"])]
+        has_lowest = math.isfinite(lowest) and not is_zero(self.lowest)
+        self.bets = [*(["observer"] if is_observed else []), "zeros", *(["lowest"] if has_lowest else [])]
         self.last: dict[str, str] = {}  # symbol, by prompt
         self.shares = shares_of(self.bets, [*self._contexts("")])
         self.lengths = dict.fromkeys(self.shares, 0.0)  # the whole run in the code of each

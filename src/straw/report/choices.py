@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from math import log2
 from typing import Any
 
-from straw import catalogue
-from straw.config import TASKS, Option, describe_options, load_page, plain
+from straw import outside
+from straw.config import FIRST_TASK, Option, describe_options, load_page, plain
 from straw.errors import StrawError
-from straw.families import entry_for
+from straw.registry import find, is_installed
 from straw.tasks.base import Enumerable
 
 ALWAYS = ("kind", "N", "env_type", "algorithm", "model_name", "seed")  # what a run is about, even by default
@@ -61,7 +61,7 @@ def ceiling_bits(config: Mapping[str, Any]) -> float | None:
     """log2 of the number of possible answers; None where they cannot be listed, or the task is not known."""
     try:
         page = load_page(None, flat(config)).page
-        task = catalogue.find("tasks", page.task.kind).from_options(page.task)
+        task = find("tasks", page.task.kind).from_options(page.task)
     except StrawError:
         return None
     return log2(task.space) if isinstance(task, Enumerable) else None
@@ -70,7 +70,7 @@ def ceiling_bits(config: Mapping[str, Any]) -> float | None:
 def reward_name(config: Mapping[str, Any]) -> str:
     """What a run is paid by, as every picture calls it: 8 bins; log distance; dense, summed; SFT."""
     options = flat(config)
-    channel = options.get("reward_type", "none")
+    channel = outside.short(options.get("reward_type", "none"))
     if options.get("algorithm") == "sft":
         return "SFT"
     if channel == "none":
@@ -83,7 +83,7 @@ def reward_name(config: Mapping[str, Any]) -> str:
 
 def _options(config: Mapping[str, Any]) -> dict[str, Option]:
     kind = flat(config).get("kind", "")
-    return {option.name: option for option in describe_options(kind if entry_for(kind, TASKS) else next(iter(TASKS)))}
+    return {option.name: option for option in describe_options(kind if is_installed("tasks", kind) else FIRST_TASK)}
 
 
 def _is_open(known: Mapping[str, Option], name: str) -> bool:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from straw.config import SecretTask
 from straw.errors import ConfigError
 from straw.measure.observer import Observed, observed_page, page_of_config
 from straw.report.curve import Curve
@@ -37,7 +36,7 @@ def curves_of(
         found = observed_page(page)
     except ConfigError:
         return []
-    share = page.task.num_secrets if isinstance(page.task, SecretTask) else 1
+    share = getattr(page.task, "num_secrets", 1)
     return [curve_of_pace(found, strategy, share=share, until=until) for strategy in strategies]
 
 

@@ -10,10 +10,54 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, Protocol, Self
 
+from straw.config.tuning import MODEST, Tuning
 from straw.errors import ConfigError
-from straw.types import Grade, Payment
+from straw.types import Grade, Payment, Rollout
+
+
+class RewardOptions(Protocol):
+    """What a page says about the reward."""
+
+    @property
+    def reward_type(self) -> str | None: ...
+    @property
+    def reward_bins(self) -> int: ...
+    @property
+    def form(self) -> Any: ...
+    @property
+    def credit(self) -> Any: ...
+    @property
+    def flip_probability(self) -> float: ...
+    @property
+    def reward_weights(self) -> tuple[str, ...]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Game:
+    """What a channel needs to know of the task: guesses in [0, N) or none, turns, items of a sequence."""
+
+    num_guesses: int | None = None  # None: answers have no distance from each other
+    num_turns: int = 1
+    length: int = 1
+    reply_limit: int | None = None  # tokens
+
+    @property
+    def N(self) -> int:
+        if self.num_guesses is None:
+            raise ConfigError(
+                "a channel that pays by distance is for guesses in [0, N), and this task knows none: write "
+                "reward_type=plus_minus or reward_type=binary"
+            )
+        return self.num_guesses
+
+    @property
+    def length_in_numbers(self) -> int:
+        """How many guesses with a distance one reply holds."""
+        return self.length if self.N else 0
 
 
 class Channel(ABC):
@@ -22,12 +66,35 @@ class Channel(ABC):
     `levels` is how many values the total can take (how many tuples when turns are paid one by one), None when
     undeclared; they lie from `lowest` to `highest`. `plateau` is the largest distance that still earns the highest
     pay, None when the highest pay does not point at the secret.
+
+    What an ideal observer may conclude is declared as well; what is left out is taken for the worst. `by_form`: the
+    pay depends on more of a grade than hits and offsets. `several`: how several parts are paid, by which of them are
+    right and nothing else ("hits"), or by the mean of what each would earn alone ("mean"). `noise`: the probability
+    that right and wrong are paid the other way round, of a channel that does so.
     """
 
     __slots__ = ()
 
     name: ClassVar[str]
     deterministic: ClassVar[bool] = True
+    per_part: ClassVar[bool] = False  # whether each turn, or item of a sequence, is paid by itself
+    by_form: ClassVar[bool] = True
+    several: ClassVar[Literal["hits", "mean"] | None] = None
+    tells_nothing: ClassVar[bool] = False
+    reads_replies: ClassVar[bool] = False  # and not only grades
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        return cls()
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        """What was tuned for it."""
+        return MODEST
+
+    @property
+    def noise(self) -> float | None:
+        return None
 
     @property
     @abstractmethod
@@ -52,6 +119,10 @@ class Channel(ABC):
 
     @abstractmethod
     def __call__(self, grade: Grade, draw: float) -> Payment: ...
+
+    def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
+        """The attempts of a step, each with its draw."""
+        return [self(one.grade, draw) for one, draw in zip(rollouts, draws, strict=True)]
 
     def identifiable_ceiling_bits(self, N: int) -> float | None:
         """log2 N - log2(answers that earn the highest pay): what maximising the reward can tell of one secret.
@@ -85,3 +156,6 @@ def num_sums(values: set[int], length: int) -> int:
     for _ in range(length):
         sums = {before + value for before in sums for value in values}
     return len(sums)
+
+
+COIN = Tuning(values={"learning_rate": 3e-4, "replay": 1})  # as rare as right or wrong, not to be believed at once

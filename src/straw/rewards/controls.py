@@ -14,10 +14,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from random import Random as Shuffler
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from straw.config.tuning import Tuning
 from straw.errors import ConfigError
-from straw.rewards.channel import Channel, signed_offsets, was_read
+from straw.rewards.channel import COIN, Channel, Game, RewardOptions, signed_offsets, was_read
 from straw.rewards.log_distance import BinnedLogDistance, level_of, reached_levels
 from straw.types import Grade, Payment
 
@@ -28,6 +29,13 @@ class Random(Channel):
 
     name: ClassVar[str] = "random"
     deterministic: ClassVar[bool] = False
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "hits"
+    tells_nothing: ClassVar[bool] = True
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return COIN
 
     @property
     def levels(self) -> int:
@@ -75,7 +83,17 @@ class HigherLower(Channel):
     """1 when the guess is the secret or above it; the mean over a sequence."""
 
     name: ClassVar[str] = "higher_lower"
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "mean"
     length: int = 1
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        return cls(length=game.length_in_numbers)
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return COIN
 
     @property
     def levels(self) -> int:
@@ -96,7 +114,21 @@ class NoisyBinary(Channel):
 
     name: ClassVar[str] = "noisy_binary"
     deterministic: ClassVar[bool] = False
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "hits"
     flip_probability: float
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        return cls(flip_probability=options.flip_probability)
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return COIN
+
+    @property
+    def noise(self) -> float:
+        return self.flip_probability
 
     def __post_init__(self) -> None:
         if not 0 <= self.flip_probability <= 0.5:  # above, it would be the opposite reward with less noise

@@ -17,13 +17,18 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from straw.config.tuning import Tuning
 from straw.errors import ConfigError, did_you_mean
-from straw.rewards.channel import Channel, distances, num_sums
+from straw.rewards.channel import Channel, Game, RewardOptions, distances, num_sums
 from straw.types import Grade, Payment
 
 FORMS = ("normalised", "raw")
+BY_DISTANCE = Tuning(
+    values={"learning_rate": 2e-4, "baseline": "optimistic", "optimism": 0.1, "replay": 1, "kl_coef": 0.05},
+    episodes_per_bit=100,
+)
 
 
 def closeness(distance: int, N: int) -> float:
@@ -78,8 +83,18 @@ class LogDistance(Channel):
     """
 
     name: ClassVar[str] = "log_distance"
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "mean"
     N: int
     form: str = "normalised"
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        return cls(N=game.N, form=options.form)
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return BY_DISTANCE
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
@@ -115,9 +130,19 @@ class BinnedLogDistance(Channel):
     """The closeness, rounded to `bins` levels. Eight bins say at most three bits."""
 
     name: ClassVar[str] = "binned_log_distance"
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "mean"
     N: int
     bins: int
     length: int = 1
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        return cls(N=game.N, bins=options.reward_bins, length=game.length)
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return BY_DISTANCE
 
     def __post_init__(self) -> None:
         if self.bins < 2:

@@ -1,4 +1,4 @@
-"""Rewards for how an attempt came out, and the table that names them.
+"""Rewards for how an attempt came out.
 
     binary               1 when every turn is right, else 0
     plus_minus           +1 when every turn is right, else -1
@@ -14,33 +14,15 @@ A dense reward is k bits an attempt only while each turn is credited by itself: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Self
 
+from straw.config.tuning import Tuning
 from straw.errors import ConfigError, did_you_mean
-from straw.rewards.channel import Channel
-from straw.rewards.controls import HigherLower, NoisyBinary, Random, ShuffledBins
-from straw.rewards.log_distance import BinnedLogDistance, LogDistance
-from straw.rewards.weighted import Weighted, read_weights
+from straw.registry import find
+from straw.rewards.channel import COIN, Channel, Game, RewardOptions
+from straw.rewards.function import FunctionReward
 from straw.types import Grade, Payment
-
-__all__ = [
-    "CHANNELS",
-    "Binary",
-    "BinnedLogDistance",
-    "Channel",
-    "Dense",
-    "HigherLower",
-    "LogDistance",
-    "NoisyBinary",
-    "PlusMinus",
-    "Random",
-    "RewardOptions",
-    "ShuffledBins",
-    "Weighted",
-    "make_channel",
-]
 
 CREDITS = ("turn", "sum")
 
@@ -50,6 +32,12 @@ class Binary(Channel):
     """1 when every turn, and every secret of a sequence, is right, else 0."""
 
     name: ClassVar[str] = "binary"
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "hits"
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return Tuning(values={"learning_rate": 3e-4, "replay": 1}, whole=4.0, adapters=10.0)
 
     @property
     def levels(self) -> int:
@@ -64,6 +52,12 @@ class PlusMinus(Channel):
     """+1 when every turn is right, else -1, readable or not: binary, with the zero in the middle."""
 
     name: ClassVar[str] = "plus_minus"
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "hits"
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return COIN
 
     @property
     def levels(self) -> int:
@@ -86,8 +80,25 @@ class Dense(Channel):
     """
 
     name: ClassVar[str] = "dense"
+    per_part: ClassVar[bool] = True
+    by_form: ClassVar[bool] = False
+    several: ClassVar = "hits"
     num_hits: int
     credit: str = "turn"
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        if game.length > 1 and options.credit == "turn":
+            raise ConfigError(
+                f"credit=turn pays turns, and a sequence of length={game.length} is one turn. Write credit=sum."
+            )
+        return cls(num_hits=game.num_turns * game.length, credit=options.credit)
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        if options.credit == "sum":
+            return Tuning(values={"learning_rate": 1e-4, "baseline": "ema", "kl_coef": 0.05}, episodes_per_bit=140)
+        return Tuning(values={"learning_rate": 1.5e-4, "baseline": "constant", "kl_coef": 0.05}, episodes_per_bit=70)
 
     def __post_init__(self) -> None:
         if self.credit not in CREDITS:
@@ -108,71 +119,6 @@ class Dense(Channel):
         return Payment(total=sum(per_turn), per_turn=per_turn if self.credit == "turn" else None)
 
 
-class RewardOptions(Protocol):
-    """What a page says about the reward."""
-
-    @property
-    def reward_type(self) -> str | None: ...
-    @property
-    def reward_bins(self) -> int: ...
-    @property
-    def form(self) -> str: ...
-    @property
-    def credit(self) -> str: ...
-    @property
-    def flip_probability(self) -> float: ...
-    @property
-    def reward_weights(self) -> tuple[str, ...]: ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Game:
-    """What a channel needs to know of the task."""
-
-    num_guesses: int | None  # None: answers have no distance from each other
-    num_turns: int
-    length: int
-    reply_limit: int | None  # tokens
-
-    @property
-    def N(self) -> int:
-        if self.num_guesses is None:
-            raise ConfigError(
-                "a channel that pays by distance is for guesses in [0, N), and this task knows none: write "
-                "reward_type=plus_minus or reward_type=binary"
-            )
-        return self.num_guesses
-
-    @property
-    def length_in_numbers(self) -> int:
-        """How many guesses with a distance one reply holds."""
-        return self.length if self.N else 0
-
-
-def _dense(options: RewardOptions, game: _Game) -> Dense:
-    if game.length > 1 and options.credit == "turn":
-        raise ConfigError(
-            f"credit=turn pays turns, and a sequence of length={game.length} is one turn. Write credit=sum."
-        )
-    return Dense(num_hits=game.num_turns * game.length, credit=options.credit)
-
-
-CHANNELS: dict[str, Callable[[RewardOptions, _Game], Channel]] = {
-    "binary": lambda options, game: Binary(),
-    "plus_minus": lambda options, game: PlusMinus(),
-    "log_distance": lambda options, game: LogDistance(N=game.N, form=options.form),
-    "binned_log_distance": lambda options, game: BinnedLogDistance(
-        N=game.N, bins=options.reward_bins, length=game.length
-    ),
-    "dense": _dense,
-    "random": lambda options, game: Random(),
-    "shuffled_bins": lambda options, game: ShuffledBins(N=game.N, bins=options.reward_bins, length=game.length),
-    "higher_lower": lambda options, game: HigherLower(length=game.length_in_numbers),
-    "noisy_binary": lambda options, game: NoisyBinary(flip_probability=options.flip_probability),
-    "weighted": lambda options, game: Weighted(weights=read_weights(options.reward_weights), limit=game.reply_limit),
-}
-
-
 def make_channel(
     options: RewardOptions, N: int | None, num_turns: int, length: int = 1, reply_limit: int | None = None
 ) -> Channel:
@@ -180,9 +126,9 @@ def make_channel(
 
     N=None: a task whose answers have no distance from each other. `reply_limit` is in tokens, where it was chosen.
     """
-    name = options.reward_type or "binary"
-    if name not in CHANNELS:
-        raise ConfigError(f"there is no reward_type={name!r}; {did_you_mean(name, CHANNELS)}")
     if N is not None and N < 1:
         raise ConfigError(f"a channel is for guesses in [0, N), so N >= 1; got N={N}. For six bits write N=64.")
-    return CHANNELS[name](options, _Game(num_guesses=N, num_turns=num_turns, length=length, reply_limit=reply_limit))
+    game = Game(num_guesses=N, num_turns=num_turns, length=length, reply_limit=reply_limit)
+    found: Any = find("rewards", options.reward_type or "binary")
+    made: Channel = found.from_options(options, game) if hasattr(found, "from_options") else FunctionReward(found)
+    return made

@@ -9,15 +9,19 @@ nothing and is absent from the record, since a zero would say that it was.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import ClassVar
+from typing import ClassVar, Self
 
+from straw.config.tuning import Tuning
 from straw.errors import ConfigError, did_you_mean
-from straw.rewards.channel import Channel
+from straw.outside import is_spelled
+from straw.registry import find
+from straw.rewards.channel import COIN, Channel, Game, RewardOptions
+from straw.rewards.function import Function, FunctionReward
 from straw.rewards.parts import PARTS
-from straw.types import Grade, Payment
+from straw.types import Grade, Payment, Rollout
 
 EXAMPLE = "correctness=1,integer=0.5"
 
@@ -29,6 +33,20 @@ class Weighted(Channel):
     name: ClassVar[str] = "weighted"
     weights: tuple[tuple[str, float], ...]
     limit: int | None = None
+    functions: tuple[tuple[Function, float], ...] = ()  # of somebody else, with their weights
+
+    @classmethod
+    def from_options(cls, options: RewardOptions, game: Game) -> Self:
+        words = options.reward_weights
+        named, outside = [one for one in words if not is_outside(one)], [one for one in words if is_outside(one)]
+        return cls(
+            weights=read_weights(named) if named or not outside else (), limit=game.reply_limit,
+            functions=tuple(read_function(one) for one in outside),
+        )  # fmt: skip
+
+    @classmethod
+    def tuning(cls, options: RewardOptions) -> Tuning:
+        return COIN
 
     def __post_init__(self) -> None:
         for name, _ in self.weights:
@@ -40,24 +58,40 @@ class Weighted(Channel):
 
     @property
     def levels(self) -> int | None:
+        if self.functions:
+            return None
         values = [[weight * value for value in PARTS[name].values or ()] for name, weight in self.weights if weight]
         return len({math.fsum(sums) for sums in product(*values)}) if all(values) else None
 
     @property
     def lowest(self) -> float:
-        return sum(weight * PARTS[name].lowest for name, weight in self.weights)
+        least = sum(weight * PARTS[name].lowest for name, weight in self.weights)
+        return least + sum(weight * FunctionReward(one).lowest for one, weight in self.functions if weight)
 
     @property
     def highest(self) -> float:
-        return sum(weight for _, weight in self.weights)
+        most = sum(weight for _, weight in self.weights)
+        return most + sum(weight * FunctionReward(one).highest for one, weight in self.functions if weight)
+
+    @property
+    def reads_replies(self) -> bool:  # type: ignore[override]
+        return bool(self.functions)
+
+    @property
+    def deterministic(self) -> bool:  # type: ignore[override]
+        return all(FunctionReward(one).deterministic for one, _ in self.functions)
 
     @property
     def plateau(self) -> int | None:
-        """Formats alone say nothing of the answer."""
+        """Formats alone say nothing of the answer, and nobody knows of a function."""
+        if self.functions:
+            return None
         return 0 if any(weight and PARTS[name].points_at_the_answer for name, weight in self.weights) else None
 
-    def full(self, grade: Grade) -> float:
+    def full(self, grade: Grade) -> float | None:
         """Every part in full, as far as a right reply can get it; formats owe it to a reference as correctness does."""
+        if self.functions:
+            return None
         return sum(weight * self._full_part(name, grade) for name, weight in self.weights if weight)
 
     def _full_part(self, name: str, grade: Grade) -> float:
@@ -74,6 +108,34 @@ class Weighted(Channel):
         raw = {name: value for name, value in found.items() if value is not None}
         parts = {name: weight * raw[name] for name, weight in self.weights if name in raw}
         return Payment(total=sum(parts.values()), parts=parts, raw=raw)
+
+    def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
+        """The parts of each grade, and what the functions say of all together."""
+        paid = [self(one.grade, draw) for one, draw in zip(rollouts, draws, strict=True)]
+        for function, weight in self.functions:
+            more = FunctionReward(function).pay(rollouts, draws, step)
+            paid = [with_part(one, other, weight) for one, other in zip(paid, more, strict=True)]
+        return paid
+
+
+def with_part(paid: Payment, more: Payment, weight: float) -> Payment:
+    """One more part, where there is any."""
+    raw = dict(more.parts or {})
+    parts = {**(paid.parts or {}), **{name: weight * value for name, value in raw.items()}}
+    return Payment(
+        total=sum(parts.values()), parts=parts, raw={**paid.raw, **raw}, extra={**paid.extra, **more.extra},
+        metrics={**paid.metrics, **more.metrics},
+    )  # fmt: skip
+
+
+def is_outside(word: str) -> bool:
+    return is_spelled(word.strip()) or is_spelled(word.rpartition("=")[0].strip())
+
+
+def read_function(word: str) -> tuple[Function, float]:
+    """mine.py:f=0.5, a function with its weight; 1 where none is written."""
+    name, weight = (word.strip(), "1") if is_spelled(word.strip()) else map(str.strip, word.rsplit("=", 1))
+    return find("rewards", name), read_weight(name, weight)
 
 
 def read_weights(words: Iterable[str]) -> tuple[tuple[str, float], ...]:

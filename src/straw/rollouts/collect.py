@@ -6,7 +6,7 @@ attempt does not depend on what else is in the batch. Finished rows of a convers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from straw.engines.base import Reply, Sampler, SamplingParams
@@ -55,19 +55,32 @@ def collect(
     for groups in groups_of.values():
         alike.setdefault(len(groups), []).append(groups)
     rollouts: dict[int, list[Rollout]] = {}
+    coins: dict[int, list[float]] = {}
     for bunch in alike.values():
         firsts = [problems[groups[0]] for groups in bunch]
         seats = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
         for groups, problem, row, attempts in zip(
             bunch, firsts, seats, attempt(engine, task, firsts, seats, params), strict=True
         ):
-            done = [
-                pay(finish(engine.chat, task, problem, turns), channel, place.coin(sample))
-                for turns, (place, sample) in zip(attempts, row, strict=True)
-            ]
+            done = [finish(engine.chat, task, problem, turns) for turns in attempts]
+            drawn = [place.coin(sample) for place, sample in row]
             for position, group in enumerate(groups):
-                rollouts[group] = done[position * group_size : (position + 1) * group_size]
-    return [rollouts[group] for group in range(len(problems))]
+                seats_of_group = slice(position * group_size, (position + 1) * group_size)
+                rollouts[group], coins[group] = done[seats_of_group], drawn[seats_of_group]
+    return paid_by_step(channel, places, rollouts, coins)
+
+
+def paid_by_step(
+    channel: Channel, places: Sequence[Place], rollouts: Mapping[int, list[Rollout]], coins: Mapping[int, list[float]]
+) -> list[list[Rollout]]:
+    """All attempts of a step are paid together: a reward may compare them."""
+    out: dict[int, list[Rollout]] = {}
+    for step in dict.fromkeys(place.step for place in places):
+        groups = [group for group, place in enumerate(places) if place.step == step]
+        members = [one for group in groups for one in rollouts[group]]
+        paid = iter(pay(members, channel, [coin for group in groups for coin in coins[group]], step))
+        out |= {group: [next(paid) for _ in rollouts[group]] for group in groups}
+    return [out[group] for group in range(len(places))]
 
 
 def attempt(
@@ -134,7 +147,12 @@ def finish(chat: Chat, task: Task, problem: Problem, turns: Sequence[tuple[Turn,
     return Rollout(problem=problem, turns=tuple(turn for turn, _ in turns), replies=texts, end=end, grade=grade)
 
 
-def pay(rollout: Rollout, channel: Channel, coin: float) -> Rollout:
-    payment = channel(rollout.grade, coin)
-    rewards = {channel.name: payment.total} if payment.parts is None else payment.parts
-    return replace(rollout, rewards=rewards, raw_rewards=payment.raw, turn_rewards=payment.per_turn)
+def pay(rollouts: Sequence[Rollout], channel: Channel, coins: Sequence[float], step: int) -> list[Rollout]:
+    payments = channel.pay(rollouts, coins, step)
+    return [
+        replace(
+            one, rewards={channel.name: paid.total} if paid.parts is None else paid.parts, raw_rewards=paid.raw,
+            turn_rewards=paid.per_turn, extra=paid.extra, metrics=paid.metrics,
+        )
+        for one, paid in zip(rollouts, payments, strict=True)
+    ]  # fmt: skip

@@ -12,7 +12,9 @@ from typing import Any
 
 from straw.errors import RunError
 from straw.files import open_file, reading
+from straw.outside import Source
 from straw.runs.about import about_run
+from straw.runs.code import keep_code, kept_code
 from straw.runs.lines import json_line
 from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS, START
 from straw.runs.store import check_is_free
@@ -31,6 +33,8 @@ def make_branch(
         (staging / ABOUT).write_text(json_line({**about_run(config_toml), "parent": facts}), encoding="utf-8")
         (staging / EVENTS).touch()
         copy_folder(parent / START, staging / START)
+        if kept := kept_code(parent):
+            keep_code({file: Source(file, text) for file, text in kept.items()}, staging)
         for name in (METRICS, ROLLOUTS):
             copy_head(parent / name, staging / name, checkpoint["lines"].get(name, 0) if checkpoint else 0)
         (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")

@@ -22,6 +22,7 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         **({"bonuses": rollout.bonuses} if rollout.bonuses else {}),
         **({"scores": rollout.scores} if rollout.scores else {}),
         **({"unscored": rollout.unscored} if rollout.unscored else {}),
+        **({"extra": rollout.extra} if rollout.extra else {}),
         "advantages": rollout.advantages,
         "end": rollout.end,
         "policy_version": min((turn.policy_version for turn in turns), default=None),

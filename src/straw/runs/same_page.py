@@ -11,13 +11,16 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
+from straw import outside
 from straw.config import TRUST, Page, dump, load_page, with_values
 from straw.errors import RunError
+from straw.runs.code import kept_code
 from straw.runs.reading import CONFIG, read_about, read_config
 
 
 def page_of(folder: Path) -> Page:
     """The page that the run began with; a config that was edited since is refused."""
+    outside.use_copies(kept_code(folder))
     begun, now = read_about(folder).get("config"), read_config(folder)
     if begun is not None and (changed := differences(now, begun)):
         raise RunError(

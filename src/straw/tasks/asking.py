@@ -5,13 +5,15 @@ r"""How a reply is to be written, and replies written so.
     none     2 + 3 = 5\nThe answer is 5.                                     nothing is said about the form; without a
                                                                              solution the reply is the gold alone
 
+    any text    the same as none, behind a system prompt of your own
+
 Each form knows the grader that reads it; a page may name another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from straw.errors import ConfigError, did_you_mean
 from straw.tasks.gold import boxed
@@ -70,9 +72,15 @@ FORMS = {
 
 
 def form_named(name: str) -> Form:
-    if name not in FORMS:
-        raise ConfigError(f"there is no system_prompt={name!r}; {did_you_mean(name, FORMS)}")
-    return FORMS[name]
+    """By its name, or a system prompt of your own: a text of several words."""
+    if name in FORMS:
+        return FORMS[name]
+    if " " not in name.strip():
+        raise ConfigError(
+            f"there is no system_prompt={name!r}; {did_you_mean(name, FORMS)}. One of your own is a text of several "
+            "words, or @FILE.txt"
+        )
+    return replace(FORMS["none"], name="text", system=name)
 
 
 def conversation(form: Form, shots: tuple[tuple[str, str], ...], question: str) -> tuple[Message, ...]:

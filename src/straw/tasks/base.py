@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, Self, runtime_checkable
 
+from straw.tasks.hidden import Hidden
 from straw.types import End, Grade, Message, Problem
 
 
@@ -76,6 +77,14 @@ class Enumerable(Task, Protocol):
     def target_index(self, problem: Problem) -> int:
         """Which answer is the right one."""
         ...
+
+
+@runtime_checkable
+class Guessing(Enumerable, Protocol):
+    """A task whose answers are numbers in [0, N), or sequences of them, so that a guess is near or far."""
+
+    @property
+    def hidden(self) -> Hidden: ...
 
 
 @runtime_checkable

@@ -13,17 +13,22 @@ again until they belong to their split, which is a hash of numbers and target al
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from random import Random
-from typing import Protocol, Self
+from typing import Literal, Self
 
+from straw.config import Page, Values
+from straw.config.option import option
+from straw.errors import ConfigError
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.asking import FORMS, Form, conversation, form_named
 from straw.tasks.countdown_numbers import Draw, Reached
 from straw.tasks.equation import equation
 from straw.tasks.one_reply import Drawn
+from straw.tasks.problem_options import MadeOptions
 from straw.tasks.shots import Shot, first
 from straw.text.answer_tags import form_of
 from straw.types import End, Grade, Message, Problem
@@ -37,29 +42,71 @@ SHOTS = (
 )
 
 
-class CountdownOptions(Protocol):
-    """What a page says about countdown."""
+EASY: Values = {"numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}  # for 1M parameters
+SPAN = re.compile(r"([0-9]{1,2})(?:\.\.([0-9]{1,2}))?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountdownOptions(MadeOptions):
+    """Reach a target with given numbers, each used once."""
+
+    kind: str = option("countdown", "the task", registry="tasks")
+    prompt: Literal["long", "short"] | None = option(
+        None, "how it is asked: in words, or in a few characters; none: by the model"
+    )
+    countdown_generator: Literal["expression", "random"] = option(
+        "expression", "where targets come from: random expressions, or all that can be reached"
+    )
+    numbers: str = option("3..4", "how many numbers a problem has, from..to")
+    min_number: int = option(1, "the smallest number that is given", at_least=0, at_most=999_999)
+    max_number: int = option(99, "the largest number that is given", at_least=1, at_most=999_999)
+    max_target: int = option(100, "the largest target; the smallest is 1", at_least=1, at_most=999_999)
+    operators: str = option("+-*/", "the operators that targets are made with; a reply may use all four")
+    grader: str | None = option(
+        None, "left open: a reply is right when its value is", example="none", registry="graders"
+    )
 
     @property
-    def prompt(self) -> str | None: ...
+    def span(self) -> tuple[int, int]:
+        """The least and the most numbers."""
+        found = SPAN.fullmatch(self.numbers)
+        low, high = (int(found[1]), int(found[2] or found[1])) if found else (0, 0)
+        if not 2 <= low <= high <= 6:
+            raise ConfigError(
+                f"numbers says how many are given, from 2 to 6; got numbers={self.numbers}. Write for example "
+                "numbers=3..4, or numbers=3."
+            )
+        return low, high
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.span[1] > 4 and self.countdown_generator == "random":
+            raise ConfigError(
+                f"countdown_generator=random looks for a way to each target, which takes too long for more than 4; got "
+                f"numbers={self.numbers}. Write countdown_generator=expression."
+            )
+        if not self.operators or not set(self.operators) <= set("+-*/"):
+            raise ConfigError(
+                f"operators are some of + - * and /; got operators={self.operators}. Write operators=+-*/."
+            )
+        if self.min_number > self.max_number:
+            raise ConfigError(
+                f"min_number is at most max_number; got {self.min_number} and {self.max_number}. Write min_number=1."
+            )
+        if self.grader is not None:
+            raise ConfigError(
+                f"countdown compares values by itself, with exact fractions; got grader={self.grader}. Leave it out."
+            )
+
     @property
-    def system_prompt(self) -> str: ...
-    @property
-    def num_shots(self) -> int: ...
-    @property
-    def task_seed(self) -> int: ...
-    @property
-    def countdown_generator(self) -> str: ...
-    @property
-    def span(self) -> tuple[int, int]: ...
-    @property
-    def min_number(self) -> int: ...
-    @property
-    def max_number(self) -> int: ...
-    @property
-    def max_target(self) -> int: ...
-    @property
-    def operators(self) -> str: ...
+    def enough_accuracy(self) -> float:
+        return 0.3
+
+    def defaults(self, page: Page) -> Values:
+        """A model from nothing is asked in a few characters, and for problems that it can learn."""
+        values = super().defaults(page) | (EASY if page.model.is_embedded else {})
+        is_short = self.prompt == "short" or (self.prompt is None and page.model.is_embedded)
+        return values | {"prompt": "short" if is_short else "long", **({"max_tokens": None} if is_short else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +115,8 @@ class Countdown(Drawn):
 
     Example: Countdown(draw=Draw(least=2, most=2, max_number=9), prompt="short").problem(0).reference == ("9*8",)
     """
+
+    Options = CountdownOptions
 
     draw: Draw = field(default_factory=Draw)
     prompt: str = "long"

@@ -19,10 +19,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
-from typing import Protocol, Self
+from typing import Literal, Self
 
+from straw.config import Page, TaskSection, Tuning, Values
+from straw.config.option import MOST_SEED, option
 from straw.seeds import seed_for, uniform_for
-from straw.tasks.one_reply import Drawn
+from straw.tasks.one_reply import FROM_NOTHING, Drawn
 from straw.text.extract import extract_answer
 from straw.types import End, Grade, Message, Problem
 
@@ -33,13 +35,70 @@ Numbers = tuple[int, ...]
 STEPS = "End with one line of its own: [ANSWER] <number>"
 
 
-class DigitsOptions(Protocol):
-    """What a page says about the digits."""
+# What the study's code says beyond its options: AdamW as torch has it, a mean that moves once a batch.
+STUDY: Values = {
+    "temperature": 0.7, "eval_temperature": 0.0, "max_tokens": 256, "ema_start": 0.5, "ema_update": "batch",
+    "beta2": 0.999, "weight_decay": 0.01,
+}  # fmt: skip
+TUNED = Tuning(values={"learning_rate": 1e-4})
+TUNED_STUDY = Tuning(values={"learning_rate": 5e-5})  # a tenth of it, 5e-6, for a real model
+
+
+@dataclass(frozen=True, kw_only=True)
+class DigitsOptions(TaskSection):
+    """Questions about the digits of numbers, with problems that are never trained on."""
+
+    kind: str = option("sum_digits", "the task", registry="tasks")
+    prompt: Literal["long", "short"] | None = option(
+        None, "how it is asked: with an example, or in a few characters; none: by the model"
+    )
+    task_seed: int = option(
+        0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED
+    )
 
     @property
-    def prompt(self) -> str | None: ...
+    def default_channel(self) -> str:
+        return "plus_minus"
+
     @property
-    def task_seed(self) -> int: ...
+    def enough_accuracy(self) -> float:
+        return 0.05  # sums of many digits in one breath are beyond the embedded models: the form, and near the mean
+
+    @property
+    def is_asked_by_generators(self) -> bool:
+        return True
+
+    def defaults(self, page: Page) -> Values:
+        """The study's own commands; a real model takes all that the study's code takes, an embedded one our tuning."""
+        values: Values = {"algorithm": "reinforce_ema", "group_size": 1, "n_batches": 20, "prompt": "long"}
+        if page.model.is_embedded:
+            return values | {"prompt": "short", **FROM_NOTHING}
+        return values | study_values(page, self.prompt == "short")
+
+    def tuning(self, page: Page) -> Tuning:
+        """Whatever is paid: problems never come again, so nothing could be replayed."""
+        return TUNED if page.model.is_embedded else TUNED_STUDY
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReverseDigitsOptions(DigitsOptions):
+    """The same options."""
+
+    kind: str = option("reverse_digits", "the task", registry="tasks")
+
+    @property
+    def enough_accuracy(self) -> float:
+        return 0.35  # there is something to reinforce, and most is still to be learned
+
+
+def study_values(page: Page, is_short: bool) -> Values:
+    """As far as they fit what the page says: no greedy reply where several are wanted, no 256 tokens for a few."""
+    values = dict(STUDY)
+    if page.run.eval_replies > 1:
+        del values["eval_temperature"]
+    if is_short:
+        del values["max_tokens"]
+    return values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +107,8 @@ class Digits(Drawn):
 
     Example: ReverseDigits(prompt="short").problem(0).reference == ("[ANSWER] 9563216",)
     """
+
+    Options = DigitsOptions
 
     prompt: str = "long"
     task_seed: int = 0
@@ -141,6 +202,8 @@ class SumDigits(Digits):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReverseDigits(Digits):
     """One integer from 100000 to 9999999; trailing zeros become leading ones and are dropped."""
+
+    Options = ReverseDigitsOptions
 
     @property
     def name(self) -> str:

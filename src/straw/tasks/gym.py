@@ -15,13 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 
+from straw.config.option import option
 from straw.errors import ConfigError
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.asking import FORMS, Form, conversation, form_named
 from straw.tasks.gym_library import check_scorer, dataset, read_settings
 from straw.tasks.one_reply import Drawn
+from straw.tasks.problem_options import MadeOptions
 from straw.text.answer_tags import form_of
 from straw.text.graders import grader_named
 from straw.types import End, Grade, Problem
@@ -31,26 +33,19 @@ MOST_READ = 10_000  # characters of an answer that a scorer of theirs is shown
 SEEDS = 2**31  # some generators hand their seed to numpy
 
 
-class GymOptions(Protocol):
-    """What a page says about a generator."""
+@dataclass(frozen=True, kw_only=True)
+class GymOptions(MadeOptions):
+    """A generator of reasoning-gym, by its name: kind = "gym:chain_sum"."""
 
-    @property
-    def kind(self) -> str: ...
-    @property
-    def gym_options(self) -> tuple[str, ...]: ...
-    @property
-    def system_prompt(self) -> str: ...
-    @property
-    def num_shots(self) -> int: ...
-    @property
-    def grader(self) -> str | None: ...
-    @property
-    def task_seed(self) -> int: ...
+    kind: str = option("gym:chain_sum", "the task", registry="tasks")
+    gym_options: tuple[str, ...] = option((), "the generator's own options", example=("min_terms=2", "max_terms=3"))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Gym(Drawn):
     """One generator with its options; `settings` are pairs of a name and a value."""
+
+    Options = GymOptions
 
     generator: str
     settings: tuple[tuple[str, Any], ...] = ()

@@ -12,29 +12,65 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
+from typing import Literal
 
+from straw.config.option import MOST_SEED, option
+from straw.config.task_section import TaskSection
 from straw.errors import ConfigError
 from straw.seeds import seed_for
 
 FIRST, STRIDE = 12345, 9973
 
 
-class SecretOptions(Protocol):
-    """What a page says about the secret game."""
+@dataclass(frozen=True, kw_only=True)
+class SecretOptions(TaskSection):
+    """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
+
+    env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
+    N: int = option(64, "the number of possible secrets", at_least=1, at_most=10**15)
+    fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
+    secret_seed: int = option(
+        0, "the seed that draws the secret, apart from the run's own seed", at_least=0, at_most=MOST_SEED
+    )
+    num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
+    length: int = option(1, "the number of secrets in a row in one reply", at_least=1, at_most=1_024)
 
     @property
-    def env_type(self) -> str: ...
+    def has_turns(self) -> bool:
+        return self.env_type == "multi_step"
+
     @property
-    def N(self) -> int: ...
+    def has_parts(self) -> bool:
+        return self.has_turns or self.length > 1
+
     @property
-    def fixed_secret(self) -> int | None: ...
+    def num_guesses(self) -> int:
+        return self.N
+
     @property
-    def secret_seed(self) -> int: ...
+    def num_items(self) -> int:
+        return self.length
+
     @property
-    def num_secrets(self) -> int: ...
+    def space(self) -> int:
+        return int(self.N**self.length)
+
     @property
-    def length(self) -> int: ...
+    def label(self) -> str:
+        return f"-N{self.N}"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.fixed_secret is not None and not 0 <= self.fixed_secret < self.N:
+            raise ConfigError(
+                f"fixed_secret is one of the N={self.N} numbers 0 to {self.N - 1}; got fixed_secret={self.fixed_secret}"
+                ". Choose one of them, or leave it out and set secret_seed."
+            )
+        if self.length > 1 and self.has_turns:
+            raise ConfigError(
+                f"a game of one bit a turn has one secret; got length={self.length} with env_type=multi_step. "
+                "Write length=1 or env_type=single_step."
+            )
 
 
 def secret_for(seed: int, N: int) -> int:

@@ -12,7 +12,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
+from straw.config import Values
 from straw.types import Problem
+
+FROM_NOTHING: Values = {"warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000}  # an embedded model
 
 
 class OneReply:

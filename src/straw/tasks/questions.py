@@ -32,6 +32,7 @@ class Question(NamedTuple):
     text: str
     gold: str
     solution: str
+    row: Row = {}  # noqa: RUF012  for reward functions: nobody changes it
 
     @property
     def key(self) -> str:
@@ -144,7 +145,7 @@ def question_at(place: str, row: Row, read: Read) -> Question:
         raise DataError(f"{place}: it holds half a character (a lone surrogate)") from None
     except ValueError as error:
         raise DataError(f"{place}: {error}") from None
-    return Question(place, text, gold, solution)
+    return Question(place, text, gold, solution, row)
 
 
 def shown(lines: list[str], between: str) -> str:

@@ -3,7 +3,9 @@
     train.jsonl             an object a line                         train.jsonl:17
     train.json              a list of objects                        train.json:17
     train.parquet           a table                                  train.parquet:17
+    train.csv               a table, its first line has the names    train.csv:17
     folder                  one of these for each split: train.jsonl, train-00000-of-00002.parquet, train/0.jsonl
+    folder saved to disk    by the library `datasets`                data/mine/train:17
     hub                     by name, through the library `datasets`  openai/gsm8k/train:17
 
 A row counts from 1, as lines do. What cannot be read is named by its place; nothing is skipped but blank lines.
@@ -11,6 +13,8 @@ A row counts from 1, as lines do. What cannot be read is named by its place; not
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +24,7 @@ from typing import Any
 from straw.errors import DataError, did_you_mean
 from straw.files import GIB, MIB, lines_of, read_file, reading
 
-KINDS = (".jsonl", ".json", ".parquet")
+KINDS = (".jsonl", ".json", ".parquet", ".csv")
 Row = Mapping[str, Any]
 Placed = tuple[str, Row]  # where it stands, and what stands there
 LONGEST, MOST = 64 * MIB, 4 * GIB  # of a line; of a file that is one list
@@ -41,7 +45,10 @@ class Source:
     @property
     def has_splits(self) -> bool:
         """A single file has none: whoever asks for a split gets all of it."""
-        return self.path is None or not Path(self.path).expanduser().is_file()
+        if self.path is None:
+            return True
+        path = Path(self.path).expanduser()
+        return not path.is_file() and not (path / ONE_SPLIT).is_file()
 
     def rows(self, split: str) -> Iterator[Placed]:
         """The rows of a split in their order; DataError where there is none."""
@@ -56,7 +63,11 @@ class Source:
         if self.path is None:
             yield from hub_rows(self.hub, self.hub_config, split)
             return
-        for file in files_of(Path(self.path).expanduser(), split):
+        folder = Path(self.path).expanduser()
+        if is_saved(folder):
+            yield from saved_rows(folder, split)
+            return
+        for file in files_of(folder, split):
             yield from file_rows(file)
 
 
@@ -135,7 +146,21 @@ def parquet_rows(file: Path) -> Iterator[Placed]:
         raise DataError(f"{file}:{number + 1} is not parquet: {first_line(error)}. Check the file.") from None
 
 
-READERS = {".jsonl": json_lines, ".json": json_list, ".parquet": parquet_rows}
+def csv_rows(file: Path) -> Iterator[Placed]:
+    """Every value is a text; a row begins where its line does, and may have more lines than one."""
+    with reading(file, follow=True) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as lines:
+        rows = csv.DictReader(lines, strict=True)
+        try:
+            for row in rows:
+                place = f"{file}:{rows.line_num}"
+                if None in row or None in row.values():
+                    raise DataError(f"{place} has another number of fields than the first line. Mend or remove it.")
+                yield place, row
+        except (csv.Error, UnicodeDecodeError) as error:
+            raise DataError(f"{file}:{rows.line_num + 1} is not CSV: {first_line(error)}. Mend or remove it.") from None
+
+
+READERS = {".csv": csv_rows, ".jsonl": json_lines, ".json": json_list, ".parquet": parquet_rows}
 
 
 def parsed(place: str, line: bytes) -> Any:
@@ -172,12 +197,32 @@ def first_line(error: BaseException) -> str:
     return (str(error) or type(error).__name__).partition("\n")[0].rstrip(".")
 
 
-# --- the hub
+# --- what the library `datasets` has
 
 
-def hub_rows(name: str | None, config: str | None, split: str) -> Iterator[Placed]:
-    if name is None:
-        raise DataError("this task has no data of its own: write path=FILE (or a folder), or hub=NAME.")
+ONE_SPLIT, SPLITS = "dataset_info.json", "dataset_dict.json"  # of Dataset.save_to_disk, of DatasetDict's
+
+
+def is_saved(folder: Path) -> bool:
+    return (folder / ONE_SPLIT).is_file() or (folder / SPLITS).is_file()
+
+
+def saved_rows(folder: Path, split: str) -> Iterator[Placed]:
+    """A data set that was saved to disk: one split, or several by name."""
+    library = the_library(str(folder))
+    try:
+        found = library.load_from_disk(str(folder))
+    except (OSError, ValueError, RuntimeError) as error:
+        raise DataError(f"{folder} is no data set that was saved to disk ({first_line(error)}). Check path.") from None
+    if isinstance(found, library.DatasetDict):
+        if split not in found:
+            raise DataError(f"there is no split {split!r} in {folder}: {did_you_mean(split, found).rstrip('?')}.")
+        found = found[split]
+    for number, row in enumerate(found, 1):
+        yield f"{folder}/{split}:{number}", row
+
+
+def the_library(name: str) -> Any:
     try:
         import datasets
     except ImportError:
@@ -185,8 +230,14 @@ def hub_rows(name: str | None, config: str | None, split: str) -> Iterator[Place
             f"{name} is read by the library datasets, which is not installed: pip install 'straw[data]', "
             "or write path=FILE with the data."
         ) from None
+    return datasets
+
+
+def hub_rows(name: str | None, config: str | None, split: str) -> Iterator[Placed]:
+    if name is None:
+        raise DataError("this task has no data of its own: write path=FILE (or a folder), or hub=NAME.")
     try:
-        rows = datasets.load_dataset(name, config, split=split)
+        rows = the_library(name).load_dataset(name, config, split=split)
     except (OSError, ValueError, RuntimeError) as error:
         raise DataError(
             f"{name}, split {split!r}, cannot be had from the hub ({first_line(error)}). "

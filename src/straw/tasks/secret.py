@@ -28,6 +28,8 @@ __all__ = ["Secret", "secret_for"]
 class Secret(OneReply):
     """Asks for the secret, or the sequence of secrets, in one reply."""
 
+    Options = SecretOptions
+
     hidden: Hidden
 
     @staticmethod

@@ -12,18 +12,20 @@ questions that are asked keep one order for every seed, so that runs are measure
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from random import Random
-from typing import Protocol, Self
+from typing import Self, TypeVar
 
+from straw.config.option import option
 from straw.errors import ConfigError, DataError
 from straw.seeds import seed_for
 from straw.tasks.asking import Form, conversation, form_named
 from straw.tasks.fields import ONE_LETTER, Fields, choice_question, marked_question, worked_question
 from straw.tasks.one_reply import OneReply
+from straw.tasks.problem_options import DataOptions
 from straw.tasks.questions import Question, Questions, Read
 from straw.tasks.rows import Source
 from straw.tasks.shots import CHOICES, MATHEMATICS, WORD_PROBLEMS, Shot, first
@@ -32,41 +34,34 @@ from straw.text.graders import Grader, check_replies, grader_named
 from straw.types import End, Grade, Problem
 
 
-class WordProblemOptions(Protocol):
-    """What a page says about problems in words."""
+@dataclass(frozen=True, kw_only=True)
+class Gsm8kOptions(DataOptions):
+    """Grade-school word problems."""
 
-    @property
-    def path(self) -> str | None: ...
-    @property
-    def eval_path(self) -> str | None: ...
-    @property
-    def hub(self) -> str | None: ...
-    @property
-    def hub_config(self) -> str | None: ...
-    @property
-    def train_split(self) -> str | None: ...
-    @property
-    def eval_split(self) -> str: ...
-    @property
-    def eval_share(self) -> float: ...
-    @property
-    def num_problems(self) -> int | None: ...
-    @property
-    def question_field(self) -> tuple[str, ...]: ...
-    @property
-    def answer_field(self) -> str: ...
-    @property
-    def solution_field(self) -> str: ...
-    @property
-    def bad_rows(self) -> str: ...
-    @property
-    def system_prompt(self) -> str: ...
-    @property
-    def num_shots(self) -> int: ...
-    @property
-    def grader(self) -> str | None: ...
-    @property
-    def task_seed(self) -> int | None: ...
+    kind: str = option("gsm8k", "the task", registry="tasks")
+    hub: str | None = option("openai/gsm8k", "the data set of the hub, where no path is named", example="openai/gsm8k")
+    hub_config: str | None = option("main", "which configuration of it", example="main")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MathOptions(DataOptions):
+    """Any questions with answers, or with solutions that have the answer in a box."""
+
+    kind: str = option("math", "the task", registry="tasks")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MmluOptions(DataOptions):
+    """Questions with choices."""
+
+    kind: str = option("mmlu", "the task", registry="tasks")
+    system_prompt: str = option(
+        "none", "the form of a reply that the model is told: xml, boxed, none, a text of your own, or @FILE.txt"
+    )
+    hub: str | None = option("cais/mmlu", "the data set of the hub, where no path is named", example="cais/mmlu")
+    hub_config: str | None = option("all", "which configuration of it", example="all")
+    train_split: str | None = option("auxiliary_train", "the split that is trained on; none: nothing, all is held out")
+    choices_field: str = option("choices", "the field with the choices")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,10 +172,20 @@ class WordProblems(OneReply):
             messages=conversation(self.form, shots, self._asked(question.text)),
             reference=(self.form.written(question.solution, question.gold),),
             facts={"answer": question.gold, "place": Path(question.place).name},
+            columns={name: plain_value(value) for name, value in question.row.items()},
         )
 
     def _asked(self, text: str) -> str:
         return f"{text}\n{self.appendix}" if self.appendix else text
+
+
+def plain_value(value: object) -> object:
+    """As JSON has it, so that a checkpoint can keep it."""
+    if isinstance(value, str | int | float | None):
+        return value
+    if isinstance(value, Mapping):
+        return {str(name): plain_value(one) for name, one in value.items()}
+    return [plain_value(one) for one in value] if isinstance(value, list | tuple) else str(value)
 
 
 @lru_cache(maxsize=8)
@@ -191,16 +196,21 @@ def shuffled(seed: int | str, turn: int, count: int) -> list[int]:
     return places
 
 
+Kind = TypeVar("Kind", bound=WordProblems)
+
+
 def word_problems(
-    name: str, options: WordProblemOptions, read: Read, shots: tuple[Shot, ...], *, grader: str = "", appendix: str = ""
-) -> WordProblems:
+    name: str, options: DataOptions, read: Read, shots: tuple[Shot, ...], *, make: type[Kind], grader: str = "",
+    appendix: str = "",
+) -> Kind:  # fmt: skip
     if options.path is None and options.hub is None:
         raise ConfigError(
-            f"{name} asks what stands in your data: write path=FILE (.jsonl, .json, .parquet), or hub=NAME"
+            f"{name} asks what stands in your data: write path=FILE (.jsonl, .json, .parquet, .csv) or a folder, or "
+            "hub=NAME"
         )
     source = Source(path=options.path, hub=options.hub, hub_config=options.hub_config)
     form = form_named(options.system_prompt)
-    return WordProblems(
+    return make(
         name=name,
         questions=Questions(
             source=source,
@@ -220,35 +230,40 @@ def word_problems(
     )
 
 
-def fields_of(options: WordProblemOptions) -> Fields:
+def fields_of(options: DataOptions) -> Fields:
     return Fields(question=options.question_field, answer=options.answer_field, solution=options.solution_field)
 
 
 class Gsm8k:
     """Grade-school word problems; the gold stands behind ####."""
 
+    Options = Gsm8kOptions
+
     @staticmethod
-    def from_options(options: WordProblemOptions) -> WordProblems:
-        return word_problems("gsm8k", options, partial(marked_question, fields=fields_of(options)), WORD_PROBLEMS)
+    def from_options(options: DataOptions) -> WordProblems:
+        return word_problems(
+            "gsm8k", options, partial(marked_question, fields=fields_of(options)), WORD_PROBLEMS, make=WordProblems
+        )
 
 
 class Mathematics:
     """Any question with an answer, or with a solution that has the answer in a box."""
 
+    Options = MathOptions
+
     @staticmethod
-    def from_options(options: WordProblemOptions) -> WordProblems:
-        return word_problems("math", options, partial(worked_question, fields=fields_of(options)), MATHEMATICS)
-
-
-class ChoiceOptions(WordProblemOptions, Protocol):
-    @property
-    def choices_field(self) -> str: ...
+    def from_options(options: DataOptions) -> WordProblems:
+        return word_problems(
+            "math", options, partial(worked_question, fields=fields_of(options)), MATHEMATICS, make=WordProblems
+        )
 
 
 class Mmlu:
     """Questions with choices; the reply is a letter."""
 
+    Options = MmluOptions
+
     @staticmethod
-    def from_options(options: ChoiceOptions) -> WordProblems:
+    def from_options(options: MmluOptions) -> WordProblems:
         read = partial(choice_question, fields=fields_of(options), choices_field=options.choices_field)
-        return word_problems("mmlu", options, read, CHOICES, grader="exact", appendix=ONE_LETTER)
+        return word_problems("mmlu", options, read, CHOICES, make=WordProblems, grader="exact", appendix=ONE_LETTER)

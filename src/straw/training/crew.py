@@ -1,26 +1,21 @@
-"""Who computes: the engine in this process, or the processes that take over from it."""
+"""Who computes: the engine in this process, or one that takes over from it.
+
+An engine is a function (page, local, say) -> context manager, which yields what keeps the contract of `engines.base`.
+It begins where `local` is. The loop cannot tell one from another.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from straw.engines.base import Engine
 from straw.engines.local.engine import LocalEngine
-from straw.training.assemble import Plan
+from straw.registry import find
+from straw.training.plan import Plan
 
 
-@contextmanager
-def crew(plan: Plan, local: LocalEngine, say: Callable[[str], None]) -> Iterator[Engine]:
-    """The page's engine, begun where `local` is. The loop cannot tell one from another."""
-    ours = plan.page.engine
-    if ours.engine == "local":
-        with local:
-            yield local
-        return
-    from straw.engines.monarch.engine import MonarchEngine
-
-    say(f"starting a trainer and {ours.num_generators} generators")
-    with MonarchEngine(plan.page, local, ours.num_generators) as engine:
-        local.let_go()
-        yield engine
+def crew(plan: Plan, local: LocalEngine, say: Callable[[str], None]) -> AbstractContextManager[Engine]:
+    """The page's engine."""
+    started: AbstractContextManager[Engine] = find("engines", plan.page.engine.engine)(plan.page, local, say)
+    return started

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from straw.config import DataTask
 from straw.engines.base import SamplingParams
 from straw.errors import DataError
 from straw.tasks.base import FromData
+from straw.tasks.problem_options import DataOptions
 from straw.text.chat import Chat
-from straw.training.assemble import Plan
+from straw.training.plan import Plan
 from straw.types import Message, Problem
 
 SLACK = 8  # tokens by which a prompt may be longer than its bytes and what surrounds them
@@ -27,7 +27,7 @@ SHOWN = 3
 def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | None, say: Callable[[str], None]) -> None:
     """`room`: the most tokens that the model reads, prompt and reply together; None where it does not say."""
     task, ours = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(ours, DataTask):
+    if not isinstance(task, FromData) or not isinstance(ours, DataOptions):
         return
     for remark in (task.check_golds(), *task.remarks):
         if remark:
@@ -52,7 +52,7 @@ def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | Non
 def without_skipped(plan: Plan, chat: Chat) -> Plan:
     """The plan without the problems that are to be skipped."""
     task, ours = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(ours, DataTask):
+    if not isinstance(task, FromData) or not isinstance(ours, DataOptions):
         return plan
     if ours.bad_rows == "skip":
         task = task.readable()

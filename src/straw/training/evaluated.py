@@ -18,18 +18,16 @@ from shlex import quote
 
 import torch
 
-from straw.catalogue import find
 from straw.config import Loaded, Page, load_page, with_values
 from straw.engines.local.build import load_engine, starting_again
-from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
 from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
 from straw.runs.same_page import page_of, page_to_run
 from straw.runs.sound import Say, check_has_weights, checkpoint_named, is_sound
 from straw.tasks.base import Task
+from straw.training.assemble import task_of as made_task
 from straw.training.device import best_device, best_dtype
-from straw.training.left_open import task_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +67,14 @@ def evaluated_page(page: str | Path | None, overrides: Mapping[str, str], run: P
 
 def closed(loaded: Loaded) -> Page:
     """What a page leaves open, as for training, as far as an evaluation needs it."""
-    page = loaded.with_defaults(task_values(loaded.page) | {"max_tokens": loaded.page.sampling.max_tokens})
+    defaults = loaded.page.task.defaults(loaded.page)
+    page = loaded.with_defaults(defaults | {"max_tokens": loaded.page.sampling.max_tokens})
     page = with_values(page, {"device": best_device(page.model.device)})
-    embedded = page.model.model_name in SHAPES
-    return with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, embedded)})
+    return with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.is_embedded)})
 
 
 def task_of(page: Page) -> Task:
-    task: Task = find("tasks", page.task.kind).from_options(page.task)
+    task = made_task(page)
     if task.max_turns > 1:
         raise ConfigError("an evaluation asks problems of one reply; a game of several turns has none")
     return task

@@ -15,7 +15,6 @@ import torch
 from transformers import PreTrainedModel
 
 from straw.engines.local.build import starting_again
-from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import save_adapter
 from straw.engines.local.pretrained import quietly
@@ -48,7 +47,7 @@ def export_run(
         raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
     with whole_folder(out) as staging, quietly():
         if form == "adapter":
-            write_adapter(engine, page.model.model_name in SHAPES, staging, out, DTYPES[dtype])
+            write_adapter(engine, page.model.is_embedded, staging, out, DTYPES[dtype])
         else:
             write_model(engine, merged(engine), staging, DTYPES[dtype])
     return int(checkpoint["step"])

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from straw.config import DataTask, Loaded, Page, dump, plain, with_values
+from straw.config import Loaded, Page, dump, plain, with_values
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.hub import cached
 from straw.engines.local.published import PUBLISHED, ModelSize
 from straw.runs.store import check_is_free
 from straw.runs.tracker import check_tracker
 from straw.text.say import say, say_lines
-from straw.training.assemble import Plan, plan_of, sampling_of
+from straw.training.assemble import plan_of, sampling_of
 from straw.training.memory_forecast import Work
+from straw.training.plan import Plan
 from straw.training.start import Say, checked, checkpoint_of, taken_from
 
 CARDS = (24, 80)  # GiB
@@ -70,11 +71,10 @@ def forecast(plan: Plan, say: Say = lambda line: None) -> Forecast:
 def from_table(plan: Plan) -> Forecast:
     """With prompts as long as they may be."""
     page, task = plan.page, plan.page.task
-    limit = task.max_prompt_tokens if isinstance(task, DataTask) else None
     size = PUBLISHED[page.model.model_name]
     adapters = size.adapter_parameters(page.model.lora_rank or 0)
     return Forecast(
-        num_problems=plan.task.num_problems, prompt_tokens=limit or PROMPT_TOKENS,
+        num_problems=plan.task.num_problems, prompt_tokens=task.prompt_limit or PROMPT_TOKENS,
         reply_tokens=page.sampling.max_tokens or plan.task.reply_limit,
         parameters=size.parameters + adapters, trained=adapters or size.parameters, size=size, page=page,
     )  # fmt: skip
@@ -151,7 +151,7 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     check_start(plan, goes_on=goes_on)
     remarks: list[str] = []
     size = forecast(plan, remarks.append)
-    say_lines(dump(plan.page))
+    say_lines(dump(plan.page, plan.origins))
     for note in plan.notes:
         say(f"# note      {note}")
     steps = int(plan.page.run.n_batches or 0)

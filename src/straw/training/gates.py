@@ -33,7 +33,7 @@ from straw.training.variance import forecast_groups
 from straw.types import Rollout
 
 if TYPE_CHECKING:
-    from straw.training.assemble import Plan
+    from straw.training.plan import Plan
 
 MOST_ATTEMPTS, MOST_PROBLEMS, MOST_TOKENS = 32, 4, 4096
 

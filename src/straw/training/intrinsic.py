@@ -38,21 +38,18 @@ from torch import Tensor
 
 from straw.config import Memory, Page
 from straw.engines.base import Engine
-from straw.engines.encoder import MINILM, POLICY, Encoder, check_encoder, encoder_named, fast_dtype
+from straw.engines.encoder import POLICY, Encoder, encoder_named
 from straw.errors import RunError
 from straw.files import is_file
 from straw.measure.diversity import semantic
-from straw.rewards.elliptical import Elliptical
 from straw.rewards.episodic import Episodic, named, part
 from straw.rewards.intrinsic import Intrinsic, Rules, Scores
-from straw.rewards.memory_store import MemoryStore
-from straw.rewards.surprise import ByteEntropy, Surprise
+from straw.rewards.intrinsic_named import kind_named
 from straw.rewards.trace import Judge, Trace, is_finite
 from straw.rewards.write_first import WriteFirst
 from straw.runs.metrics import mean_of
 from straw.text.answer_tags import END_OF_REASONING, REASONING
 from straw.text.sentences import sentences
-from straw.training.device import check_device
 from straw.types import Metric, Rollout
 
 MEMORY = "memory.safetensors"
@@ -219,19 +216,8 @@ def scorer_of(page: Page, width: int) -> Intrinsic:
 
 
 def judge_of(page: Page, width: int) -> Judge:
-    ours = page.memory
-    if ours.use_ir == "surprise":
-        return Surprise()
-    if ours.use_ir == "entropy":
-        return ByteEntropy()
-    if ours.use_ir == "elliptical":
-        return Elliptical(width, ours.elliptical_dimensions, ours.elliptical_ridge, page.run.seed)
-    failure = store_of(ours, width) if ours.use_ir == "knn+" else None
-    return Episodic(store_of(ours, width), failure, k=ours.k, floor=ours.similarity_floor)
-
-
-def store_of(ours: Memory, width: int) -> MemoryStore:
-    return MemoryStore(width, ours.memory_keys, ours.memory_values, approximate=ours.neighbours == "approximate")
+    made: Judge = kind_named(page.memory.use_ir).make(page.memory, width, page.run.seed)
+    return made
 
 
 def rules_of(ours: Memory) -> Rules:
@@ -240,19 +226,6 @@ def rules_of(ours: Memory) -> Rules:
         per_outcome=ours.window_per_outcome, warmup_steps=ours.explore_warmup, warmup_keys=ours.explore_warmup_keys,
         anneal_rate=ours.anneal_rate,
     )  # fmt: skip
-
-
-def encoder_values(page: Page) -> dict[str, object]:
-    """What the page leaves open about the encoder; one that cannot be had is refused here."""
-    ours = page.memory
-    if not ours.needs_encoder:
-        return {}
-    name = ours.encoder or (POLICY if ours.use_ir == "elliptical" else MINILM)
-    check_encoder(name)
-    device = page.model.device if ours.encoder_device == "auto" else ours.encoder_device
-    check_device(device)
-    dtype = fast_dtype(device) if ours.encoder_dtype == "auto" else ours.encoder_dtype
-    return {"encoder": name, "encoder_device": device, "encoder_dtype": dtype}
 
 
 def embedded_part(reply: str, what: str) -> str:

@@ -23,7 +23,7 @@ from straw.measure.said import Said
 from straw.measure.several import several_of
 from straw.rollouts.datums import datum_of
 from straw.tasks.base import Enumerable, HeldOut
-from straw.training.assemble import Plan
+from straw.training.plan import Plan
 from straw.types import Rollout
 
 MOST_COMPARED = 16  # rollouts, with what the start would have given them

@@ -19,10 +19,10 @@ from typing import TypeVar
 
 from straw.errors import TrainingError
 from straw.rewards.channel import Channel
-from straw.rollouts.collect import finish, pay
+from straw.rollouts.collect import finish
 from straw.tasks.base import Task
 from straw.text.chat import Chat
-from straw.types import Problem, Rollout, Turn
+from straw.types import Payment, Problem, Rollout, Turn
 
 Thing = TypeVar("Thing")
 COINS = (0.0, 0.25, 0.5, 0.75, 0.999)
@@ -48,7 +48,7 @@ def said(chat: Chat, text: str, stop: frozenset[int]) -> tuple[Turn, bool]:
 def check_full(channel: Channel, rollouts: Sequence[Rollout]) -> str:
     owed = [channel.full(rollout.grade) for rollout in rollouts]
     for rollout, full in zip(rollouts, owed, strict=True):
-        most = max(pay(rollout, channel, coin).reward for coin in COINS)
+        most = max(payment_for(channel, rollout, coin).total for coin in coins_of(channel))
         if full is not None and not isclose(most, full, abs_tol=1e-9):
             raise TrainingError(
                 f"a reference reply earns full reward, {full:.4g}; {spelled(rollout.problem)} was read as "
@@ -63,7 +63,7 @@ def check_full(channel: Channel, rollouts: Sequence[Rollout]) -> str:
 
 def parted(rollout: Rollout, channel: Channel) -> str:
     """Part by part, where there are several."""
-    parts = pay(rollout, channel, COINS[0]).raw_rewards
+    parts = payment_for(channel, rollout, COINS[0]).raw
     return f" ({', '.join(f'{name} {value:.3g}' for name, value in parts.items())})" if parts else ""
 
 
@@ -76,12 +76,14 @@ def check_deterministic(channel: Channel, task: Task, rollouts: Sequence[Rollout
                 f"a task grades equal replies alike; {' | '.join(rollout.replies)!r} was graded in {len(grades)} ways: "
                 "facts may depend on nothing but the problem and the replies."
             )
-        coins = COINS if channel.deterministic else COINS[:1]
-        paid = different([channel(rollout.grade, coin) for coin in (*coins, *coins)])
-        if len(paid) > 1:
+        if channel.reads_replies and not channel.deterministic:
+            continue  # somebody else's function, which promises nothing
+        coins = coins_of(channel) if channel.deterministic else COINS[:1]
+        found = different([payment_for(channel, rollout, coin) for coin in (*coins, *coins)])
+        if len(found) > 1:
             raise TrainingError(
                 f"{channel.name} pays the same for the same grade and coin; {' | '.join(rollout.replies)!r} was paid "
-                f"{', '.join(sorted(f'{one.total:.4g}' for one in paid))}: let chance come from the coin alone, and "
+                f"{', '.join(sorted(f'{one.total:.4g}' for one in found))}: let chance come from the coin alone, and "
                 "declare deterministic=False."
             )
     return "equal attempts paid alike"
@@ -95,8 +97,8 @@ def different(things: Sequence[Thing]) -> list[Thing]:
 def check_range(channel: Channel, rollouts: Sequence[Rollout]) -> str:
     low, high = channel.lowest, channel.highest
     for rollout in rollouts:
-        for coin in COINS:
-            payment = channel(rollout.grade, coin)
+        for coin in coins_of(channel):
+            payment = payment_for(channel, rollout, coin)
             turns = payment.per_turn
             if not (isfinite(payment.total) and low - 1e-9 <= payment.total <= high + 1e-9):
                 raise TrainingError(
@@ -108,7 +110,16 @@ def check_range(channel: Channel, rollouts: Sequence[Rollout]) -> str:
                     f"the pay of all turns is the attempt's; {channel.name} paid turns {sum(turns):.4g} and the "
                     f"attempt {payment.total:.4g}: mend the channel."
                 )
-    return f"pay from {low:.4g} to {high:.4g}"
+    return f"pay from {low:.4g} to {high:.4g}" if isfinite(high - low) else "pay undeclared"
+
+
+def payment_for(channel: Channel, rollout: Rollout, coin: float) -> Payment:
+    return channel.pay([rollout], [coin], 0)[0]
+
+
+def coins_of(channel: Channel) -> tuple[float, ...]:
+    """A function of the replies is dear, and has no coin."""
+    return COINS[:1] if channel.reads_replies else COINS
 
 
 def spelled(problem: Problem) -> str:

@@ -19,26 +19,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from straw.config import Loaded, Page, SecretTask, dump, with_values
+from straw import outside
+from straw.config import Loaded, Page, dump, with_values
 from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
 from straw.engines.monarch.wall import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
+from straw.runs.code import files_of, keep_code
 from straw.runs.lines import read_lines
 from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
 from straw.runs.same_page import check_is_same, page_to_run
 from straw.runs.sound import check_may_begin_again, newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracker import check_tracker, tracker_for
-from straw.training.assemble import Plan, plan_of, sampling_of
-from straw.training.async_loop import AsyncLoop
+from straw.training.assemble import plan_of, sampling_of
 from straw.training.crew import crew
 from straw.training.data_check import without_skipped
-from straw.training.free_loop import FreeLoop
 from straw.training.gates import run_gates
 from straw.training.loop import Loop
 from straw.training.measured import has_enough
+from straw.training.plan import Plan
 from straw.training.start import starting_engine
 from straw.training.verdict import NAME as WORSE
 from straw.training.verdict import worse_than_start
@@ -69,6 +70,7 @@ class Finished:
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
     """Train, and leave a run folder."""
+    outside.use_copies({})
     prepare_for(loaded.page)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
@@ -109,9 +111,10 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         found = pass_gates(plan, engine, watcher)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
-        with RunFolder.create(path, dump(page), lambda staging: save_start(engine, staging / START)) as folder:
+        written = dump(page, plan.origins)
+        with RunFolder.create(path, written, partial(first_files, engine, page)) as folder:
             engine.start_is_in(folder.path / START)
-            loop = loop_of(plan)(plan, engine, sampling, folder, watcher)
+            loop = Loop(plan, engine, sampling, folder, watcher)
             try:
                 folder.write_event("started", 0)
                 folder.write_event("gates", 0, found=found)
@@ -120,6 +123,12 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
                 if loop.state.step <= 1:
                     take_back(folder.path, parents)
                 raise
+
+
+def first_files(engine: Engine, page: Page, staging: Path) -> None:
+    """What a run folder has from its first moment."""
+    save_start(engine, staging / START)
+    keep_code(files_of(page), staging)
 
 
 def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
@@ -138,7 +147,7 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
             plan = without_skipped(plan, engine.chat)
             engine.start_is_in(folder.path / START)
             found = pass_gates(plan, engine, watcher)
-            loop = loop_of(plan)(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
+            loop = Loop(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
             if checkpoint:
                 loop.resume(folder.path / checkpoint["folder"])
             folder.rewind(checkpoint)
@@ -159,12 +168,6 @@ def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
         return run_page(loaded, watcher)
     check_is_same(plan_of(loaded).page, run_folder(path))
     return resume_run(path, watcher, trusts=loaded.page.model.trust_remote_code)
-
-
-def loop_of(plan: Plan) -> type[Loop]:
-    if not plan.page.engine.max_lag or plan.is_sft:
-        return Loop
-    return FreeLoop if plan.page.engine.pace == "free" else AsyncLoop
 
 
 def worked(loop: Loop) -> Finished:
@@ -280,6 +283,5 @@ def take_back(folder: Path, parents: list[Path]) -> None:
 
 def run_name(plan: Plan) -> str:
     page = plan.page
-    method = "sft" if plan.is_sft else page.channel
-    size = f"-N{page.task.N}" if isinstance(page.task, SecretTask) else ""
-    return f"{plan.task.name}{size}-{method}"
+    method = "sft" if plan.is_sft else plan.channel.name
+    return f"{plan.task.name}{page.task.label}-{method}"

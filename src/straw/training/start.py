@@ -14,23 +14,23 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from straw.cache_dir import cache_folder
 from straw.config import Page
 from straw.engines.base import Engine
 from straw.engines.local.build import load_engine, with_adapters
-from straw.engines.local.embedded import SHAPES
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.lora import chosen_layers
 from straw.engines.local.model_folder import first_line
 from straw.errors import RunError, StrawError, TrainingError
 from straw.files import MIB, parse_json, read_file
-from straw.runs.home import cache_folder
 from straw.runs.reading import CONFIG, read_checkpoints
 from straw.runs.whole import remove_abandoned, remove_tree, whole_folder
 from straw.tasks.base import Enumerable, Task
 from straw.text.chat import Chat
-from straw.training.assemble import Plan, sampling_of
+from straw.training.assemble import sampling_of
 from straw.training.data_check import check_data, without_skipped
 from straw.training.imitation import Imitation
+from straw.training.plan import Plan
 from straw.training.reach import reach
 from straw.training.warmup import Goal
 
@@ -103,13 +103,9 @@ def taken_from(checkpoint: Path, engine: LocalEngine, plan: Plan, say: Say, *, d
     if not (checkpoint / "adapter").is_dir():  # all weights: they go beneath new adapters
         engine.load(checkpoint, optimizer=False)
         return with_adapters(engine, page)
-    engine = prepared(engine, plan, say) if is_embedded(page) and not dry else with_adapters(engine, page)
+    engine = prepared(engine, plan, say) if page.model.is_embedded and not dry else with_adapters(engine, page)
     engine.load(checkpoint, optimizer=False)
     return engine
-
-
-def is_embedded(page: Page) -> bool:
-    return page.model.model_name in SHAPES
 
 
 def checkpoint_of(page: Page) -> Path | None:
@@ -137,7 +133,7 @@ def prepared(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     page = plan.page
     if page.warmup.warmup == "none":
         return with_adapters(engine, page)
-    if is_embedded(page):
+    if page.model.is_embedded:
         engine = with_adapters(warmed_up(engine, plan, say), page)
         tell_reach(engine, plan.task, say)
         return engine

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from straw.config import ProblemTask, TaskSection
+from straw.config import TaskSection
 from straw.tasks.base import Graded, Task
+from straw.tasks.problem_options import ProblemOptions
 from straw.text.graders import GRADERS
 from straw.types import Rollout
 
@@ -22,7 +23,7 @@ FEW = 0.1  # of the attempts
 
 def starved(task: Task, options: TaskSection, rollouts: Sequence[Rollout]) -> str | None:
     """A line for a person, where hardly anything that the model says now can be paid for its answer."""
-    if not (isinstance(task, Graded) and isinstance(options, ProblemTask) and rollouts):
+    if not (isinstance(task, Graded) and isinstance(options, ProblemOptions) and rollouts):
         return None
     golds = [one.problem.facts.get("answer") for one in rollouts]
     if not all(isinstance(gold, str) for gold in golds):  # countdown compares values, in its own way

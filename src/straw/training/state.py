@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
 from straw.files import GIB, parse_json, read_file
@@ -22,7 +22,7 @@ from straw.measure.ledger import Ledger
 from straw.measure.said import Said
 from straw.runs.lines import json_line
 from straw.training.alarms import Alarms
-from straw.training.toward import Student
+from straw.training.learners.soft_targets import BeliefLearner
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
@@ -37,7 +37,7 @@ class RunState:
     replay: BestReplay
     alarms: Alarms
     ledger: Ledger = field(default_factory=Ledger)
-    student: Student | None = None
+    student: BeliefLearner | None = None
     said: Said = field(default_factory=Said)
     step: int = 0
     num_tokens: int = 0  # of all attempts so far, prompts included
@@ -101,6 +101,8 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
             messages=tuple(Message(*message) for message in problem["messages"]),
             reference=tuple(problem["reference"]),
             facts=problem["facts"],
+            columns=problem.get("columns", {}),
+            is_conversation=problem.get("is_conversation", False),
         ),
         turns=tuple(turn_from(turn) for turn in record["turns"]),
         replies=tuple(record["replies"]),
@@ -120,6 +122,8 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         bonuses=record.get("bonuses", {}),
         scores=record.get("scores", {}),
         unscored=record.get("unscored", ""),
+        extra=record.get("extra", {}),
+        metrics=record.get("metrics", {}),
         advantages=tuple(record["advantages"]),
     )
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Loss
 from straw.rollouts.datums import datum_of, spans, token_weights

@@ -17,7 +17,9 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
     paid = [{**one.rewards, **one.raw_rewards} for one in rollouts]  # by name, before weights, as TRL logs them
     names = dict.fromkeys(name for parts in paid for name in parts)
     rewards = {name: mean_of([parts[name] for parts in paid if name in parts]) for name in names}
+    logged = dict.fromkeys(name for one in rollouts for name in one.metrics)
     return {
+        **{name: mean_of([one.metrics[name] for one in rollouts if name in one.metrics]) for name in logged},
         "reward": mean_of([rollout.reward for rollout in rollouts]),
         "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
         **{f"rewards/{name}/mean": metric for name, metric in rewards.items()},

@@ -16,7 +16,8 @@ from straw.errors import ConfigError, RunError
 from straw.runs.reading import CONFIG
 from straw.runs.same_page import check_is_same, page_of
 from straw.runs.sweep import RATE, Condition, Planned, Sweep, SweepRun
-from straw.training.assemble import Plan, plan_of
+from straw.training.assemble import plan_of
+from straw.training.plan import Plan
 from straw.training.session import Watcher, continue_page
 
 HIDDEN = ("fixed_secret", "secret_seed")  # a warm-up never sees the secret

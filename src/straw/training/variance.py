@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
-from straw.algorithms.named import Credit
+from straw.algorithms.baselines import Credit
 from straw.types import Rollout
 
 MUCH = 0.9

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from straw.rewards.channel import Channel
-from straw.training.assemble import Plan
+from straw.training.plan import Plan
 
 NAME = "worse_than_start"
 MARGIN_BITS = 1.0

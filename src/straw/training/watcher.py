@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
-from straw.training.assemble import Plan
+from straw.training.plan import Plan
 
 
 class Watcher(Protocol):

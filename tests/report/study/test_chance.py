@@ -151,3 +151,9 @@ def test_three_conditions_of_one_pace_are_told_apart_once_in_twenty(monkeypatch)
     assert sum(p <= 0.05 for p in found) <= 12  # 6 are expected, and 99% of such tests have no more
     slower = apart(*(list(rng.geometric(rate, 30)) for rate in (0.05, 0.05, 0.01)), cap=80)
     assert same_pace(*slower) == 0.001
+
+
+def test_drawn_chances_are_counted_in_ten_thousandths():
+    """9,999 draws and what was seen itself."""
+    p = chance_of_range(ranked_times(apart([float(n) for n in range(1, 13)], [n + 6.5 for n in range(12)])))
+    assert p is not None and p * 10_000 == pytest.approx(round(p * 10_000), abs=1e-6) and p > 1e-4

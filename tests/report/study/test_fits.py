@@ -129,3 +129,10 @@ def test_a_first_hit_in_groups_of_four_scales_with_N():
 
 def test_how_many_secrets_stand_behind_it():
     assert scaled(scattered([16, 64], {16: 30, 64: 90}, 7)).secrets == [7, 7]
+
+
+def test_points_on_a_line_are_as_sharp_as_can_be_told():
+    x = np.arange(4.0)
+    known = Between(2 * x + 1 - 1e-6, 2 * x + 1 + 1e-6, np.ones(4, bool))
+    line = likeliest(known, x, np.ones((1, 4)), "log-normal")
+    assert line.sigma[0] == pytest.approx(0.01, abs=1e-4) and line.slope[0] == pytest.approx(2, abs=1e-3)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from tests.made_runs import write_run
 
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.gathered import gathered
-from straw.report.study.law import BROKEN, KEPT, UNTOLD, chance_of_gain, law, law_of_nothing
+from straw.report.study.law import BROKEN, KEPT, UNTOLD, chance_of_gain, first_look, law, law_of_nothing
 
 NAMES = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
 
@@ -93,3 +94,12 @@ def test_luck_alone_breaks_it_less_often_than_said(bits):
     rng = np.random.default_rng(bits)
     values = np.where(rng.random((4000, 12)) < 2.0**-bits, 2.0**bits, 0)
     assert np.mean([chance_of_gain(row) <= 0.05 for row in values]) <= 0.05
+
+
+def test_the_first_look_is_the_first_behind_the_start_however_soon_it_comes():
+    def measured(*episodes: float) -> SimpleNamespace:
+        return SimpleNamespace(column=lambda name: SimpleNamespace(episodes=np.array(episodes)))
+
+    assert first_look([measured(0, 1, 8)], ["bits_known"]) == 1
+    assert first_look([measured(0, 1, 8), measured(0, 4)], ["bits_known"]) == 4
+    assert first_look([measured(0)], ["bits_known"]) == 0

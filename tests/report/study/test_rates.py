@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from math import inf
 from pathlib import Path
 
 from tests.made_studies import make_study, never
 
+from straw.report.study import rates
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.gathered import gathered
 from straw.report.study.rates import DRAWS, GIVEN, HALF, OTHERS, SAME, rates_of, settled
@@ -71,3 +73,13 @@ def test_rates_within_twice_the_best_are_near(tmp_path):
     found = rates_of(cell_of(tmp_path))
     assert found.near_best == (1e-4, 1e-3)
     assert not found.is_at_edge
+
+
+def test_the_middle_of_what_a_rate_came_to_is_a_median(monkeypatch):
+    ends = {"a": 8.0, "b": 1.0, "c": 4.0, "d": 2.0, "never": -inf}
+    monkeypatch.setattr(rates, "end_of", ends.get)
+    monkeypatch.setattr(rates, "times_of", lambda runs, name: None)
+    monkeypatch.setattr(rates, "median_of", lambda times: None)
+    assert rates.tried(1e-3, ["a", "b", "c", "d", "never"]).bits == 3
+    assert rates.tried(1e-3, ["a", "b", "c"]).bits == 4
+    assert rates.tried(1e-3, ["never"]).bits is None

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from straw.catalogue import find, names
 from straw.errors import ConfigError
+from straw.registry import find, names
 from straw.text.graders import GRADERS, STUDY_WORDS, grader_named
 
 SPEC = importlib.util.spec_from_file_location("table", Path(__file__).with_name("table.py"))
@@ -45,7 +45,7 @@ def test_the_studys_words_lead_to_our_graders() -> None:
     }
 
 
-def test_the_catalogue_knows_every_grader() -> None:
+def test_the_registry_knows_every_grader() -> None:
     assert names("graders") == ["exact", "extract", "lenient"]
     assert find("graders", "exact").name == "exact"
 

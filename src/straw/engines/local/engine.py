@@ -7,8 +7,8 @@ float32 weights always; with dtype bfloat16 the matmuls run under autocast.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from straw.config import Page
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.local.activations import tokens_at_once
 from straw.engines.local.batches import Flat, flatten, micro_batches
@@ -206,3 +207,10 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
     """Several targets of one token count by their share."""
     for value, owner, place, share in zip(logprobs.tolist(), flat.owner, flat.place, flat.shares, strict=True):
         out[owner][place] += share * value
+
+
+@contextmanager
+def in_this_process(page: Page, local: LocalEngine, say: Callable[[str], None]) -> Iterator[LocalEngine]:
+    """engine=local: nothing takes over."""
+    with local:
+        yield local

@@ -20,10 +20,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from zipfile import BadZipFile, ZipFile
 
+from straw.cache_dir import cache_folder
 from straw.engines.local.model_folder import first_line, shortcoming
 from straw.engines.local.pretrained import Loaded, quietly, read_folder, read_gguf
 from straw.errors import ModelError, RunError, did_you_mean
-from straw.runs.home import cache_folder
 from straw.runs.whole import remove_abandoned, whole_folder
 from straw.text.say import say as say_line
 

@@ -11,12 +11,13 @@ the local engine.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from straw import outside
 from straw.config import Page
 from straw.engines.base import (
     AdamParams,
@@ -105,7 +106,8 @@ class MonarchEngine(Engine):
         if not self.is_pushed:
             self.pool.open()
         try:
-            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base))
+            code = {file: source.text for file, source in outside.copies.items()}
+            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base, code))
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
         if self.is_pushed:
@@ -262,3 +264,12 @@ class MonarchEngine(Engine):
             raise EngineLost(f"{error}: go on with straw resume") from error
         except WorkerRaised as error:
             raise TrainingError(str(error)) from error
+
+
+@contextmanager
+def in_processes(page: Page, local: LocalEngine, say: Callable[[str], None]) -> Iterator[MonarchEngine]:
+    """engine=monarch: a trainer and generators take over from this process."""
+    say(f"starting a trainer and {page.engine.num_generators} generators")
+    with MonarchEngine(page, local, page.engine.num_generators) as engine:
+        local.let_go()
+        yield engine

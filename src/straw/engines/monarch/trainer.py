@@ -14,10 +14,11 @@ A trainer on a GPU has its own weights there, and copies them into the slot when
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from straw import outside
 from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
 from straw.engines.local.build import load_engine, with_adapters
@@ -32,8 +33,14 @@ def num_slots(page: Page) -> int:
 
 
 class Trainer:
-    def __init__(self, page: Page, slots: Sequence[Handle], base: Handle | None) -> None:
-        """The first slot holds what trains, as it is before the first step; `base` what lies beneath adapters."""
+    def __init__(
+        self, page: Page, slots: Sequence[Handle], base: Handle | None, code: Mapping[str, bytes] | None = None
+    ) -> None:
+        """The first slot holds what trains, as it is before the first step; `base` what lies beneath adapters.
+
+        `code`: files of code from outside that the run keeps, for a loss among them.
+        """
+        outside.use_copies(code or {})
         self.engine = with_adapters(load_engine(page), page)
         parameters = dict(self.engine.model.named_parameters())
         for handle in (slots[0], base):

@@ -6,24 +6,24 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from straw.config import Page, SecretTask, with_values
+from straw.config import Page, with_values
 from straw.config.load import flat
 from straw.errors import ConfigError
 from straw.measure.observer.ideal import Observed, observed
+from straw.registry import find
 from straw.rewards.channel import Channel
 from straw.rewards.outcome import make_channel
 from straw.tasks.base import Task
-from straw.tasks.secret import Secret
 
 
 def game_of(page: Page) -> tuple[Task, Channel]:
-    if not isinstance(page.task, SecretTask):
+    if page.task.num_guesses is None:
         raise ConfigError(
             f"the observer lists all answers, and those of {page.task.kind} cannot be listed: ask for kind=secret"
         )
-    task = Secret.from_options(page.task)
+    task: Task = find("tasks", page.task.kind).from_options(page.task)
     reward = replace(page.reward, reward_type=page.channel)
-    return task, make_channel(reward, page.task.N, task.max_turns, page.task.length)
+    return task, make_channel(reward, page.task.num_guesses, task.max_turns, page.task.num_items)
 
 
 def group_of(page: Page) -> int:

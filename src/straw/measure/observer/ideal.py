@@ -20,6 +20,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from straw.cache_dir import cache_folder
 from straw.files import make_folders
 from straw.measure.observer.draws import draw_pace
 from straw.measure.observer.greedy import greedy_pace, partition_bits
@@ -27,7 +28,6 @@ from straw.measure.observer.hits import hits_pace
 from straw.measure.observer.table import MOST, Table, table_of
 from straw.measure.pace import Pace
 from straw.rewards.channel import Channel
-from straw.runs.home import cache_folder
 from straw.runs.reading import read_json
 from straw.runs.whole import write_whole
 from straw.tasks.base import Task

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from straw.algorithms.named import mark_of
+from straw.outside import short
 from straw.report.study.gathered import Seen
 
 CHANCE = ("seed", "secret_seed", "fixed_secret", "task_seed")
@@ -125,7 +126,7 @@ def channel_label(run: Seen) -> str:
         return f"{options.get('reward_bins')} bins" + (", shuffled" if channel == "shuffled_bins" else "")
     if channel == "dense":
         return "dense, summed" if options.get("credit") == "sum" else "dense, per turn"
-    return "supervised" if channel == "sft" else channel.replace("_", " ")
+    return "supervised" if channel == "sft" else short(channel).replace("_", " ")
 
 
 def series_labels(groups: Mapping[Key, Sequence[Seen]]) -> dict[Key, str]:

@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from straw.config import TASKS, describe_options, plain
+from straw.config import describe_options, plain
 from straw.errors import RunError, StrawError
-from straw.families import entry_for
 from straw.files import is_file
+from straw.registry import is_installed
 from straw.report.choices import ceiling_bits, flat
 from straw.report.curve import is_number
 from straw.report.listing import FILES, doubt, run_folders, run_named
@@ -184,7 +184,7 @@ def check_numbers(options: Mapping[str, str], rows: Sequence[Mapping[str, Any]])
 def with_defaults(options: dict[str, str]) -> dict[str, str]:
     """What an older version did not write down, as it is by default."""
     kind = options.get("kind", "")
-    return {**(defaults_of(kind) if entry_for(kind, TASKS) else {}), **options}
+    return {**(defaults_of(kind) if is_installed("tasks", kind) else {}), **options}
 
 
 @lru_cache

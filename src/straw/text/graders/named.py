@@ -6,9 +6,12 @@ grader_named("strict")                                          ->  the same gra
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from straw.errors import ConfigError, did_you_mean
+from straw.registry import find, is_known
 from straw.text.graders.exact import Exact
 from straw.text.graders.extract import Extract
 from straw.text.graders.lenient import Lenient
@@ -31,9 +34,27 @@ GRADERS: dict[str, Grader] = {grader.name: grader for grader in (Exact(), Extrac
 STUDY_WORDS = {"strict": "extract", "medium": "exact", "loose": "lenient"}
 
 
+@dataclass(frozen=True, slots=True)
+class ByFunction:
+    """A function of two texts, reply and gold, that says whether the reply is right; it is shown the whole reply."""
+
+    name: str
+    is_right: Callable[[str, str], bool]
+
+    def extract(self, reply: str) -> str | None:
+        return None
+
+    def judge(self, reply: str, gold: str) -> bool:
+        return bool(self.is_right(reply, gold))
+
+
 def grader_named(name: str) -> Grader:
-    """By our name or the study's, or a ConfigError with the nearest there is."""
-    ours = STUDY_WORDS.get(name, name)
-    if ours not in GRADERS:
+    """By our name, the study's, or that of a function of yours; or a ConfigError with the nearest there is."""
+    known = STUDY_WORDS.get(name, name)
+    if known not in GRADERS and not is_known("graders", known):
         raise ConfigError(f"there is no grader {name!r}; {did_you_mean(name, [*GRADERS, *STUDY_WORDS])}")
-    return GRADERS[ours]
+    found = find("graders", known)
+    if isinstance(found, type):
+        found = found()
+    grader: Grader = found if hasattr(found, "judge") else ByFunction(name, found)
+    return grader

@@ -20,9 +20,9 @@ from straw.report.listing import runs_under
 from straw.report.summary import summary_of
 from straw.rollouts.collect import Place, collect
 from straw.runs.reading import read_config, read_metrics
-from straw.training.reward_aware import RewardAware
+from straw.training.learners.reward_aware import RewardAware
+from straw.training.learners.surrogate import Surrogate
 from straw.training.session import resume_run, run_page
-from straw.training.surrogate import Surrogate
 
 GAMES = ("reward_type=log_distance", "env_type=multi_step", "env_type=multi_step credit=sum")
 SMALL = "pool=64 fresh=8"
@@ -37,10 +37,13 @@ def groups_of(parts: Parts, step: int = 1, size: int = 4):
 @pytest.mark.parametrize("game", GAMES)
 def test_reward_aware_keeps_the_right_answer_and_what_else_would_have_been_paid_alike(home, game):
     parts = Parts(f"algorithm=reward_aware {game}")
-    student, target = RewardAware(parts.plan, parts.chat), parts.task.target_index(parts.task.problem(0))
+    student, target = (
+        RewardAware(parts.plan, parts.engine, parts.params),
+        parts.task.target_index(parts.task.problem(0)),
+    )
     left = [8]
     for step in range(1, 4):
-        student.hear(groups_of(parts, step), step)
+        student.observe(groups_of(parts, step), step)
         (belief,) = student.beliefs()
         assert belief.shares[target] == belief.shares.max()
         left.append(int((belief.shares > 0).sum()))
@@ -52,23 +55,23 @@ def test_secrets_that_are_paid_alike_are_believed_in_alike(home, game):
     """The observer is handed the secret, and must not use more of it than the reward tells."""
     parts = Parts(f"algorithm=reward_aware fixed_secret=3 {game}")
     (group,) = groups_of(parts)
-    student = RewardAware(parts.plan, parts.chat)
-    student.hear([group], 1)
+    student = RewardAware(parts.plan, parts.engine, parts.params)
+    student.observe([group], 1)
     (belief,) = student.beliefs()
     for other in np.flatnonzero(belief.shares):
         them = Parts(f"algorithm=reward_aware fixed_secret={other} {game}")
         (theirs,) = groups_of(them)  # the same draws of the same policy
         assert [one.replies for one in theirs] == [one.replies for one in group]
         assert [(one.reward, one.turn_rewards) for one in theirs] == [(one.reward, one.turn_rewards) for one in group]
-        student = RewardAware(them.plan, them.chat)
-        student.hear([theirs], 1)
+        student = RewardAware(them.plan, them.engine, them.params)
+        student.observe([theirs], 1)
         np.testing.assert_array_equal(student.beliefs()[0].shares, belief.shares)
 
 
 def test_a_flipped_reward_leaves_a_likelihood(home):
     parts = Parts("algorithm=reward_aware reward_type=noisy_binary flip_probability=0.2")
-    student, (group,) = RewardAware(parts.plan, parts.chat), groups_of(parts)
-    student.hear([group], 1)
+    student, (group,) = RewardAware(parts.plan, parts.engine, parts.params), groups_of(parts)
+    student.observe([group], 1)
     guesses = [int(one.replies[0]) for one in group]
     tried = {guess: sum(1 if one.reward else -1 for one, g in zip(group, guesses, strict=True) if g == guess)
              for guess in guesses}  # fmt: skip
@@ -79,7 +82,7 @@ def test_a_flipped_reward_leaves_a_likelihood(home):
 def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home):
     parts = Parts(f"algorithm=surrogate {SMALL}")
     student = Surrogate(parts.plan, parts.engine, parts.params)
-    student.hear(groups_of(parts), 1)
+    student.observe(groups_of(parts), 1)
     (log,) = student.logs.values()
     assert len(log.pool) <= 16  # eight answers, and a few that are none
     (datum, nats) = log.pool[log.said[0]]
@@ -89,7 +92,7 @@ def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home):
 def test_a_surrogate_that_is_recalled_believes_the_same(home):
     parts = Parts(f"algorithm=surrogate reward_type=log_distance {SMALL}")
     student = Surrogate(parts.plan, parts.engine, parts.params)
-    student.hear(groups_of(parts), 1)
+    student.observe(groups_of(parts), 1)
     again = Surrogate(parts.plan, parts.engine, parts.params)
     again.load_state_dict(json.loads(json.dumps(student.state_dict())))
     assert again.state_dict() == student.state_dict()

@@ -12,7 +12,7 @@ from straw.engines.base import AdamParams, Loss
 from straw.measure.bits_known import answer_nats
 from straw.tasks.base import Enumerable
 from straw.tasks.forced import forced
-from straw.training.toward import ROWS, Belief, Lesson, batch_of
+from straw.training.learners.soft_targets import ROWS, SoftTargets, TargetDistribution, batch_of
 from straw.types import Datum
 
 
@@ -21,21 +21,21 @@ def datum(*tokens: int) -> Datum:
 
 
 def test_a_target_is_how_the_belief_goes_on():
-    lesson = Lesson(Belief([datum(5, 1), datum(5, 2), datum(6, 1)], np.array([0.5, 0.25, 0.25])))
-    (first, weight), *_ = lesson.rows(0.0)
+    targets = SoftTargets(TargetDistribution([datum(5, 1), datum(5, 2), datum(6, 1)], np.array([0.5, 0.25, 0.25])))
+    (first, weight), *_ = targets.rows(0.0)
     assert weight == 0.5
     assert first.soft_targets == ({5: 0.75, 6: 0.25}, {1: pytest.approx(2 / 3), 2: pytest.approx(1 / 3)})
 
 
 def test_what_has_no_share_is_no_target():
-    lesson = Lesson(Belief([datum(5), datum(6)], np.array([1.0, 0.0])))
-    ((only, weight),) = lesson.rows(0.0)
+    targets = SoftTargets(TargetDistribution([datum(5), datum(6)], np.array([1.0, 0.0])))
+    ((only, weight),) = targets.rows(0.0)
     assert (only.soft_targets, weight) == (({5: 1.0},), 1.0)
 
 
 def test_a_wide_belief_is_read_through_as_many_rows_as_there_may_be():
     many = [datum(7, index) for index in range(10 * ROWS)]
-    rows = list(Lesson(Belief(many, np.full(len(many), 1 / len(many)))).rows(0.3))
+    rows = list(SoftTargets(TargetDistribution(many, np.full(len(many), 1 / len(many)))).rows(0.3))
     assert len(rows) == ROWS
     assert sum(weight for _, weight in rows) == pytest.approx(1)
     assert all(len(row.soft_targets[1]) == len(many) for row, _ in rows if row.soft_targets)
@@ -43,8 +43,8 @@ def test_a_wide_belief_is_read_through_as_many_rows_as_there_may_be():
 
 def test_the_entropy_is_that_of_the_belief():
     """All rows are there, so it is exact: 1.5 bits."""
-    lesson = Lesson(Belief([datum(5, 1), datum(5, 2), datum(6, 1)], np.array([0.5, 0.25, 0.25])))
-    _, entropy = batch_of([lesson], 0)
+    targets = SoftTargets(TargetDistribution([datum(5, 1), datum(5, 2), datum(6, 1)], np.array([0.5, 0.25, 0.25])))
+    _, entropy = batch_of([targets], 0)
     assert entropy == pytest.approx(1.5 * math.log(2))
 
 
@@ -56,7 +56,7 @@ def test_updates_bring_the_policy_to_the_belief_and_the_kl_says_so(home):
     shares = np.array([0.5, 0.25, 0.25, 0, 0, 0, 0, 0])
     kls = []
     for update in range(60):
-        batch, entropy = batch_of([Lesson(Belief(data, shares))], update)
+        batch, entropy = batch_of([SoftTargets(TargetDistribution(data, shares))], update)
         kls.append(parts.engine.forward_backward(batch, Loss(name="cross_entropy")).metrics["loss"] - entropy)
         parts.engine.optim_step(AdamParams(learning_rate=1e-3))
     now = answer_nats(parts.engine, task, problem, range(task.space))

@@ -5,8 +5,8 @@ from pathlib import Path
 from tests.small_runs import train
 
 from straw.runs.reading import read_metrics
-from straw.training import foresight
-from straw.training.foresight import Foresight
+from straw.training.sources import prefetch as foresight
+from straw.training.sources.prefetch import Foresight
 
 
 def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4, tokens: int = 5) -> list[list[int]]:

@@ -7,7 +7,7 @@ When it has come that far, to sample the policy is to draw from the belief, whic
 the target is the exact distribution of what comes next in a reply of the belief. A belief of more than ROWS replies
 is read through as many, evenly spaced by its shares.
 
-Who believes, and why, is a `Student`; `students` lists them.
+Who believes, and why, is a `BeliefLearner`: `surrogate`, `reward_aware`, or one of yours.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from straw.engines.base import Loss
 from straw.seeds import uniform_for
-from straw.types import Datum, Rollout
+from straw.training.learners.base import Groups
+from straw.training.plan import Plan
+from straw.training.updates import Updates
+from straw.types import Datum, Metric, Rollout
 
 ROWS = 32
 Array = NDArray[Any]
@@ -29,23 +33,23 @@ Node = dict[int, list[Any]]  # token -> [share of the replies that come by, what
 
 
 @dataclass(frozen=True, slots=True)
-class Belief:
+class TargetDistribution:
     """Whole replies, of weight 1 where the model speaks, and how likely each is; shares add up to 1."""
 
     data: Sequence[Datum]
     shares: Array
 
 
-class Student(Protocol):
-    """Hears what attempts were paid, and forms beliefs; `facts` go into every row of metrics."""
+class BeliefLearner(Protocol):
+    """Observes what attempts were paid, and forms beliefs; `facts` go into every row of metrics."""
 
     @property
     def facts(self) -> Mapping[str, float]: ...
 
-    def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
+    def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """The groups of a step, as the channel paid them."""
 
-    def beliefs(self) -> list[Belief]:
+    def beliefs(self) -> list[TargetDistribution]:
         """One for each prompt that it has heard of."""
 
     def state_dict(self) -> dict[str, Any]:
@@ -54,10 +58,10 @@ class Student(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None: ...
 
 
-class Lesson:
+class SoftTargets:
     """A belief as rows to learn from."""
 
-    def __init__(self, belief: Belief) -> None:
+    def __init__(self, belief: TargetDistribution) -> None:
         kept = np.flatnonzero(belief.shares > 0)
         self.data = [belief.data[int(index)] for index in kept]
         self.shares = belief.shares[kept] / belief.shares[kept].sum()
@@ -88,7 +92,7 @@ class Lesson:
         return replace(datum, soft_targets=tuple(targets))
 
 
-def batch_of(lessons: Sequence[Lesson], *seed: int | str) -> tuple[list[Datum], float]:
+def batch_of(lessons: Sequence[SoftTargets], *seed: int | str) -> tuple[list[Datum], float]:
     """Rows of all lessons, each lesson weighing the same, and the entropy of their targets in nats."""
     data, entropy = [], 0.0
     for place, lesson in enumerate(lessons):
@@ -103,3 +107,24 @@ def batch_of(lessons: Sequence[Lesson], *seed: int | str) -> tuple[list[Datum], 
 
 def entropy_of(target: Mapping[int, float]) -> float:
     return -math.fsum(share * math.log(share) for share in target.values() if share > 0)
+
+
+class Toward:
+    """Updates towards what is believed now, until the policy has come near enough."""
+
+    def __init__(self, plan: Plan, updates: Updates, believer: BeliefLearner) -> None:
+        self.page, self.updates, self.believer = plan.page, updates, believer
+
+    def learn(self, step: int, told: Groups, groups: Groups) -> dict[str, Metric]:
+        self.believer.observe(told, step)
+        targets = [SoftTargets(belief) for belief in self.believer.beliefs()]
+        sums: dict[str, float] = {}
+        algorithm = self.page.algorithm
+        for update in range(1, int(algorithm.most_updates or 0) + 1):
+            data, entropy = batch_of(targets, self.page.run.seed, "toward", step, update)
+            sums = self.updates.one(data, Loss(name="cross_entropy"), step)
+            sums |= {"updates": float(update), "kl_from_belief": sums["loss"] - entropy, **self.believer.facts}
+            if sums["kl_from_belief"] < float(algorithm.target_kl or 0):
+                break
+        self.updates.engine.publish()
+        return {name: Metric(value) for name, value in sums.items()}

@@ -1,4 +1,4 @@
-"""The loop whose generators never wait for one another: each begins the next groups with the newest weights there are.
+"""Generators that never wait for one another: each begins the next groups with the newest weights there are.
 
     begun      1 2 3 4 5 6 7         one after the other, by whichever generator has nothing to do
     done       1 3 2 5 6 7 4         as they come; a step takes the first that are done
@@ -10,44 +10,53 @@ generator takes new weights between two tokens too; a group is then as old as it
 stay right in any case: a token's log-probability is that of the weights that wrote it.
 
 What it costs: who writes what depends on the clock, so no two runs have the same bits, and a run that goes on begins
-what was under way again. (For equal bits: `async_loop`.)
+what was under way again. (For equal bits: `lagged`.)
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from queue import SimpleQueue
+from typing import Any
 
-from straw.rollouts.collect import Place, collect
-from straw.training.lag import lag_of
-from straw.training.loop import Loop
+from straw.engines.base import Engine
+from straw.training.sources.base import Attempts, Groups, NoRollouts
+from straw.training.sources.lag import lag_of
 from straw.types import Metric, Rollout
 
-Groups = list[tuple[int, list[Rollout]]]  # each with its number
+Numbered = list[tuple[int, list[Rollout]]]  # groups, each with its number
+Say = Callable[[str], None]
+Tell = Callable[..., None]  # an event of the run: name and facts
 
 
-class FreeLoop(Loop):
-    """One run; `under_way` tells the groups of each piece of work, `waiting` those that are done."""
+class Free(NoRollouts):
+    """`under_way` tells the groups of each piece of work, `waiting` those that are done."""
 
-    def run(self) -> dict[str, float]:
+    def __init__(self, attempts: Attempts, engine: Engine, next_group: int, say: Say, tell: Tell) -> None:
+        self.attempts, self.engine, self.next_group, self.tell = attempts, engine, next_group, tell
+        self.page = attempts.plan.page
+        self.last, self.size = int(self.page.run.n_batches or 0), self.page.algorithm.batch_size
+        self.under_way: dict[Future[Numbered], range] = {}
+        self.waiting: Numbered = []
+        self.idle: SimpleQueue[int] = SimpleQueue()  # generators that have nothing to do
+        for generator in range(self.page.engine.num_generators):
+            self.idle.put(generator)
+        self.found: dict[str, Metric] = {}
+        if self.page.engine.num_generators > self.most_ahead:
+            count = self.page.engine.num_generators
+            say(f"at most {self.most_ahead} of {count} generators can work: raise max_lag or batch_size")
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
         count = self.page.engine.num_generators
-        self.under_way: dict[Future[Groups], range] = {}
-        self.waiting: Groups = []
-        self.has_nothing_to_do: SimpleQueue[int] = SimpleQueue()
-        for generator in range(count):
-            self.has_nothing_to_do.put(generator)
-        if count > self.most_ahead:
-            self.watcher.say(f"at most {self.most_ahead} of {count} generators can work: raise max_lag or batch_size")
         with ThreadPoolExecutor(count, thread_name_prefix="free") as self.writers:
             try:
-                return super().run()
+                yield
             finally:
                 for future in self.under_way:
                     future.cancel()
-
-    @property
-    def size(self) -> int:
-        return self.page.algorithm.batch_size
 
     @property
     def most_ahead(self) -> int:
@@ -55,12 +64,12 @@ class FreeLoop(Loop):
         s + max_lag at the latest, by a trainer whose version is s - 1 + max_lag."""
         return self.page.engine.max_lag * self.size
 
-    def attempts(self) -> list[list[Rollout]]:
+    def rollouts(self, step: int) -> Groups:
         """The first groups that are done, without those that are too old."""
-        batch: Groups = []
+        batch: Numbered = []
         dropped = 0
         while len(batch) < self.size:
-            self.begin(missing=self.size - len(batch))
+            self.begin(step, missing=self.size - len(batch))
             if not self.waiting:
                 self.take_in()
             while self.waiting and len(batch) < self.size:
@@ -69,34 +78,31 @@ class FreeLoop(Loop):
                     dropped += 1
                 else:
                     batch.append((number, group))
-        self.begin(missing=0)
+        self.begin(step, missing=0)
         groups = [group for _, group in batch]
-        self.ran = {"stale_groups": Metric(dropped), "lag": lag_of(groups, self.engine.policy_version)}
+        self.found = {"stale_groups": Metric(dropped), "lag": lag_of(groups, self.engine.policy_version)}
         return groups
 
-    def step(self) -> dict[str, Metric]:
-        return {**super().step(), **self.ran}
+    def facts(self) -> dict[str, Metric]:
+        return self.found
 
-    def begin(self, missing: int) -> None:
+    def begin(self, step: int, missing: int) -> None:
         """As much as there is room for, and as the steps that are left want: `missing` of this one's."""
-        left = (self.num_steps - self.state.step) * self.size + missing
+        left = (self.last - step) * self.size + missing
         there = len(self.waiting) + sum(map(len, self.under_way.values()))
         piece = max(1, self.size // self.page.engine.num_generators)
         while there < min(left, self.most_ahead):
-            numbers = range(self.state.next_group, self.state.next_group + min(piece, left - there))
+            numbers = range(self.next_group, self.next_group + min(piece, left - there))
             self.under_way[self.writers.submit(self.written, numbers)] = numbers
-            self.state.next_group, there = numbers.stop, there + len(numbers)
+            self.next_group, there = numbers.stop, there + len(numbers)
 
-    def written(self, numbers: range) -> Groups:
+    def written(self, numbers: range) -> Numbered:
         """In a thread of its own. Waits for a generator that has nothing to do."""
-        generator = self.has_nothing_to_do.get()
+        generator = self.idle.get()
         try:
-            problems = [self.plan.task.problem(number) for number in numbers]
-            places = [Place(self.page.run.seed, 1 + number // self.size, number % self.size) for number in numbers]
-            sampler, size = self.engine.newest(generator), self.page.algorithm.group_size
-            groups = collect(sampler, self.plan.task, self.plan.channel, problems, places, size, self.sampling)
+            groups = self.attempts.of_groups(numbers, self.engine.newest(generator))
         finally:
-            self.has_nothing_to_do.put(generator)
+            self.idle.put(generator)
         return list(zip(numbers, groups, strict=True))
 
     def take_in(self) -> None:
@@ -110,13 +116,10 @@ class FreeLoop(Loop):
         now, then = self.engine.policy_version, min(turn.policy_version for one in group for turn in one.turns)
         if now - then <= self.page.engine.max_lag:
             return False
-        self.folder.write_event("stale_group", self.state.step, group=number, version=then, newest=now)
+        self.tell("stale_group", group=number, version=then, newest=now)
         return True
 
-    def save(self, row: dict[str, float]) -> None:
+    def state(self) -> dict[str, Any]:
         """A run that goes on begins again with the first group that was not learned from."""
-        number, open_ones = self.state.next_group, [number for number, _ in self.waiting]
-        open_ones += [numbers.start for numbers in self.under_way.values()]
-        self.state.next_group = min(open_ones, default=number)
-        super().save(row)
-        self.state.next_group = number
+        open_ones = [number for number, _ in self.waiting] + [numbers.start for numbers in self.under_way.values()]
+        return {"next_group": min(open_ones, default=self.next_group)}

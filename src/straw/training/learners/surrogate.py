@@ -1,7 +1,7 @@
 """The learner that fits its own reward: which of the policy's replies would earn full reward, to go by the log?
 
     replies that nobody paid for, drawn from the policy        the pool: what can be believed in
-    log of (reply, reward)  ->  shares of the pool  ->  towards them           (`algorithms.surrogate`, `toward`)
+    log of (reply, reward)  ->  shares of the pool  ->  towards them           (`algorithms.surrogate`, `soft_targets`)
 
 It knows the tokens that were written, what was paid for them, and how much full reward is: nothing about the task. But
 it takes replies for alike that are spelled alike, which suits numbers in digits: with one token for each number it
@@ -14,20 +14,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from straw.algorithms.surrogate import Paid, Turns, full_shares
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
+from straw.rewards.channel import Channel
 from straw.rollouts.collect import Place, attempt
 from straw.tasks.base import Task
-from straw.training.toward import Belief
+from straw.training.learners.soft_targets import TargetDistribution
+from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout, Turn
-
-if TYPE_CHECKING:
-    from straw.training.assemble import Plan
 
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
 
@@ -60,11 +59,20 @@ class Surrogate:
         self.logs: dict[str, Log] = {}
         self.unpaid = 0  # replies of this step that were drawn without being paid for
 
+    @staticmethod
+    def check(task: Task, channel: Channel) -> None:
+        """Problems must come again."""
+        if task.num_problems is None:
+            raise ConfigError(
+                f"algorithm=surrogate keeps a log for every prompt, and the problems of {task.name} never come again. "
+                "Choose another algorithm."
+            )
+
     @property
     def facts(self) -> Mapping[str, float]:
         return {"reward_aware": 0.0, "unpaid_draws": float(self.unpaid)}
 
-    def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
+    def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the attempts."""
         ours, self.unpaid = self.plan.page.algorithm, 0
         for group in groups:
@@ -97,27 +105,19 @@ class Surrogate:
         missing = self.plan.task.max_turns - len(rollout.turn_rewards)
         return (*rollout.turn_rewards, *[0.0] * missing)
 
-    def beliefs(self) -> list[Belief]:
+    def beliefs(self) -> list[TargetDistribution]:
         return [self.belief(log) for log in self.logs.values()]
 
-    def belief(self, log: Log) -> Belief:
+    def belief(self, log: Log) -> TargetDistribution:
         nats = np.array([nats for _, nats in log.pool.values()])
         shares = full_shares(log.said, log.paid, [*log.pool], np.exp(nats - nats.max()), self.plan.channel.highest)
-        return Belief([datum for datum, _ in log.pool.values()], shares)
+        return TargetDistribution([datum for datum, _ in log.pool.values()], shares)
 
     def state_dict(self) -> dict[str, Any]:
         return {key: log.state_dict() for key, log in self.logs.items()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.logs = {key: Log.recalled(kept) for key, kept in state.items()}
-
-
-def check_repeats(task: Task) -> None:
-    if task.num_problems is None:
-        raise ConfigError(
-            f"algorithm=surrogate keeps a log for every prompt, and the problems of {task.name} never come again. "
-            "Choose another algorithm."
-        )
 
 
 def spoken(turns: Sequence[Turn]) -> Datum:

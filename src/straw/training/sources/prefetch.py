@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from straw.types import Rollout
+from straw.engines.base import Engine
+from straw.training.sources.base import Attempts, Groups, NoRollouts
 
-Groups = list[list[Rollout]]
 Make = Callable[[Sequence[int]], list[Groups]]  # the groups of each of some steps
 MOST_ROWS, MOST_TOKENS = 128, 2048  # together: what is foreseen should need no memory worth counting
 
@@ -38,3 +38,22 @@ class Foresight:
             self.made = dict(zip(steps, self.make(steps), strict=True))
         self.unchanged += 1
         return self.made.pop(step)
+
+
+class Prefetching(NoRollouts):
+    """The groups of a step when they are asked for, and those of later steps beside them."""
+
+    def __init__(self, attempts: Attempts, engine: Engine) -> None:
+        plan = attempts.plan
+        self.attempts, self.engine, self.last = attempts, engine, int(plan.page.run.n_batches or 0)
+        self.is_foreseen = plan.page.model.device == "cpu"  # elsewhere neighbours may change a row's bits
+        self.foresight = Foresight(
+            lambda steps: attempts.of_all(steps, engine),
+            rows_per_step=plan.episodes_per_step,
+            tokens_per_row=attempts.sampling.max_tokens * plan.task.max_turns,
+        )
+
+    def rollouts(self, step: int) -> Groups:
+        if not self.is_foreseen:
+            return self.attempts.of(step, self.engine)
+        return self.foresight.at(step, self.engine.policy_version, self.last)

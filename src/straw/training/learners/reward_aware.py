@@ -1,6 +1,6 @@
 """The learner that knows the formula of its reward: what an ideal observer believes, it is taught.
 
-    log of (guess, reward)  ->  posterior over answers  ->  towards it                     (`toward`)
+    log of (guess, reward)  ->  posterior over answers  ->  towards it                     (`soft_targets`)
 
 For a deterministic channel the posterior is uniform on the answers that would have been paid alike for every guess;
 for noisy_binary each guess has its likelihood. Of a game paid turn by turn every bit is learned by itself.
@@ -12,19 +12,17 @@ and a run of this one says `reward_aware` wherever it is shown.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.measure.candidates import Observer, observer_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.forced import forced
-from straw.text.chat import Chat
-from straw.training.toward import Belief
+from straw.training.learners.soft_targets import TargetDistribution
+from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout
-
-if TYPE_CHECKING:
-    from straw.training.assemble import Plan
 
 
 class RewardAware:
@@ -32,18 +30,24 @@ class RewardAware:
 
     facts: Mapping[str, float] = {"reward_aware": 1.0}
 
-    def __init__(self, plan: Plan, chat: Chat) -> None:
-        self.task, self.chat = plan.task, chat
+    def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:
+        self.task, self.chat = plan.task, engine.chat
         self.observer = known_observer(plan.task, plan.channel)
         self.answers: dict[str, list[Datum]] = {}
 
-    def hear(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
+    @staticmethod
+    def check(task: Task, channel: Channel) -> None:
+        known_observer(task, channel)
+
+    def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         assert isinstance(self.task, Enumerable)
         for rollout in (rollout for group in groups for rollout in group):
             self.observer.hear(rollout, self.task.target_index(rollout.problem))
 
-    def beliefs(self) -> list[Belief]:
-        return [Belief(self.spelled(problem), self.observer.shares(problem.key)) for problem in self.problems()]
+    def beliefs(self) -> list[TargetDistribution]:
+        return [
+            TargetDistribution(self.spelled(problem), self.observer.shares(problem.key)) for problem in self.problems()
+        ]
 
     def problems(self) -> list[Problem]:
         return [self.task.problem(index) for index in range(self.task.num_problems or 1)]

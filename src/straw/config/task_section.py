@@ -1,0 +1,93 @@
+"""What every task says to the rest of the page. A task's own options are a subclass, in the task's own file.
+
+    @dataclass(frozen=True, kw_only=True)
+    class LettersOptions(TaskSection):
+        size: int = option(3, "the number of letters", at_least=1)
+
+What is not said here a task leaves to the page's own defaults: no task inherits those of another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from straw.config.option import Section, option
+from straw.config.tuning import Tuning, Values
+
+if TYPE_CHECKING:
+    from straw.config.page import Page
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSection(Section):
+    """The options of a task; `kind` is its name."""
+
+    kind: str = option("secret", "the task", registry="tasks")
+
+    # --- what it is
+
+    @property
+    def has_turns(self) -> bool:
+        """Whether an attempt has several turns that can be paid one by one."""
+        return False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether an attempt is right or wrong in several places: its turns, or items of a sequence."""
+        return self.has_turns
+
+    @property
+    def num_guesses(self) -> int | None:
+        """N, where an answer is a guess in [0, N) that may be near or far; None where answers have no distance."""
+        return None
+
+    @property
+    def num_items(self) -> int:
+        """How many such guesses stand in one reply."""
+        return 1
+
+    @property
+    def space(self) -> int | None:
+        """How many answers there are, where they can be listed."""
+        return None
+
+    @property
+    def references_explain(self) -> bool:
+        """Whether a reference reply says more than an answer has to, so that a shorter one may do."""
+        return False
+
+    @property
+    def prompt_limit(self) -> int | None:
+        """The most tokens of a prompt, where the page says."""
+        return None
+
+    @property
+    def label(self) -> str:
+        """What stands behind its name in the name of a run: -N64."""
+        return ""
+
+    # --- what it leaves to whom, where nobody chose
+
+    @property
+    def default_channel(self) -> str:
+        """What is paid."""
+        return "dense" if self.has_turns else "binary"
+
+    @property
+    def enough_accuracy(self) -> float | None:
+        """The accuracy at which a warm-up of an embedded model has done enough; None: it needs none."""
+        return None
+
+    @property
+    def is_asked_by_generators(self) -> bool:
+        """Whether a batch has as many attempts as there are generators."""
+        return False
+
+    def defaults(self, page: Page) -> Values:
+        """Options of the page, by name, that are better otherwise for this task."""
+        return {}
+
+    def tuning(self, page: Page) -> Tuning | None:
+        """What was tuned for this task, whatever is paid; None: the reward's own."""
+        return None

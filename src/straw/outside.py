@@ -1,0 +1,193 @@
+"""Code that is not ours: found by file or by module, and run only where a person asked for it.
+
+    reward_type=mine/pay.py:pay      an attribute of a file
+    reward_type=my_lab.pay:pay       an attribute of a module that can be imported
+
+What a person writes behind a command, or hands to a function of this library, is trusted from then on: a file by the
+hash of its bytes, which is remembered in straw's cache, a module by its name. What a page or a run folder names is not:
+it may come from a stranger. It runs when its hash was trusted before, here, or by trust_code=HASH; so a run of one's
+own goes on without a word, and one whose file was changed does not.
+
+A run keeps a copy of every file that it used, and goes on with that. A file stands alone: what it imports has to be
+installed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from importlib import import_module
+from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
+from importlib.util import decode_source, module_from_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from straw.cache_dir import cache_folder
+from straw.errors import ConfigError
+from straw.files import MIB, make_folders, open_file, read_file
+
+FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
+MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
+TRUSTED = "trusted"  # a line for each: a hash, or a module's name
+MOST = 4 * MIB  # of a file of code, and of that list
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bytes of a file that was named, and what they are known by."""
+
+    file: str  # as it was spelled
+    text: bytes
+
+    @property
+    def hash(self) -> str:
+        return sha256(self.text).hexdigest()[:16]
+
+
+said: set[str] = set()  # what a person trusts in this process: hashes, and names of modules
+copies: dict[str, Source] = {}  # by the file's spelling: what a run kept of it, instead of what lies there now
+loaded: dict[str, Source] = {}  # by the file's spelling: what was run last
+modules: dict[str, ModuleType] = {}  # by hash
+
+
+def is_spelled(name: str) -> bool:
+    """Whether this is how code from outside is named."""
+    return FILE.fullmatch(name) is not None or MODULE.fullmatch(name) is not None
+
+
+def short(name: str) -> str:
+    """What a person calls it: the last part of a name from outside, any other name as it is."""
+    return name.rpartition(":")[2] if is_spelled(name) else name
+
+
+def load(name: str) -> Any:
+    """The attribute that is named, from a file or a module that somebody trusts."""
+    found = FILE.fullmatch(name)
+    if found is None:
+        module, _, attribute = name.partition(":")
+        check_trust(module, name)
+        return attribute_of(imported(module, name), attribute, name)
+    source = source_of(found["file"])
+    check_trust(source.hash, name)
+    loaded[source.file] = source
+    return attribute_of(executed(source), found["name"], name)
+
+
+def trust(name: str) -> None:
+    """A person named it. A file is remembered by its hash, so that a run that uses it can go on."""
+    found = FILE.fullmatch(name)
+    mark = source_of(found["file"]).hash if found else name.partition(":")[0]
+    said.add(mark)
+    remember(mark)
+
+
+def source_of(file: str) -> Source:
+    if file in copies:
+        return copies[file]
+    path = Path(file).expanduser()
+    try:
+        return Source(file, read_file(path, MOST, follow=True))
+    except OSError as error:
+        raise ConfigError(
+            f"{file} is to hold code of yours, and it cannot be read ({error.strerror}): check the path"
+        ) from None
+
+
+class FromBytes(InspectLoader):
+    """Python's own way from a text to a module, with a text that was read and hashed before."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+
+    def get_source(self, fullname: str) -> str:
+        return decode_source(self.source.text)
+
+
+def executed(source: Source) -> ModuleType:
+    """The module that these bytes make: once in a process, whatever else asks for it."""
+    if source.hash not in modules:
+        name, place = f"straw_outside_{Path(source.file).stem}_{source.hash}", Path(source.file).expanduser().absolute()
+        module = module_from_spec(ModuleSpec(name, FromBytes(source), origin=str(place)))
+        module.__file__ = str(place)
+        sys.modules[name] = module  # dataclasses look their module up
+        try:
+            FromBytes(source).exec_module(module)
+        except ImportError as error:
+            raise ConfigError(
+                f"{source.file} cannot be run ({error}): a file stands alone, so install what it imports, or put both "
+                "into one file"
+            ) from error
+        except SyntaxError as error:
+            raise ConfigError(f"{source.file} is no Python: line {error.lineno}: {error.msg}") from None
+        modules[source.hash] = module
+    return modules[source.hash]
+
+
+def imported(module: str, name: str) -> ModuleType:
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConfigError(
+            f"{name} is to be found in the module {module}, and that cannot be imported ({error}): install it, or "
+            "write FILE.py:NAME"
+        ) from None
+
+
+def attribute_of(module: ModuleType, attribute: str, name: str) -> Any:
+    if not hasattr(module, attribute):
+        there = ", ".join(one for one in vars(module) if not one.startswith("_"))[:300]
+        raise ConfigError(f"{name}: there is no {attribute} in it, but {there or 'nothing'}")
+    return getattr(module, attribute)
+
+
+# --- trust
+
+
+def check_trust(mark: str, name: str) -> None:
+    if mark in said or mark in remembered():
+        return
+    raise ConfigError(
+        f"{name} is code from outside straw, named by a page or a run and not by you: look at it, and if you trust it "
+        f"write trust_code={mark} behind the command"
+    )
+
+
+def trust_marks(marks: Iterable[str]) -> None:
+    """What a person names by trust_code: hashes, and names of modules."""
+    for mark in marks:
+        said.add(mark)
+        remember(mark)
+
+
+def remembered() -> set[str]:
+    try:
+        return set(read_file(cache_folder() / TRUSTED, MOST).decode(errors="replace").split())
+    except OSError:
+        return set()
+
+
+def remember(mark: str) -> None:
+    """Only its owner may write to the list. Where it cannot be kept, the flag is the way."""
+    if mark in remembered():
+        return
+    with suppress(OSError):
+        make_folders(cache_folder())
+        descriptor = open_file(cache_folder() / TRUSTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode=0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            file.write(f"{mark}\n".encode())
+
+
+# --- copies
+
+
+def use_copies(sources: Mapping[str, bytes]) -> None:
+    """What a run kept, by the file's spelling: whatever lies there now. A new run has none."""
+    copies.clear()
+    copies.update({file: Source(file, text) for file, text in sources.items()})

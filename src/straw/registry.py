@@ -1,0 +1,143 @@
+"""Names that a page may use, and where the thing behind each is found.
+
+    find("tasks", "secret")             a name of ours: the class Secret of straw/tasks/secret.py
+    find("tasks", "gym:chain_sum")      one of a family of names, gym:NAME
+    find("rewards", "quiz")             what an installed package declares: the entry point quiz of straw.rewards
+    find("rewards", "mine/pay.py:pay")  an attribute of a file        } where a person named it: see `outside`
+    find("rewards", "my_lab.pay:pay")   an attribute of a module      }
+
+A place is "module:attribute" and is imported when it is asked for, so that this low floor knows of the high ones by
+name only, and `straw --help` loads no torch. A kind whose names live in a table beside their code points at the table
+instead of repeating it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any
+
+from straw import outside
+from straw.errors import ConfigError, did_you_mean
+
+ANY = "NAME"
+REGISTRY: dict[str, dict[str, str] | str] = {
+    "tasks": {
+        "secret": "straw.tasks.secret:Secret",
+        "sum_digits": "straw.tasks.digits:SumDigits",
+        "reverse_digits": "straw.tasks.digits:ReverseDigits",
+        "gsm8k": "straw.tasks.word_problems:Gsm8k",
+        "math": "straw.tasks.word_problems:Mathematics",
+        "mmlu": "straw.tasks.word_problems:Mmlu",
+        "countdown": "straw.tasks.countdown:Countdown",
+        "data": "straw.tasks.prompts:Prompts",
+        "gym:NAME": "straw.tasks.gym:Gym",
+    },
+    "rewards": {
+        "binary": "straw.rewards.outcome:Binary",
+        "plus_minus": "straw.rewards.outcome:PlusMinus",
+        "dense": "straw.rewards.outcome:Dense",
+        "log_distance": "straw.rewards.log_distance:LogDistance",
+        "binned_log_distance": "straw.rewards.log_distance:BinnedLogDistance",
+        "random": "straw.rewards.controls:Random",
+        "shuffled_bins": "straw.rewards.controls:ShuffledBins",
+        "higher_lower": "straw.rewards.controls:HigherLower",
+        "noisy_binary": "straw.rewards.controls:NoisyBinary",
+        "weighted": "straw.rewards.weighted:Weighted",
+    },
+    "algorithms": "straw.algorithms.named:NAMED",
+    "baselines": "straw.algorithms.baselines:BASELINES",
+    "losses": {
+        "cross_entropy": "straw.algorithms.losses:cross_entropy",
+        "importance_sampling": "straw.algorithms.losses:importance_sampling",
+        "ppo": "straw.algorithms.losses:ppo",
+    },
+    "learners": {
+        "surrogate": "straw.training.learners.surrogate:Surrogate",
+        "reward_aware": "straw.training.learners.reward_aware:RewardAware",
+    },
+    "graders": "straw.text.graders.named:GRADERS",
+    "encoders": {
+        "minilm": "straw.engines.encoder:minilm_folder",
+        "policy": "straw.engines.encoder:PolicyEncoder",
+    },
+    "intrinsic": "straw.rewards.intrinsic_named:INTRINSIC",
+    "engines": {
+        "local": "straw.engines.local.engine:in_this_process",
+        "monarch": "straw.engines.monarch.engine:in_processes",
+    },
+}
+OPTIONS = {  # the option by which a person writes a name of each kind
+    "tasks": "task", "rewards": "reward_type", "algorithms": "algorithm", "baselines": "baseline", "losses": "loss_fn",
+    "learners": "learner", "graders": "grader", "encoders": "encoder", "intrinsic": "use_ir", "engines": "engine",
+}  # fmt: skip
+
+
+def find(kind: str, name: str) -> Any:
+    """What `name` stands for, or a ConfigError with the nearest name there is."""
+    known = entry_for(name, table(kind))
+    if known is not None:
+        entry = table(kind)[known]
+        return at(entry) if isinstance(REGISTRY[kind], dict) else entry
+    if name in declared(kind):
+        return declared(kind)[name].load()
+    if outside.is_spelled(name) and not is_like_a_family(kind, name):
+        return outside.load(name)
+    raise ConfigError(f"there is no {OPTIONS[kind]} {name!r}: {hint(name, names(kind))}")
+
+
+def hint(name: str, known: list[str]) -> str:
+    near = did_you_mean(name, known)
+    return near if near.endswith("?") else f"{near}. One of your own is FILE.py:NAME or MODULE:NAME."
+
+
+def is_like_a_family(kind: str, name: str) -> bool:
+    """Whether gim:chain_sum was meant to be one of gym:NAME, and no attribute of a module."""
+    heads = [entry.partition(":")[0] for entry in table(kind) if entry.endswith(f":{ANY}")]
+    return bool(get_close_matches(name.partition(":")[0], heads, cutoff=0.6))
+
+
+def is_known(kind: str, name: str) -> bool:
+    """Whether there is such a name, or it is spelled as one from outside."""
+    return is_installed(kind, name) or outside.is_spelled(name)
+
+
+def is_installed(kind: str, name: str) -> bool:
+    """Whether it is one of ours or of an installed package, so that to look it up runs nobody else's code."""
+    return entry_for(name, table(kind)) is not None or name in declared(kind)
+
+
+def names(kind: str) -> list[str]:
+    """Those of ours and of installed packages."""
+    return sorted({*table(kind), *declared(kind)})
+
+
+def table(kind: str) -> Mapping[str, Any]:
+    entries = REGISTRY[kind]
+    if isinstance(entries, dict):
+        return entries
+    found: Mapping[str, Any] = at(entries)
+    return found
+
+
+@cache
+def declared(kind: str) -> dict[str, Any]:
+    """Entry points of the group straw.KIND: a package that declares one was installed by a person."""
+    return {point.name: point for point in entry_points(group=f"straw.{kind}")}
+
+
+def at(place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def entry_for(name: str, known: Container[str]) -> str | None:
+    """The entry that `name` stands under: itself or its family's; None where there is none."""
+    if name in known:
+        return name
+    head, colon, tail = name.partition(":")
+    family = f"{head}:{ANY}"
+    return family if colon and tail and family in known else None

@@ -1,0 +1,182 @@
+"""A reward that is a plain function, in the form that TRL's users know.
+
+    def short(completions, **columns):            reward_type=mine.py:short
+        return [-len(text) / 100 for text in completions]
+
+It is called with all completions of a step together and gives one number for each, or None where it has nothing to say.
+By name it may ask for `prompts`, `completions`, `completion_ids`, any column of the data or fact of the problem,
+`trainer_state` (with `global_step`), `log_extra(column, values)` and `log_metric(name, value)`. Prompts and completions
+are texts, or lists of messages where the data is a conversation. It may be async.
+
+What it pays is undeclared, unless the function has the attributes `lowest`, `highest`, `levels` and `deterministic`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from straw.errors import TrainingError
+from straw.rewards.channel import Channel
+from straw.types import Grade, Payment, Rollout
+
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerState:
+    """What TRL's functions look at."""
+
+    global_step: int
+
+
+@dataclass(slots=True)
+class Told:
+    """What a function said of its call, beside the numbers."""
+
+    extra: dict[str, list[Any]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def log_extra(self, column: str, values: Sequence[Any]) -> None:
+        self.extra[column] = [one if isinstance(one, str | int | float | None) else str(one) for one in values]
+
+    def log_metric(self, name: str, value: float) -> None:
+        self.metrics[name] = float(value)
+
+    def of(self, place: int) -> tuple[dict[str, Any], dict[str, float]]:
+        return {column: values[place] for column, values in self.extra.items()}, self.metrics
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionReward(Channel):
+    """Pays what the function says of the replies."""
+
+    function: Function
+    reads_replies: ClassVar[bool] = True
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return name_of(self.function)
+
+    @property
+    def deterministic(self) -> bool:  # type: ignore[override]
+        return bool(getattr(self.function, "deterministic", False))
+
+    @property
+    def levels(self) -> int | None:
+        return getattr(self.function, "levels", None)
+
+    @property
+    def lowest(self) -> float:
+        return float(getattr(self.function, "lowest", -math.inf))
+
+    @property
+    def highest(self) -> float:
+        return float(getattr(self.function, "highest", math.inf))
+
+    @property
+    def plateau(self) -> None:
+        return None
+
+    def __call__(self, grade: Grade, draw: float) -> Payment:
+        raise TypeError(f"{self.name} reads replies, and cannot pay for a grade alone")
+
+    def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
+        found, told = called(self.function, rollouts, step)
+        return [
+            Payment(
+                total=reward or 0.0,
+                parts={} if reward is None else {self.name: reward},
+                extra=told.of(place)[0],
+                metrics=told.of(place)[1],
+            )
+            for place, reward in enumerate(found)
+        ]
+
+
+def name_of(function: Function) -> str:
+    return str(getattr(function, "__name__", type(function).__name__))
+
+
+def called(function: Function, rollouts: Sequence[Rollout], step: int) -> tuple[list[float | None], Told]:
+    """One number for each rollout, and what was logged on the way."""
+    told = Told()
+    answer = function(**wanted(function, arguments(rollouts, step, told)))
+    if inspect.isawaitable(answer):
+        answer = asyncio.run(awaited(answer))
+    found = list(answer)
+    if len(found) != len(rollouts):
+        raise TrainingError(
+            f"a reward function gives one number for each completion; {name_of(function)} gave {len(found)} for "
+            f"{len(rollouts)}"
+        )
+    for column, values in told.extra.items():
+        if len(values) != len(rollouts):
+            raise TrainingError(
+                f"log_extra takes one value for each completion; {name_of(function)} gave {len(values)} of {column} "
+                f"for {len(rollouts)}"
+            )
+    return [checked(function, one) for one in found], told
+
+
+async def awaited(answer: Any) -> Any:
+    return await answer
+
+
+def checked(function: Function, reward: Any) -> float | None:
+    if reward is None:
+        return None
+    try:
+        number = float(reward)
+    except (TypeError, ValueError):
+        number = math.nan
+    if math.isfinite(number):
+        return number
+    raise TrainingError(
+        f"a reward is a finite number, or None where there is nothing to say; {name_of(function)} gave {reward!r:.80}"
+    )
+
+
+def arguments(rollouts: Sequence[Rollout], step: int, told: Told) -> dict[str, Any]:
+    """Everything that a function may ask for, by name; a column that some problem lacks is None there."""
+    rows = [{**one.problem.facts, **one.problem.columns} for one in rollouts]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {
+        **{name: [row.get(name) for row in rows] for name in names},
+        "prompts": [prompt_of(one) for one in rollouts],
+        "completions": [completion_of(one) for one in rollouts],
+        "completion_ids": [[token for turn in one.turns for token in turn.reply] for one in rollouts],
+        "trainer_state": TrainerState(global_step=step),
+        "log_extra": told.log_extra,
+        "log_metric": told.log_metric,
+    }
+
+
+def prompt_of(rollout: Rollout) -> str | list[dict[str, str]]:
+    if rollout.problem.is_conversation:
+        return [{"role": role, "content": content} for role, content in rollout.problem.messages]
+    return rollout.problem.messages[-1].content
+
+
+def completion_of(rollout: Rollout) -> str | list[dict[str, str]]:
+    """Of several turns the whole text."""
+    text = "\n".join(rollout.replies)
+    return [{"role": "assistant", "content": text}] if rollout.problem.is_conversation else text
+
+
+def wanted(function: Function, there: dict[str, Any]) -> dict[str, Any]:
+    """All of it for a function that takes **anything, else what it names."""
+    parameters = inspect.signature(function).parameters
+    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+        return there
+    missing = [name for name, one in parameters.items() if name not in there and one.default is inspect.Parameter.empty]
+    if missing:
+        raise TrainingError(
+            f"{name_of(function)} asks for {', '.join(missing)}, and there is {', '.join(sorted(there))}: rename it, "
+            "or give it a default"
+        )
+    return {name: there[name] for name in parameters if name in there}

@@ -1,0 +1,49 @@
+"""The policy gradient: advantages become data, and the best attempts of before are learned again."""
+
+from __future__ import annotations
+
+from straw.algorithms.replay import BestReplay
+from straw.engines.base import Engine, Loss
+from straw.rollouts.datums import datum_of
+from straw.training.learners.base import Groups
+from straw.training.plan import Plan
+from straw.training.schedule import share_left
+from straw.training.step import replayed, training_data, weighed
+from straw.training.updates import Updates
+from straw.types import Metric, Rollout
+
+
+class PolicyGradient:
+    def __init__(self, plan: Plan, engine: Engine, updates: Updates, replay: BestReplay) -> None:
+        self.plan, self.page, self.engine, self.updates, self.replay = plan, plan.page, engine, updates, replay
+
+    def learn(self, step: int, told: Groups, groups: Groups) -> dict[str, Metric]:
+        extra = self.weighed(replayed(groups, self.replay))
+        for rollout in (rollout for group in groups for rollout in group):
+            self.replay.add(rollout)
+        loss = self.loss(step)
+        return self.updates.on(training_data(groups, extra, str(self.page.algorithm.weigh), loss), loss, step)
+
+    def weighed(self, extra: list[Rollout]) -> list[Rollout]:
+        """With importance weights, where the page wants them."""
+        cap = self.page.algorithm.replay_cap
+        if cap is None or not extra:
+            return extra
+        data = [datum_of(one, 1.0, replayed=True) for one in extra]
+        return weighed(extra, self.engine.logprobs(data, temperature=self.page.sampling.temperature), cap)
+
+    def entropy_coef(self, step: int) -> float:
+        start = self.page.algorithm.entropy_coef or 0.0
+        if self.page.algorithm.entropy_schedule == "constant":
+            return start
+        return start * share_left(step - 1, self.updates.num_steps)
+
+    def loss(self, step: int) -> Loss:
+        return Loss(
+            name=str(self.page.algorithm.loss_fn),
+            settings=self.plan.loss_settings,
+            entropy_coef=self.entropy_coef(step),
+            kl_coef=self.page.algorithm.kl_coef,
+            kl_by_ratio=self.page.algorithm.use_bias_correction_kl,
+            temperature=self.page.sampling.temperature,
+        )

@@ -1,0 +1,58 @@
+"""A plan: a page without gaps, and the parts of a run that need no model. Everything in training reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import log2
+
+from straw.algorithms.baselines import Credit
+from straw.algorithms.named import Algorithm
+from straw.config import Page
+from straw.engines.base import AdamParams
+from straw.rewards.channel import Channel
+from straw.tasks.base import Enumerable, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """`origins` says of each option where its value came from, `notes` what was chosen for somebody who may wonder."""
+
+    page: Page
+    task: Task
+    channel: Channel
+    row: Algorithm
+    origins: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_sft(self) -> bool:
+        return self.row.is_supervised
+
+    @property
+    def ceiling_bits(self) -> float | None:
+        """What there is to know, where answers can be listed."""
+        return log2(self.task.space) if isinstance(self.task, Enumerable) else None
+
+    @property
+    def episodes_per_step(self) -> int:
+        return self.page.algorithm.group_size * self.page.algorithm.batch_size
+
+    @property
+    def loss_settings(self) -> dict[str, float]:
+        algorithm = self.page.algorithm
+        return {"clip_low": algorithm.clip_low, "clip_high": algorithm.clip_high}
+
+    def credit(self) -> Credit:
+        algorithm = self.page.algorithm
+        return Credit(
+            baseline=str(algorithm.baseline), constant=algorithm.baseline_constant, decay=algorithm.ema_decay,
+            optimism=algorithm.optimism, running_mean=algorithm.ema_start, moves=algorithm.ema_update,
+        )  # fmt: skip
+
+    def adam(self, learning_rate: float) -> AdamParams:
+        optimizer = self.page.optimizer
+        return AdamParams(
+            learning_rate=learning_rate, beta1=optimizer.beta1, beta2=optimizer.beta2, eps=optimizer.eps,
+            weight_decay=optimizer.weight_decay, grad_clip=optimizer.grad_clip,
+        )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Where the rollouts of a step come from, graded and paid.
+
+at once        written when they are asked for, later ones too while nothing is learned     prefetch.py
+lagged         written max_lag steps ahead, by exactly that version                         lagged.py
+free           written whenever a generator has time, by the newest weights there are       free.py
+none           supervised learning attempts nothing
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from straw.engines.base import Sampler, SamplingParams
+from straw.rollouts.collect import Place, collect
+from straw.training.plan import Plan
+from straw.types import Metric, Problem, Rollout
+
+Groups = list[list[Rollout]]
+
+
+class Source(Protocol):
+    def rollouts(self, step: int) -> Groups:
+        """The groups of this step."""
+
+    def facts(self) -> dict[str, Metric]:
+        """What a row of metrics says of them."""
+
+    def state(self) -> dict[str, Any]:
+        """What the run's state has to keep of what was begun, by the names of its fields."""
+
+    def opened(self) -> AbstractContextManager[Any]:
+        """For as long as the run goes on."""
+
+
+class NoRollouts:
+    """Nobody attempts anything."""
+
+    def rollouts(self, step: int) -> Groups:
+        return []
+
+    def facts(self) -> dict[str, Metric]:
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        return {}
+
+    def opened(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+
+def problems_of(plan: Plan, step: int) -> list[Problem]:
+    """Groups take the problems in turn, going on where the last step stopped."""
+    size = plan.page.algorithm.batch_size
+    first = (step - 1) * size
+    return [plan.task.problem(first + group) for group in range(size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """Attempts at problems, which are a function of their place in the run and of the weights."""
+
+    plan: Plan
+    sampling: SamplingParams
+
+    def of(self, step: int, sampler: Sampler) -> Groups:
+        return self.of_all([step], sampler)[0]
+
+    def of_all(self, steps: Sequence[int], sampler: Sampler) -> list[Groups]:
+        """Of each step its groups."""
+        size = self.plan.page.algorithm.batch_size
+        problems = [problem for step in steps for problem in problems_of(self.plan, step)]
+        places = [Place(self.plan.page.run.seed, step, group) for step in steps for group in range(size)]
+        groups = self.collected(problems, places, sampler)
+        return [groups[first : first + size] for first in range(0, len(groups), size)]
+
+    def of_groups(self, numbers: Sequence[int], sampler: Sampler) -> Groups:
+        """Of groups that are counted through the run, from 0."""
+        size = self.plan.page.algorithm.batch_size
+        problems = [self.plan.task.problem(number) for number in numbers]
+        places = [Place(self.plan.page.run.seed, 1 + number // size, number % size) for number in numbers]
+        return self.collected(problems, places, sampler)
+
+    def collected(self, problems: Sequence[Problem], places: Sequence[Place], sampler: Sampler) -> Groups:
+        size = self.plan.page.algorithm.group_size
+        return collect(sampler, self.plan.task, self.plan.channel, problems, places, size, self.sampling)

@@ -1,0 +1,194 @@
+"""Code from outside the package: each example trains, goes on after a stop, is reported and evaluated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tests.small_runs import Listener, small_words
+
+from straw import outside
+from straw.cli import main
+from straw.config import load_page, parse_overrides
+from straw.errors import ConfigError, RunError
+from straw.runs.reading import read_config, read_metrics, read_rollouts
+from straw.training.processes import lack_of_monarch
+from straw.training.session import resume_run, run_page
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+LETTERS = [f"task={EXAMPLES}/my_task.py:Letters", "size=3", "max_tokens=4", "warmup=none"]
+COUNTDOWN = ["task=countdown", "max_tokens=8", "warmup=none", "batch_size=2", "group_size=4"]
+TOYS: dict[str, list[str]] = {
+    "task": LETTERS,
+    "reward function": [f"reward_type={EXAMPLES}/my_reward.py:short"],
+    "async function": [*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:starts_with_a_digit"],
+    "function that may say nothing": [*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"],
+    "parts and a function": [
+        *COUNTDOWN,
+        f"reward_weights=correctness=1,{EXAMPLES}/my_reward.py:short=0.5,{EXAMPLES}/my_reward.py:when_even",
+    ],
+    "channel": [f"reward_type={EXAMPLES}/my_channel.py:Parity"],
+    "baseline": [f"baseline={EXAMPLES}/my_algorithm.py:median_baseline"],
+    "algorithm": [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"],
+    "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "most_updates=2"],
+    "encoder": [*COUNTDOWN, "use_ir=knn+", f"encoder={EXAMPLES}/my_encoder.py:letters"],
+    "intrinsic reward": [*COUNTDOWN, f"use_ir={EXAMPLES}/my_novelty.py:NeverSeen"],
+    "engine": [f"engine={EXAMPLES}/my_engine.py:counting"],
+}
+
+
+class StopsAt(Listener):
+    """Asks to stop behind a step."""
+
+    def __init__(self, step: int) -> None:
+        super().__init__()
+        self.last = step
+
+    def update(self, step: int, row: dict[str, float]) -> bool:  # type: ignore[override]
+        return step >= self.last
+
+
+def words_of(toy: Sequence[str], folder: Path, *more: str) -> list[str]:
+    words = small_words(*toy, "n_batches=4", "save_every=1", "keep_last=0", f"run_dir={folder}", *more)
+    return [word for word in words if not (word.startswith("N=") and any(one.startswith("task=") for one in toy))]
+
+
+@pytest.mark.parametrize("name", TOYS)
+def test_a_toy_trains_and_goes_on_as_if_it_had_never_stopped(home: Path, tmp_path: Path, name: str) -> None:
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    assert run_page(load_page(None, parse_overrides(words_of(TOYS[name], whole))), Listener()).is_done
+    run_page(load_page(None, parse_overrides(words_of(TOYS[name], halved))), StopsAt(2))
+    assert resume_run(halved, Listener()).is_done
+    assert (whole / "rollouts.jsonl").read_bytes() == (halved / "rollouts.jsonl").read_bytes()
+    assert len(list(read_rollouts(whole))) >= 16
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "letters"
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:starts_with_a_digit"], folder)
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    return folder
+
+
+def test_what_a_function_logs_stands_in_metrics_and_rollouts(letters: Path) -> None:
+    rows = [row for row in read_metrics(letters) if row["step"]]
+    assert all(row["share_of_digits"] == row["rewards/starts_with_a_digit/mean"] for row in rows)
+    assert all(one["extra"]["first"] == one["replies"][0][:1] for one in read_rollouts(letters))
+
+
+def test_the_parts_of_a_reward_and_functions_are_added_by_their_weights(home: Path, tmp_path: Path) -> None:
+    words = words_of(TOYS["parts and a function"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    for one in read_rollouts(tmp_path / "run"):
+        length = len(one["replies"][0])
+        wanted = {"correctness": float(all(one["grade"]["hits"])), "short": -length / 200}
+        assert one["rewards"] == wanted | ({"when_even": 1.0} if length % 2 == 0 else {})
+        assert abs(one["reward"] - sum(one["rewards"].values())) < 1e-12
+
+
+def test_a_run_keeps_the_files_that_it_used_and_goes_on_with_those(letters: Path, tmp_path: Path) -> None:
+    kept = {path.name.partition("-")[0]: path for path in (letters / "code").glob("*.py")}
+    assert set(kept) == {"my_task", "my_reward"}
+    assert kept["my_task"].read_bytes() == (EXAMPLES / "my_task.py").read_bytes()
+    mine = tmp_path / "mine.py"
+    mine.write_text("def f(completions): return [float(len(one)) for one in completions]\n")
+    words = words_of([*LETTERS, f"reward_type={mine}:f"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), StopsAt(2))
+    mine.write_text("def f(completions): return [7.0] * len(completions)\n")
+    resume_run(tmp_path / "run", Listener())
+    assert all(one["reward"] == len(one["replies"][0]) for one in read_rollouts(tmp_path / "run"))
+
+
+def test_a_copy_that_was_changed_is_refused(home: Path, tmp_path: Path) -> None:
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), StopsAt(2))
+    (copy,) = (tmp_path / "run" / "code").glob("my_reward-*.py")
+    copy.write_text(copy.read_text() + "\n# more\n")
+    with pytest.raises(RunError, match="was changed since the run began"):
+        resume_run(tmp_path / "run", Listener())
+
+
+def test_runs_of_code_from_outside_are_shown_reported_and_evaluated(
+    letters: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["show", str(letters)]) == 0
+    assert main(["report", str(letters), "-o", str(tmp_path / "report.html")]) == 0
+    assert main(["eval", str(letters), "num_problems=3", f"out={tmp_path / 'eval'}"]) == 0
+    assert "starts_with_a_digit" in capsys.readouterr().out
+
+
+def test_where_every_value_came_from_stands_in_the_page(letters: Path) -> None:
+    lines = (letters / "config.toml").read_text().splitlines()
+    assert [line.split() for line in lines if line.startswith("size")] == [["size", "=", "3", "#", "command", "line"]]
+    origins = {line.partition(" = ")[0]: line.rpartition("  # ")[2] for line in lines if " = " in line}
+    assert origins["learning_rate"] == "tuned: starts_with_a_digit" and origins["baseline"] == "algorithm reinforce"
+    assert origins["device"] == "this machine" and origins["beta1"] == "default"
+    assert read_config(letters)["task"]["size"] == 3
+
+
+# --- who may run what
+
+
+def page_that_names(tmp_path: Path, code: str, what: str = "reward_type") -> Path:
+    (tmp_path / "theirs.py").write_text(code)
+    page = tmp_path / "page.toml"
+    page.write_text(f'{what} = "{tmp_path}/theirs.py:f"\n')
+    return page
+
+
+def test_a_page_alone_runs_nobody_s_code(home: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    page = page_that_names(tmp_path, f"open({str(mark)!r}, 'w')\ndef f(completions): return [0.0] * len(completions)\n")
+    with pytest.raises(ConfigError, match=r"code from outside straw.*write trust_code=[0-9a-f]{16} behind"):
+        load_page(page)
+    assert not mark.exists()
+
+
+def test_a_page_runs_code_once_a_person_trusted_it_by_its_hash(home: Path, tmp_path: Path) -> None:
+    page = page_that_names(tmp_path, "def f(completions): return [0.0] * len(completions)\n")
+    outside.trust_marks([outside.source_of(f"{tmp_path}/theirs.py").hash])
+    assert load_page(page).page.channel.endswith("theirs.py:f")
+    (tmp_path / "theirs.py").write_text("def f(completions): return [1.0] * len(completions)\n")
+    with pytest.raises(ConfigError, match="trust_code="):
+        load_page(page)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("nowhere.py:f", "cannot be read"),
+        ("examples/my_reward.py:shrt", "there is no shrt in it, but .*short"),
+        ("no_such_module_of_mine:f", "cannot be imported"),
+    ],
+)
+def test_what_cannot_be_found_is_told_in_a_line(name: str, complaint: str) -> None:
+    name = name.replace("examples", str(EXAMPLES))
+    with pytest.raises(ConfigError, match=complaint):
+        load_page(None, parse_overrides([f"reward_type={name}"]))
+
+
+def test_a_run_folder_of_somebody_else_asks_for_trust_before_it_goes_on(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), StopsAt(2))
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
+    monkeypatch.setattr(outside, "said", set())
+    assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 2
+    (mark, *_) = re.findall(r"trust_code=([0-9a-f]{16})", capsys.readouterr().err)
+    assert main(["resume", str(tmp_path / "run"), "--quiet", f"trust_code={mark}"]) == 2
+    (other, *_) = re.findall(r"trust_code=([0-9a-f]{16})", capsys.readouterr().err)
+    assert other != mark  # the reward beside the task
+    assert main(["resume", str(tmp_path / "run"), "--quiet", f"--trust-code={other}"]) == 0
+
+
+@pytest.mark.skipif(lack_of_monarch() is not None, reason="torchmonarch is not here")
+def test_a_loss_from_outside_reaches_the_process_that_trains(home: Path, tmp_path: Path) -> None:
+    toy = [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"]
+    run_page(load_page(None, parse_overrides(words_of(toy, tmp_path / "here"))), Listener())
+    there = words_of(toy, tmp_path / "there", "engine=monarch", "num_generators=1")
+    run_page(load_page(None, parse_overrides(there)), Listener())
+    assert (tmp_path / "here/rollouts.jsonl").read_bytes() == (tmp_path / "there/rollouts.jsonl").read_bytes()
