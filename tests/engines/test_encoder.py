@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.small_runs import Parts
 
-from straw.engines.encoder import PACKAGE, PolicyEncoder, check_encoder, encoder_named, folder_of, packaged
+from straw.engines.encoder import PACKAGE, PolicyEncoder, check_encoder, encoder_named, folder_of, minilm_folder
 from straw.engines.encoder_bert import BertEncoder, in_bunches
 from straw.errors import ModelError
 
@@ -20,7 +20,7 @@ TEXTS = ["", "a", "She has 3 apples.", "so 3 + 4 = 7 " * 9, "the answer is 12", 
 
 @pytest.fixture(scope="module", params=["float32", "bfloat16"])
 def minilm(request: pytest.FixtureRequest) -> BertEncoder:
-    return BertEncoder(packaged(), "cpu", request.param)
+    return BertEncoder(minilm_folder(), "cpu", request.param)
 
 
 @needs_minilm
@@ -42,10 +42,10 @@ def test_vectors_have_length_one_and_alike_texts_are_near(minilm):
 @needs_minilm
 @pytest.mark.slow
 def test_it_is_what_sentence_transformers_computes():
-    theirs = pytest.importorskip("sentence_transformers").SentenceTransformer(str(packaged()), device="cpu")
+    theirs = pytest.importorskip("sentence_transformers").SentenceTransformer(str(minilm_folder()), device="cpu")
     expected = torch.tensor(theirs.encode(TEXTS))
-    assert torch.allclose(BertEncoder(packaged()).encode(TEXTS), expected, atol=1e-6)
-    assert torch.allclose(BertEncoder(packaged(), "cpu", "bfloat16").encode(TEXTS), expected, atol=1e-2)
+    assert torch.allclose(BertEncoder(minilm_folder()).encode(TEXTS), expected, atol=1e-6)
+    assert torch.allclose(BertEncoder(minilm_folder(), "cpu", "bfloat16").encode(TEXTS), expected, atol=1e-2)
 
 
 @needs_minilm
@@ -71,8 +71,8 @@ def test_many_tokens_are_read_some_at_a_time():
 )
 def test_an_encoder_that_is_not_understood_is_refused(tmp_path, file, change, complaint):
     copy = tmp_path / "model"
-    for source in packaged().rglob("*.json"):
-        target = copy / source.relative_to(packaged())
+    for source in minilm_folder().rglob("*.json"):
+        target = copy / source.relative_to(minilm_folder())
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(source.read_text())
     (copy / file).write_text(json.dumps(json.loads((copy / file).read_text()) | change))
@@ -91,7 +91,7 @@ def test_an_unknown_encoder_is_refused_with_its_neighbour(tmp_path: Path):
 def test_a_missing_package_names_the_extra(monkeypatch):
     monkeypatch.setattr("straw.engines.encoder.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install 'straw\[memory\]'"):
-        packaged()
+        minilm_folder()
 
 
 def test_the_policy_embeds_without_a_second_model(home):
