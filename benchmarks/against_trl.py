@@ -37,7 +37,7 @@ from rich.console import Console
 from rich.table import Table
 from same_work import Agreement, differences
 
-from straw.engines.local.models import load_model
+from straw.engines.local.models.resolve import load_model
 from straw.errors import StrawError
 
 STEPS_PER_ROUND = {"tiny-0.2M": 5, "tiny-1M": 5, "tiny-5M": 3}  # others: 1

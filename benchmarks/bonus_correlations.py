@@ -28,7 +28,7 @@ from rich.console import Console
 from rich.table import Table
 
 from straw.runs.reading import ROLLOUTS, read_rollouts
-from straw.tasks.equation import equation
+from straw.tasks.countdown.expression import equation
 
 SHARES = ("none right", "all right", "asked again", "well formed")
 AMONG_WRONG = ("form", "numbers", "value")

@@ -147,11 +147,11 @@ class Straw:
 
 def side(kind: str, samples: int, pipe: Connection) -> None:
     """A controller: it does what it is told, and says how long it took."""
-    from straw.engines.monarch import wall
+    from straw.engines.monarch.processes import namespace as wall
 
     if kind != "plain":
         wall.prepare()  # before torch brings threads
-    from straw.engines.local.model_store import models_folder
+    from straw.engines.local.models.cache import models_folder
 
     mine: Any
     if kind == "plain":
@@ -256,7 +256,7 @@ def overlap(
 
 
 def prompt_tokens() -> list[int]:
-    from straw.engines.local.models import load_model
+    from straw.engines.local.models.resolve import load_model
     from straw.types import Message
 
     question = "What is the total digit sum of [123, 45, 67]? Add the digits of each number, then add the sums."

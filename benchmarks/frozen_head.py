@@ -1,4 +1,4 @@
-"""How sure adapters can make a model, token by token: what bounds them is told in straw/training/reach.py.
+"""How sure adapters can make a model, token by token: what bounds them is told in straw/training/warmup/frozen_head.py.
 
     python benchmarks/frozen_head.py N=64                                     three embedded models
     python benchmarks/frozen_head.py N=64 model_name=smollm2 warmup=none      in the words of straw train
@@ -14,9 +14,9 @@ import torch
 
 from straw.config import load_page, parse_overrides
 from straw.tasks.base import Enumerable
-from straw.training.assemble import plan_of
-from straw.training.reach import ENOUGH, reach
-from straw.training.start import starting_engine
+from straw.training.resolve.page_to_plan import plan_of
+from straw.training.warmup.frozen_head import ENOUGH, reach
+from straw.training.warmup.initial_policy import starting_engine
 
 EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M")
 

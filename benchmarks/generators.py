@@ -16,7 +16,7 @@ import os
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-from straw.engines.monarch.wall import prepare
+from straw.engines.monarch.processes.namespace import prepare
 
 prepare()  # before torch brings threads
 

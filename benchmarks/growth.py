@@ -23,7 +23,7 @@ from rich.table import Table
 from straw_side import StrawSide
 
 from straw.algorithms.advantages import zscore
-from straw.engines.local.models import load_model
+from straw.engines.local.models.resolve import load_model
 
 MOST = 1.3  # times the time for twice the prompt, group of 64
 PLAIN_TOKENS = 64 * 140  # the plain arrangement is shown up to this many tokens a step

@@ -23,7 +23,7 @@ from statistics import median
 
 from straw.config import load_page
 from straw.information import smoothed_absorbed_bits
-from straw.report.curve import curve_of
+from straw.report.curves.curve import curve_of
 from straw.training.plan import Plan
 from straw.training.session import run_page
 

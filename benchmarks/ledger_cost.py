@@ -35,10 +35,10 @@ from rich.console import Console
 from rich.table import Table
 
 from straw.config import load_page, parse_overrides
-from straw.measure import absorbed
-from straw.measure.ledger import Ledger
-from straw.training import measured
+from straw.measure.ledger import absorbed
+from straw.measure.ledger.ledger import Ledger
 from straw.training.loop import Loop
+from straw.training.monitor import measure_step as measured
 from straw.training.plan import Plan
 from straw.training.session import run_page
 

@@ -37,10 +37,10 @@ from torch.nn.functional import normalize
 from straw.config import Memory
 from straw.engines.encoder import fast_dtype, packaged
 from straw.engines.encoder_bert import BertEncoder
-from straw.rewards.episodic import Episodic
-from straw.rewards.intrinsic import Intrinsic
-from straw.rewards.memory_store import MemoryStore
-from straw.rewards.trace import Trace
+from straw.rewards.intrinsic.base import Trace
+from straw.rewards.intrinsic.episodic import Episodic
+from straw.rewards.intrinsic.memory_store import MemoryStore
+from straw.rewards.intrinsic.step import Intrinsic
 from straw.training.intrinsic import IntrinsicPay, hash_of, rules_of
 from straw.types import End, Grade, Message, Problem, Rollout
 

@@ -28,8 +28,8 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from straw.training.memory_forecast import MemoryForecast
     from straw.training.plan import Plan
+    from straw.training.resolve.memory_estimate import MemoryForecast
 
 SECRET = "model_name=smollm2 N=16 group_size=16 warmup=none"
 PAGES = (
@@ -77,8 +77,8 @@ def peak() -> int:
 
 
 def forecast_of(plan: Plan) -> MemoryForecast:
-    from straw.training.forecast import forecast
-    from straw.training.memory_forecast import Work
+    from straw.training.resolve.dry_run import forecast
+    from straw.training.resolve.memory_estimate import Work
 
     size = forecast(plan)
     return Work(
@@ -92,7 +92,7 @@ def trained(words: str) -> Memory:
     import transformers  # noqa: F401
 
     from straw.config import load_page, parse_overrides
-    from straw.training.assemble import plan_of
+    from straw.training.resolve.page_to_plan import plan_of
     from straw.training.session import run_page
 
     process = peak()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from straw.engines.base import Loss
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.modules import plainly
+from straw.engines.local.forward.hf_reader import plainly
 from straw.types import Datum
 
 LOGPROB_TOLERANCE = 1e-4

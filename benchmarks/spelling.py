@@ -22,7 +22,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from straw.algorithms.surrogate import Turns, full_shares
+from straw.algorithms.reward_model import Turns, full_shares
 from straw.rewards.log_distance import closeness
 
 END, GROUP, BINS = -1, 4, 8

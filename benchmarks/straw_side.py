@@ -21,7 +21,7 @@ from same_work import Agreement, FirstStep, agreement
 from straw.algorithms.advantages import zscore
 from straw.engines.base import AdamParams, Loss, Reply, SamplingParams
 from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.models import load_model
+from straw.engines.local.models.resolve import load_model
 from straw.types import Datum
 
 PHASES = ("prefill", "decode", "training")

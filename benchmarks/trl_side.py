@@ -24,7 +24,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.utils import logging
 from trl import GRPOConfig, GRPOTrainer
 
-from straw.engines.local.models import load_model
+from straw.engines.local.models.resolve import load_model
 
 
 def config_of(job: Job, folder: str) -> GRPOConfig:

@@ -8,7 +8,7 @@ from statistics import median
 
 import torch
 
-from straw.algorithms.named import Algorithm
+from straw.algorithms.registry import Algorithm
 
 
 def median_baseline(rewards):

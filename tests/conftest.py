@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from straw.engines.monarch import wall
+from straw.engines.monarch.processes import namespace as wall
 from straw.errors import ConfigError
 
 SLOW_S = 3600

@@ -1,6 +1,6 @@
 """Whether Monarch is installed, and may stand behind a wall here; found out without importing it.
 
-An import would begin Monarch's threads outside of the wall (see `straw.engines.monarch.wall`).
+An import would begin Monarch's threads outside of the wall (see `straw.engines.monarch.processes.namespace`).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from straw.engines.monarch import wall
+from straw.engines.monarch.processes import namespace as wall
 from straw.errors import ConfigError
 
 needs_monarch = pytest.mark.skipif(find_spec("monarch") is None, reason="the extra `monarch` is not installed")

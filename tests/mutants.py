@@ -35,11 +35,12 @@ from coverage import CoverageData
 
 ROOT = Path(__file__).parents[1]
 ROOMS = (
-    "engines/local", "engines/monarch/freshness.py", "engines/monarch/shared.py", "rollouts", "rewards", "algorithms",
-    "measure", "text", "tasks", "information.py", "seeds.py", "types.py", "report/study", "report/paired.py",
-    "training/step.py", "training/loop.py", "training/state.py", "training/variance.py", "training/schedule.py",
-    "training/toward.py", "training/surrogate.py", "training/reward_aware.py", "training/intrinsic.py",
-    "training/canary.py", "training/warmup.py", "training/measured.py", "training/alarms.py", "training/series.py",
+    "engines/local", "engines/monarch/weights/inflight_updates.py", "engines/monarch/memory/shared_memory.py",
+    "rollouts", "rewards", "algorithms", "measure", "text", "tasks", "information.py", "seeds.py", "types.py",
+    "report/study", "report/sweeps/paired.py", "training/step.py", "training/loop.py", "training/state.py",
+    "training/updates.py", "training/sources", "training/learners", "training/schedule.py", "training/intrinsic.py",
+    "training/checks/advantage_variance.py", "training/checks/sampler_parity.py", "training/warmup/uniform.py",
+    "training/monitor/measure_step.py", "training/monitor/alarms.py", "training/monitor/series.py",
 )  # fmt: skip
 LIMIT_S = 900  # for one mutant, and for a few quick tests much less: one that hangs is noticed
 TURNED = {

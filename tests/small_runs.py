@@ -11,10 +11,10 @@ from pathlib import Path
 from straw.config import Loaded, load_page, parse_overrides
 from straw.engines.base import SamplingParams
 from straw.engines.local.engine import LocalEngine
-from straw.training.assemble import plan_of, sampling_of
 from straw.training.plan import Plan
+from straw.training.resolve.page_to_plan import plan_of, sampling_of
 from straw.training.session import Finished, run_page
-from straw.training.start import starting_engine
+from straw.training.warmup.initial_policy import starting_engine
 
 WORDS = (
     "model_name=tiny-0.2M",

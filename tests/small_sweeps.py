@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tests.small_runs import WORDS, told
 
-from straw.runs.sweep import Sweep
-from straw.runs.sweep_page import read_sweep
+from straw.runs.sweeps.page import read_sweep
+from straw.runs.sweeps.sweep import Sweep
 
 BINARY_AND_BINS = """
 seeds = [0, 1]

@@ -14,8 +14,8 @@ from math import log2
 import numpy as np
 
 from straw.information import miller_madow_bits, plug_in_entropy_bits
-from straw.measure.classes import Classes
-from straw.measure.code_length import CausalCode, symbol_of
+from straw.measure.ledger.offered import CausalCode, symbol_of
+from straw.measure.ledger.reward_classes import Classes
 from straw.rewards.channel import Channel
 from straw.types import Grade
 

@@ -15,7 +15,7 @@ from straw.config.option import MOST_CHARACTERS
 from straw.config.page import options
 from straw.errors import ConfigError
 from straw.registry import names
-from straw.runs.sweep_page import read_sweep
+from straw.runs.sweeps.page import read_sweep
 
 KNOWN = {name: known for kind in names("tasks") for name, known in options(kind).items()} | OPTIONS
 COUNTS = [name for name, known in KNOWN.items() if known.type is int and name != "fixed_secret"]  # which is below N
@@ -156,7 +156,7 @@ def test_a_generator_is_given_no_million(word, capsys):
 
 def test_what_a_generator_takes_by_default_it_is_given():
     pytest.importorskip("reasoning_gym")
-    from straw.tasks.gym_library import read_settings
+    from straw.tasks.reasoning_gym.library import read_settings
 
     assert read_settings("count_bits", ["max_n=2147483647"]) == (("max_n", 2147483647),)
     with pytest.raises(ConfigError, match="up to 2,147,483,647"):

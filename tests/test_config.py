@@ -22,7 +22,7 @@ from straw.config import (
 from straw.config.page import task_section
 from straw.errors import ConfigError
 from straw.registry import names
-from straw.tasks.hidden import SecretOptions
+from straw.tasks.secret.numbers import SecretOptions
 
 
 def load(*args: str, page: Path | None = None) -> Loaded:

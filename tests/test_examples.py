@@ -14,7 +14,7 @@ from straw.cli import main
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError, RunError
 from straw.runs.reading import read_config, read_metrics, read_rollouts
-from straw.training.processes import lack_of_monarch
+from straw.training.resolve.generators import lack_of_monarch
 from straw.training.session import resume_run, run_page
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

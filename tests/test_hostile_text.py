@@ -27,7 +27,7 @@ from tests.small_runs import small_plan
 import straw.types
 from straw.config.values import read_number, read_text, read_texts, read_truth, read_whole
 from straw.errors import StrawError
-from straw.tasks.asking import FORMS
+from straw.tasks.prompting.prompt_formats import FORMS
 from straw.text.graders import GRADERS
 from straw.text.graders.judge import JUDGE
 from straw.types import End

@@ -10,14 +10,14 @@ import pytest
 from tests.made_data import gsm8k_folder
 from tests.small_runs import Listener
 
-from straw.cli.train import source_of
+from straw.cli.commands.train import source_of
 from straw.config import Loaded, load_page, parse_overrides, plain
 from straw.config.page import options
-from straw.runs.sweep_page import read_sweep
-from straw.tasks.problem_options import DataOptions
-from straw.training import processes
-from straw.training.assemble import plan_of
+from straw.runs.sweeps.page import read_sweep
+from straw.tasks.word_problems.options import DataOptions
 from straw.training.plan import Plan
+from straw.training.resolve import generators as processes
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.sweep import plan_sweep
 
 ROOT = Path(__file__).parent.parent

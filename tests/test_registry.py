@@ -23,13 +23,13 @@ def test_every_name_leads_to_something(kind: str) -> None:
 
 
 def test_a_class_is_found_by_its_name() -> None:
-    from straw.tasks.secret import Secret
+    from straw.tasks.secret.single_step import Secret
 
     assert registry.find("tasks", "secret") is Secret
 
 
 def test_a_name_of_a_table_beside_the_code_is_found_too() -> None:
-    from straw.algorithms.named import NAMED
+    from straw.algorithms.registry import NAMED
 
     assert registry.find("algorithms", "reinforce") is NAMED["reinforce"]
 
@@ -65,7 +65,7 @@ def test_the_registry_and_the_page_are_read_without_torch() -> None:
 
 def test_every_task_has_options_of_its_own_and_the_embedded_models_their_shapes() -> None:
     from straw.config.sections import EMBEDDED
-    from straw.engines.local.embedded import SHAPES
+    from straw.engines.local.models.tiny import SHAPES
 
     for kind in registry.names("tasks"):
         section = config.page.task_section(kind)
@@ -74,7 +74,7 @@ def test_every_task_has_options_of_its_own_and_the_embedded_models_their_shapes(
 
 
 def test_the_choices_of_the_page_exist() -> None:
-    from straw.algorithms.named import WEIGHINGS
+    from straw.algorithms.registry import WEIGHINGS
 
     literal, _ = get_args(get_type_hints(config.Algorithm)["weigh"])
     assert set(get_args(literal)) == set(WEIGHINGS)

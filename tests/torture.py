@@ -28,8 +28,8 @@ from typing import Any
 
 from tests.small_runs import Listener, small_page
 
-from straw.algorithms.named import NAMED
-from straw.engines.local import checkpoints
+from straw.algorithms.registry import NAMED
+from straw.engines.local.training import checkpoints
 from straw.runs import reading
 from straw.training.session import continue_page
 from straw.training.state import STATE

@@ -1,6 +1,6 @@
 """Names that a page may use, and where the thing behind each is found.
 
-    find("tasks", "secret")             a name of ours: the class Secret of straw/tasks/secret.py
+    find("tasks", "secret")             a name of ours: the class Secret of straw/tasks/secret/single_step.py
     find("tasks", "gym:chain_sum")      one of a family of names, gym:NAME
     find("rewards", "quiz")             what an installed package declares: the entry point quiz of straw.rewards
     find("rewards", "mine/pay.py:pay")  an attribute of a file        } where a person named it: see `outside`
@@ -26,15 +26,15 @@ from straw.errors import ConfigError, did_you_mean
 ANY = "NAME"
 REGISTRY: dict[str, dict[str, str] | str] = {
     "tasks": {
-        "secret": "straw.tasks.secret:Secret",
+        "secret": "straw.tasks.secret.single_step:Secret",
         "sum_digits": "straw.tasks.digits:SumDigits",
         "reverse_digits": "straw.tasks.digits:ReverseDigits",
-        "gsm8k": "straw.tasks.word_problems:Gsm8k",
-        "math": "straw.tasks.word_problems:Mathematics",
-        "mmlu": "straw.tasks.word_problems:Mmlu",
-        "countdown": "straw.tasks.countdown:Countdown",
-        "data": "straw.tasks.prompts:Prompts",
-        "gym:NAME": "straw.tasks.gym:Gym",
+        "gsm8k": "straw.tasks.word_problems.tasks:Gsm8k",
+        "math": "straw.tasks.word_problems.tasks:Mathematics",
+        "mmlu": "straw.tasks.word_problems.tasks:Mmlu",
+        "countdown": "straw.tasks.countdown.task:Countdown",
+        "data": "straw.tasks.word_problems.prompts:Prompts",
+        "gym:NAME": "straw.tasks.reasoning_gym.task:Gym",
     },
     "rewards": {
         "binary": "straw.rewards.outcome:Binary",
@@ -48,7 +48,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "noisy_binary": "straw.rewards.controls:NoisyBinary",
         "weighted": "straw.rewards.weighted:Weighted",
     },
-    "algorithms": "straw.algorithms.named:NAMED",
+    "algorithms": "straw.algorithms.registry:NAMED",
     "baselines": "straw.algorithms.baselines:BASELINES",
     "losses": {
         "cross_entropy": "straw.algorithms.losses:cross_entropy",
@@ -59,12 +59,12 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "surrogate": "straw.training.learners.surrogate:Surrogate",
         "reward_aware": "straw.training.learners.reward_aware:RewardAware",
     },
-    "graders": "straw.text.graders.named:GRADERS",
+    "graders": "straw.text.graders.registry:GRADERS",
     "encoders": {
         "minilm": "straw.engines.encoder:minilm_folder",
         "policy": "straw.engines.encoder:PolicyEncoder",
     },
-    "intrinsic": "straw.rewards.intrinsic_named:INTRINSIC",
+    "intrinsic": "straw.rewards.intrinsic.registry:INTRINSIC",
     "engines": {
         "local": "straw.engines.local.engine:in_this_process",
         "monarch": "straw.engines.monarch.engine:in_processes",

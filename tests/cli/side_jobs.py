@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from straw.cli.worker import Messenger
+from straw.cli.jobs.worker import Messenger
 from straw.errors import StrawError
 
 HERE = "tests.cli.side_jobs"

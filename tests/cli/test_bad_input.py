@@ -14,7 +14,9 @@ import torch
 from tests.small_runs import small_words, train
 
 from straw.cli import main
-from straw.runs import lines, store, whole
+from straw.runs import store
+from straw.runs.files import atomic_write as whole
+from straw.runs.files import jsonl as lines
 
 BAD = {
     "N=0": r"N is .* >= 1; got N=0\. Write for example N=64",

@@ -125,8 +125,8 @@ def test_a_report_shows_no_name_that_turns_or_hides(place, capsys):
 
 @pytest.mark.parametrize("label", ["$\\frac{$", "$x^$", "a$b", "$$", "\\$", f"_{EVIL}"])
 def test_a_label_that_matplotlib_would_take_for_a_formula_is_drawn_as_it_stands(label, tmp_path):
-    from straw.report.curve import Curve
-    from straw.report.picture import draw_picture, in_picture
+    from straw.report.curves.curve import Curve
+    from straw.report.curves.picture import draw_picture, in_picture
 
     drawn = draw_picture(
         [Curve(label, (0, 1, 2), (0, 1, 2))], tmp_path / "a.png", title=label, subtitle=label, metric=label

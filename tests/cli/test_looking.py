@@ -9,7 +9,7 @@ import pytest
 from tests.made_runs import attempt, curve_rows, make_run, write_run
 
 from straw.cli import main
-from straw.cli.show_page import lines_of, one_line, parts
+from straw.cli.commands.show_page import lines_of, one_line, parts
 from straw.runs.about import about_run
 from straw.runs.store import RunFolder
 

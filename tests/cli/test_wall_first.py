@@ -10,12 +10,12 @@ import pytest
 from tests.small_runs import Listener, small_page, small_plan
 
 from straw.config import dump
-from straw.engines.monarch import wall
+from straw.engines.monarch.processes import namespace as wall
 from straw.training import session
 
 SCRIPT = """
 import os, sys
-from straw.engines.monarch import wall
+from straw.engines.monarch.processes import namespace as wall
 
 def prepare():
     print(len(os.listdir("/proc/self/task")), "torch" in sys.modules, flush=True)

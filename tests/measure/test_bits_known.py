@@ -22,7 +22,7 @@ from straw.measure.bits_known import (
     mean_known,
     places_kept,
 )
-from straw.measure.said import KEPT
+from straw.measure.recent_replies import KEPT
 
 
 def known(space: int, probabilities: Mapping[int, float], target: int, own: Sequence[int] = ()) -> Known:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from straw.measure.evaluation import distinct_of
+from straw.evaluation.grading import distinct_of
 
 
 def said(read: str | None, right: bool = False, reply: str = "") -> dict[str, object]:

@@ -22,7 +22,7 @@ from straw.information import plug_in_entropy_bits
 from straw.rewards.log_distance import BinnedLogDistance, LogDistance
 from straw.rewards.outcome import Binary, Dense
 from straw.runs.reading import read_metrics, read_rollouts
-from straw.tasks.hidden import Hidden
+from straw.tasks.secret.numbers import Hidden
 
 ROUNDING = 1e-9
 CHANNELS = {

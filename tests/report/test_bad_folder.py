@@ -14,9 +14,9 @@ import pytest
 from tests.made_studies import make_study
 from tests.test_files import link, pipe, sparse
 
-from straw.report.listing import runs_under
-from straw.report.study.gathered import gathered
-from straw.report.summary import FACTS
+from straw.report.runs.listing import runs_under
+from straw.report.runs.summary import FACTS
+from straw.report.study.load_runs import gathered
 from straw.runs.reading import read_about
 
 DEEP = "[" * 100_000
@@ -125,8 +125,8 @@ def test_whatever_else_one_folder_may_raise_the_others_are_shown(problem, folder
             raise problem("deep down")
         return read_about(path)
 
-    monkeypatch.setattr("straw.report.summary.read_about", fall)
-    monkeypatch.setattr("straw.report.study.gathered.read_about", fall)
+    monkeypatch.setattr("straw.report.runs.summary.read_about", fall)
+    monkeypatch.setattr("straw.report.study.load_runs.read_about", fall)
     listed = {one.name: one for one in runs_under(folder)}
     assert "deep down" in listed["bad"].damage and listed["binary-N-8-2"].state == "done"
     assert [(name, "deep down" in why) for name, why in gathered([folder]).left_out] == [("bad", True)]

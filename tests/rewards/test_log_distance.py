@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from straw.errors import ConfigError
 from straw.information import entropy_bits
 from straw.rewards.log_distance import FORMS, BinnedLogDistance, LogDistance, level_of, reached_levels
-from straw.tasks.hidden import Hidden
-from straw.tasks.secret_bits import SecretBits
+from straw.tasks.secret.bit_by_bit import SecretBits
+from straw.tasks.secret.numbers import Hidden
 from straw.types import End, Grade
 
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from straw.errors import ConfigError
 from straw.registry import names
 from straw.rewards.outcome import Binary, Dense, PlusMinus, make_channel
-from straw.tasks.hidden import Hidden
-from straw.tasks.secret import Secret
-from straw.tasks.secret_bits import SecretBits
+from straw.tasks.secret.bit_by_bit import SecretBits
+from straw.tasks.secret.numbers import Hidden
+from straw.tasks.secret.single_step import Secret
 from straw.types import End, Grade, Payment
 
 CHANNELS = names("rewards")

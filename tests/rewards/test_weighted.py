@@ -9,7 +9,7 @@ from straw.errors import ConfigError
 from straw.rewards.outcome import make_channel
 from straw.rewards.parts import PARTS
 from straw.rewards.weighted import Weighted, read_weights
-from straw.text.answer_tags import form_of
+from straw.text.reading.answer_tags import form_of
 from straw.types import Grade
 
 FULL = "<reasoning>\n2 + 3 = 5\n</reasoning>\n<answer>\n5\n</answer>\n"

@@ -11,7 +11,7 @@ from straw.engines.base import SamplingParams
 from straw.rewards.controls import Random
 from straw.rollouts.collect import Place, collect, finish
 from straw.rollouts.datums import datum_of, spans
-from straw.tasks.secret_bits import SecretBits
+from straw.tasks.secret.bit_by_bit import SecretBits
 from straw.types import End, Message, Problem, Rollout, Turn
 
 SINGLE, MULTI = "N=8 num_secrets=2", "N=8 num_secrets=2 env_type=multi_step"

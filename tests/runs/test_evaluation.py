@@ -10,7 +10,7 @@ from tests.test_files import link, pipe
 
 from straw.errors import RunError
 from straw.runs.evaluation import EvaluationFolder
-from straw.runs.lock import is_held
+from straw.runs.files.lock import is_held
 
 REPLY = {"index": 0, "sample": 0, "reply": "7"}
 

@@ -219,7 +219,8 @@ def test_what_is_no_run_folder_says_so(tmp_path):
 def test_reading_and_drawing_runs_needs_no_torch():
     program = """
 import sys
-import straw.runs.store, straw.runs.metrics, straw.runs.progress, straw.report.picture, straw.report.terminal
+import straw.runs.store, straw.runs.metrics, straw.runs.progress
+import straw.report.curves.picture, straw.report.curves.terminal
 heavy = {"torch", "transformers", "numpy", "matplotlib"} & sys.modules.keys()
 assert not heavy, heavy
 """

@@ -15,13 +15,14 @@ import pytest
 from tests.test_files import link, pipe
 
 from straw.errors import RunError
-from straw.runs import lock, whole
 from straw.runs.branch import make_branch
-from straw.runs.lock import Lock, is_held
+from straw.runs.checkpoints.integrity import newest_sound
+from straw.runs.files import atomic_write as whole
+from straw.runs.files import lock
+from straw.runs.files.atomic_write import remove_abandoned, whole_folder, write_whole
+from straw.runs.files.lock import Lock, is_held
 from straw.runs.reading import read_about, read_checkpoints, read_metrics, state_of
-from straw.runs.sound import newest_sound
 from straw.runs.store import RunFolder
-from straw.runs.whole import remove_abandoned, whole_folder, write_whole
 
 FILES = ("metrics.jsonl", "rollouts.jsonl", "evaluations.jsonl", "checkpoints.jsonl", "events.jsonl")
 
@@ -126,7 +127,7 @@ def test_what_a_killed_process_left_is_removed_and_a_link_beside_it_is_not_follo
 
 def test_a_file_that_waits_to_be_whole_cannot_have_been_put_there_before(run, home, monkeypatch):
     before = contents(home)
-    monkeypatch.setattr("straw.runs.whole.token_hex", lambda size: "guessed")
+    monkeypatch.setattr("straw.runs.files.atomic_write.token_hex", lambda size: "guessed")
     link(run / ".curve.png.guessed.tmp", home / ".bashrc")
     with pytest.raises(RunError, match="is there already"):
         write_whole(run / "curve.png", b"picture")
@@ -285,7 +286,7 @@ def test_who_does_not_hold_the_lock_opens_nothing_for_writing(run):
 WRITER = """
 import sys, time
 from pathlib import Path
-from straw.runs.whole import whole_folder
+from straw.runs.files.atomic_write import whole_folder
 with whole_folder(Path(sys.argv[1])) as staging:
     (staging / "half").touch()
     print(staging, flush=True)

@@ -12,11 +12,12 @@ from straw.cli import main
 from straw.engines.local.build import load_engine
 from straw.errors import TrainingError
 from straw.measure.accuracy import ask
-from straw.report.evaluations import before_and_after
+from straw.report.runs.evaluations import before_and_after
 from straw.runs.reading import read_checkpoints, read_config, read_evaluations, read_metrics, read_rollouts
-from straw.training import imitation, processes
+from straw.training.resolve import generators as processes
 from straw.training.session import Finished, resume_run, run_page
-from straw.training.start import course_of, fingerprint
+from straw.training.warmup import imitation
+from straw.training.warmup.initial_policy import course_of, fingerprint
 
 FRESH = "task=reverse_digits warmup=none eval_samples=4 n_batches=3"
 NAMES = {"accuracy", "accuracy_low", "accuracy_high", "format_compliance"}

@@ -19,8 +19,8 @@ from straw.algorithms.baselines import Credit
 from straw.config import Memory
 from straw.errors import ConfigError, ModelError, RunError
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
-from straw.training.assemble import plan_of
 from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, scorer_of, surprisal
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import resume_run, run_page
 from straw.training.step import credited, with_bonuses
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn

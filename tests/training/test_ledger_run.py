@@ -7,7 +7,7 @@ from math import log2
 import pytest
 from tests.small_runs import train
 
-from straw.measure.ledger_series import ledger_of
+from straw.measure.ledger.series import ledger_of
 from straw.report.ledger import ledger_rows
 from straw.runs.reading import read_metrics, read_rollouts
 

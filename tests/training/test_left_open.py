@@ -9,8 +9,8 @@ from tests.small_runs import small_page, small_plan
 
 from straw.config import Page, dump, load_page, parse_overrides
 from straw.errors import ConfigError
-from straw.training import processes
-from straw.training.assemble import plan_of
+from straw.training.resolve import generators as processes
+from straw.training.resolve.page_to_plan import plan_of
 
 
 def page_of(*words: str):

@@ -12,13 +12,13 @@ import torch
 from tests.small_runs import Listener, Parts, train
 
 from straw.errors import RunError, TrainingError
-from straw.runs import lines
+from straw.runs.files import jsonl as lines
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts, state_of
 from straw.runs.store import RunFolder
 from straw.training.loop import Loop
+from straw.training.monitor.rollout_metrics import summary
 from straw.training.sources.base import problems_of
 from straw.training.updates import Updates
-from straw.training.summary import summary
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
 
@@ -108,7 +108,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch
         if "checkpoints" in path.parts:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("straw.engines.local.checkpoints.save_file", full_behind_the_start)
+    monkeypatch.setattr("straw.engines.local.training.checkpoints.save_file", full_behind_the_start)
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=3")
     assert not (tmp_path / "run" / "checkpoints").exists()

@@ -16,7 +16,7 @@ from tests.torture import differing
 from straw.errors import ConfigError
 from straw.runs.reading import read_events, read_metrics, read_rollouts, state_of
 from straw.training.session import Finished, resume_run, run_page
-from straw.training.sources import named
+from straw.training.sources import registry as named
 from straw.training.sources.lagged import Lagged
 
 pytestmark = needs_monarch
@@ -138,7 +138,7 @@ def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home, tm
 
 
 def test_more_generators_than_memory_allows(home, tmp_path, monkeypatch):
-    monkeypatch.setattr("straw.engines.monarch.room.available_memory", lambda: 2 * 2**30)
+    monkeypatch.setattr("straw.engines.monarch.memory.memory_check.available_memory", lambda: 2 * 2**30)
     with pytest.raises(ConfigError, match=r"num_generators=9 would take .* GiB are free\. Write num_generators=4\."):
         on_monarch(tmp_path / "run", WORDS, 9)
     assert not (tmp_path / "run").exists()

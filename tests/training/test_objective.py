@@ -22,7 +22,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams, Loss, SamplingParams
 from straw.engines.local.engine import LocalEngine
-from straw.measure.ledger import Ledger
+from straw.measure.ledger.ledger import Ledger
 from straw.training.loop import Loop
 from straw.training.sources.base import NoRollouts
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn

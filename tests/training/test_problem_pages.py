@@ -15,11 +15,11 @@ from straw.errors import ConfigError
 from straw.rewards.weighted import Weighted, read_weights
 from straw.rollouts.collect import pay
 from straw.runs.reading import read_metrics
-from straw.training.assemble import plan_of
+from straw.training.monitor.rollout_metrics import summary
 from straw.training.plan import Plan
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import run_page
 from straw.training.state import rollout_from
-from straw.training.summary import summary
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 

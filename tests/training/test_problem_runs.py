@@ -11,7 +11,7 @@ from tests.small_runs import Listener, small_page, small_plan, train
 from straw.cli import main
 from straw.config import dump, load_page, parse_overrides
 from straw.runs.reading import read_evaluations, read_metrics, read_rollouts
-from straw.training.assemble import plan_of
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import resume_run, run_page
 
 FEW = "group_size=2 batch_size=2 n_batches=2 max_tokens=8 eval_samples=3 warmup=none"

@@ -8,7 +8,7 @@ from tests.small_sweeps import BINARY_AND_BINS, small_sweep
 
 from straw.config import load_page
 from straw.errors import ConfigError, RunError
-from straw.training.assemble import plan_of
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.sweep import do_run, plan_sweep, start_of
 
 TUNE = "[tune]\nmultiply = [1, 2]\nseeds = [100]\n"

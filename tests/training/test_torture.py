@@ -176,7 +176,7 @@ def test_without_the_version_that_was_measured_equal_weights_are_measured_again(
 def test_every_part_of_the_loops_state_is_left_out_once():
     from straw.algorithms.baselines import Credit
     from straw.algorithms.replay import BestReplay
-    from straw.training.alarms import Alarms
+    from straw.training.monitor.alarms import Alarms
 
     state = RunState(credit=Credit(baseline="ema"), replay=BestReplay(1), alarms=Alarms())
     assert state.state_dict().keys() - {"time_s", "cpu_s", "measured_version", *ELSEWHERE} <= PARTS.keys()

@@ -13,9 +13,9 @@ from tests.small_runs import WORDS
 from straw.cli import main
 from straw.config import dump, load_page
 from straw.errors import ConfigError
-from straw.report.golden import read_golden
+from straw.report.golden.golden import read_golden
+from straw.runs.checkpoints.config_match import page_of
 from straw.runs.reading import read_config
-from straw.runs.same_page import page_of
 
 SMALL = [word for word in WORDS if not word.startswith("model_name")]
 CODE = """

@@ -10,12 +10,12 @@ import pytest
 from safetensors.torch import load_file
 from tests.small_runs import small_plan, train
 
-from straw.algorithms.named import NAMED
+from straw.algorithms.registry import NAMED
 from straw.config import load_page, with_values
 from straw.errors import RunError
 from straw.registry import names
 from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
-from straw.training.assemble import plan_of
+from straw.training.resolve.page_to_plan import plan_of
 
 CHANNELS = names("rewards")
 

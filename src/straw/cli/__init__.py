@@ -1,5 +1,5 @@
 """The front door: commands, what a person watches, and the demo."""
 
-from straw.cli.door import main
+from straw.cli.main import main
 
 __all__ = ["main"]

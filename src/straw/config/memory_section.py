@@ -72,8 +72,8 @@ class Memory(Section):
 
     @property
     def kind(self) -> Any:
-        """What this name stands for: `rewards.intrinsic_named.Kind`."""
-        return at("straw.rewards.intrinsic_named:kind_named")(self.use_ir)
+        """What this name stands for: `rewards.intrinsic.registry.Kind`."""
+        return at("straw.rewards.intrinsic.registry:kind_named")(self.use_ir)
 
     @property
     def is_memory(self) -> bool:

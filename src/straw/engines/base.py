@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from straw.errors import ConfigError
-from straw.text.chat import Chat
+from straw.text.chat.chat import Chat
 from straw.types import Datum
 
 Tokens = tuple[int, ...]

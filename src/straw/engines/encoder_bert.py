@@ -24,7 +24,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoTokenizer
 
-from straw.engines.local.model_folder import first_line
+from straw.engines.local.models.folder import first_line
 from straw.errors import ModelError
 from straw.files import MIB, parse_json, read_file
 

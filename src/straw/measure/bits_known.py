@@ -22,7 +22,7 @@ from straw.engines.base import Engine, Policy
 from straw.information import bits_known, entropy_bits, log_total, nats_to_bits
 from straw.seeds import seed_for
 from straw.tasks.base import Enumerable, Task
-from straw.tasks.forced import forced
+from straw.tasks.teacher_forcing import forced
 from straw.types import Problem
 
 CERTAIN = 1 - 1e-12

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.measure.ledger_series import LedgerSeries, ledger_of
+from straw.measure.ledger.series import LedgerSeries, ledger_of
 
 SHOWN = {
     "offered_bits": "offered by the rewards",

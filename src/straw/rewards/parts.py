@@ -7,8 +7,8 @@
     xmlcount       a quarter for each tag in its place, less for text behind the last  0 to 1
     cosine         by correctness and length (rewards/length.py)                      -1 to 1
 
-The formats and `integer` are facts of the grade (text/answer_tags.py). A part says None where a grade lacks the fact:
-then it is absent, not zero. A new part is one function and one line of PARTS.
+The formats and `integer` are facts of the grade (text/reading/answer_tags.py). A part says None where a grade lacks the
+fact: then it is absent, not zero. A new part is one function and one line of PARTS.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from straw.engines.base import Reply, Sampler, SamplingParams
 from straw.rewards.outcome import Channel
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.base import Task
-from straw.text.chat import Chat
+from straw.text.chat.chat import Chat
 from straw.types import End, Problem, Rollout, Turn
 
 Tokens = tuple[int, ...]

@@ -25,7 +25,7 @@ def tokens_behind_prompt(rollout: Rollout) -> Tokens:
 
 
 def token_weights(rollouts: Sequence[Rollout], weigh: str) -> list[float]:
-    """What one reply token of each rollout weighs; see `algorithms.named`."""
+    """What one reply token of each rollout weighs; see `algorithms.registry`."""
     counts = [sum(len(turn.reply) for turn in rollout.turns) for rollout in rollouts]
     if weigh == "rollout":
         return [1 / len(rollouts)] * len(rollouts)

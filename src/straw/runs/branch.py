@@ -14,12 +14,12 @@ from straw.errors import RunError
 from straw.files import open_file, reading
 from straw.outside import Source
 from straw.runs.about import about_run
-from straw.runs.code import keep_code, kept_code
-from straw.runs.lines import json_line
+from straw.runs.checkpoints.weights import files_of, folder_of_step, within_run
+from straw.runs.files.atomic_write import whole_folder
+from straw.runs.files.jsonl import json_line
+from straw.runs.kept_code import keep_code, kept_code
 from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS, START
 from straw.runs.store import check_is_free
-from straw.runs.weights import files_of, folder_of_step, within_run
-from straw.runs.whole import whole_folder
 
 
 def make_branch(

@@ -19,10 +19,10 @@ from typing import Any, Self
 
 from straw.errors import RunError
 from straw.files import is_file
-from straw.runs.lines import Lines, Record, json_line, read_lines
-from straw.runs.lock import Lock
+from straw.runs.files.atomic_write import whole_folder, write_whole
+from straw.runs.files.jsonl import Lines, Record, json_line, read_lines
+from straw.runs.files.lock import Lock
 from straw.runs.reading import read_json
-from straw.runs.whole import whole_folder, write_whole
 
 SETTINGS, REPLIES, GRADED, RESULT = "settings.json", "replies.jsonl", "graded.jsonl", "result.json"
 Place = tuple[int, int]  # problem, sample

@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from straw.text.screen import Console, as_text
+from straw.text.shown.screen import Console, as_text
 
 REDRAW_S, PLAIN_LINE_S = 0.25, 5.0  # of a terminal; of a log
 BAR_WIDTH = 20

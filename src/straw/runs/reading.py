@@ -16,11 +16,11 @@ from typing import Any, Literal
 
 from straw.errors import RunError, did_you_mean
 from straw.files import GIB, MIB, PAGE, is_file, parse_json, parse_toml, read_file
-from straw.runs.lines import read_lines
-from straw.runs.lock import is_held
-from straw.runs.weights import START as START
-from straw.runs.weights import STEPS as STEPS
-from straw.runs.weights import folder_of_step, is_whole
+from straw.runs.checkpoints.weights import START as START
+from straw.runs.checkpoints.weights import STEPS as STEPS
+from straw.runs.checkpoints.weights import folder_of_step, is_whole
+from straw.runs.files.jsonl import read_lines
+from straw.runs.files.lock import is_held
 
 CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
 METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"

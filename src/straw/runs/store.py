@@ -33,8 +33,10 @@ from typing import Any, Self
 from straw.errors import RunError
 from straw.files import is_folder
 from straw.runs.about import about_run
-from straw.runs.lines import Lines, Record, json_line
-from straw.runs.lock import Lock
+from straw.runs.checkpoints.weights import START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
+from straw.runs.files.atomic_write import remove_tree, run_error, whole_folder, write_whole
+from straw.runs.files.jsonl import Lines, Record, json_line
+from straw.runs.files.lock import Lock
 from straw.runs.reading import (
     ABOUT,
     CHECKPOINTS,
@@ -50,8 +52,6 @@ from straw.runs.reading import (
     run_folder,
     spelled_out,
 )
-from straw.runs.weights import START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
-from straw.runs.whole import remove_tree, run_error, whole_folder, write_whole
 from straw.types import Datum
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol, Self, runtime_checkable
 
-from straw.tasks.hidden import Hidden
+from straw.tasks.secret.numbers import Hidden
 from straw.types import End, Grade, Message, Problem
 
 

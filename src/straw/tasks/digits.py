@@ -5,8 +5,8 @@
 
 The long prompt asks for steps and shows one worked example, made by the same function as the reference replies; the
 short one is a few characters, for models that were never taught to follow a prompt. A reply is read by the chain of
-`text.extract`, as far as it goes: one that was cut may have answered already. What is right pays, with the tag or
-without, as the study's text has it; its code pays in training only for a right answer behind the tag.
+`text.reading.extract`, as far as it goes: one that was cut may have answered already. What is right pays, with the tag
+or without, as the study's text has it; its code pays in training only for a right answer behind the tag.
 
 Problem i of a split is drawn from (task_seed, split, i), again and again until it belongs there. Where a problem
 belongs is a hash of its numbers alone, so no problem is ever on both sides, whatever the seeds.
@@ -24,8 +24,8 @@ from typing import Literal, Self
 from straw.config import Page, TaskSection, Tuning, Values
 from straw.config.option import MOST_SEED, option
 from straw.seeds import seed_for, uniform_for
-from straw.tasks.one_reply import FROM_NOTHING, Drawn
-from straw.text.extract import extract_answer
+from straw.tasks.single_turn import FROM_NOTHING, Drawn
+from straw.text.reading.extract import extract_answer
 from straw.types import End, Grade, Message, Problem
 
 HELD_OUT = 0.1  # the share of all problems that is never trained on

@@ -17,7 +17,7 @@ from dataclasses import fields, is_dataclass
 from typing import Self
 
 from straw.config import TaskSection
-from straw.tasks.one_reply import OneReply
+from straw.tasks.single_turn import OneReply
 from straw.types import End, Grade, Problem
 
 

@@ -42,14 +42,14 @@ from straw.engines.encoder import POLICY, Encoder, encoder_named
 from straw.errors import RunError
 from straw.files import is_file
 from straw.measure.diversity import semantic
-from straw.rewards.episodic import Episodic, named, part
-from straw.rewards.intrinsic import Intrinsic, Rules, Scores
-from straw.rewards.intrinsic_named import kind_named
-from straw.rewards.trace import Judge, Trace, is_finite
-from straw.rewards.write_first import WriteFirst
+from straw.rewards.intrinsic.base import Judge, Trace, is_finite
+from straw.rewards.intrinsic.episodic import Episodic, named, part
+from straw.rewards.intrinsic.registry import kind_named
+from straw.rewards.intrinsic.step import Intrinsic, Rules, Scores
+from straw.rewards.intrinsic.write_first import WriteFirst
 from straw.runs.metrics import mean_of
-from straw.text.answer_tags import END_OF_REASONING, REASONING
-from straw.text.sentences import sentences
+from straw.text.reading.answer_tags import END_OF_REASONING, REASONING
+from straw.text.reading.sentences import sentences
 from straw.types import Metric, Rollout
 
 MEMORY = "memory.safetensors"

@@ -19,27 +19,27 @@ from typing import Any
 
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Engine, SamplingParams
-from straw.measure.absorbed import Start
-from straw.measure.ledger import Ledger
+from straw.measure.ledger.absorbed import Start
+from straw.measure.ledger.ledger import Ledger
 from straw.rollouts.datums import datum_of
 from straw.runs.metrics import metrics_row
 from straw.runs.records import rollout_record
 from straw.runs.store import RunFolder
-from straw.runs.tracker import Tracker
+from straw.runs.tracking.tracker import Tracker
 from straw.tasks.base import Enumerable
-from straw.training.alarms import Alarms
 from straw.training.intrinsic import intrinsic_of
-from straw.training.learners.named import learner_of, own_learner
-from straw.training.measured import has_enough, measure
+from straw.training.learners.registry import learner_of, own_learner
+from straw.training.monitor.alarms import Alarms
+from straw.training.monitor.callbacks import Watcher
+from straw.training.monitor.measure_step import has_enough, measure
+from straw.training.monitor.rollout_metrics import summary
+from straw.training.monitor.transcript import spoken
 from straw.training.plan import Plan
 from straw.training.sources.base import NoRollouts, Source
-from straw.training.sources.named import source_of
-from straw.training.spoken import spoken
+from straw.training.sources.registry import source_of
 from straw.training.state import RunState
 from straw.training.step import credited, with_bonuses
-from straw.training.summary import summary
 from straw.training.updates import Updates
-from straw.training.watcher import Watcher
 from straw.types import Metric, Rollout
 
 SAVE_EVERY_S = 60.0  # where the page leaves it open: what a kill may cost

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import log2
 
 from straw.algorithms.baselines import Credit
-from straw.algorithms.named import Algorithm
+from straw.algorithms.registry import Algorithm
 from straw.config import Page
 from straw.engines.base import AdamParams
 from straw.rewards.channel import Channel

@@ -23,27 +23,27 @@ from straw import outside
 from straw.config import Loaded, Page, dump, with_values
 from straw.engines.base import Engine
 from straw.engines.local.build import save_start, starting_again
-from straw.engines.monarch.wall import prepare_for
+from straw.engines.monarch.processes.namespace import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
-from straw.runs.code import files_of, keep_code
-from straw.runs.lines import read_lines
+from straw.runs.checkpoints.config_match import check_is_same, page_to_run
+from straw.runs.checkpoints.integrity import check_may_begin_again, newest_sound
+from straw.runs.files.jsonl import read_lines
+from straw.runs.kept_code import files_of, keep_code
 from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
-from straw.runs.same_page import check_is_same, page_to_run
-from straw.runs.sound import check_may_begin_again, newest_sound
 from straw.runs.store import RunFolder, check_is_free, default_path
-from straw.runs.tracker import check_tracker, tracker_for
-from straw.training.assemble import plan_of, sampling_of
-from straw.training.crew import crew
-from straw.training.data_check import without_skipped
-from straw.training.gates import run_gates
+from straw.runs.tracking.tracker import check_tracker, tracker_for
+from straw.training.checks.data import without_skipped
+from straw.training.checks.preflight import run_gates
+from straw.training.engine_factory import crew
 from straw.training.loop import Loop
-from straw.training.measured import has_enough
+from straw.training.monitor.callbacks import Watcher
+from straw.training.monitor.measure_step import has_enough
+from straw.training.monitor.verdict import NAME as WORSE
+from straw.training.monitor.verdict import worse_than_start
 from straw.training.plan import Plan
-from straw.training.start import starting_engine
-from straw.training.verdict import NAME as WORSE
-from straw.training.verdict import worse_than_start
-from straw.training.watcher import Watcher
+from straw.training.resolve.page_to_plan import plan_of, sampling_of
+from straw.training.warmup.initial_policy import starting_engine
 
 RESTARTS = 3  # of a run whose trainer was lost
 

@@ -18,11 +18,11 @@ from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.errors import RunError
 from straw.files import GIB, parse_json, read_file
-from straw.measure.ledger import Ledger
-from straw.measure.said import Said
-from straw.runs.lines import json_line
-from straw.training.alarms import Alarms
+from straw.measure.ledger.ledger import Ledger
+from straw.measure.recent_replies import Said
+from straw.runs.files.jsonl import json_line
 from straw.training.learners.soft_targets import BeliefLearner
+from straw.training.monitor.alarms import Alarms
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"

@@ -13,11 +13,11 @@ from typing import Any
 
 from straw.config import Page, load_page, with_values
 from straw.errors import ConfigError, RunError
+from straw.runs.checkpoints.config_match import check_is_same, page_of
 from straw.runs.reading import CONFIG
-from straw.runs.same_page import check_is_same, page_of
-from straw.runs.sweep import RATE, Condition, Planned, Sweep, SweepRun
-from straw.training.assemble import plan_of
+from straw.runs.sweeps.sweep import RATE, Condition, Planned, Sweep, SweepRun
 from straw.training.plan import Plan
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import Watcher, continue_page
 
 HIDDEN = ("fixed_secret", "secret_seed")  # a warm-up never sees the secret
@@ -64,7 +64,7 @@ def planned(run: SweepRun, plan: Plan) -> Planned:
 
 
 def start_of(page: Page) -> str:
-    """What a warm-up may depend on, in words; `training.start.fingerprint` knows exactly, but needs the model."""
+    """What a warm-up may depend on, in words; `initial_policy.fingerprint` knows exactly, but needs the model."""
     left_out = HIDDEN + ADAPTERS * page.model.model_name.startswith("tiny-")
     sections = (page.task, page.model, page.warmup)
     return repr([(k, v) for section in sections for k, v in vars(section).items() if k not in left_out])

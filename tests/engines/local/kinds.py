@@ -21,10 +21,10 @@ import pytest
 import torch
 from tests.engines.local.small_models import save_small
 
+from straw.engines.local.adapters.lora import add_lora, trainable_parameters
 from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.lora import add_lora, trainable_parameters
-from straw.engines.local.model_store import cached_model
-from straw.engines.local.models import Loaded, load_model
+from straw.engines.local.models.cache import cached_model
+from straw.engines.local.models.resolve import Loaded, load_model
 
 KINDS = ("embedded", "modules", "llama", "qwen2", "gemma3", "lora")
 SMOLLM2 = pytest.param("smollm2", marks=pytest.mark.slow)

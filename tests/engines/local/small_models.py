@@ -5,7 +5,7 @@
     qwen2     biases on queries, keys and values                            31k
     gemma3    a sliding window of 16, three layers in four                  41k
 
-They read characters (`text.characters`). The weights are drawn wide, norms and biases included, so that
+They read characters (`text.chat.character_tokenizer`). The weights are drawn wide, norms and biases included, so that
 attention has opinions and a mistake in it shows; the same kind is the same weights everywhere.
 """
 
@@ -24,7 +24,7 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-from straw.text.characters import character_tokenizer
+from straw.text.chat.character_tokenizer import character_tokenizer
 
 KINDS = ("llama", "qwen2", "gemma3")
 SLIDING_WINDOW = 16

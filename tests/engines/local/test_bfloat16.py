@@ -15,10 +15,10 @@ from tests.engines.local.test_gradients import gap
 from torch import Tensor
 
 from straw.engines.base import Loss, SamplingParams
-from straw.engines.local.attention import FORBIDDEN, Rule, softmax_weights, weigh
-from straw.engines.local.decode import Decode
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.pack import Pack
+from straw.engines.local.forward.attention import FORBIDDEN, Rule, softmax_weights, weigh
+from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.packing import Pack
 from straw.engines.local.sampler import Rows
 from straw.types import Datum
 

@@ -17,7 +17,7 @@ from transformers.models.auto import CONFIG_MAPPING
 from straw.engines.base import AdamParams, Loss
 from straw.engines.local.batches import flatten
 from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.modules import plainly
+from straw.engines.local.forward.hf_reader import plainly
 from straw.types import Datum
 
 Gradients = dict[str, Tensor]

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from straw.engines.local.modules import ModulesReader, plainly
+from straw.engines.local.forward.hf_reader import ModulesReader, plainly
 
 
 def small_model(end: int) -> GPT2LMHeadModel:

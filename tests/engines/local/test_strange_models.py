@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.engines.local.adapters.test_lora import logits, trained
 from tests.engines.local.small_models import make_small, save_small
-from tests.engines.local.test_lora import logits, trained
 
-from straw.engines.local.adapter_folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_config
-from straw.engines.local.lora import load_adapter, save_adapter
-from straw.engines.local.model_folder import INDEX, WEIGHTS, shortcoming, weight_files
-from straw.engines.local.models import load_model
+from straw.engines.local.adapters.folder import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_config
+from straw.engines.local.adapters.lora import load_adapter, save_adapter
+from straw.engines.local.models.folder import INDEX, WEIGHTS, shortcoming, weight_files
+from straw.engines.local.models.resolve import load_model
 from straw.errors import ModelError
 
 STEM = "base_model.model.model.layers.0.mlp.up_proj.lora_"

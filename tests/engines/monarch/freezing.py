@@ -10,7 +10,7 @@ from tests.engines.contract import lesson, prompts_of
 from tests.small_runs import small_plan
 
 from straw.engines.base import Loss, SamplingParams
-from straw.engines.local import pulse
+from straw.engines.local import heartbeat as pulse
 from straw.engines.local.build import load_engine
 from straw.engines.local.engine import LocalEngine
 

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from straw.engines.monarch import wall
-from straw.engines.monarch.log import SUFFIX
+from straw.engines.monarch.processes import namespace as wall
+from straw.engines.monarch.processes.log import SUFFIX
 
 
 class Worker:
@@ -29,7 +29,7 @@ def listening(first: str) -> list[str]:
 
 
 async def job() -> None:
-    from straw.engines.monarch.adapter import Process
+    from straw.engines.monarch.processes.process import Process
 
     processes = [Process(f"generator-{index}", Worker) for index in range(2)]
     for process in processes:

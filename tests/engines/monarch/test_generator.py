@@ -13,10 +13,10 @@ from tests.small_runs import small_plan
 from straw.engines.base import SamplingParams
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
-from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Sampling, Version
-from straw.engines.monarch.shared import Handle, Shared, mapped
-from straw.engines.monarch.source import CHUNK, Fetched, halved_weights
+from straw.engines.monarch.memory.shared_memory import Handle, Shared, mapped
+from straw.engines.monarch.weights.inflight_updates import Board, Fresh
+from straw.engines.monarch.weights.weight_transfer import CHUNK, Fetched, halved_weights
 from straw.errors import EngineLost
 
 PARAMS = SamplingParams(max_tokens=12)

@@ -13,10 +13,12 @@ from tests.monarch_here import needs_monarch
 from tests.small_runs import small_page, small_plan
 
 from straw.engines.local.build import load_engine
-from straw.engines.monarch import adapter, cgroup, room
 from straw.engines.monarch.engine import MonarchEngine
-from straw.engines.monarch.room import check_files, check_room
-from straw.engines.monarch.shared import Shared, mapped, places_of
+from straw.engines.monarch.memory import cgroup
+from straw.engines.monarch.memory import memory_check as room
+from straw.engines.monarch.memory.memory_check import check_files, check_room
+from straw.engines.monarch.memory.shared_memory import Shared, mapped, places_of
+from straw.engines.monarch.processes import process as adapter
 from straw.errors import ConfigError, EngineFailed
 
 GIB = 2**30

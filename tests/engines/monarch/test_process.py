@@ -16,9 +16,9 @@ from tests.engines.monarch.workers import Patient
 from tests.monarch_here import needs_monarch
 from tests.processes import children
 
-from straw.engines.monarch import wall
-from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, in_a_line
-from straw.engines.monarch.vigil import Patience
+from straw.engines.monarch.processes import namespace as wall
+from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, in_a_line
+from straw.engines.monarch.processes.silence import Patience
 
 pytestmark = needs_monarch
 ANSWER_S = 2.0

@@ -10,8 +10,8 @@ import pytest
 from straw.engines.base import SamplingParams
 from straw.engines.local.engine import MAX_ROWS
 from straw.engines.monarch.generator import Sampling, Version
+from straw.engines.monarch.memory.shared_memory import Handle
 from straw.engines.monarch.samplers import Generators
-from straw.engines.monarch.shared import Handle
 
 
 class FakePool:

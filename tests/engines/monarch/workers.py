@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from straw.engines.local import pulse
+from straw.engines.local import heartbeat as pulse
 
 
 class Patient:

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 from tests.made_studies import in_proportion, make_accuracy_run, make_study, never
 
-from straw.report.figures.every import figures_of
-from straw.report.figures.figure import Figure, Mark, Panel
-from straw.report.figures.interactive import drawn
-from straw.report.figures.looks import colour_of, dash_of, marker_of
-from straw.report.figures.paper import save_figures
-from straw.report.palette import COLOURS
-from straw.report.study.gathered import gathered
-from straw.report.study.whole import studied
+from straw.report.curves.palette import COLOURS
+from straw.report.figures.all import figures_of
+from straw.report.figures.drawing.figure import Figure, Mark, Panel
+from straw.report.figures.drawing.interactive import drawn
+from straw.report.figures.drawing.paper import save_figures
+from straw.report.figures.drawing.style import colour_of, dash_of, marker_of
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import pytest
 from tests.made_studies import make_study
 from tests.report.browser import CHROMIUM, Browser
 
-from straw.report.figures.every import figures_of
+from straw.report.figures.all import figures_of
 from straw.report.page.page import page_of
-from straw.report.study.gathered import gathered
-from straw.report.study.whole import studied
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium is installed")
 PLOTS = "[...document.querySelectorAll('.plot')]"

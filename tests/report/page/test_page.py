@@ -11,14 +11,14 @@ import pytest
 from tests.made_runs import attempt, curve_rows, write_run
 from tests.made_studies import make_study
 
-from straw.report.figures.every import figures_of
-from straw.report.figures.figure import Table
+from straw.report.figures.all import figures_of
+from straw.report.figures.drawing.figure import Table
 from straw.report.page import page as page_module
 from straw.report.page.html import data, pretty, table
 from straw.report.page.page import page_of
-from straw.report.study.gathered import gathered
-from straw.report.study.whole import studied
-from straw.text.visible import visible
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
+from straw.text.shown.visible import visible
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 

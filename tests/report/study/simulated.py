@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from straw.config import dump, load_page
-from straw.report.choices import flat
-from straw.report.study.gathered import Column, Gathered, Seen, with_defaults
+from straw.report.runs.options_diff import flat
+from straw.report.study.analysis import Study, studied
+from straw.report.study.load_runs import Column, Gathered, Seen, with_defaults
 from straw.report.study.verdicts import verdicts_of
-from straw.report.study.whole import Study, studied
 
 GROUP = 4
 

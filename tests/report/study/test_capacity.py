@@ -5,7 +5,7 @@ from tests.made_studies import make_study
 
 from straw.report.study.capacity import capacities_of, learner, weights_of
 from straw.report.study.cells import Cell, cells_of
-from straw.report.study.gathered import gathered
+from straw.report.study.load_runs import gathered
 
 
 def cells_at(folder) -> list[Cell]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.made_studies import make_study
 
 from straw.report.study.cells import cells_of
-from straw.report.study.gathered import gathered
+from straw.report.study.load_runs import gathered
 
 
 def labels(folder: Path) -> list[str]:

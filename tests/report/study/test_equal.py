@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.made_runs import write_run
 
+from straw.report.study.analysis import studied
 from straw.report.study.cells import cells_of
 from straw.report.study.equal import Equal, bits_at, equals_of, name_in
-from straw.report.study.gathered import gathered
+from straw.report.study.load_runs import gathered
 from straw.report.study.verdicts import verdicts_of
-from straw.report.study.whole import studied
 
 
 def learner(folder: Path, name: str, ends: list[float], *, until: int = 100, **options: object) -> None:

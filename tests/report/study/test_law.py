@@ -8,8 +8,8 @@ import pytest
 from tests.made_runs import write_run
 
 from straw.report.study.cells import Cell, cells_of
-from straw.report.study.gathered import gathered
 from straw.report.study.law import BROKEN, KEPT, UNTOLD, chance_of_gain, first_look, law, law_of_nothing
+from straw.report.study.load_runs import gathered
 
 NAMES = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
 

@@ -7,7 +7,7 @@ from tests.made_studies import make_study, never
 
 from straw.report.study import rates
 from straw.report.study.cells import Cell, cells_of
-from straw.report.study.gathered import gathered
+from straw.report.study.load_runs import gathered
 from straw.report.study.rates import DRAWS, GIVEN, HALF, OTHERS, SAME, rates_of, settled
 
 

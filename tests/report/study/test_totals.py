@@ -7,8 +7,8 @@ from tests.made_runs import write_run
 from tests.made_studies import make_study, never
 
 from straw.report.study.cells import Cell, cells_of
-from straw.report.study.gathered import gathered
-from straw.report.study.intervals import Interval
+from straw.report.study.load_runs import gathered
+from straw.report.study.statistics.intervals import Interval
 from straw.report.study.totals import bits_per_episode, efficiency, median_last
 
 

@@ -16,14 +16,14 @@ import pytest
 from tests.report.study.simulated import GROUP, runs_of, sentences_of
 from tests.report.study.waiting import waited
 
-from straw.report.paired import sure
-from straw.report.study.chance import same_pace
-from straw.report.study.exponent import chance_of_exponent, exponent_of
-from straw.report.study.fits import LINEAR, LOG, POWER, Fit, grown_of, scaling_of
-from straw.report.study.intervals import interval_of
-from straw.report.study.survival import endless, median_of
-from straw.report.study.times import Times
+from straw.report.study.statistics.chance import same_pace
+from straw.report.study.statistics.exponent import chance_of_exponent, exponent_of
+from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Fit, grown_of, scaling_of
+from straw.report.study.statistics.intervals import interval_of
+from straw.report.study.statistics.survival import endless, median_of
+from straw.report.study.statistics.times import Times
 from straw.report.study.visible import visible_factor
+from straw.report.sweeps.paired import sure
 
 SIZES = (16, 64, 256, 1024)
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]  # (rng, N, runs): times
@@ -224,12 +224,12 @@ def quick(monkeypatch, home) -> None:
     """What decides nothing is left out: which law fits best, what would have been seen, observers. And runs change
     places a thousand times, which makes a p no smaller.
     """
-    monkeypatch.setattr("straw.report.study.chance.DRAWS", 999)
+    monkeypatch.setattr("straw.report.study.statistics.chance.DRAWS", 999)
     fits = [Fit(law=law, a=1.0, b=1.0, sigma=1.0, aic=0.0) for law in (POWER, LINEAR, LOG)]
-    monkeypatch.setattr("straw.report.study.fits.fits_of", lambda points, errors: fits)
+    monkeypatch.setattr("straw.report.study.statistics.fits.fits_of", lambda points, errors: fits)
     monkeypatch.setattr("straw.report.study.verdicts.levels.visible_factor", lambda samples, level: 2.0)
-    monkeypatch.setattr("straw.report.study.whole.observers_of", lambda cells, patient: ({}, []))
-    monkeypatch.setattr("straw.report.study.whole.identifiable", lambda cells: {})
+    monkeypatch.setattr("straw.report.study.analysis.observers_of", lambda cells, patient: ({}, []))
+    monkeypatch.setattr("straw.report.study.analysis.identifiable", lambda cells: {})
 
 
 def wrong_reports(null, times: int) -> int:

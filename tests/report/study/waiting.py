@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from straw.report.study.times import Times
+from straw.report.study.statistics.times import Times
 
 
 def waited(

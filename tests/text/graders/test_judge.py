@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from straw.errors import StrawError
-from straw.text import beside
+from straw.text import bounded_process as beside
 from straw.text.graders import grader_named, judge, worker
 from straw.text.graders.judge import Judge, said_in, same_formula
 

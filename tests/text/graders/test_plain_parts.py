@@ -9,12 +9,19 @@ import pytest
 from straw.text.graders import grader_named, lenient
 from straw.text.graders.bounds import DEEPEST, MOST_READ, depth, is_refused
 from straw.text.graders.extract import MOST_SAID
-from straw.text.graders.formula import has_its_base, has_known_signs, has_no_more_parts, in_brackets, is_whole, parts_of
-from straw.text.graders.layers import cleaned, closing
 from straw.text.graders.lenient import equal, found, in_box, opened, ratio_of, value_of
-from straw.text.graders.plain_numbers import plain_number
-from straw.text.graders.plain_words import is_phrase, is_unit
 from straw.text.graders.tidy import number_from, tidied, with_brackets
+from straw.text.graders.values.formula import (
+    has_its_base,
+    has_known_signs,
+    has_no_more_parts,
+    in_brackets,
+    is_whole,
+    parts_of,
+)
+from straw.text.graders.values.layers import cleaned, closing
+from straw.text.graders.values.plain_numbers import plain_number
+from straw.text.graders.values.plain_words import is_phrase, is_unit
 
 LENIENT = grader_named("lenient")
 

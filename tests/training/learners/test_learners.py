@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 
-from straw.cli.runs import what
-from straw.cli.watch import label_of, show_finished
+from straw.cli.commands.runs import what
+from straw.cli.live.watch import label_of, show_finished
 from straw.config import plain
 from straw.errors import ConfigError
-from straw.report.compare import compare
-from straw.report.listing import runs_under
-from straw.report.summary import summary_of
+from straw.report.runs.compare import compare
+from straw.report.runs.listing import runs_under
+from straw.report.runs.summary import summary_of
 from straw.rollouts.collect import Place, collect
 from straw.runs.reading import read_config, read_metrics
 from straw.training.learners.reward_aware import RewardAware

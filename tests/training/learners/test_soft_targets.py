@@ -11,7 +11,7 @@ from tests.small_runs import Parts
 from straw.engines.base import AdamParams, Loss
 from straw.measure.bits_known import answer_nats
 from straw.tasks.base import Enumerable
-from straw.tasks.forced import forced
+from straw.tasks.teacher_forcing import forced
 from straw.training.learners.soft_targets import ROWS, SoftTargets, TargetDistribution, batch_of
 from straw.types import Datum
 

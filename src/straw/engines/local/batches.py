@@ -16,7 +16,7 @@ from math import nan
 import torch
 from torch import Tensor
 
-from straw.engines.local.pack import Pack
+from straw.engines.local.forward.packing import Pack
 from straw.types import Datum
 
 Group = list[int]  # indices of data with one prompt

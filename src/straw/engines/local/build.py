@@ -15,12 +15,12 @@ import torch
 
 from straw.config import Page
 from straw.engines.base import Engine
-from straw.engines.local.embedded import SHAPES
+from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.lora import add_lora
-from straw.engines.local.models import load_model
+from straw.engines.local.models.resolve import load_model
+from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError
-from straw.runs.weights import START, within_run
+from straw.runs.checkpoints.weights import START, within_run
 
 
 def load_engine(page: Page) -> LocalEngine:

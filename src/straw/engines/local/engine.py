@@ -18,20 +18,20 @@ from transformers import PreTrainedModel
 
 from straw.config import Page
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
-from straw.engines.local.activations import tokens_at_once
 from straw.engines.local.batches import Flat, flatten, micro_batches
+from straw.engines.local.continuous_batching import Places
 from straw.engines.local.conversation import LocalConversation
-from straw.engines.local.head import Head, log_probabilities
-from straw.engines.local.learning import Learning
-from straw.engines.local.llama import LlamaReader
-from straw.engines.local.modules import ModulesReader, Reader
+from straw.engines.local.forward.hf_reader import ModulesReader, Reader
+from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.lm_head import Head, log_probabilities
+from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.objective import objective
-from straw.engines.local.pack import Pack
-from straw.engines.local.places import Places
-from straw.engines.local.probe import check_reading, refusing
 from straw.engines.local.sampler import Rows
+from straw.engines.local.training.microbatch_budget import tokens_at_once
+from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError
-from straw.text.chat import Chat
+from straw.text.chat.chat import Chat
 from straw.types import Datum
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
-from straw.engines.local.attention import ROW_TILE, round_up
-from straw.engines.local.decode import Decode
-from straw.engines.local.head import Head
-from straw.engines.local.modules import Reader
-from straw.engines.local.pack import Pack
+from straw.engines.local.forward.attention import ROW_TILE, round_up
+from straw.engines.local.forward.hf_reader import Reader
+from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.lm_head import Head
+from straw.engines.local.forward.packing import Pack
 
 T = TypeVar("T")
 Tell = Callable[[int, Reply], None]  # (row, reply)

@@ -33,17 +33,18 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
-from straw.engines.monarch import adapter, wall
-from straw.engines.monarch.adapter import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
-from straw.engines.monarch.freshness import Board, Fresh
 from straw.engines.monarch.generator import Generator, Version
-from straw.engines.monarch.pool import Pool
-from straw.engines.monarch.room import check_files, check_room
+from straw.engines.monarch.memory.memory_check import check_files, check_room
+from straw.engines.monarch.memory.shared_memory import Handle, Shared
+from straw.engines.monarch.processes import namespace as wall
+from straw.engines.monarch.processes import process as adapter
+from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
+from straw.engines.monarch.processes.silence import Patience
 from straw.engines.monarch.samplers import Generators, Held, OneGenerator
-from straw.engines.monarch.shared import Handle, Shared
 from straw.engines.monarch.trainer import Trainer, num_slots
-from straw.engines.monarch.vigil import Patience
+from straw.engines.monarch.weights.inflight_updates import Board, Fresh
 from straw.engines.monarch.work import Limits
+from straw.engines.monarch.worker_pool import Pool
 from straw.errors import EngineFailed, EngineLost, TrainingError
 from straw.types import Datum
 
@@ -128,7 +129,7 @@ class MonarchEngine(Engine):
         return Process(name, worker, self.page, *given, patience=Patience(ours.answer_s, ours.load_s))
 
     def _source(self) -> Any:
-        from straw.engines.monarch.source_actor import Source
+        from straw.engines.monarch.weights.weight_transfer_actor import Source
 
         base = [] if self._base is None else [self._base]
         return self.trainer.beside("source", Source, [*self._handles(), *base])

@@ -17,8 +17,8 @@ from torch import Tensor
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
 from straw.engines.local.build import load_engine, with_adapters
-from straw.engines.monarch.freshness import Fresh, FreshReader, Lookout
-from straw.engines.monarch.shared import Handle, mapped
+from straw.engines.monarch.memory.shared_memory import Handle, mapped
+from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,6 @@ class Generator:
             self._look_at(*newer)
 
     def _fetched(self, source: Any, deadline_s: float) -> Callable[[Handle], dict[str, Tensor]]:
-        from straw.engines.monarch.source import Fetched, halved_weights
+        from straw.engines.monarch.weights.weight_transfer import Fetched, halved_weights
 
         return Fetched(source, deadline_s, halved_weights(self.engine))

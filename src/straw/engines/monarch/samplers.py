@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
 from straw.engines.local.engine import MAX_ROWS
 from straw.engines.monarch.generator import Hear, Sampling, Say, Talk, Version
-from straw.engines.monarch.pool import Pool
+from straw.engines.monarch.worker_pool import Pool
 from straw.errors import ConfigError, TrainingError
-from straw.text.chat import Chat
+from straw.text.chat.chat import Chat
 
 if TYPE_CHECKING:
     from straw.engines.monarch.engine import MonarchEngine

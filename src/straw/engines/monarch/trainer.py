@@ -23,7 +23,7 @@ from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.shared import Handle, mapped
+from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.types import Datum
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from straw.engines.base import Reply
-from straw.engines.monarch.adapter import Process
 from straw.engines.monarch.generator import Version
+from straw.engines.monarch.processes.process import Process
 
 
 @dataclass(slots=True, kw_only=True)

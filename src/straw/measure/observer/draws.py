@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from straw.measure.classes import Array
-from straw.measure.pace import Pace, median_of
+from straw.measure.ledger.reward_classes import Array
+from straw.measure.observer.learning_curve import Pace, median_of
 
 PATIENCE = 64  # episodes without news, before it is asked whether there can be any
 LONGEST = 32  # times N: the most episodes

@@ -11,8 +11,8 @@ import math
 
 import numpy as np
 
-from straw.measure.classes import Array
-from straw.measure.pace import Pace, median_of
+from straw.measure.ledger.reward_classes import Array
+from straw.measure.observer.learning_curve import Pace, median_of
 
 AT_ONCE = 1 << 22  # numbers
 FEW = 16  # secrets: so many are looked at among themselves first

@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from straw.measure.classes import Array
-from straw.measure.pace import Pace
+from straw.measure.ledger.reward_classes import Array
+from straw.measure.observer.learning_curve import Pace
 
 NEVER = 1e-10  # of the secrets are still unknown
 

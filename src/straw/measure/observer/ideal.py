@@ -25,11 +25,11 @@ from straw.files import make_folders
 from straw.measure.observer.draws import draw_pace
 from straw.measure.observer.greedy import greedy_pace, partition_bits
 from straw.measure.observer.hits import hits_pace
+from straw.measure.observer.learning_curve import Pace
 from straw.measure.observer.table import MOST, Table, table_of
-from straw.measure.pace import Pace
 from straw.rewards.channel import Channel
+from straw.runs.files.atomic_write import write_whole
 from straw.runs.reading import read_json
-from straw.runs.whole import write_whole
 from straw.tasks.base import Task
 
 STRATEGIES = ("greedy", "thompson", "thompson_group", "uniform")

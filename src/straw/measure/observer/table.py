@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from straw.errors import ConfigError
-from straw.measure.classes import Array, classes_of
+from straw.measure.ledger.reward_classes import Array, classes_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Task
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
-from straw.report.observer import curve_of_pace
-from straw.report.study.bands import Band, band_of
+from straw.report.curves.observer import curve_of_pace
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
+from straw.report.study.analysis import FAIR, Study
 from straw.report.study.cells import Cell
+from straw.report.study.formatting import ENDS, NONE, WORK_HEADER, estimate, middle, solved, three, work_of
+from straw.report.study.statistics.bands import Band, band_of
 from straw.report.study.totals import bits_per_episode, median_last
-from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import ENDS, NONE, WORK_HEADER, estimate, middle, solved, three, work_of
 
 READ = (
     "The median of the runs, and a band with the middle half of them (all of them where there are fewer than five). "

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
-from straw.report.figures.medians import Point, median_marks
+from straw.report.curves.palette import places
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
+from straw.report.figures.drawing.medians import Point, median_marks
 from straw.report.figures.scaling import absent
-from straw.report.palette import places
+from straw.report.study.analysis import Study
 from straw.report.study.capacity import Capacity, capacities_of, how_of, learner, rank_of, weights_of
 from straw.report.study.cells import Cell
 from straw.report.study.equal import cpu_s
-from straw.report.study.whole import Study
-from straw.report.study.words import NONE, middle, solved, three
+from straw.report.study.formatting import NONE, middle, solved, three
 
 ASIDE = 1.04  # times, so that intervals of one model stand beside each other
 READ = (

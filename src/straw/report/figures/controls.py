@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from straw.report.figures.bits import cell_marks
-from straw.report.figures.figure import Figure, Panel, Table
+from straw.report.figures.drawing.figure import Figure, Panel, Table
 from straw.report.figures.scaling import absent
+from straw.report.study.analysis import Study
+from straw.report.study.formatting import ENDS, NONE, estimate, three
 from straw.report.study.totals import median_last
-from straw.report.study.whole import Study
-from straw.report.study.words import ENDS, NONE, estimate, three
 
 READ = (
     "random pays by a coin and can teach nothing; shuffled bins have the levels of a distance without its order; "

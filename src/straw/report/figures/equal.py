@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import ceil, floor, log10
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
-from straw.report.study.chance import same_pace
 from straw.report.study.equal import Equal, bits_at, cpu_s, equals_of, is_told, name_in
-from straw.report.study.intervals import Interval
+from straw.report.study.formatting import NONE, WORK_HEADER, estimate, middle, solved, three, work_of
+from straw.report.study.statistics.chance import same_pace
+from straw.report.study.statistics.intervals import Interval
 from straw.report.study.totals import efficiency
-from straw.report.study.whole import Study
-from straw.report.study.words import NONE, WORK_HEADER, estimate, middle, solved, three, work_of
 
 ROOM = 0.5  # of a bit, below the lowest median
 READ = (

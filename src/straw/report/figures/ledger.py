@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.curves.palette import places
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
-from straw.report.palette import places
-from straw.report.study.bands import band_of
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
+from straw.report.study.formatting import ENDS, NONE, estimate, listed, three
 from straw.report.study.law import law
+from straw.report.study.statistics.bands import band_of
 from straw.report.study.totals import ETAS, efficiency, median_last
-from straw.report.study.whole import Study
-from straw.report.study.words import ENDS, NONE, estimate, listed, three
 
 READ = (
     "Medians and bands over runs. Offered: the causal code length of the rewards. Usable: its part in groups that had "

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
-from straw.report.figures.medians import Point, median_marks
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
+from straw.report.figures.drawing.medians import Point, median_marks
 from straw.report.figures.scaling import absent
+from straw.report.study.analysis import FAIR, Study
 from straw.report.study.cells import Cell, width
-from straw.report.study.chance import same_pace
+from straw.report.study.formatting import NONE, estimate, middle, solved, three
+from straw.report.study.statistics.chance import same_pace
 from straw.report.study.totals import bits_per_episode
 from straw.report.study.verdicts.levels import graded_cells
-from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import NONE, estimate, middle, solved, three
 
 READ = (
     "Medians, with 95% intervals from six runs on; a triangle where half of the runs had not got there. Right or "

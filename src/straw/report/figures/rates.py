@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isfinite
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
 from straw.report.figures.scaling import absent
+from straw.report.study.analysis import Study
+from straw.report.study.formatting import NONE, middle, solved, three
 from straw.report.study.rates import Rates, Tried
-from straw.report.study.whole import Study
-from straw.report.study.words import NONE, middle, solved, three
 
 READ = (
     "Medians over the runs that tried a rate; a triangle where half of them had not got there. A hover says "

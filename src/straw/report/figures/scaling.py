@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from straw.report.figures.figure import Figure, Mark, Panel, Table
-from straw.report.figures.medians import Point, median_marks
+from straw.report.figures.drawing.figure import Figure, Mark, Panel, Table
+from straw.report.figures.drawing.medians import Point, median_marks
+from straw.report.study.analysis import FAIR, Study
 from straw.report.study.cells import Cell
-from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
-from straw.report.study.times import WHAT
-from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import ENDS, counted, middle, solved, three, within
+from straw.report.study.formatting import ENDS, counted, middle, solved, three, within
+from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Scaling
+from straw.report.study.statistics.times import WHAT
 
 TITLES = {
     "known": "Episodes to 0.9 of the bits",

@@ -9,13 +9,13 @@ from straw.errors import RunError
 from straw.files import is_file
 from straw.report.page.html import element, folded, listed, paragraph
 from straw.report.page.sections import section
-from straw.report.samples import Samples, samples_of
+from straw.report.runs.samples import Samples, samples_of
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
-from straw.report.study.gathered import Seen
+from straw.report.study.load_runs import Seen
 from straw.report.study.rates import end_of
-from straw.report.study.whole import Study
 from straw.runs.reading import ROLLOUTS
-from straw.text.visible import as_html
+from straw.text.shown.visible import as_html
 
 CONDITIONS, EACH, LARGEST, LONGEST = (
     4,

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from straw.report.figures.figure import Table
-from straw.text.visible import as_html
+from straw.report.figures.drawing.figure import Table
+from straw.text.shown.visible import as_html
 
 LONG = 46  # characters of a cell that may be broken into lines
 

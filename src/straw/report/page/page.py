@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from hashlib import sha256
 from importlib import resources
 
-from straw.report.figures.figure import Figure
-from straw.report.figures.interactive import drawn
+from straw.report.figures.drawing.figure import Figure
+from straw.report.figures.drawing.interactive import drawn
 from straw.report.page.attempts import attempts_section
 from straw.report.page.html import data, element, listed, paragraph
 from straw.report.page.sections import (
@@ -29,9 +29,9 @@ from straw.report.page.sections import (
     runs_section,
     verdicts_section,
 )  # fmt: skip
+from straw.report.study.analysis import Study
 from straw.report.study.verdicts import said_of
-from straw.report.study.whole import Study
-from straw.text.visible import as_html
+from straw.text.shown.visible import as_html
 
 OTHERS = {"runs": "Every run", "attempts": "Attempts to read", "methods": "How it was computed"}
 

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from shlex import join
 
 from straw.files import PAGE, read_file
-from straw.report.figures.figure import Figure, Mark, Table
-from straw.report.figures.looks import colour_of, dash_of
+from straw.report.figures.drawing.figure import Figure, Mark, Table
+from straw.report.figures.drawing.style import colour_of, dash_of
 from straw.report.page.html import element, folded, listed, paragraph, pretty, table
-from straw.report.study.gathered import Seen
+from straw.report.study.analysis import Study
+from straw.report.study.formatting import NONE, counted
+from straw.report.study.load_runs import Seen
 from straw.report.study.rates import end_of
 from straw.report.study.verdicts import Verdict, said_of
-from straw.report.study.whole import Study
-from straw.report.study.words import NONE, counted
 from straw.runs.reading import CONFIG
-from straw.text.visible import as_html
+from straw.text.shown.visible import as_html
 
 SHORT = 44  # characters of what a sentence is about
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from straw.algorithms.named import mark_of
+from straw.algorithms.registry import mark_of
 from straw.outside import short
-from straw.report.study.gathered import Seen
+from straw.report.study.load_runs import Seen
 
 CHANCE = ("seed", "secret_seed", "fixed_secret", "task_seed")
 HOUSEKEEPING = (

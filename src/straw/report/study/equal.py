@@ -18,10 +18,10 @@ from statistics import mean
 
 import numpy as np
 
-from straw.algorithms.named import mark_of
+from straw.algorithms.registry import mark_of
 from straw.report.study.cells import Cell, channel_label
-from straw.report.study.chance import UNLIKELY, Ranked, can_tell, chance_of_range, ranked_heights
-from straw.report.study.gathered import Array, Seen
+from straw.report.study.load_runs import Array, Seen
+from straw.report.study.statistics.chance import UNLIKELY, Ranked, can_tell, chance_of_range, ranked_heights
 from straw.report.study.totals import Estimate, height_at, median_of_runs
 
 TOLD, UNPAID = "reward_aware", "surrogate"

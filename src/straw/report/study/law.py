@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from straw.report.study.cells import Cell
-from straw.report.study.gathered import Array, Seen
+from straw.report.study.load_runs import Array, Seen
 from straw.report.study.totals import height_at
 
 KEPT, BROKEN, UNTOLD = "kept", "broken", "not told"

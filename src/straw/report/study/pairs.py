@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from straw.report.study.chance import chance_of, ranked_times
-from straw.report.study.times import Times
+from straw.report.study.statistics.chance import chance_of, ranked_times
+from straw.report.study.statistics.times import Times
 
 
 class Apart(NamedTuple):

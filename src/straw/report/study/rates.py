@@ -5,8 +5,8 @@
     half of the secrets  several rates without trials: the first half of the secrets chooses, the other half is judged
     the same secrets     too few of them for that: read as what can be reached, not as what to expect
 
-The best rate is the one with the smallest median of episodes, as a sweep chooses it (`runs.tuning`). It matters little
-if rates over a wide range are within a factor of two of the best.
+The best rate is the one with the smallest median of episodes, as a sweep chooses it (`runs.sweeps.tuning`). It matters
+little if rates over a wide range are within a factor of two of the best.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from straw.report.study.cells import Cell
-from straw.report.study.gathered import Seen
-from straw.report.study.survival import Median, median_of
-from straw.report.study.times import time_of, times_of
-from straw.runs.tuning import NEVER, Trial, best_rate, is_at_edge, rows_of
+from straw.report.study.load_runs import Seen
+from straw.report.study.statistics.survival import Median, median_of
+from straw.report.study.statistics.times import time_of, times_of
+from straw.runs.sweeps.tuning import NEVER, Trial, best_rate, is_at_edge, rows_of
 
 OTHERS, DRAWS, HALF, SAME, GIVEN = "other secrets", "other draws", "half of the secrets", "the same secrets", "given"
 TRIALS = (OTHERS, DRAWS)  # where a sweep had some

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from straw.report.study.capacity import how_of, model_of
 from straw.report.study.cells import Cell
-from straw.report.study.words import counted, spread, three
+from straw.report.study.formatting import counted, spread, three
 
 MOST = 2  # different values that are written out
 

@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from straw.report.study.cells import Cell
-from straw.report.study.gathered import Array, Seen
-from straw.report.study.intervals import Interval, interval_of, range_of, units_of
-from straw.report.study.times import time_of
+from straw.report.study.load_runs import Array, Seen
+from straw.report.study.statistics.intervals import Interval, interval_of, range_of, units_of
+from straw.report.study.statistics.times import time_of
 
 LEAST_BITS = 0.5  # a run in the mean: a share of less is a share of nothing
 

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from straw.report.study.chance import equally_watched
-from straw.report.study.gathered import Array
-from straw.report.study.times import Times
+from straw.report.study.load_runs import Array
+from straw.report.study.statistics.chance import equally_watched
+from straw.report.study.statistics.times import Times
 
 FACTORS = (1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 10.0)
 POWER, DRAWS, TINY = 0.8, 400, 1e-12

@@ -18,7 +18,7 @@ Scores of two graders are never comparable, and they are in no order: each passe
 from __future__ import annotations
 
 from straw.text.graders.golds import boxed, check_golds, check_replies, tagged
-from straw.text.graders.named import GRADERS, STUDY_WORDS, Grader, grader_named
+from straw.text.graders.registry import GRADERS, STUDY_WORDS, Grader, grader_named
 
 __all__ = [
     "GRADERS",

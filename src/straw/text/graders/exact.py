@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from straw.text.answer_tags import ANSWER, END_OF_ANSWER
+from straw.text.reading.answer_tags import ANSWER, END_OF_ANSWER
 
 
 @dataclass(frozen=True, slots=True)

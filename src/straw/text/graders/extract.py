@@ -17,11 +17,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from straw.text.answer_tags import last_answer
 from straw.text.graders.bounds import MOST_READ, is_refused
 from straw.text.graders.judge import said_in, same_value
-from straw.text.graders.one_answer import Reading, is_same, reading_of
-from straw.text.graders.plain_numbers import plain_number
+from straw.text.graders.values.one_answer import Reading, is_same, reading_of
+from straw.text.graders.values.plain_numbers import plain_number
+from straw.text.reading.answer_tags import last_answer
 
 MINUS = str.maketrans({"−": "-", "\x00": " "})  # math-verify knows the sign of a keyboard only
 MOST_SAID = 1000  # characters of an answer; where a gold one is longer, the same characters are right

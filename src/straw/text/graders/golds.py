@@ -13,7 +13,7 @@ from reprlib import repr as shortened
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from straw.text.graders.named import Grader
+    from straw.text.graders.registry import Grader
 
 
 def tagged(gold: str) -> str:

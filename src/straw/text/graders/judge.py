@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from straw.errors import StrawError
-from straw.text.beside import Beside
+from straw.text.bounded_process import Beside
 
 WORKER = Path(__file__).with_name("worker.py")
 

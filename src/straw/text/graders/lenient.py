@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from math import isclose, isfinite
 
 from straw.text.graders.bounds import is_refused
-from straw.text.graders.formula import has_known_signs, in_brackets, parts_of
 from straw.text.graders.judge import same_formula
 from straw.text.graders.tidy import tidied
+from straw.text.graders.values.formula import has_known_signs, in_brackets, parts_of
 
 NUMBER = re.compile(r"-?[0-9]*\.?[0-9]+")
 VALUE = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")

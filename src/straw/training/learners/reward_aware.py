@@ -16,10 +16,10 @@ from typing import Any
 
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
-from straw.measure.candidates import Observer, observer_of
+from straw.measure.ledger.received import Observer, observer_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
-from straw.tasks.forced import forced
+from straw.tasks.teacher_forcing import forced
 from straw.training.learners.soft_targets import TargetDistribution
 from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from straw.engines.base import Engine, Loss
-from straw.tasks.forced import forced
+from straw.tasks.teacher_forcing import forced
 from straw.training.learners.base import Groups
 from straw.training.plan import Plan
 from straw.training.sources.base import problems_of

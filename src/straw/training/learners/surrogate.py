@@ -1,7 +1,7 @@
 """The learner that fits its own reward: which of the policy's replies would earn full reward, to go by the log?
 
     replies that nobody paid for, drawn from the policy        the pool: what can be believed in
-    log of (reply, reward)  ->  shares of the pool  ->  towards them           (`algorithms.surrogate`, `soft_targets`)
+    log of (reply, reward)  ->  shares of the pool  ->  towards them      (`algorithms.reward_model`, `soft_targets`)
 
 It knows the tokens that were written, what was paid for them, and how much full reward is: nothing about the task. But
 it takes replies for alike that are spelled alike, which suits numbers in digits: with one token for each number it
@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from straw.algorithms.surrogate import Paid, Turns, full_shares
+from straw.algorithms.reward_model import Paid, Turns, full_shares
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel

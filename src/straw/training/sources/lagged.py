@@ -21,7 +21,7 @@ from typing import Any
 
 from straw.engines.base import Engine
 from straw.training.sources.base import Attempts, Groups, NoRollouts
-from straw.training.sources.lag import lag_of
+from straw.training.sources.policy_lag import lag_of
 from straw.types import Metric
 
 

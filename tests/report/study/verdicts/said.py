@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.report.study.gathered import gathered
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 from straw.report.study.verdicts import Verdict, verdicts_of
-from straw.report.study.whole import studied
 
 
 def verdicts_at(folder: Path) -> list[Verdict]:

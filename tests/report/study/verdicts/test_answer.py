@@ -5,9 +5,9 @@ from tests.made_runs import attempt, write_run
 from tests.made_studies import in_proportion, make_accuracy_run, make_study, never
 from tests.report.study.verdicts.test_capacity import HITS, make_learner
 
-from straw.report.study.gathered import gathered
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 from straw.report.study.verdicts import said_of
-from straw.report.study.whole import studied
 
 
 def answer_at(folder) -> str:

@@ -8,8 +8,8 @@ from tests.report.study.verdicts.said import said, verdicts_at
 
 from straw.report.figures.bits import conditions_table
 from straw.report.figures.equal import equal_figure
-from straw.report.study.gathered import gathered
-from straw.report.study.whole import studied
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 
 
 def test_a_censored_condition_is_said_plainly(tmp_path):

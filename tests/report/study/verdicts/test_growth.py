@@ -4,10 +4,10 @@ import pytest
 from tests.made_studies import by_bits, in_proportion, make_study, never
 from tests.report.study.verdicts.said import said, verdicts_at
 
-from straw.report.study.gathered import gathered
+from straw.report.study.analysis import studied
+from straw.report.study.load_runs import gathered
 from straw.report.study.verdicts import growth, level_of
 from straw.report.study.verdicts.growth import beside_N, known_of
-from straw.report.study.whole import studied
 
 SIZES = [16, 64, 256]
 

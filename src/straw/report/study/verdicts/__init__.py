@@ -20,10 +20,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
+from straw.report.study.analysis import Study
 from straw.report.study.verdicts import capacity, cautions, compared, growth, ledger, levels, outcomes, pace
 from straw.report.study.verdicts.answer import answer_of
 from straw.report.study.verdicts.verdict import DOUBT, Part, Telling, Verdict
-from straw.report.study.whole import Study
 
 __all__ = ["Said", "Verdict", "level_of", "said_of", "verdicts_of"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from straw.report.study.analysis import Study
 from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
+from straw.report.study.formatting import listed, middle, opening, solved
 from straw.report.study.setting import setting
 from straw.report.study.verdicts import capacity, compared, growth, levels, outcomes
 from straw.report.study.verdicts.verdict import Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import listed, middle, opening, solved
 
 MOST = 6  # conditions that one sentence can hold
 Answer = Callable[[Study, float], Verdict | None]

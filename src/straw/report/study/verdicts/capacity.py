@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from straw.report.study.analysis import Study
 from straw.report.study.capacity import Capacity, capacities_of, learner
 from straw.report.study.cells import Cell
-from straw.report.study.chance import same_pace
-from straw.report.study.gathered import Seen
+from straw.report.study.formatting import counted, middle, spread
+from straw.report.study.load_runs import Seen
 from straw.report.study.setting import setting
-from straw.report.study.survival import Median
-from straw.report.study.times import time_of
+from straw.report.study.statistics.chance import same_pace
+from straw.report.study.statistics.survival import Median
+from straw.report.study.statistics.times import time_of
 from straw.report.study.verdicts.levels import unseen
 from straw.report.study.verdicts.verdict import Part, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import counted, middle, spread
 
 PARTS = {"found": "until the first hit", "settled": "from the first hit to 0.9 of the bits", "known": "in all"}
 STILL = 1e-6  # of a bit: equal weights are measured as equal

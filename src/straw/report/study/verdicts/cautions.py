@@ -6,17 +6,17 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from math import inf
 
+from straw.report.study.analysis import Study
 from straw.report.study.capacity import capacities_of
 from straw.report.study.cells import Cell
 from straw.report.study.equal import draws_unpaid
-from straw.report.study.gathered import WORK
+from straw.report.study.formatting import counted, listed, opening, spread, three
+from straw.report.study.load_runs import WORK
 from straw.report.study.rates import DRAWS, HALF, OTHERS, SAME
 from straw.report.study.setting import setting
-from straw.report.study.times import ENOUGH, time_of
+from straw.report.study.statistics.times import ENOUGH, time_of
 from straw.report.study.totals import work
 from straw.report.study.verdicts.verdict import FEW, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import counted, listed, opening, spread, three
 
 ENOUGH_SECRETS = 100  # for a channel whose discovery is geometric
 

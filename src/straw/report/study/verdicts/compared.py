@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
 from straw.report.study.equal import Equal, bits_at, draws_unpaid, equals_of, name_in
+from straw.report.study.formatting import estimate, listed, opening
 from straw.report.study.setting import setting
 from straw.report.study.verdicts.verdict import Part, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import estimate, listed, opening
 
 MOST = 4  # that a sentence can hold
 

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from straw.report.study.fits import LINEAR, LOG, POWER, Scaling
+from straw.report.study.analysis import Study
+from straw.report.study.formatting import listed, middle, opening, three, within
 from straw.report.study.setting import setting
+from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Scaling
 from straw.report.study.verdicts.verdict import Part, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import listed, middle, opening, three, within
 
 MANY = 6  # series: more are told by their ends
 APART = 2.0  # of AIC: below it two laws cannot be told apart

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
+from straw.report.study.formatting import counted, listed, three, within
 from straw.report.study.law import BROKEN, FEWEST, KEPT, Law, law
 from straw.report.study.setting import at_size, setting
 from straw.report.study.totals import efficiency
 from straw.report.study.verdicts.pace import common_size, in_sum
 from straw.report.study.verdicts.verdict import FEW, Part, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import counted, listed, three, within
 
 SAYS = "The law of the ledger, that the mean of 2^(absorbed − {what}) over secrets is at most 1, "
 

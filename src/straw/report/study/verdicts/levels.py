@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell, width
+from straw.report.study.formatting import listed, middle, three
 from straw.report.study.pairs import Apart, told_apart
 from straw.report.study.setting import setting
-from straw.report.study.times import Times
+from straw.report.study.statistics.times import Times
 from straw.report.study.verdicts.verdict import Part, Verdict
 from straw.report.study.visible import visible_factor
-from straw.report.study.whole import Study
-from straw.report.study.words import listed, middle, three
 
 
 def graded_cells(study: Study, N: int | None) -> list[Cell]:

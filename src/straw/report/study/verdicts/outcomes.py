@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
+from straw.report.study.formatting import estimate, middle, opening, spread
 from straw.report.study.law import law_of_nothing
 from straw.report.study.setting import setting
 from straw.report.study.totals import median_last
 from straw.report.study.verdicts.verdict import FEW, Part, Verdict
-from straw.report.study.whole import Study
-from straw.report.study.words import estimate, middle, opening, spread
 
 
 def singles(study: Study) -> Iterator[Verdict]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from straw.report.study.analysis import FAIR, Study
 from straw.report.study.cells import Cell
-from straw.report.study.intervals import Interval
+from straw.report.study.formatting import estimate, three, within
 from straw.report.study.setting import setting
+from straw.report.study.statistics.intervals import Interval
 from straw.report.study.totals import bits_per_episode
 from straw.report.study.verdicts.verdict import Verdict
-from straw.report.study.whole import FAIR, Study
-from straw.report.study.words import estimate, three, within
 
 
 def pace(study: Study) -> Iterator[Verdict]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from straw.report.study.whole import Study
+from straw.report.study.analysis import Study
 
 FEW = 4  # conditions that get a sentence each
 DOUBT = 0.05  # that any sentence of a report is wrong by chance

@@ -1,0 +1,80 @@
+"""The words behind a command: flags and options that no page has, taken off one by one; and help on those it has."""
+
+from __future__ import annotations
+
+from reprlib import repr as shortened
+
+from straw.config.values import put
+from straw.errors import ConfigError
+from straw.text.shown.say import say, say_lines
+
+
+def wants_help(words: list[str]) -> bool:
+    return any(word in ("-h", "--help") for word in words)
+
+
+def take_flag(words: list[str], *names: str) -> bool:
+    found = [word for word in words if word in names]
+    words[:] = [word for word in words if word not in names]
+    return bool(found)
+
+
+def take_trust(words: list[str]) -> bool:
+    """Whether the code of a model may run: the option of a page, for commands that take no other."""
+    from straw.config import TRUST, parse_overrides
+
+    spelled = [word for word in words if word.lstrip("-").replace("-", "_").partition("=")[0] == TRUST]
+    words[:] = [word for word in words if word not in spelled]
+    return parse_overrides(spelled).get(TRUST, "false").lower() in ("true", "yes", "on", "1")
+
+
+def take_option(words: list[str], name: str, example: str = "runs/mine") -> str | None:
+    """The value of an option that no page has, taken off the words: name=x, --name=x or --name x."""
+    found: dict[str, str] = {}
+    left, waiting = [], list(words)
+    while waiting:
+        word = waiting.pop(0)
+        spelling, equals, value = word.partition("=")
+        if spelling == f"--{name}" and not equals:
+            if not waiting:
+                raise ConfigError(f"--{name} needs a value behind it. Write for example --{name} {example}.")
+            put(found, name, waiting.pop(0))
+        elif spelling.removeprefix("--") == name and equals:
+            put(found, name, value)
+        else:
+            left.append(word)
+    words[:] = left
+    return found.get(name)
+
+
+def take_whole(words: list[str], name: str, default: int) -> int:
+    """The same for a whole number that is 0 or more."""
+    found = take_option(words, name, str(default))
+    return default if found is None else counted(name, found, example=default)
+
+
+def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, example: int = 16) -> int:
+    """A whole number behind an option that no page has."""
+    if not (value.isascii() and value.isdecimal() and len(value) < 19 and least <= int(value) <= most):
+        raise ConfigError(
+            f"--{name} is a whole number from {least} to {most:,}; got {shortened(value)}. "
+            f"Write for example --{name} {example}."
+        )
+    return int(value)
+
+
+def print_options(intro: str, kind: str = "secret") -> None:
+    """Every option of a page about this task."""
+    from straw import registry
+    from straw.config import describe_options, plain
+
+    say_lines(intro)
+    section = ""
+    for option in describe_options(kind):
+        if option.section != section:
+            section = option.section
+            say(f"[{section}]")
+        choices = option.choices or (registry.names(option.registry) if option.registry else ())
+        takes = f" ({' | '.join(choices)})" if choices else ""
+        bounds = f" [{option.range}]" if option.range else ""
+        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")

@@ -1,0 +1,94 @@
+"""straw report: what runs say, on one page."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from straw.cli.arguments import take_flag, take_option, wants_help
+from straw.errors import ConfigError
+from straw.text.shown.say import say, say_lines
+
+if TYPE_CHECKING:
+    from straw.report.study.analysis import Study
+
+REPORT = """straw report RUN|FOLDER ... [-o report.html] [--figures FOLDER] [--observer] [--json]
+
+Runs, sweeps, or folders of them, as one page that opens offline: curves with an ideal observer beside them, the ledger,
+how episodes grow with N, saturation, learning rates, controls, sentences that are computed from the data, tables of
+every number, attempts to read, and the command and config of every run.
+
+  straw report runs/sweeps/space                            report.html
+  straw report runs/sweeps/space runs/sweeps/dense -o scaling.html
+  straw report runs/first                                   a single run, even while it goes on
+  straw report runs/sweeps/space --figures paper            each figure as PNG and SVG too
+  straw report runs/sweeps/space --json                     the sentences alone, for a program; writes no file
+
+Runs that differ in nothing but secret, seed and length are one condition. Those under a sweep's tune folder found its
+learning rates and are not judged. A folder that cannot be read is named and left out.
+--observer: compute ideal observers of more than 1,024 secrets too, which takes a while the first time.
+"""
+
+
+def report(words: list[str]) -> int:
+    if wants_help(words):
+        say_lines(REPORT)
+        return 0
+    words[:] = ["--out" if word == "-o" else word for word in words]
+    as_json, is_patient = take_flag(words, "--json"), take_flag(words, "--observer")
+    out, folder = take_option(words, "out", "report.html"), take_option(words, "figures", "paper")
+    page = Path(out or "report.html")
+    check(words, page)
+    check_installed()
+    from straw.report.study.analysis import studied
+    from straw.report.study.load_runs import gathered
+    from straw.report.study.verdicts import verdicts_of
+
+    study = studied(gathered([Path(word).expanduser() for word in words]), patient=is_patient)
+    said = verdicts_of(study)
+    if as_json:
+        found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in said]
+        say_lines(json.dumps(found, indent=1, ensure_ascii=False))
+        return 0
+    for one in said:
+        say(f"{'with care: ' if one.is_warning else ''}{one.text}")
+    for name, why in study.gathered.left_out:
+        say(f"left out: {name}: {why}")
+    write(study, page, folder)
+    return 0
+
+
+def check(words: list[str], page: Path) -> None:
+    if not words or any(word.startswith("-") or "=" in word for word in words):
+        raise ConfigError(
+            f"straw report takes runs, or folders of them; got {' '.join(words) or 'none'}. "
+            "Write for example straw report runs/sweeps/space -o report.html."
+        )
+    if page.suffix not in (".html", ".htm"):
+        raise ConfigError(f"a report is a page of HTML; got out={page}. Write for example -o report.html.")
+    if not page.absolute().parent.is_dir():
+        raise ConfigError(
+            f"the page goes into a folder that is there, and {page.absolute().parent} is none: make it first"
+        )
+
+
+def check_installed() -> None:
+    if missing := [name for name in ("plotly", "scipy") if find_spec(name) is None]:
+        raise ConfigError(f"a report needs {' and '.join(missing)}, not installed. Write pip install 'straw[report]'.")
+
+
+def write(study: Study, page: Path, folder: str | None) -> None:
+    from straw.report.figures.all import figures_of
+    from straw.report.page.page import page_of
+    from straw.runs.files.atomic_write import write_whole
+
+    figures = figures_of(study)
+    write_whole(page, page_of(study, figures))
+    say(f"report: {page}")
+    if folder is not None:
+        from straw.report.figures.drawing.paper import save_figures
+
+        paths = save_figures(figures, Path(folder).expanduser())
+        say(f"figures: {len(paths)} files in {folder}")

@@ -1,0 +1,184 @@
+"""Jobs side by side in worker processes, or one after the other in this one.
+
+    here    --- job, stop -------------------->  worker       a pipe each: one that is killed breaks nothing else
+            <-- say, begin, update, result ---
+
+A worker lives as long as the room, so torch is imported once and not for every job; on Linux all of them are forked
+from one server that has imported it and done nothing else, and this process needs none of it. Jobs of one kind of
+start wait until the first of them has made it: a warm-up is made once and then read from the cache.
+
+Ctrl-C is for this process alone. Runs that have begun are asked to finish their step and keep it, the others end at
+once; a second Ctrl-C ends all. A worker that the system kills fails its job, and another takes its place.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, Self
+
+from straw.cli.jobs.stop_signal import StopSignal
+from straw.cli.jobs.worker import Job, Messenger, Result, done, work
+from straw.errors import StrawError
+from straw.text.shown.say import say
+
+PRELOADED = ["straw.training.sweep", "straw.cli.jobs.worker"]
+Hear = Callable[[str, str, Any], None]
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    process: Any
+    pipe: Connection
+    job: Job | None = None
+    has_begun: bool = False
+
+
+class Room:
+    """Up to `size` workers; with 0 every job is done in this process.
+
+    Example:
+        with Room(2) as room:
+            for result in room.run(jobs, board.hear):
+                print(result.label, result.error or "done")
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self._workers: list[Worker] = []
+
+    def ask(self, place: str, argument: Any) -> Any:
+        """The value of one job; its error is raised here."""
+        (result,) = self.run([Job(place, place, argument)], lambda *_: None)
+        if result.error is not None:
+            raise RuntimeError(result.trace) if result.trace else StrawError(result.error)
+        return result.value
+
+    def run(self, jobs: Iterable[Job], hear: Hear) -> Iterator[Result]:
+        """Results in the order in which they come; `hear` gets every message on the way."""
+        waiting = list(jobs)
+        if self.size == 0:
+            yield from (here(job, hear) for job in waiting)
+            return
+        warm: set[str | None] = {None}
+        while waiting or self._busy():
+            self._hand_out(waiting, warm)
+            for pipe in wait([worker.pipe for worker in self._busy()]):
+                worker = next(one for one in self._workers if one.pipe is pipe)
+                result = self._listen(worker, warm, hear)
+                if result is not None:
+                    yield result
+
+    def _busy(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.job is not None]
+
+    def _hand_out(self, waiting: list[Job], warm: set[str | None]) -> None:
+        """Work for whoever is free, but not what another is warming up."""
+        while waiting and len(self._busy()) < self.size:
+            being_made = {worker.job.start for worker in self._busy() if worker.job and not worker.has_begun} - warm
+            ready = next((job for job in waiting if job.start not in being_made), None)
+            if ready is None:
+                return
+            waiting.remove(ready)
+            worker = next((one for one in self._workers if one.job is None), None) or self._hire()
+            worker.job, worker.has_begun = ready, False
+            with suppress(OSError):  # killed while it was idle: its pipe says so next
+                worker.pipe.send(ready)
+
+    def _hire(self) -> Worker:
+        ours, theirs = multiprocessing.Pipe()
+        process = context().Process(target=work, args=(theirs, dict(os.environ), os.getcwd()), daemon=True)
+        process.start()
+        theirs.close()
+        self._workers.append(Worker(process, ours))
+        return self._workers[-1]
+
+    def _listen(self, worker: Worker, warm: set[str | None], hear: Hear) -> Result | None:
+        """One message; a result ends the worker's job."""
+        job = worker.job
+        assert job is not None
+        try:
+            what, value = worker.pipe.recv()
+        except (EOFError, OSError):
+            self._workers.remove(worker)
+            worker.process.join()
+            return Result(label=job.label, error=how_it_died(worker.process.exitcode))
+        if what == "result":
+            worker.job = None
+            return value if isinstance(value, Result) else None
+        if what == "begin":
+            worker.has_begun = True
+            warm.add(job.start)
+        hear(job.label, what, value)
+        return None
+
+    def stop(self) -> None:
+        """Runs that have begun finish their step; the others end at once."""
+        if self._busy():
+            say("stopping after the steps that go on, with checkpoints; once more stops at once", error=True)
+        for worker in self._busy():
+            with suppress(OSError):
+                worker.pipe.send("stop") if worker.has_begun else worker.process.terminate()
+        while self._busy():
+            for pipe in wait([worker.pipe for worker in self._busy()]):
+                worker = next(one for one in self._workers if one.pipe is pipe)
+                self._listen(worker, set(), lambda *_: None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        try:
+            if kind is not None:
+                self.stop()
+        finally:
+            for worker in self._busy():
+                worker.process.kill()
+            for worker in self._workers:
+                worker.pipe.close()  # no more jobs
+                worker.process.join()
+            self._workers = []
+
+
+def here(job: Job, hear: Hear) -> Result:
+    """The job in this process; Ctrl-C once it has begun finishes its step and then stops everything."""
+    stop = StopSignal()
+
+    def tell_here(what: str, value: Any) -> None:
+        if what == "begin":
+            stop.listen(lambda line: hear(job.label, "say", line))
+        hear(job.label, what, value)
+
+    try:
+        result = done(job, Messenger(tell_here, lambda: stop.was_heard))
+    finally:
+        stop.ignore()
+    if stop.was_heard:
+        raise KeyboardInterrupt
+    return result
+
+
+def context() -> Any:
+    """A server that forks, where forking is safe; elsewhere each worker begins from nothing."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # workers do not fight for the cores
+    if not sys.platform.startswith("linux"):
+        return multiprocessing.get_context("spawn")
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload(PRELOADED)
+    return forking
+
+
+def how_it_died(code: int | None) -> str:
+    """-9 -> its worker was killed by SIGKILL: ..."""
+    if code is None or code >= 0:
+        return f"its worker ended with status {code}: look at what it wrote above"
+    name = signal.Signals(-code).name if -code in set(signal.Signals) else f"signal {-code}"
+    memory = ", as systems do when memory runs out: try fewer --jobs" if name == "SIGKILL" else ""
+    return f"its worker was killed by {name}{memory}"

@@ -1,0 +1,163 @@
+"""A run as a person sees it: a live line, then a table, a picture and where everything lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from rich.console import RenderableType
+
+from straw.algorithms.registry import mark_of
+from straw.cli.jobs.stop_signal import StopSignal
+from straw.cli.live.engine_table import engine_table
+from straw.report.curves.curve import metric_curve
+from straw.report.curves.picture import draw_picture
+from straw.report.curves.terminal import print_curves
+from straw.report.ledger import ledger_rows
+from straw.report.runs.evaluations import before_and_after
+from straw.report.runs.summary import total
+from straw.runs.progress import Progress, end_table
+from straw.runs.reading import read_metrics
+from straw.text.shown.say import say
+from straw.text.shown.screen import Console, as_text
+from straw.training.plan import Plan
+from straw.training.session import Finished
+
+MOST_CHANGED = 20  # rows
+
+
+class LiveWatcher:
+    """Lines above, a live line below once the run has begun."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet, self.console = quiet, Console(stderr=True, quiet=quiet)
+        self.bar: Progress | None = None
+        self.stop = StopSignal()
+        self.facts: Callable[[], dict[str, Any]] = dict
+        self.row: dict[str, float] = {}
+
+    def say(self, line: str) -> None:
+        if self.bar is None:
+            self.console.print(as_text(line), soft_wrap=True)
+        else:
+            self.bar.say(line)
+
+    def begin(self, plan: Plan, folder: Path) -> None:
+        self.say(f"run folder {folder}")
+        steps = int(plan.page.run.n_batches or 0)
+        self.bar = Progress(steps, label_of(plan), ceiling_bits=plan.ceiling_bits, quiet=self.quiet, below=self.engine)
+        self.bar.__enter__()
+        self.stop.listen(self.say)
+
+    def look_at(self, facts: Callable[[], dict[str, Any]]) -> None:
+        self.facts = facts
+
+    def engine(self) -> RenderableType | None:
+        """What stands below the live lines where there are processes."""
+        return engine_table(self.facts(), self.row)
+
+    def update(self, step: int, row: dict[str, float]) -> bool:
+        self.row = row
+        if self.bar is not None:
+            self.bar.update(step, row)
+        return self.stop.was_heard
+
+    def end(self) -> None:
+        self.stop.ignore()
+        if self.bar is not None:
+            self.bar.__exit__(None, None, None)
+            self.bar = None
+
+
+def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
+    """A run with somebody looking on; exit status 1 when it ended worse than it began, 130 when it was stopped."""
+    watcher = LiveWatcher(quiet)
+    try:
+        finished = run(watcher)
+    finally:
+        watcher.end()
+    if finished.is_done:
+        show_finished(finished)
+        if finished.complaint:
+            say(f"straw: {finished.complaint}", error=True)
+        return 1 if finished.complaint else 0
+    watcher.console.print(
+        f"stopped at step {finished.steps}; go on with: straw resume {quote(str(finished.folder))}", soft_wrap=True
+    )
+    return 130
+
+
+def show_finished(finished: Finished) -> None:
+    plan, ceiling = finished.plan, finished.plan.ceiling_bits
+    name = "accuracy" if ceiling is None else "bits_known"
+    metric, unit = name.replace("_", " "), "" if ceiling is None else "bits"
+    curve = metric_curve(read_metrics(finished.folder), name, label_of(plan))._replace(dashed=plan.is_sft)
+    picture = draw_picture(
+        [curve], finished.folder / "curve.png", ceiling_bits=ceiling, subtitle=subtitle_of(plan), metric=metric
+    )
+    if len(curve.episodes) > 2:
+        print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
+    found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
+    counted = [("episodes", f"{finished.episodes:,}"), *work_rows(finished)]
+    rows = [*found, *ledger_rows(finished.folder), *counted, ("picture", str(picture))]
+    end_table(label_of(plan), rows, run_folder=finished.folder)
+
+
+Rows = list[tuple[str, str]]
+
+
+def bits_rows(known: Mapping[str, float], ceiling: float) -> Rows:
+    return [
+        ("bits known", f"{known['bits_known']:.2f} of {ceiling:.2f}"),
+        ("p(S)", f"{known['p_secret']:.3f}"),
+        ("among valid answers", f"{known['bits_known_normalised']:.2f} bits"),
+        ("valid mass", f"{known['valid_mass']:.4f}"),
+    ]
+
+
+def work_rows(finished: Finished) -> Rows:
+    """What a student does beside its episodes."""
+    if finished.plan.row.learner is None:
+        return []
+    rows = read_metrics(finished.folder)
+    found = {"updates": total(rows, "updates"), "unpaid draws, no episodes": total(rows, "unpaid_draws")}
+    return [(name, f"{value:,.0f}") for name, value in found.items() if value is not None]
+
+
+def accuracy_rows(finished: Finished) -> Rows:
+    """Before and after, behind a table of the problems whose replies changed."""
+    before, after = before_and_after(finished.folder)
+    changed = [(now.question, then.said, now.said) for then, now in zip(before, after, strict=True) if then != now]
+    if changed:
+        title = f"{len(changed)} of {len(after)} held-out problems are answered otherwise than before"
+        end_table(title, changed[:MOST_CHANGED], header=("problem", "before", "after"))
+    if len(changed) > MOST_CHANGED:
+        say(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
+    first, last = read_metrics(finished.folder)[0], finished.known
+    return [
+        ("accuracy", f"{first['accuracy']:.2f} -> {last['accuracy']:.2f}"),
+        ("95% interval", f"{last['accuracy_low']:.2f} to {last['accuracy_high']:.2f} of {len(after)} problems"),
+        ("format compliance", f"{first['format_compliance']:.2f} -> {last['format_compliance']:.2f}"),
+    ]
+
+
+def label_of(plan: Plan) -> str:
+    """What a curve of this run is called."""
+    if plan.is_sft:
+        return "SFT"
+    reward = plan.page.reward
+    name = {
+        "binned_log_distance": f"{reward.reward_bins} bins",
+        "log_distance": "log distance",
+        "dense": "dense" if reward.credit == "turn" else "dense, summed",
+    }.get(plan.page.channel, plan.channel.name.replace("_", " "))
+    return name + mark_of(plan.page.algorithm.algorithm)
+
+
+def subtitle_of(plan: Plan) -> str:
+    page = plan.page
+    how = f"LoRA rank {page.model.lora_rank}" if page.model.lora_rank else "all weights"
+    what = f"N = {N}" if (N := page.task.num_guesses) is not None else plan.task.name.replace("_", " ")
+    return f"{what}, {page.model.model_name}, {how}, groups of {page.algorithm.group_size}"

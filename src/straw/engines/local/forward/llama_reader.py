@@ -1,0 +1,121 @@
+"""The Llama family by hand: the same weights and numbers as `modules`, fewer and larger steps.
+
+    x = x + o( attend( rope(q(n)), rope(k(n)), v(n) ) )      n = rms_norm(x)
+    x = x + down( silu(gate(m)) * up(m) )                    m = rms_norm(x)
+
+It reads the modules' own parameters, so training, saving and LoRA know nothing about it. It serves
+Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+from transformers import PreTrainedModel
+
+from straw.engines.local.forward.attention import Rule
+from straw.engines.local.forward.hf_reader import Layout
+
+FAMILY = ("llama", "mistral", "qwen2")
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    if torch.is_grad_enabled():
+        return RmsNorm.apply(x, weight, eps)
+    return (x * inverse_rms(x, eps)).mul_(weight)
+
+
+def inverse_rms(x: Tensor, eps: float) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
+
+
+class RmsNorm(torch.autograd.Function):
+    """y = w * x / rms(x), keeping only x and 1/rms for the way back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
+        inverse = inverse_rms(x, eps)
+        ctx.save_for_backward(x, weight, inverse)
+        return (x * inverse).mul_(weight)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, None]:
+        x, weight, inverse = ctx.saved_tensors
+        unit = x * inverse
+        dw = (dy * unit).sum(0) if ctx.needs_input_grad[1] else None
+        g = dy * weight
+        along = (g * unit).mean(-1, keepdim=True)
+        return g.sub_(unit.mul_(along)).mul_(inverse), dw, None
+
+
+class Rotate(torch.autograd.Function):
+    """Rotary positions for [N, H, D]; the gradient is the rotation back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return rotate(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return rotate(dy, cos, -sin), None, None
+
+
+def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    """[N, 1, D] each; sin has the sign of the half it stands for, since the halves turn against each other."""
+    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
+
+
+def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
+    """residual + layer(x), in one matmul where the layer is a plain one."""
+    if layer.bias is None and type(layer) is nn.Linear and x.dtype == residual.dtype == layer.weight.dtype:
+        return torch.addmm(residual, x, layer.weight.t())
+    return residual + layer(x)
+
+
+class LlamaReader:
+    """Hidden states of a flat row of tokens, [N] -> [N, width]."""
+
+    @staticmethod
+    def serves(model: PreTrainedModel) -> bool:
+        config = model.config
+        return config.model_type in FAMILY and config.hidden_act == "silu"
+
+    def __init__(self, model: PreTrainedModel, checkpointing: bool = False) -> None:
+        self.body: Any = model.get_decoder()
+        self.eps = model.config.rms_norm_eps
+        # Qwen2 says it layer by layer, Mistral once for all
+        everywhere = model.config.sliding_window if model.config.model_type == "mistral" else None
+        self.windows = [getattr(layer.self_attn, "sliding_window", everywhere) for layer in self.body.layers]
+        self.checkpointing = checkpointing
+
+    def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+        x = self.body.embed_tokens(tokens)
+        cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
+        half = cos.shape[-1] // 2
+        turn = cos[0].unsqueeze(1), torch.cat([-sin[0, :, :half], sin[0, :, half:]], dim=-1).unsqueeze(1)
+        for index, layer in enumerate(self.body.layers):
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(
+                    self._layer, index, layer, x, turn, layout, use_reentrant=False, preserve_rng_state=False
+                )
+            else:
+                x = self._layer(index, layer, x, turn, layout)
+        return rms_norm(x, self.body.norm.weight, self.eps)
+
+    def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+        heads = layer.self_attn
+        n = rms_norm(x, layer.input_layernorm.weight, self.eps)
+        projections = (heads.q_proj, heads.k_proj, heads.v_proj)
+        q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in projections)
+        rule = Rule(heads.scaling, self.windows[index])
+        turned = Rotate.apply if torch.is_grad_enabled() else rotate
+        seen = layout.attend(index, turned(q, *turn), turned(k, *turn), v, rule)
+        x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
+        m = rms_norm(x, layer.post_attention_layernorm.weight, self.eps)
+        return residual_linear(layer.mlp.down_proj, F.silu(layer.mlp.gate_proj(m)) * layer.mlp.up_proj(m), x)

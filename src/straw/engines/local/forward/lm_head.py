@@ -1,0 +1,140 @@
+"""From hidden states to log-probabilities and entropies, in float32 and in chunks.
+
+    logp[n] = z[n, target] - logsumexp z[n]        entropy[n] = logsumexp z[n] - sum_v p z
+    z = head(hidden) / temperature
+
+The gradient is written by hand: d logp / dz = onehot - p, d entropy / dz = -p (log p + entropy).
+A large vocabulary is taken some positions at a time and the logits are computed again on the way
+back, so no more than a few arrays of BUDGET numbers exist at once; a small one is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from straw.engines.local import heartbeat as pulse
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+BUDGET = 48 * 2**20  # logits at once, 192 MiB of float32
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The last matrix and what some architectures do to its logits."""
+
+    weight: Tensor
+    bias: Tensor | None
+    multiplier: float = 1.0
+    softcap: float | None = None
+
+    @classmethod
+    def of(cls, model: PreTrainedModel) -> Head:
+        layer, config = model.get_output_embeddings(), model.config.get_text_config()
+        multiplier = getattr(config, "logit_scale", None) or 1.0 / (getattr(config, "logits_scaling", None) or 1.0)
+        softcap = getattr(config, "final_logit_softcapping", None)
+        return cls(layer.weight, getattr(layer, "bias", None), multiplier, softcap)
+
+    def logits(self, hidden: Tensor, temperature: float = 1.0) -> Tensor:
+        """[M, width] -> [M, vocabulary] float32."""
+        z = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
+        if self.multiplier != 1.0:
+            z = z * self.multiplier
+        if self.softcap is not None:
+            z = torch.tanh(z / self.softcap) * self.softcap
+        return z if temperature == 1.0 else z / temperature
+
+    @property
+    def is_plain(self) -> bool:
+        return self.bias is None and self.softcap is None
+
+
+def log_probabilities(
+    head: Head, hidden: Tensor, rows: Tensor, targets: Tensor, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """[M, width], and N (row, target) pairs with rows in order -> ([N] log-probabilities, [M] entropies).
+
+    Several targets may stand on one row: the first tokens of a group, or a distribution to learn.
+    """
+    vocabulary = head.weight.shape[0]
+    size = max(1, BUDGET // vocabulary)
+    keep = len(hidden) <= size
+    starts = range(0, len(hidden), size)
+    edges = torch.searchsorted(rows, torch.tensor([*starts, len(hidden)], device=rows.device)).tolist()
+    out = []
+    for start, first, last in zip(starts, edges, edges[1:], strict=False):
+        pulse.beat()
+        piece, pairs = hidden[start : start + size], (rows[first:last] - start, targets[first:last])
+        if head.is_plain:
+            out.append(PlainHead.apply(piece, head.weight, *pairs, head.multiplier / temperature, keep))
+        else:
+            out.append(by_autograd(head, piece, *pairs, temperature))
+    return torch.cat([logp for logp, _ in out]), torch.cat([entropy for _, entropy in out])
+
+
+def by_autograd(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Any head; logits are computed again on the way back."""
+
+    def measure(h: Tensor) -> tuple[Tensor, Tensor]:
+        logp = torch.log_softmax(head.logits(h, temperature), dim=-1)
+        return logp[rows, targets], -(logp.exp() * logp).sum(-1)
+
+    if not torch.is_grad_enabled():
+        return measure(hidden)
+    return checkpoint(measure, hidden, use_reentrant=False)
+
+
+def matmul_dtype(hidden: Tensor) -> torch.dtype:
+    """What autocast would use; on the way back it is off, so the way there keeps it."""
+    kind = hidden.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
+
+
+def plain_logits(hidden: Tensor, weight: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
+    z = (hidden.to(dtype) @ weight.to(dtype).t()).float()
+    return z if scale == 1.0 else z.mul_(scale)
+
+
+class PlainHead(torch.autograd.Function):
+    """A head without bias or cap, forward and backward by hand, with one [M, V] buffer."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, rows: Tensor, targets: Tensor, scale: float, keep: bool
+    ) -> tuple[Tensor, Tensor]:
+        ctx.scale, ctx.dtype = scale, matmul_dtype(hidden)
+        z = plain_logits(hidden, weight, scale, ctx.dtype)
+        z.sub_(z.amax(-1, keepdim=True))  # what is likely is near 0, where float32 is fine
+        lse = torch.logsumexp(z, dim=-1)
+        logp = z[rows, targets] - lse[rows]
+        p = torch.softmax(z, dim=-1)
+        entropy = lse - torch.linalg.vecdot(p, z)
+        ctx.save_for_backward(hidden, weight, rows, targets, entropy, p if keep else None)
+        ctx.set_materialize_grads(False)
+        return logp, entropy
+
+    @staticmethod
+    def backward(ctx: Any, d_logp: Tensor | None, d_entropy: Tensor | None) -> tuple[Tensor | None, ...]:
+        pulse.beat()
+        hidden, weight, rows, targets, entropy, p = ctx.saved_tensors
+        if p is None:
+            p = torch.softmax(plain_logits(hidden, weight, ctx.scale, ctx.dtype), dim=-1)
+        pull = p.new_zeros(len(hidden))
+        if d_logp is not None:
+            pull.index_add_(0, rows, d_logp)
+        dz = p * -pull.unsqueeze(1)
+        if d_entropy is not None:
+            surprise = p.clamp_min(torch.finfo(p.dtype).tiny).log_().add_(entropy.unsqueeze(1))
+            dz.sub_(surprise.mul_(p).mul_(d_entropy.unsqueeze(1)))
+        if d_logp is not None:
+            dz.index_put_((rows, targets), d_logp, accumulate=True)
+        dz = dz.mul_(ctx.scale).to(ctx.dtype)
+        d_hidden = (dz @ weight.to(ctx.dtype)).to(hidden.dtype) if ctx.needs_input_grad[0] else None
+        d_weight = (dz.t() @ hidden.to(ctx.dtype)).to(weight.dtype) if ctx.needs_input_grad[1] else None
+        return d_hidden, d_weight, None, None, None, None

@@ -1,0 +1,152 @@
+"""The half of the local engine that learns: what trains, Adam, and how far they have come.
+
+    optim_step       Adam takes a step, and the sampler may not write with the new weights before `publish`
+    undone           weights, Adam's moments, gradients and version are put back bit for bit
+    save, load       in a checkpoint's two files; what lies frozen beneath adapters apart from them
+
+The other half, which reads and finds the gradient, is `engine`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from straw.engines.base import AdamParams, Engine
+from straw.engines.local.adapters.lora import save_adapter
+from straw.engines.local.training.checkpoints import (
+    Adam,
+    read_adam,
+    read_base,
+    read_weights,
+    write_base,
+    write_checkpoint,
+)
+from straw.engines.local.training.reference_policy import Policies
+from straw.errors import TrainingError
+
+if TYPE_CHECKING:
+    from peft import PeftModel
+
+
+class Learning(Engine):
+    """An engine with weights and an optimiser in this process."""
+
+    def __init__(self, model: PreTrainedModel, adapters: PeftModel | None, is_made: bool) -> None:
+        """The parameters that require gradients are the ones that train; `adapters` are on `model` already.
+
+        `is_made`: the model came from a seed, and what a warm-up made of it is nowhere else.
+        """
+        self.model, self.adapters, self.is_made = model, adapters, is_made
+        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
+        self.policies = Policies(self.trained)
+        self.policy_version = 0
+        self.is_published = True  # whether the sampler has the newest weights
+
+    def optim_step(self, params: AdamParams) -> dict[str, float]:
+        self.policies.leave_start()
+        parameters = [p for p in self.trained.values() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        if not bool(torch.isfinite(norm)):
+            self.optimizer.zero_grad(set_to_none=True)
+            raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
+        if params.grad_clip:
+            torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
+        for group in self.optimizer.param_groups:
+            group.update(
+                lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
+                weight_decay=params.weight_decay,
+            )  # fmt: skip
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.is_published = False
+        return {"grad_norm": float(norm)}
+
+    def publish(self) -> int:
+        if not self.is_published:
+            self.policy_version += 1
+            self.is_published = True
+        return self.policy_version
+
+    # --- named policies --------------------------------------------------------------------
+
+    def start_is_in(self, folder: Path) -> None:
+        self.policies.start_is_in(folder)
+
+    def set_reference(self, folder: Path) -> None:
+        """Compare with the weights of a checkpoint instead of the start."""
+        self.policies.refer_to(folder)
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        weights = {name: p.detach().clone() for name, p in self.trained.items()}
+        state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
+        gradients = {name: p.grad for name, p in self.trained.items()}
+        version, published = self.policy_version, self.is_published
+        self.optimizer.zero_grad(set_to_none=True)
+        try:
+            with self.policies.undone(weights):
+                yield
+        finally:
+            for name, p in self.trained.items():
+                p.data.copy_(weights[name])
+                p.grad = gradients[name]
+            self.optimizer.state.clear()
+            self.optimizer.state.update(state)
+            self.policy_version, self.is_published = version, published
+
+    def let_go(self) -> None:
+        """Give the memory back: the weights live on elsewhere."""
+        for parameter in self.model.parameters():
+            parameter.data = parameter.data.new_empty(0)
+        self.optimizer.state.clear()
+        self.policies.kept.clear()
+
+    @property
+    def trained_bytes(self) -> int:
+        return sum(p.numel() * p.element_size() for p in self.trained.values())
+
+    # --- keeping ---------------------------------------------------------------------------
+
+    def save(self, folder: Path, *, optimizer: bool = True) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.adapters is not None:
+            save_adapter(self.adapters, folder / "adapter", self.model.name_or_path)
+        adam = Adam(self.optimizer.state, self.policy_version, self.is_published) if optimizer else None
+        write_checkpoint(folder, self.trained, adam)
+
+    def frozen(self) -> dict[str, Tensor]:
+        """What no name would bring back: the weights beneath adapters on a model that was made here."""
+        if not self.is_made:
+            return {}
+        return {name: p.data for name, p in self.model.named_parameters() if name not in self.trained}
+
+    def save_base(self, folder: Path) -> None:
+        if frozen := self.frozen():
+            write_base(folder, frozen)
+
+    def load_base(self, folder: Path) -> None:
+        if frozen := self.frozen():
+            read_base(folder, frozen)
+
+    def load(self, folder: Path, *, optimizer: bool = True) -> None:
+        weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
+        if optimizer:
+            adam = read_adam(folder, self.trained)
+            self.policies.leave_start()
+        else:
+            self.policies.begin_here()
+        self.optimizer.state.clear()
+        self.optimizer.state.update(adam.state)
+        self.optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for name, p in self.trained.items():
+                p.copy_(weights[name])
+        self.policy_version, self.is_published = adam.policy_version, adam.is_published

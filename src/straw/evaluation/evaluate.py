@@ -1,0 +1,86 @@
+"""Evaluating weights: ask, judge, and keep everything in a folder that the next evaluation goes on from.
+
+    settings -> folder -> replies that are missing -> verdicts of every grader -> result.json
+
+What a reply depends on is in the settings, so a folder's name can be a hash of them: the same command finds its replies
+again, and other weights never do.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from straw.config import Evaluation, Page
+from straw.engines.base import SamplingParams
+from straw.evaluation.grading import Heard, ask_all, grade_all, graders_of, questions_of, scored, unread
+from straw.evaluation.subjects import Subject, weights_hash
+from straw.runs.evaluation import EvaluationFolder
+from straw.tasks.base import Task
+
+EVALS = Path("evals")
+ROOM = 512  # tokens, where neither the task nor a run says how long a reply may be
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """One row of the table."""
+
+    title: str
+    step: int | None
+    folder: Path
+    result: dict[str, Any]
+
+
+def evaluate(page: Page, task: Task, ours: Evaluation, subject: Subject, out: Path | None, heard: Heard) -> Evaluated:
+    """Ask what is not there yet, judge all of it."""
+    questions = questions_of(task, ours.split, ours.num_problems, ours.num_samples, ours.seed)
+    graders = graders_of(task, ours.grader)
+    params = params_of(page, task, ours, subject)
+    settings = settings_of(page, task, ours, subject, params)
+    path = out or EVALS / folder_name(task, subject, settings)
+    with EvaluationFolder.open(path, settings) as folder:
+        ask_all(subject.engine, questions, params, folder, ours.at_once, heard)
+        records = grade_all(questions, folder.replies, graders)
+        result = scored(records, list(graders), ours.num_samples)
+        result |= {"task": task.name, "split": ours.split, "title": subject.title, "settings": settings}
+        result["golds_not_read"] = unread(questions, graders)
+        folder.finish(records, result)
+    return Evaluated(title=subject.title, step=subject.step, folder=path, result=result)
+
+
+def params_of(page: Page, task: Task, ours: Evaluation, subject: Subject) -> SamplingParams:
+    room = task.reply_limit + 1 if task.reply_limit else ROOM
+    return SamplingParams(
+        max_tokens=ours.max_tokens or page.sampling.max_tokens or room, temperature=ours.heat,
+        stop=frozenset(subject.engine.chat.closes),
+    )  # fmt: skip
+
+
+def settings_of(page: Page, task: Task, ours: Evaluation, subject: Subject, params: SamplingParams) -> dict[str, Any]:
+    """All that a reply depends on; neither how many there are nor who judges."""
+    aside = ("grader", "num_problems") if ours.split == "test" else ("grader",)
+    return {
+        "task": {name: value for name, value in asdict(page.task).items() if name not in aside},
+        "split": ours.split,
+        "model": subject.title,
+        "weights": weights_hash(subject.engine),
+        "template": blake2b(subject.engine.chat.template.encode(), digest_size=6).hexdigest(),
+        "temperature": params.temperature,
+        "max_tokens": params.max_tokens,
+        "stop": sorted(params.stop),
+        "seed": ours.seed,
+        "dtype": page.model.dtype,
+        "device": page.model.device,
+    }
+
+
+def folder_name(task: Task, subject: Subject, settings: dict[str, Any]) -> str:
+    words = re.sub(r"[^A-Za-z0-9._]+", "-", Path(subject.name).name).strip("-.") or "model"
+    step = "" if subject.step is None else f"-step-{subject.step:06d}"
+    digest = blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=4).hexdigest()
+    return f"{task.name}-{words}{step}-{digest}"

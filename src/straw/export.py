@@ -1,0 +1,78 @@
+"""A run's weights for the rest of the world: a folder in Hugging Face's form.
+
+    merged     a plain model with its tokenizer; adapters are added to the weights beneath them
+    adapter    PEFT's form; where straw made the weights beneath (a warm-up), they lie in base/ beside it
+
+Written whole or not at all, and never over something else.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import torch
+from transformers import PreTrainedModel
+
+from straw.engines.local.adapters.lora import save_adapter
+from straw.engines.local.build import starting_again
+from straw.engines.local.engine import LocalEngine
+from straw.engines.local.models.pretrained import quietly
+from straw.errors import RunError
+from straw.runs.checkpoints.config_match import page_to_run
+from straw.runs.checkpoints.integrity import Say, checkpoint_named
+from straw.runs.files.atomic_write import whole_folder
+from straw.runs.reading import run_folder
+
+Form = Literal["merged", "adapter"]
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def export_run(
+    run: Path,
+    out: Path,
+    say: Say,
+    *,
+    at: str = "last",
+    form: Form = "merged",
+    dtype: str = "float32",
+    trusts: bool = False,
+) -> int:
+    """Returns the step whose weights these are."""
+    folder = run_folder(run)
+    page, checkpoint = page_to_run(folder, trusts=trusts), checkpoint_named(folder, at, say)
+    engine = starting_again(page, folder)
+    engine.load(folder / checkpoint["folder"], optimizer=False)
+    if form == "adapter" and engine.adapters is None:
+        raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
+    with whole_folder(out) as staging, quietly():
+        if form == "adapter":
+            write_adapter(engine, page.model.is_embedded, staging, out, DTYPES[dtype])
+        else:
+            write_model(engine, merged(engine), staging, DTYPES[dtype])
+    return int(checkpoint["step"])
+
+
+def merged(engine: LocalEngine) -> PreTrainedModel:
+    if engine.adapters is None:
+        return engine.model
+    model: PreTrainedModel = engine.adapters.merge_and_unload()
+    return model
+
+
+def write_model(engine: LocalEngine, model: PreTrainedModel, folder: Path, dtype: torch.dtype) -> None:
+    model.set_attn_implementation("sdpa")  # straw's own reading is nobody else's
+    model.to(dtype).save_pretrained(folder)
+    engine.chat.tokenizer.save_pretrained(folder)
+
+
+def write_adapter(engine: LocalEngine, keeps_base: bool, folder: Path, out: Path, dtype: torch.dtype) -> None:
+    assert engine.adapters is not None
+    base = str((out / "base").resolve()) if keeps_base else engine.model.name_or_path
+    save_adapter(engine.adapters, folder / "adapter", base)
+    for file in (folder / "adapter").iterdir():
+        file.rename(folder / file.name)
+    (folder / "adapter").rmdir()
+    engine.chat.tokenizer.save_pretrained(folder)
+    if keeps_base:
+        write_model(engine, engine.adapters.unload(), folder / "base", dtype)

@@ -1,0 +1,167 @@
+"""A conversation as tokens: every part is rendered once, and a reply is never tokenised again.
+
+    opening(messages)        the first prompt, up to where the assistant speaks
+    reply                    whatever the model wrote, its end token included
+    continuation(message)    what stands between that reply and the next one
+
+    next prompt  =  prompt + reply + continuation
+
+`continuation` is cut from the model's own chat template, behind the end token of a probe reply. A model
+without a template is spoken to in plain text: "User: ...", "Assistant:". Not here: tools, images, and
+hidden thoughts that a template would remove from earlier turns (what the model wrote stays as it is).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from threading import Lock
+
+from transformers import PreTrainedTokenizerBase
+
+from straw.errors import ModelError
+from straw.text.chat.character_tokenizer import CHAT_TEMPLATE
+from straw.text.chat.chat_template import rendered
+from straw.types import Message
+
+PLAIN_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if not loop.first %}{{ '\\n' }}{% endif %}"
+    "{{ message['role'] | capitalize + ':' }}"
+    "{% if message['role'] != 'assistant' %}{{ ' ' }}{% endif %}"
+    "{{ message['content'] }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}{{ '\\nAssistant:' }}{% endif %}"
+)
+PROBE = "A7probe7A"  # nothing that a template would trim, escape or take for a marker
+QUESTION = Message("user", "?")
+ONE_AT_A_TIME = Lock()  # not a Chat's own: those are copied and sent to other processes
+# Some templates print the date, and a resumed run must read the same prompt.
+A_FIXED_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
+
+
+class Chat:
+    """How one model is spoken to.
+
+    `closes` are the tokens that end a reply: the template's end of turn, the tokenizer's end token and
+    `extra_stop` (those of the generation config). `end` is the one that our own replies are closed with,
+    `start` what the tokenizer puts before every text: one token or none.
+
+    Example, characters:  opening([Message("user", "hi")]) reads <|user|> h i <|end|> <|assistant|>
+                          continuation(Message("user", "no")) reads <|user|> n o <|end|> <|assistant|>
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, extra_stop: Iterable[int] = ()) -> None:
+        self.tokenizer = tokenizer
+        self.template = template_of(tokenizer)
+        self.is_ours = self.template in (CHAT_TEMPLATE, PLAIN_TEMPLATE)
+        if "strftime_now" in self.template:
+            self.template = A_FIXED_DAY + self.template
+        self.controls = {i: token.content for i, token in tokenizer.added_tokens_decoder.items() if token.special}
+        longest_first = sorted(self.controls.values(), key=len, reverse=True)
+        self.mentions = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        start = tokenizer.bos_token_id
+        self.start = (start,) if start is not None and tokenizer.encode("a")[:1] == [start] else ()
+        self.end = self._end_of_turn()
+        eos = tokenizer.eos_token_id
+        self.closes = frozenset({self.end, *extra_stop} | ({eos} if eos is not None else set()))
+
+    def opening(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The prompt of the first turn, with the start token once if tokenizer or template want it."""
+        tokens = self._render(messages)
+        return tokens if tokens[:1] == self.start else self.start + tokens
+
+    def continuation(self, message: Message) -> tuple[int, ...]:
+        """From behind a reply, which brought its end token, to where the assistant speaks again."""
+        tokens = self._render([QUESTION, Message("assistant", PROBE), message], behind_probe=True)
+        return tokens[tokens.index(self.end) + 1 :] if self.end in tokens else tokens
+
+    def encode_reply(self, text: str) -> tuple[int, ...]:
+        """A reply as the model should write it; what looks like a control token in it is mere text."""
+        return (*self._literally(text), self.end)
+
+    def encode(self, text: str) -> tuple[int, ...]:
+        """A bare text, outside of any conversation; the empty one is its end token, so there is always something."""
+        return (*self.start, *self._literally(text)) or (self.end,)
+
+    def decode(self, reply: Sequence[int]) -> str:
+        """The text of a reply without the token that closed it.
+
+        Any other control token stays visible, so that a strict reader sees that "<|pad|>7" is not "7".
+        """
+        said = reply[:-1] if reply and reply[-1] in self.closes else reply
+        return str(self.tokenizer.decode(list(said), skip_special_tokens=False, clean_up_tokenization_spaces=False))
+
+    def _end_of_turn(self) -> int:
+        """The first control token behind a reply; a template without one leaves it to the tokenizer."""
+        closing = self._render([QUESTION, Message("assistant", PROBE)], speak=False, behind_probe=True)
+        end = next((token for token in closing if token in self.controls), self.tokenizer.eos_token_id)
+        if end is None:
+            raise ModelError(
+                "a model needs a token that ends a reply, and this tokenizer has neither an eos_token nor "
+                "an end of turn in its chat template: set eos_token in tokenizer_config.json"
+            )
+        return int(end)
+
+    def _render(self, messages: Sequence[Message], speak: bool = True, behind_probe: bool = False) -> tuple[int, ...]:
+        mark = unused_character(messages)
+        guarded = [{"role": m.role, "content": self._guard(m.content, mark)} for m in messages]
+        text = self._apply(guarded, speak)
+        if behind_probe:
+            _, found, text = text.partition(PROBE)
+            if not found:
+                raise ModelError(
+                    "straw cuts the chat template behind a reply, and this one does not show the reply as it "
+                    "is: put a template that does into the folder's chat_template.jinja"
+                )
+        return self._tokens(text.split(mark))
+
+    def _tokens(self, pieces: list[str]) -> tuple[int, ...]:
+        """Every second piece is a control token that a message merely mentions."""
+        tokens: list[int] = []
+        for index, piece in enumerate(pieces):
+            is_mention = index % 2 == 1
+            tokens += self._encoded(piece, literally=is_mention)
+        return tuple(tokens)
+
+    def _apply(self, messages: list[dict[str, str]], speak: bool) -> str:
+        """Ours here; one that came with a model is a stranger's program, and has a process to run in."""
+        if not self.is_ours:
+            tokens = tuple((name, str(token)) for name, token in self.tokenizer.special_tokens_map.items())
+            return rendered(self.template, tuple((m["role"], m["content"]) for m in messages), speak, tokens)
+        return str(
+            self.tokenizer.apply_chat_template(
+                messages, chat_template=self.template, add_generation_prompt=speak, tokenize=False
+            )
+        )
+
+    def _guard(self, content: str, mark: str) -> str:
+        """Set off the control tokens that a message mentions, so that none is taken for a real one."""
+        return self.mentions.sub(lambda found: mark + found[0] + mark, content)
+
+    def _literally(self, text: str) -> list[int]:
+        return self._encoded(text, literally=True)
+
+    def _encoded(self, text: str, literally: bool) -> list[int]:
+        """A fast tokenizer keeps `split_special_tokens` as a state of its own, so threads have to take turns."""
+        with ONE_AT_A_TIME:
+            return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=literally))
+
+
+def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+    if not tokenizer.chat_template:
+        return PLAIN_TEMPLATE
+    try:
+        return str(tokenizer.get_chat_template())
+    except Exception as error:  # several templates, and none of them for a chat
+        raise ModelError(f"the model's tokenizer has no chat template of its own ({first_line(error)})") from error
+
+
+def first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).partition("\n")[0][:300]
+
+
+def unused_character(messages: Sequence[Message]) -> str:
+    """A private character that no message contains."""
+    said = "".join(message.content for message in messages)
+    return next(mark for mark in map(chr, range(0xE000, 0xF900)) if mark not in said)

@@ -1,0 +1,95 @@
+"""What a run measures every eval_every steps: the question that its task can answer.
+
+Enumerable   bits known of the secret, by teacher forcing       measure.bits_known
+HeldOut      accuracy on problems never trained on              measure.accuracy
+
+Beside it, for the ledger, what was absorbed (measure.absorbed) and how far the policy is from its start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from straw.config import Run
+from straw.engines.base import Engine, SamplingParams
+from straw.information import pass_rate_bits
+from straw.measure.accuracy import Answered, ask
+from straw.measure.bits_known import mean_known
+from straw.measure.ledger.absorbed import Start, absorbed_of, gold_bits, measure_secrets, rollouts_kl_bits
+from straw.measure.ledger.ledger import Ledger
+from straw.measure.multi_sample import several_of
+from straw.measure.recent_replies import Said
+from straw.rollouts.datums import datum_of
+from straw.tasks.base import Enumerable, HeldOut
+from straw.training.plan import Plan
+from straw.types import Rollout
+
+MOST_COMPARED = 16  # rollouts, with what the start would have given them
+
+
+class Measured(NamedTuple):
+    """Numbers for metrics.jsonl, and the replies that they came from, if there are any."""
+
+    numbers: dict[str, float]
+    answered: list[Answered]
+
+
+def measure(
+    plan: Plan,
+    engine: Engine,
+    sampling: SamplingParams,
+    ledger: Ledger,
+    start: Start,
+    rollouts: Sequence[Rollout] = (),
+    said: Said | None = None,
+    *,
+    is_start: bool = False,
+) -> Measured:
+    """`rollouts` are those of the step, written by the policy as it was before its update; `said` those of late."""
+    task, run = plan.task, plan.page.run
+    if isinstance(task, Enumerable):
+        known, effort = measure_secrets(
+            engine, task, start, is_start=is_start, max_answers=run.eval_answers,
+            said=said, seed=run.seed,
+        )  # fmt: skip
+        return Measured(mean_known(known) | named(absorbed_of(task.space, known) | {"kl_from_start_bits": effort}), [])
+    numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
+    if is_start or rollouts:
+        numbers["kl_from_start_bits"] = effort_of(engine, rollouts, sampling.temperature)
+    if not isinstance(task, HeldOut):
+        return Measured(named(numbers), [])
+    if run.eval_temperature is not None:
+        sampling = replace(sampling, temperature=run.eval_temperature)
+    answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
+    right, asked = sum(one.is_right for one in answered), len(answered)
+    if ledger.first_right is None:
+        ledger.first_right = right
+    numbers["pass_bits"] = pass_rate_bits(right, asked, ledger.first_right, asked)
+    numbers["pass_bits_biased"] = float(0 in (right, ledger.first_right))
+    return Measured(several_of(answered, run.eval_replies) | named(numbers), answered)
+
+
+def has_enough(run: Run, known: Mapping[str, float]) -> bool:
+    """Whether a run is over before its last step."""
+    reached = known.get("p_secret", known.get("accuracy", 0.0))
+    return run.stop_at is not None and reached >= run.stop_at
+
+
+def named(numbers: dict[str, float]) -> dict[str, float]:
+    return {f"ledger/{name}": value for name, value in numbers.items()}
+
+
+def effort_of(engine: Engine, rollouts: Sequence[Rollout], temperature: float) -> float:
+    """0 at the start, where nothing was written yet."""
+    some = rollouts[:MOST_COMPARED]
+    if not some:
+        return 0.0
+    data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0) for one in some]
+    before = engine.logprobs(data, "start", temperature)
+    spoken = [[place for place, weight in enumerate(datum.weights) if weight] for datum in data]
+    return rollouts_kl_bits(
+        [[datum.logprobs[place] for place in places] for datum, places in zip(data, spoken, strict=True)],
+        [[logprobs[place] for place in places] for logprobs, places in zip(before, spoken, strict=True)],
+    )

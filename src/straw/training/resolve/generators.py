@@ -1,0 +1,34 @@
+"""Who names num_generators means processes, and gets them where they can be had.
+
+    num_generators=4 engine=local    one process: what is said outright holds
+    num_generators=4                 engine=monarch where torchmonarch is installed, else engine=local
+
+Either way the run leaves the same bits, and a line says what was chosen. Nothing is started here.
+"""
+
+from __future__ import annotations
+
+from straw.config import Loaded
+from straw.engines.monarch.processes.process import check_monarch
+from straw.errors import ConfigError
+
+Values = dict[str, object]
+
+
+def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
+    """The engine of a page that names generators and no engine, and the line that tells."""
+    if "num_generators" not in loaded.named or "engine" in loaded.named:
+        return {}, ()
+    said = f"num_generators={loaded.page.engine.num_generators} means processes"
+    reason = lack_of_monarch()
+    if reason is None:
+        return {"engine": "monarch"}, (f"{said}: engine=monarch (write engine=local for one process, the same bits)",)
+    return {"engine": "local"}, (f"{said}; {reason}, so engine=local, one process, the same bits",)
+
+
+def lack_of_monarch() -> str | None:
+    try:
+        check_monarch()
+    except ConfigError as error:
+        return str(error).partition(":")[0]
+    return None

@@ -1,0 +1,120 @@
+"""From a page to the things that run: task, channel, algorithm (the engine is built in engines/local/build).
+
+Everything that can be wrong with a page is found here, before a run folder exists and before a
+model is loaded. What the page leaves open is filled in, so that the page a run writes is the page
+it used.
+"""
+
+from __future__ import annotations
+
+from straw.algorithms.baselines import baseline_named
+from straw.algorithms.losses import loss_named
+from straw.algorithms.registry import Algorithm
+from straw.config import Loaded, Page, plain
+from straw.engines.base import SamplingParams
+from straw.errors import ConfigError
+from straw.registry import find
+from straw.rewards.channel import Channel
+from straw.rewards.outcome import make_channel
+from straw.tasks.base import Enumerable, Task
+from straw.text.chat.chat import Chat
+from straw.training.checks.silence import check_silence
+from straw.training.learners.registry import check_learner
+from straw.training.plan import Plan
+from straw.training.resolve.device import thread_notes
+from straw.training.resolve.rules import of_the_task_itself, resolved
+
+SOME = 64  # problems
+
+
+def plan_of(loaded: Loaded) -> Plan:
+    """Fill in what nobody chose, make the task and the channel, and refuse what cannot be run."""
+    find("engines", loaded.page.engine.engine)
+    check_silence(loaded.page.run.silence)
+    it, notes = resolved(loaded)
+    find("rewards", it.page.channel)
+    loss_named(str(it.page.algorithm.loss_fn))
+    if it.page.algorithm.baseline is not None:
+        baseline_named(it.page.algorithm.baseline)
+    check_loss(it.page, it.row)
+    check_regularisers(it.page, it.row)
+    task = task_of(it.page)
+    of_the_task_itself(it, task)
+    channel = channel_of(it.page, task)
+    check_learner(it.row, task, channel)
+    notes += thread_notes(it.page.model.threads)
+    return Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
+
+
+def task_of(page: Page) -> Task:
+    found = find("tasks", page.task.kind)
+    made: Task = found.from_options(page.task) if hasattr(found, "from_options") else found()
+    return made
+
+
+def channel_of(page: Page, task: Task) -> Channel:
+    channel = make_channel(
+        page.reward, page.task.num_guesses, task.max_turns, page.task.num_items, page.sampling.max_tokens
+    )
+    if channel.lowest == channel.highest and not page.memory.is_on and page.task.num_guesses is None:
+        raise ConfigError(
+            f"somebody has to pay; got reward_weights={plain(page.reward.reward_weights)} with use_ir=no. Give a part "
+            "a weight above 0, or choose an intrinsic reward such as use_ir=elliptical."
+        )
+    if not getattr(task, "has_golds", True) and not channel.reads_replies:
+        raise ConfigError(
+            f"no row of the data has an answer, so nobody can say what is right; got reward_type={page.channel}. Name "
+            "the field with answer_field, or write a reward function: reward_type=FILE.py:f"
+        )
+    return channel
+
+
+def check_loss(page: Page, row: Algorithm) -> None:
+    """Supervised learning has a reference reply and no advantage; the others an advantage and no reference."""
+    ours = page.algorithm
+    if (ours.loss_fn == "cross_entropy") != row.is_supervised:
+        raise ConfigError(
+            "loss_fn=cross_entropy learns the reference reply, as algorithm=sft does and no other; got "
+            f"algorithm={ours.algorithm} with loss_fn={ours.loss_fn}. Leave loss_fn out."
+        )
+
+
+def check_regularisers(page: Page, row: Algorithm) -> None:
+    """A penalty or bonus that nobody would apply must not look as if somebody did."""
+    ours = page.algorithm
+    asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(ours, name))]
+    if asked and row.has_targets:
+        raise ConfigError(
+            f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={ours.algorithm} learns "
+            f"towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
+        )
+
+
+def long_answers(task: Task) -> list[str]:
+    """Replies among which is one of the longest, as far as a task can tell."""
+    if isinstance(task, Enumerable):
+        return list(task.answer_at(task.space - 1))
+    return [text for index in range(SOME) for text in task.problem(index).reference]
+
+
+def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
+    """Room for the longest answer and its end token; stop texts must be single tokens."""
+    ours = plan.page.sampling
+    longest = max(long_answers(plan.task), key=lambda text: len(chat.encode_reply(text)))
+    needed = len(chat.encode_reply(longest))
+    room = max(plan.task.reply_limit + 1, needed)
+    if ours.max_tokens is not None and ours.max_tokens < needed and not plan.page.task.references_explain:
+        raise ConfigError(
+            f"max_tokens has to hold every answer and its end token, {needed} tokens for {longest!r}; "
+            f"got max_tokens={ours.max_tokens}. Write max_tokens={needed}, or leave it out."
+        )
+    stops = set(chat.closes)
+    for text in ours.stop:
+        tokens = chat.encode_reply(text)[:-1]
+        if len(tokens) != 1:
+            raise ConfigError(f"a stop text is one token of the model; {text!r} is {len(tokens)}. Choose another.")
+        stops.add(tokens[0])
+    return SamplingParams(
+        max_tokens=ours.max_tokens or room, temperature=ours.temperature, top_k=ours.top_k, top_p=ours.top_p,
+        stop=frozenset(stops),
+    )  # fmt: skip

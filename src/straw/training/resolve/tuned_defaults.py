@@ -1,0 +1,60 @@
+"""Which tuning a page takes: its algorithm's, its task's or its reward's, in this order.
+
+A learner in a game of luck may have one of its own. The rate is for all weights of an embedded model: adapters want
+more, and the many weights of a real model less.
+"""
+
+from __future__ import annotations
+
+from straw.algorithms.registry import Algorithm
+from straw.config import MODEST, Page, Tuning, Values
+from straw.outside import short
+from straw.registry import find
+
+REAL_WHOLE, REAL_ADAPTERS = 0.1, 1.0  # times the rate
+TURNS_POOL = 512  # conversations are put together from fewer replies
+
+
+def reward_tuning(page: Page) -> Tuning:
+    """A plain function of somebody else has none, and is taken as any other."""
+    tuning = getattr(find("rewards", page.channel), "tuning", None)
+    found: Tuning = tuning(page.reward) if tuning is not None else MODEST
+    return found
+
+
+def tuning_of(page: Page, row: Algorithm) -> tuple[Tuning, str]:
+    """What was tuned for this page, and for what."""
+    task = page.task.tuning(page)
+    if row.is_supervised and row.tuning is not None:
+        return row.tuning, page.algorithm.algorithm
+    if row.tuning_by_luck is not None and task is None and reward_tuning(page).is_luck:
+        return row.tuning_by_luck, f"{short(page.algorithm.algorithm)}, {page.channel}"
+    if row.tuning is not None:
+        return row.tuning, short(page.algorithm.algorithm)
+    if task is not None:
+        return task, page.task.kind
+    return reward_tuning(page), short(page.channel)
+
+
+def is_luck(page: Page, row: Algorithm) -> bool:
+    """Whether answers have to be found by luck, whoever learns."""
+    return not row.is_supervised and page.task.tuning(page) is None and reward_tuning(page).is_luck
+
+
+def tuned_values(page: Page, row: Algorithm) -> Values:
+    """What a page leaves open, for its algorithm, task and reward, and its way of tuning."""
+    tuning, _ = tuning_of(page, row)
+    values = dict(tuning.values)
+    rate = float(f"{float(str(values['learning_rate'])) * rate_scale(page, tuning):.3g}")
+    if "pool" in values and page.task.has_turns:
+        values["pool"] = TURNS_POOL
+    return {"entropy_coef": 0.0, "replay": 0, "lora_rank": 0, "reward_type": page.channel, **values} | {
+        "learning_rate": rate
+    }
+
+
+def rate_scale(page: Page, tuning: Tuning) -> float:
+    whole, adapters = REAL_WHOLE, REAL_ADAPTERS
+    if page.model.is_embedded:
+        whole, adapters = tuning.whole, tuning.adapters
+    return adapters if page.model.lora_rank else whole

@@ -1,0 +1,109 @@
+"""The parts of attention over a shared prefix, on numbers that a person can follow."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from straw.engines.local.forward.attention import (
+    FORBIDDEN,
+    KEY_TILE,
+    Rule,
+    by_key_head,
+    causal_bias,
+    from_key_head,
+    weigh,
+)
+from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.packing import Pack, ragged_index
+
+CPU = torch.device("cpu")
+RULE = Rule(scaling=0.5)
+
+
+def draw(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_prompt_counts_from_0_and_every_reply_goes_on_behind_its_prompt():
+    pack = Pack([3, 1], [[2, 0], [4]], CPU)
+    assert pack.positions.tolist() == [0, 1, 2, 0, 3, 4, 1, 2, 3, 4]
+    assert (pack.u, pack.p, pack.g, pack.t) == (2, 3, 2, 4)
+
+
+def test_a_query_sees_what_is_visible_behind_it_and_inside_the_window():
+    visible = torch.tensor([True, True, True, False])
+    bias = causal_bias(torch.tensor([2, 3]), torch.arange(4), visible, window=2)
+    assert (bias == 0).tolist() == [[False, True, True, False], [False, False, True, False]]
+    assert float(bias.min()) == float(torch.tensor(FORBIDDEN))
+
+
+def test_full_rows_need_no_index():
+    assert ragged_index(torch.tensor([2, 2]), 2, 5) == (None, None)
+    index, back = ragged_index(torch.tensor([1, 2]), 2, 5)
+    assert index is not None and back is not None
+    assert index.tolist() == [5, 0, 6, 7]  # padding points at token 0
+    assert back.tolist() == [0, 2, 3]
+
+
+def test_queries_that_share_a_key_head_come_back_to_their_places():
+    q = draw(2, 3, 4, 5)
+    together = by_key_head(q, 2)
+    assert together.shape == (2, 2, 6, 5)
+    assert torch.equal(together[0, 1, 3], q[0, 1, 3])  # token 1 with head 3, the second of key head 1
+    assert torch.equal(from_key_head(together, 3), q)
+
+
+def test_keys_without_weight_change_no_bit_of_a_sum_over_them():
+    weights, values = draw(2, 16, 250).softmax(-1), draw(2, 250, 8)
+    alone = weigh(F.pad(weights, (0, 6)), F.pad(values, (0, 0, 0, 6)))
+    for length in (320, 384, 1024):
+        longer = weigh(F.pad(weights, (0, length - 250)), F.pad(values, (0, 0, 0, length - 250)))
+        assert torch.equal(longer, alone)
+    assert torch.allclose(alone, weights @ values, atol=1e-6)
+
+
+@pytest.mark.parametrize("rule", [RULE, Rule(0.5, window=3), Rule(0.5, softcap=2.0), Rule(0.5, window=3, softcap=2.0)])
+def test_a_pack_is_attention_over_every_sequence_by_itself(rule: Rule):
+    """Prompts of 4 and 2 tokens, replies of 3, 1 and 2; two query heads per key head."""
+    lengths, replies = [4, 2], [[3, 1], [2]]
+    pack = Pack(lengths, replies, CPU)
+    q, k, v = draw(12, 4, 6), draw(12, 2, 6) + 1, draw(12, 2, 6) - 1
+    out = pack.attend(0, q, k, v, rule)
+    sequences = [[0, 1, 2, 3, 6, 7, 8], [0, 1, 2, 3, 9], [4, 5, 10, 11]]
+    for places in sequences:
+        assert torch.allclose(out[places], alone(q[places], k[places], v[places], rule), atol=1e-6)
+
+
+def alone(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rule: Rule) -> torch.Tensor:
+    """One sequence, by the formula."""
+    k, v = k.repeat_interleave(2, 1), v.repeat_interleave(2, 1)
+    scores = torch.einsum("ihd,jhd->hij", q, k) * rule.scaling
+    if rule.softcap is not None:
+        scores = rule.softcap * torch.tanh(scores / rule.softcap)
+    behind = torch.arange(len(q)).unsqueeze(1) - torch.arange(len(q))
+    seen = (behind >= 0) & (behind < (rule.window or len(q)))
+    return torch.einsum("hij,jhd->ihd", scores.masked_fill(~seen, -torch.inf).softmax(-1), v)
+
+
+def test_a_row_grows_where_its_kept_tokens_end():
+    """The second row keeps one of two tokens; the next overwrites the other."""
+    prompt = Pack([3], [[]], CPU, record=True)
+    q, k, v = draw(3, 2, 8), draw(3, 2, 8), draw(3, 2, 8)
+    prompt.attend(0, q, k, v, RULE)
+    decode = Decode([prompt], 2)
+    assert decode.p == KEY_TILE
+    decode.reserve(3)
+    assert decode.grow(2).tolist() == [3, 4, 3, 4]
+    first = draw(4, 2, 8) + 0.5
+    decode.attend(0, first, first, first, RULE)
+    decode.settle(torch.tensor([2, 1]))
+    assert decode.grow(1).tolist() == [5, 4]
+    second = draw(2, 2, 8) - 0.5
+    out = decode.attend(0, second, second, second, RULE)
+    for row, kept in enumerate(([0, 1], [2])):
+        keys = torch.cat([k, first[kept], second[[row]]])
+        values = torch.cat([v, first[kept], second[[row]]])
+        weights = (torch.einsum("hd,jhd->hj", second[row], keys) * 0.5).softmax(-1)
+        assert torch.allclose(out[row], torch.einsum("hj,jhd->hd", weights, values), atol=1e-5)

@@ -1,0 +1,134 @@
+"""Log-probabilities and entropies from hidden states, and their gradients, for every kind of head."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from math import log
+
+import pytest
+import torch
+from tests.engines.local.test_gradients import other_model
+from torch import Tensor
+
+from straw.engines.local.forward import lm_head as head_module
+from straw.engines.local.forward.lm_head import Head, log_probabilities
+
+VOCABULARY, WIDTH, POSITIONS = 37, 8, 11
+ROWS = torch.tensor([0, 0, 0, 1, 3, 4, 4, 7, 8, 9, 10])  # several targets on one state, and states without any
+TARGETS = torch.tensor([5, 5, 36, 0, 1, 2, 30, 7, 8, 9, 36])
+
+
+def made(name: str) -> tuple[Head, Tensor]:
+    """A head and hidden states for it, both with gradients."""
+    draw = torch.Generator().manual_seed(0)
+    weight = torch.randn(VOCABULARY, WIDTH, generator=draw).requires_grad_()
+    hidden = torch.randn(POSITIONS, WIDTH, generator=draw).requires_grad_()
+    bias = torch.randn(VOCABULARY, generator=draw).requires_grad_() if "bias" in name else None
+    softcap = 3.0 if "cap" in name else None
+    return Head(weight, bias, multiplier=0.25 if "multiplier" in name else 1.0, softcap=softcap), hidden
+
+
+def by_formula(head: Head, hidden: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    z = hidden.double() @ head.weight.double().t()
+    if head.bias is not None:
+        z = z + head.bias.double()
+    z = z * head.multiplier
+    if head.softcap is not None:
+        z = head.softcap * torch.tanh(z / head.softcap)
+    logp = (z / temperature).log_softmax(-1)
+    return logp[ROWS, TARGETS], -(logp.exp() * logp).sum(-1)
+
+
+def with_gradients(head: Head, hidden: Tensor, values: tuple[Tensor, Tensor]) -> list[Tensor]:
+    """The values, and the gradients of an odd sum of them."""
+    logp, entropy = values
+    total = (logp * torch.linspace(-1, 2, len(logp))).sum() + (entropy * torch.linspace(1, -1, len(entropy))).sum()
+    inputs = [hidden, head.weight, *([head.bias] if head.bias is not None else [])]
+    return [logp, entropy, *torch.autograd.grad(total, inputs)]
+
+
+@pytest.mark.parametrize("budget", [1, 4 * VOCABULARY, 2**20])
+@pytest.mark.parametrize("temperature", [1.0, 0.6])
+@pytest.mark.parametrize("name", ["plain", "bias", "cap", "multiplier", "bias, cap and multiplier"])
+def test_values_and_gradients_are_those_of_the_formula_in_any_chunks(
+    name: str, temperature: float, budget: int, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(head_module, "BUDGET", budget)
+    head, hidden = made(name)
+    ours = with_gradients(head, hidden, log_probabilities(head, hidden, ROWS, TARGETS, temperature))
+    theirs = with_gradients(head, hidden, by_formula(head, hidden, temperature))
+    for one, other in zip(ours, theirs, strict=True):
+        assert torch.allclose(one.double(), other.double(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_head_of_zeros_gives_every_token_its_even_share():
+    head = Head(torch.zeros(8, WIDTH), None)
+    logp, entropy = log_probabilities(head, torch.randn(1, WIDTH), torch.tensor([0]), torch.tensor([3]))
+    assert float(logp) == pytest.approx(-log(8))
+    assert float(entropy) == pytest.approx(log(8))
+
+
+def test_a_token_that_cannot_be_drawn_adds_no_entropy_and_no_gradient_that_is_not_finite():
+    head = Head(torch.tensor([[200.0], [-200.0]], requires_grad=True), None)
+    hidden = torch.ones(1, 1, requires_grad=True)
+    logp, entropy = log_probabilities(head, hidden, torch.tensor([0]), torch.tensor([0]))
+    assert logp.tolist() == entropy.tolist() == [0.0]
+    (gradient,) = torch.autograd.grad(logp.sum() + entropy.sum(), [hidden])
+    assert torch.isfinite(gradient).all()
+
+
+def test_adapters_leave_the_head_without_a_gradient():
+    head, hidden = made("plain")
+    head.weight.requires_grad_(False)
+    logp, _ = log_probabilities(head, hidden, ROWS, TARGETS)
+    logp.sum().backward()
+    assert hidden.grad is not None and head.weight.grad is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("gemma2", {"softcap": 4.0, "multiplier": 1.0, "bias": False}),
+        ("phi", {"softcap": None, "multiplier": 1.0, "bias": True}),
+        ("granite", {"softcap": None, "multiplier": 1 / 3, "bias": False}),
+        ("mistral", {"softcap": None, "multiplier": 1.0, "bias": False}),
+    ],
+)
+def test_what_an_architecture_does_to_its_logits_is_read_from_its_config(kind: str, expected: dict[str, object]):
+    head = Head.of(other_model(kind))
+    assert {"softcap": head.softcap, "multiplier": head.multiplier, "bias": head.bias is not None} == expected
+    assert head.is_plain == (kind in ("granite", "mistral"))
+
+
+PEAK = """
+import resource, sys, torch
+from straw.engines.local.forward import lm_head as head
+def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2 ** (20 if sys.platform == "darwin" else 10)
+positions, head.BUDGET = int(sys.argv[1]), int(sys.argv[2])
+weight = torch.randn(150_000, 8, requires_grad=True)
+def there_and_back(positions):
+    hidden, rows = torch.randn(positions, 8, requires_grad=True), torch.arange(positions)
+    logp, entropy = head.log_probabilities(head.Head(weight, None), hidden, rows, rows)
+    (logp.sum() + 0.1 * entropy.sum()).backward()
+there_and_back(1)
+before = peak()
+there_and_back(positions)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the peak of a process is asked from the resource module")
+@pytest.mark.parametrize(
+    ("positions", "budget", "mebibytes"),
+    [(150, 150_000 * 15, 70), pytest.param(2_000, head_module.BUDGET, 900, marks=pytest.mark.slow)],
+)
+def test_the_logits_of_a_large_vocabulary_never_exist_at_once(positions: int, budget: int, mebibytes: int):
+    """All at once, 2,000 positions would be 1.1 GiB, and on the way back there are three such arrays."""
+    command = [sys.executable, "-c", PEAK, str(positions), str(budget)]
+    at_once_returned = {
+        "MALLOC_MMAP_THRESHOLD_": "65536"
+    }  # or the C library keeps what is freed, and the peak is noise
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ | at_once_returned)
+    assert float(run.stdout) < mebibytes

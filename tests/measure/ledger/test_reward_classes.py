@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from straw.config import load_page, parse_overrides
+from straw.measure.ledger.offered import symbol_of
+from straw.measure.ledger.reward_classes import Classes, classes_of
+from straw.measure.observer import game_of
+from straw.types import Grade
+
+
+def classes(words: str) -> Classes | None:
+    return classes_of(*game_of(load_page(None, parse_overrides(words.split())).page))
+
+
+def test_secrets_of_one_bin_are_in_one_class():
+    bins = classes("N=8 reward_type=binned_log_distance reward_bins=2")
+    paid = bins.of((4,), np.arange(8))
+    assert [list(np.flatnonzero(paid == one)) for one in np.unique(paid)[::-1]] == [[3, 4, 5], [0, 1, 2, 6, 7]]
+
+
+def test_items_of_a_sequence_are_parts_and_so_are_bits_that_are_paid_for():
+    assert classes("N=4 length=2").parts(np.array([13])).tolist() == [[3, 1]]
+    assert classes("N=16 env_type=multi_step").parts(np.array([13])).tolist() == [[1, 1, 0, 1]]
+    assert classes("N=16 env_type=multi_step reward_type=binary").parts(np.array([13])).tolist() == [[13]]
+
+
+def test_a_sequence_with_parts_of_a_reward_is_not_sorted():
+    assert classes("N=4 reward_type=weighted reward_weights=correctness=1,integer=0.5") is not None
+    assert classes("N=4 length=2 reward_type=weighted reward_weights=correctness=1,integer=0.5") is None
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "N=24 length=2 reward_type=log_distance", "N=24 length=2 reward_type=log_distance form=raw",
+        "N=9 length=3 reward_type=log_distance", "N=16 length=2 reward_type=binned_log_distance reward_bins=32",
+        "N=12 length=2 reward_type=higher_lower", "N=33 reward_type=log_distance",
+    ],
+)  # fmt: skip
+def test_secrets_are_in_one_class_where_their_pay_is_written_alike(words):
+    """The ledger writes down the whole pay to six digits, not each item: a class must be neither more nor less."""
+    task, channel = game_of(load_page(None, parse_overrides(words.split())).page)
+    sorted_by = classes_of(task, channel)
+    secrets = np.arange(sorted_by.space)
+    parts = sorted_by.parts(secrets)
+    for guess in parts[:: max(1, len(parts) // 12)]:
+        found = sorted_by.of(tuple(int(part) for part in guess), secrets)
+        written = [symbol_of((channel(graded(guess - secret), 0.0).total,)) for secret in parts]
+        pairs = {*zip(found.tolist(), written, strict=True)}
+        assert len(pairs) == len({one for one, _ in pairs}) == len({other for _, other in pairs})
+
+
+def graded(offsets: np.ndarray) -> Grade:
+    told = tuple(int(offset) for offset in offsets)
+    return Grade(hits=tuple(offset == 0 for offset in told), well_formed=True, offsets=told)

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from straw.rewards.intrinsic.base import Trace
+from straw.rewards.intrinsic.surprise import ByteEntropy, Surprise, byte_counts, entropy_bits
+
+
+def trace(text: str, surprisal: float = 0.0) -> Trace:
+    return Trace(
+        key="00", question=torch.zeros(0), text=text, vectors=torch.zeros(1, 0), is_right=False, surprisal=surprisal
+    )
+
+
+def test_surprise_is_what_the_policy_thought_of_its_reply():
+    assert Surprise().raw([trace("a", 0.25), trace("b", 2.0)]) == {"surprise": [0.25, 2.0]}
+
+
+def test_entropy_of_bytes_by_hand():
+    assert entropy_bits(byte_counts("")) == 0
+    assert str(entropy_bits(byte_counts("aaaa"))) == "0.0"  # and not -0.0
+    assert entropy_bits(byte_counts("aaaa")) == 0
+    assert entropy_bits(byte_counts("aabb")) == 1
+    assert entropy_bits(byte_counts("abcd")) == 2
+
+
+def test_a_reply_with_new_letters_makes_the_log_richer():
+    judge = ByteEntropy()
+    judge.write([trace("aaaa")])
+    same, new = judge.raw([trace("aaaa"), trace("bbbb")])["entropy"]
+    assert (same, new) == (0, 1)
+
+
+def test_the_log_forgets_its_oldest_replies():
+    judge = ByteEntropy(2)
+    judge.write([trace("zzzz"), trace("aa"), trace("bb")])
+    assert judge.raw([trace("")])["entropy"] == [1]  # aabb
+    assert judge.counts() == {"memory/values": 2}
+
+
+def test_the_log_goes_on_from_what_was_kept_and_only_with_it():
+    one, other = ByteEntropy(3), ByteEntropy(3)
+    one.write([trace("aa"), trace("bc"), trace("dd")])
+    other.load({name: array.clone() for name, array in one.arrays().items()})
+    for judge in (one, other):
+        judge.write([trace("e")])
+    assert one.raw([trace("b"), trace("xyz")]) == other.raw([trace("b"), trace("xyz")])
+    assert one.counts() == other.counts() == {"memory/values": 3}
+    with pytest.raises(KeyError, match="log"):
+        other.load({})
+
+
+def test_what_is_kept_is_enough_before_another_reply_comes():
+    one, other = ByteEntropy(), ByteEntropy()
+    one.write([trace("aaaa")])
+    other.load(one.arrays())
+    assert other.raw([trace("bbbb")]) == {"entropy": [1]}
+
+
+def test_surprise_keeps_nothing():
+    judge = Surprise()
+    judge.write([trace("a", 1.0)])
+    assert judge.arrays() == judge.counts() == {}
+    judge.load({})
+    assert judge.raw([trace("b", 0.5)]) == {"surprise": [0.5]}

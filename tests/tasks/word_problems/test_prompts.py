@@ -1,0 +1,158 @@
+"""Data sets of prompts in every format that people have them, and the reward functions that judge them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.small_runs import Listener, small_words
+
+from straw.cli.commands.train import source_of
+from straw.config import load_page, parse_overrides
+from straw.errors import ConfigError, DataError
+from straw.runs.reading import read_rollouts
+from straw.tasks.word_problems.data_loading import Source
+from straw.training.resolve.page_to_plan import plan_of, task_of
+from straw.training.session import run_page
+from straw.types import Message
+
+TEXTS = [{"prompt": f"Name {n} birds.", "least": n} for n in range(1, 21)]
+TALKS = [
+    {"prompt": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": f"{n}?"}], "n": n}
+    for n in range(20)
+]
+WHOLE = [
+    {"messages": [{"role": "user", "content": f"after {n}?"}, {"role": "assistant", "content": f"{n + 1}"}]}
+    for n in range(20)
+]
+COMPLETED = [{"prompt": f"after {n}?", "completion": f"{n + 1}"} for n in range(20)]
+ANSWERED = [{"question": f"after {n}?", "answer": str(n + 1)} for n in range(20)]
+
+
+def lines_in(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    (folder / "data.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    return folder / "data.jsonl"
+
+
+def task_with(path: Path, *words: str) -> Any:
+    return task_of(load_page(None, parse_overrides(["task=data", f"path={path}", *words])).page)
+
+
+def test_a_text_is_asked_as_a_user_s_message_and_its_columns_are_kept(tmp_path: Path) -> None:
+    problem = task_with(lines_in(tmp_path, TEXTS)).problem(0)
+    assert [one.role for one in problem.messages] == ["user"] and not problem.is_conversation
+    assert problem.messages[0].content == f"Name {problem.columns['least']} birds."
+
+
+def test_a_conversation_is_asked_as_it_is(tmp_path: Path) -> None:
+    problem = task_with(lines_in(tmp_path, TALKS)).problem(0)
+    assert problem.messages[0] == Message("system", "Be brief.") and problem.is_conversation
+    assert problem.messages[1].content == f"{problem.columns['n']}?"
+
+
+@pytest.mark.parametrize("rows", [WHOLE, COMPLETED], ids=["messages", "completion"])
+def test_what_the_assistant_said_is_the_reference_and_no_part_of_the_prompt(tmp_path: Path, rows: Any) -> None:
+    problem = task_with(lines_in(tmp_path, rows)).problem(0)
+    (asked,) = problem.messages
+    assert problem.reference == (str(int(asked.content.split()[1].rstrip("?")) + 1),)
+
+
+def test_an_answer_is_compared_and_a_row_without_one_is_never_right(tmp_path: Path) -> None:
+    from straw.types import End
+
+    task = task_with(lines_in(tmp_path, ANSWERED))
+    problem = task.problem(0)
+    assert task.grade(problem, (str(problem.facts["answer"]),), End.ANSWERED).hits == (True,)
+    other = task_with(lines_in(tmp_path, TEXTS))
+    assert other.grade(other.problem(0), ("5",), End.ANSWERED).hits == (False,)
+
+
+def test_prompts_of_one_file_are_held_out_by_their_text_and_never_trained_on(tmp_path: Path) -> None:
+    task = task_with(lines_in(tmp_path, TEXTS), "eval_share=0.3")
+    trained = {task.problem(index).key for index in range(task.num_problems)}
+    asked = {task.held_out(index).key for index in range(task.num_held_out)}
+    assert trained and asked and not trained & asked and len(trained | asked) == 20
+
+
+def test_every_format_has_the_same_rows(tmp_path: Path) -> None:
+    import datasets
+
+    path = lines_in(tmp_path, ANSWERED)
+    table = datasets.Dataset.from_list(ANSWERED)
+    table.to_csv(str(tmp_path / "data.csv"))
+    table.to_parquet(str(tmp_path / "data.parquet"))
+    (tmp_path / "data.json").write_text(json.dumps(ANSWERED))
+    table.save_to_disk(str(tmp_path / "one"))
+    datasets.DatasetDict({"train": table, "test": table}).save_to_disk(str(tmp_path / "several"))
+    wanted = [row for _, row in Source(path=str(path)).rows("train")]
+    for name in ("data.csv", "data.parquet", "data.json", "one", "several"):
+        assert [dict(row) for _, row in Source(path=str(tmp_path / name)).rows("train")] == wanted, name
+    with pytest.raises(DataError, match=r"there is no split .dev. in .*several"):
+        list(Source(path=str(tmp_path / "several")).rows("dev"))
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("question,answer\n1,2,3\n", "data.csv:2 has another number of fields"),
+        ('question,answer\n"1,2\n', "data.csv:.* is not CSV"),
+        ("question\n", "it is empty"),
+    ],
+)
+def test_a_broken_table_is_named_by_its_line(tmp_path: Path, text: str, complaint: str) -> None:
+    (tmp_path / "data.csv").write_text(text)
+    with pytest.raises(DataError, match=complaint):
+        list(Source(path=str(tmp_path / "data.csv")).rows("train"))
+
+
+def test_a_data_set_is_a_command_s_first_word(tmp_path: Path) -> None:
+    path = lines_in(tmp_path, TEXTS)
+    assert source_of([str(path)]) == (None, {"kind": "data", "path": str(path)})
+    assert source_of([str(tmp_path)]) == (None, {"kind": "data", "path": str(tmp_path)})
+
+
+def test_data_without_answers_wants_a_reward_function(tmp_path: Path) -> None:
+    page = load_page(None, parse_overrides(["task=data", f"path={lines_in(tmp_path, TEXTS)}"]))
+    with pytest.raises(ConfigError, match=r"no row of the data has an answer.*reward_type=FILE.py:f"):
+        plan_of(page)
+
+
+def test_functions_see_columns_prompts_and_messages_as_in_trl(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "def f(prompts, completions, completion_ids, n, trainer_state, **others):\n"
+        "    assert all(talk[-1]['content'] == f'{number}?' for talk, number in zip(prompts, n))\n"
+        "    assert all(one[0]['role'] == 'assistant' for one in completions)\n"
+        "    assert trainer_state.global_step >= 0\n"
+        "    return [len(ids) + 100.0 * number for ids, number in zip(completion_ids, n)]\n"
+    )
+    words = ["task=data", f"path={lines_in(tmp_path, TALKS)}", f"reward_type={tmp_path}/mine.py:f", "max_tokens=4"]
+    words = [word for word in small_words(*words, "n_batches=2", f"run_dir={tmp_path / 'run'}") if word != "N=8"]
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    rollouts = list(read_rollouts(tmp_path / "run"))
+    assert len(rollouts) == 64
+    assert all(one["reward"] % 100 == len(one["turns"][0]["reply_tokens"]) for one in rollouts)
+
+
+# --- a system prompt of one's own
+
+
+def test_a_system_prompt_may_be_any_text_or_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = lines_in(tmp_path, ANSWERED)
+    (tmp_path / "told.txt").write_text("Answer with a number.\n")
+    for said in ("Answer with a number.", "@told.txt"):
+        problem = task_with(path, f"system_prompt={said}").problem(0)
+        assert problem.messages[0] == Message("system", "Answer with a number.")
+    page = tmp_path / "page.toml"
+    page.write_text('task = "data"\npath = "data.jsonl"\nsystem_prompt = "@told.txt"\n')
+    assert load_page(page).page.task.system_prompt == "Answer with a number."
+
+
+def test_a_page_reads_no_file_elsewhere(tmp_path: Path) -> None:
+    page = tmp_path / "page.toml"
+    for elsewhere in ("/etc/passwd", "../told.txt"):
+        page.write_text(f'task = "data"\nsystem_prompt = "@{elsewhere}"\n')
+        with pytest.raises(ConfigError, match="a page may name files below this folder"):
+            load_page(page)

@@ -1,0 +1,360 @@
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from tests.made_data import gsm8k_folder, word_problem, write_lines
+
+from straw import registry
+from straw.config import load_page, parse_overrides
+from straw.errors import ConfigError, DataError
+from straw.tasks.base import Enumerable, FromData, HeldOut
+from straw.tasks.prompting.gold import as_it_stands, behind_marks, boxed
+from straw.tasks.word_problems.splits import plain
+from straw.tasks.word_problems.tasks import WordProblems, shuffled
+from straw.types import End
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the data is not here")
+
+
+def of_page(kind: str, *words: str) -> WordProblems:
+    page = load_page(None, parse_overrides([f"task={kind}", *words])).page
+    return registry.find("tasks", kind).from_options(page.task)
+
+
+@pytest.fixture
+def made(tmp_path) -> Path:
+    return gsm8k_folder(tmp_path / "made")
+
+
+# --- golds
+
+
+def test_the_gold_stands_behind_the_marks_and_calculator_marks_are_left_out():
+    worked = behind_marks("She makes 9 * 2 = $<<9*2=18>>18 a day.\n#### 1,018 ")
+    assert worked == ("1,018", "She makes 9 * 2 = $18 a day.")
+
+
+@pytest.mark.parametrize(
+    ("text", "gold"),
+    [
+        (r"so $\boxed{\frac{1}{2}}$.", r"\frac{1}{2}"),
+        (r"\boxed{1} and then \boxed{2}", "2"),
+        (r"\fbox{x}", "x"),
+        (r"\boxed {a{b}c}", "a{b}c"),
+        (r"\boxed{1", None),
+        ("no box", None),
+    ],
+)
+def test_the_last_box_that_is_closed_is_read(text, gold):
+    assert boxed(text) == gold
+
+
+@pytest.mark.parametrize(("value", "text"), [(145.0, "145"), (0.5, "0.5"), (7, "7"), (" 8 ", "8"), (-3.0, "-3")])
+def test_values_are_written_as_a_person_would(value, text):
+    assert as_it_stands(value) == text
+
+
+# --- problems
+
+
+def test_a_problem_of_gsm8k(made):
+    task = of_page("gsm8k", f"path={made}")
+    problem = task.problem(0)
+    system, user = problem.messages
+    number = int(user.content.split()[2])
+    assert (system.role, user.role) == ("system", "user")
+    assert "<reasoning>\n...\n</reasoning>\n<answer>\n...\n</answer>" in system.content
+    assert user.content == word_problem(number)["question"]
+    assert problem.reference == (
+        f"<reasoning>\nShe has {number}+3={number + 3} apples.\n</reasoning>\n<answer>\n{number + 3}\n</answer>",
+    )
+    assert problem.facts == {"answer": str(number + 3), "place": f"train.jsonl:{number + 1}"}
+    assert (task.num_problems, task.num_held_out) == (12, 4)
+
+
+@pytest.mark.parametrize(("prompt", "grader"), [("xml", "exact"), ("boxed", "extract"), ("none", "extract")])
+def test_each_form_has_a_reference_that_its_grader_takes(made, prompt, grader):
+    task = of_page("gsm8k", f"path={made}", f"system_prompt={prompt}")
+    assert task.grader_name == grader
+    problem = task.problem(0)
+    grade = task.grade(problem, problem.reference, End.ANSWERED)
+    assert (grade.hits, grade.well_formed, grade.text) == ((True,), True, problem.facts["answer"])
+    wrong = problem.reference[0].replace(str(problem.facts["answer"]), "77777")
+    assert task.grade(problem, [wrong], End.ANSWERED).hits == (False,)
+
+
+def test_the_boxed_prompt_is_the_study_s(made):
+    system = of_page("gsm8k", f"path={made}", "system_prompt=boxed").problem(0).messages[0]
+    assert system.content == "Please reason step by step, and put your final answer within \\boxed{}."
+    assert of_page("gsm8k", f"path={made}", "system_prompt=none").problem(0).messages[0].role == "user"
+
+
+def test_a_reply_without_the_form_is_told_so_and_graded_all_the_same(made):
+    task = of_page("gsm8k", f"path={made}", "grader=lenient")
+    problem = task.problem(0)
+    grade = task.grade(problem, [f"So it is {problem.facts['answer']}"], End.OUT_OF_TOKENS)
+    assert (grade.hits, grade.well_formed, grade.form["xmlcount"]) == ((True,), False, 0)
+
+
+def test_examples_come_first_in_the_same_form(made):
+    messages = of_page("gsm8k", f"path={made}", "num_shots=2").problem(3).messages
+    assert [message.role for message in messages] == ["system", *["user", "assistant"] * 2, "user"]
+    assert messages[2].content.startswith("<reasoning>\n") and messages[2].content.endswith("\n18\n</answer>")
+    boxed_ones = of_page("math", f"path={made}", "num_shots=4", "system_prompt=boxed").problem(3).messages
+    assert all("\\boxed{" in message.content for message in boxed_ones if message.role == "assistant")
+
+
+def test_each_turn_of_the_data_has_an_order_of_its_own(made):
+    task = of_page("gsm8k", f"path={made}", "task_seed=1")
+    turns = [[task.problem(turn * 12 + place).key for place in range(12)] for turn in range(3)]
+    assert turns[0] != turns[1] != turns[2]
+    assert set(turns[0]) == set(turns[1]) == set(turns[2]) and len(set(turns[0])) == 12
+    again = of_page("gsm8k", f"path={made}", "task_seed=1")
+    assert [again.problem(index).key for index in range(12, 24)] == turns[1]
+    assert [of_page("gsm8k", f"path={made}", "task_seed=2").problem(index).key for index in range(12)] != turns[0]
+
+
+def test_every_seed_is_asked_the_same_and_each_question_once(made):
+    first, second = (of_page("gsm8k", f"path={made}", f"task_seed={seed}") for seed in (1, 2))
+    keys = [first.held_out(index).key for index in range(4)]
+    assert len(set(keys)) == 4 and keys == [second.held_out(index).key for index in range(4)]
+
+
+def test_the_order_is_a_permutation():
+    assert sorted(shuffled(0, 0, 100)) == list(range(100)) != shuffled(0, 0, 100)
+
+
+def test_a_limit_keeps_the_first_rows(made):
+    task = of_page("gsm8k", f"path={made}", "num_problems=5")
+    assert {task.problem(index).facts["place"] for index in range(5)} == {f"train.jsonl:{n}" for n in range(1, 6)}
+    assert (task.num_problems, task.num_held_out) == (5, 4)
+
+
+# --- sides
+
+
+def test_a_question_that_is_asked_is_left_out_of_training_and_told(made):
+    rows = [word_problem(number) for number in range(5)]
+    rows[3] = {**word_problem(1001), "question": "  " + word_problem(1001)["question"].upper().replace(" ", "  ")}
+    write_lines(made / "train.jsonl", rows)
+    task = of_page("gsm8k", f"path={made}")
+    assert task.num_problems == 4
+    assert task.remarks == [
+        f"left out of training, since they are asked too: {made}/train.jsonl:4 is {made}/test.jsonl:2"
+    ]
+
+
+def test_one_file_is_divided_by_its_questions(tmp_path):
+    file = write_lines(tmp_path / "all.jsonl", (word_problem(number) for number in range(300)))
+    task = of_page("gsm8k", f"path={file}", "eval_share=0.2")
+    trained = {task.problem(index).facts["place"] for index in range(task.num_problems)}
+    asked = {task.held_out(index).facts["place"] for index in range(task.num_held_out)}
+    assert not trained & asked and len(trained | asked) == 300
+    assert 40 < len(asked) < 80
+    longer = write_lines(tmp_path / "all.jsonl", (word_problem(number) for number in range(400)))
+    again = of_page("gsm8k", f"path={longer}", "eval_share=0.2")
+    assert asked <= {again.held_out(index).facts["place"] for index in range(again.num_held_out)}
+
+
+def test_twins_in_one_file_are_on_one_side(tmp_path):
+    file = write_lines(tmp_path / "all.jsonl", [word_problem(number % 30) for number in range(90)])
+    task = of_page("gsm8k", f"path={file}", "eval_share=0.3")
+    trained = {task.problem(index).key for index in range(task.num_problems)}
+    asked = {task.held_out(index).key for index in range(task.num_held_out)}
+    assert not trained & asked and len(trained) + len(asked) == 30
+
+
+def test_the_same_split_on_both_sides_is_divided_too(made):
+    write_lines(made / "test.jsonl", (word_problem(number) for number in range(100)))
+    task = of_page("gsm8k", f"path={made}", "train_split=test", "eval_split=test")
+    assert task.num_problems + task.num_held_out == 100 and task.num_held_out < 30
+
+
+def test_a_split_alone_can_be_asked_in_full(made):
+    (made / "train.jsonl").unlink()
+    task = of_page("gsm8k", f"path={made}", "train_split=none")
+    assert task.num_held_out == 4 and task.held_out(0)
+    with pytest.raises(DataError, match="Write train_split=train"):
+        task.problem(0)
+    assert of_page("gsm8k", f"path={made}").held_out(0)  # nobody trains, so nobody misses the other side
+
+
+def test_training_and_held_out_questions_may_stand_apart(made, tmp_path):
+    other = write_lines(tmp_path / "other.jsonl", [{"problem": "1+1?", "answer": "2", "solution": "It is $2$."}])
+    task = of_page("math", f"path={made}", f"eval_path={other}")
+    assert (task.num_problems, task.num_held_out) == (12, 1)
+    assert task.held_out(0).facts["answer"] == "2"
+
+
+def test_too_few_rows_for_two_sides_are_refused(tmp_path):
+    file = write_lines(tmp_path / "one.jsonl", [word_problem(1)])
+    with pytest.raises(DataError, match=r"of 1 questions in .* none is (held out|trained on), with eval_share=0\.1"):
+        of_page("gsm8k", f"path={file}").held_out(0)
+        of_page("gsm8k", f"path={file}").problem(0)
+
+
+# --- fields
+
+
+def test_math_takes_the_answer_or_the_box_of_the_solution(tmp_path):
+    rows = [
+        {"problem": "a?", "solution": "It is $\\boxed{\\frac12}$."},  # NuminaMath
+        {"problem": "b?", "solution": "It is $\\boxed{3}$.", "answer": "3"},  # MATH-500
+        {"Body": "He has 3 pens", "Question": "How many?", "Answer": 3.0, "Equation": "( 1.0 + 2.0 )"},  # SVAMP
+        {"question": "d?", "answer": 4},
+        {"question": "e?", "answer": "2+3=5\n#### 5"},  # GSM8K
+    ]
+    write_lines(tmp_path / "test.jsonl", rows)
+    task = of_page("math", f"path={tmp_path}", "train_split=none")
+    found = {one.messages[-1].content: one.facts["answer"] for one in map(task.held_out, range(5))}
+    assert found == {"a?": "\\frac12", "b?": "3", "He has 3 pens. How many?": "3", "d?": "4", "e?": "5"}
+    task.check_golds()
+
+
+def test_fields_can_be_named(tmp_path):
+    file = write_lines(tmp_path / "test.jsonl", [{"context": "1+1", "ask": "is?", "gold": "#### 2"}])
+    words = ["question_field=context,ask", "answer_field=gold", "train_split=none"]
+    assert of_page("gsm8k", f"path={file}", *words).held_out(0).messages[-1].content == "1+1. is?"
+
+
+def test_a_choice_is_asked_by_letter_and_answered_by_one(tmp_path):
+    rows = [{"question": "Which?", "choices": ["x", "y", "z", "w"], "answer": answer} for answer in (2, "c")]
+    write_lines(tmp_path / "test.jsonl", rows)
+    task = of_page("mmlu", f"path={tmp_path}", "train_split=none")
+    for index in range(2):
+        problem = task.held_out(index)
+        assert problem.messages[-1].content == "Which?\nA. x\nB. y\nC. z\nD. w\nThe answer is one letter."
+        assert problem.reference == ("C",) and task.grader_name == "exact"
+        assert task.grade(problem, ["C"], End.ANSWERED).hits == (True,)
+        assert task.grade(problem, ["A"], End.ANSWERED).hits == (False,)
+    tagged = of_page("mmlu", f"path={tmp_path}", "train_split=none", "system_prompt=xml", "num_shots=1").held_out(0)
+    assert tagged.reference[0].endswith("<answer>\nC\n</answer>") and len(tagged.messages) == 4
+
+
+# --- bad rows
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "fault"),
+    [
+        ("gsm8k", {"answer": "#### 1"}, "the field 'question' is missing; known: answer"),
+        ("gsm8k", {"questions": "a?", "answer": "#### 1"}, "is missing; did you mean 'questions'"),
+        ("gsm8k", {"question": None, "answer": "#### 1"}, "the field 'question' is empty"),
+        ("gsm8k", {"question": "  ", "answer": "#### 1"}, "is to hold a text that is not empty"),
+        ("gsm8k", {"question": ["a"], "answer": "#### 1"}, "is to hold a text"),
+        ("gsm8k", {"question": "a?", "answer": "42"}, "its answer has no #### with the result"),
+        (
+            "gsm8k",
+            {"question": "a?", "answer": "#### none"},
+            "behind #### there is to be a number, and there is 'none'",
+        ),
+        ("gsm8k", {"question": "a?", "answer": 42}, "answer is to be a text with #### in it, got int"),
+        ("gsm8k", {"question": "a\ud800?", "answer": "#### 1"}, "half a character"),
+        ("math", {"problem": "a?", "solution": "It is 3."}, "solution has no .*boxed"),
+        ("math", {"problem": "a?", "solution": "It is $\\boxed{}$."}, "solution has no .*boxed"),
+        ("math", {"question": "a?", "answer": ""}, "its answer is empty"),
+        ("math", {"question": "a?", "answer": float("nan")}, "its answer is no number: nan"),
+        ("math", {"question": "a?", "answer": [1]}, "its answer is to be a text or a number, got list"),
+        ("mmlu", {"question": "a?", "choices": "xy", "answer": 0}, "choices is to be a list of 2 to 26"),
+        ("mmlu", {"question": "a?", "choices": ["x"], "answer": 0}, "choices is to be a list of 2 to 26"),
+        (
+            "mmlu",
+            {"question": "a?", "choices": ["x", "y"], "answer": 2},
+            "a letter up to B, or a place from 0 to 1; got 2",
+        ),
+        ("mmlu", {"question": "a?", "choices": ["x", "y"], "answer": "C"}, "a letter up to B"),
+        ("mmlu", {"question": "a?", "choices": ["x", "y"]}, "the field 'answer' is missing"),
+    ],
+)
+def test_a_row_that_cannot_be_asked_is_named_by_file_and_line(tmp_path, kind, row, fault):
+    good = {**word_problem(1), "problem": "b?", "solution": "\\boxed{1}", "choices": ["x", "y"]}
+    good = {**good, "answer": 0} if kind == "mmlu" else good
+    write_lines(tmp_path / "test.jsonl", [good, row])
+    with pytest.raises(DataError, match=rf"test\.jsonl:2: .*{fault}") as caught:
+        of_page(kind, f"path={tmp_path}", "train_split=none").held_out(0)
+    assert "\n" not in str(caught.value) and str(caught.value).endswith("Mend or remove it, or write bad_rows=skip.")
+
+
+def test_a_gold_that_its_grader_cannot_read_is_named(tmp_path):
+    file = write_lines(
+        tmp_path / "a.jsonl", [{"question": f"{n}?", "answer": a} for n, a in enumerate(["1", "</answer>"])]
+    )
+    task = of_page("math", f"path={tmp_path / 'a.jsonl'}", "train_split=none")
+    with pytest.raises(DataError, match=rf"{file}:2: exact fails its own gold answer .* \(1 golds of this kind\)"):
+        task.check_golds()
+
+
+def test_bad_rows_can_be_skipped_and_are_told(tmp_path):
+    rows = [{"problem": f"{n}?", "solution": s} for n, s in enumerate([r"\boxed{1}", "A proof.", r"\boxed{</answer>}"])]
+    write_lines(tmp_path / "train.jsonl", rows)
+    write_lines(tmp_path / "test.jsonl", [{"problem": "9?", "solution": r"\boxed{9}"}])
+    task = of_page("math", f"path={tmp_path}", "bad_rows=skip")
+    assert task.num_problems == 2
+    (remark,) = task.remarks
+    assert remark.startswith(f"skipped, 1 rows: {tmp_path}/train.jsonl:2: solution has no")
+    assert "not trained on, 1 golds of this kind" in task.check_golds()
+    assert task.readable().num_problems == 1
+    write_lines(tmp_path / "train.jsonl", rows[1:2])
+    with pytest.raises(
+        DataError, match=r"no row of the split 'train' can be asked: .*train\.jsonl:2?1: solution has no"
+    ):
+        of_page("math", f"path={tmp_path}", "bad_rows=skip").problem(0)
+    (tmp_path / "train.jsonl").write_text("{")
+    with pytest.raises(DataError, match="is not JSON"):
+        of_page("math", f"path={tmp_path}", "bad_rows=skip").problem(0)
+
+
+def test_a_task_without_data_says_how_to_name_it():
+    with pytest.raises(ConfigError, match="math asks what stands in your data: write path=FILE"):
+        of_page("math")
+
+
+def test_reading_waits_until_a_problem_is_wanted(tmp_path):
+    task = of_page("gsm8k", f"path={tmp_path / 'nothing'}")
+    with pytest.raises(DataError, match="Check path"):
+        task.problem(0)
+
+
+def test_word_problems_come_from_data_and_cannot_be_listed(made):
+    task = of_page("gsm8k", f"path={made}")
+    assert isinstance(task, HeldOut) and isinstance(task, FromData) and not isinstance(task, Enumerable)
+
+
+# --- the study's data, where it is
+
+
+@needs_data
+def test_gsm8k_is_whole_and_its_sides_share_nothing():
+    task = of_page("gsm8k", f"path={DATA / 'gsm8k'}")
+    assert (task.num_problems, task.num_held_out, task.remarks) == (7473, 1319, [])
+    assert not {plain(one.text) for one in task.questions.trained} & {plain(one.text) for one in task.questions.asked}
+    assert sum("," in one.gold for one in task.questions.trained) == 79
+    assert not any("<<" in one.solution or "####" in one.solution for one in task.questions.trained)
+    task.check_golds()
+
+
+@needs_data
+@pytest.mark.parametrize(
+    ("kind", "name", "count"), [("math", "math500", 500), ("math", "svamp", 1000), ("mmlu", "mmlu_stem", 3018)]
+)
+def test_the_other_data_is_whole(kind, name, count):
+    task = of_page(kind, f"path={DATA / name}", "train_split=none")
+    assert task.num_held_out == count
+    for index in range(0, count, 7):
+        problem = task.held_out(index)
+        assert task.grade(problem, problem.reference, End.ANSWERED).hits == (True,)
+    task.check_golds()
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_rows_load_in_about_a_second(tmp_path):
+    file = write_lines(tmp_path / "train.jsonl", (word_problem(number) for number in range(100_000)))
+    write_lines(tmp_path / "test.jsonl", (word_problem(number) for number in range(10**6, 10**6 + 100)))
+    assert len(json.loads(file.read_text().partition("\n")[0])) == 2
+    started = time.process_time()
+    assert of_page("gsm8k", f"path={tmp_path}").num_problems == 100_000
+    assert time.process_time() - started < 3

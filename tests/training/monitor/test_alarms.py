@@ -1,0 +1,197 @@
+"""Alarms on rows made by hand: a run that goes well, and one thing that goes wrong at a time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+from math import inf, isnan, nan
+from random import Random
+
+import pytest
+
+from straw.training.monitor.alarms import ALARMS, QUIET, Alarm, Alarms, telling
+
+Row = dict[str, float]
+
+
+def sound(step: int, rng: Random) -> Row:
+    """A run that learns a secret in 100 steps, with the noise of groups of four."""
+    known = min(1.0, step / 100)
+    reward = sum(rng.random() < known for _ in range(4)) / 4
+    is_flat = reward in (0.0, 1.0)
+    row = {
+        "reward": reward, "hits": reward, "completions/mean_length": 3 - rng.choice([0, 0, 0.25]),
+        "groups_without_advantage": float(is_flat), "most_common_reply": max(0.28, rng.choice([0.75, 1.0]) * known),
+        "advantage_scale": 0.0 if is_flat else 0.375,
+    }  # fmt: skip
+    if not is_flat:
+        row |= {"grad_norm": 3 * rng.lognormvariate(0, 1.2), "entropy": 1.6 * (1 - known) + 0.002}
+        row |= {"kl": 1.4 * known * rng.lognormvariate(0, 0.7), "kl_sampler": rng.gauss(0, 1e-7)}
+    return row
+
+
+def steps_of(change: Callable[[int, Row], None] | None = None, count: int = 400, seed: int = 0) -> Iterable[Row]:
+    rng = Random(seed)
+    for step in range(1, count + 1):
+        row = sound(step, rng)
+        if change is not None:
+            change(step, row)
+        yield row
+
+
+def raised(rows: Iterable[Row], alarms: Alarms | None = None) -> list[tuple[int, Alarm]]:
+    alarms = alarms or Alarms(best=1.0)
+    return [(step, alarm) for step, row in enumerate(rows, start=1) for alarm in alarms.watch(step, row)]
+
+
+def names(found: list[tuple[int, Alarm]]) -> set[str]:
+    return {alarm.name for _, alarm in found}
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(20), pytest.param(range(20, 100), marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_sound_runs_raise_nothing(seeds):
+    for seed in seeds:
+        assert raised(steps_of(seed=seed)) == []
+        assert raised(steps_of(seed=seed), Alarms()) == []  # whatever the channel's best may be
+
+
+def explode(metric: str, by: float) -> Callable[[int, Row], None]:
+    def change(step: int, row: Row) -> None:
+        if step > 60 and metric in row:
+            row[metric] *= by
+
+    return change
+
+
+def set_to(start: int, **values: float) -> Callable[[int, Row], None]:
+    def change(step: int, row: Row) -> None:
+        if step > start:
+            row |= {name.replace("__", "/"): value for name, value in values.items()}
+
+    return change
+
+
+WRONG: dict[str, Callable[[int, Row], None]] = {
+    "nan": set_to(50, loss=nan),
+    "kl_spike": explode("kl", 20),
+    "gradient_spike": explode("grad_norm", 1000),
+    "sampler_drift": set_to(50, kl_sampler=-0.3),
+    "length_drift": set_to(50, completions__mean_length=30.0),
+    "advantage_drift": explode("advantage_scale", 9),
+    "equal_groups": set_to(0, reward=0.0, hits=0.0, groups_without_advantage=1.0, most_common_reply=0.28),
+    "entropy_collapse": set_to(40, reward=0.5, hits=0.5, entropy=0.01, groups_without_advantage=0.0),
+    "lock_in": set_to(40, reward=0.8, hits=0.0, most_common_reply=0.8, groups_without_advantage=0.0),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_goes_wrong_is_raised_under_its_name_alone(name):
+    for seed in range(10):
+        found = raised(steps_of(WRONG[name], seed=seed))
+        assert names(found) == {name}
+        (first, alarm), *_ = found
+        assert first <= 160
+        assert len(alarm.advice) > 40 and "{" not in alarm.advice
+
+
+def test_every_alarm_has_a_run_in_which_it_is_raised():
+    assert set(WRONG) | {"worse_than_start"} == set(ALARMS)  # which is raised when a run is done, see test_verdict
+
+
+def test_a_locked_in_group_is_raised_without_an_advantage_too():
+    wrong = set_to(30, reward=0.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0)
+    assert names(raised(steps_of(wrong))) == {"lock_in", "equal_groups"}
+
+
+def test_a_policy_that_repeats_the_right_answer_is_left_in_peace():
+    right = set_to(60, reward=1.0, hits=1.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
+    assert raised(steps_of(right)) == []
+
+
+def test_full_pay_for_a_near_miss_is_full_pay():
+    """Two bins pay 1 for many answers: nothing is left to learn from them."""
+    near = set_to(60, reward=1.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
+    assert raised(steps_of(near), Alarms(best=1.0)) == []
+    assert "lock_in" in names(raised(steps_of(near), Alarms()))
+
+
+def test_dense_pay_is_full_at_the_number_of_turns():
+    locked = set_to(30, reward=5.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=0.0)
+    assert names(raised(steps_of(locked), Alarms(best=6.0))) == {"lock_in"}
+
+
+@pytest.mark.parametrize(("before", "now"), [(4, 12), (20, 40), (20, 10), (12, 4)])
+def test_twice_or_half_or_eight_tokens_is_no_drift_and_a_little_more_is(before, now):
+    def changed(to: float) -> Callable[[int, Row], None]:
+        def change(step: int, row: Row) -> None:
+            row |= {"completions/mean_length": before if step < 50 else to, "reward": 0.5, "hits": 0.5}
+
+        return change
+
+    further = now + 0.1 if now > before else now - 0.1
+    assert "length_drift" not in names(raised(steps_of(changed(now))))
+    assert "length_drift" in names(raised(steps_of(changed(further))))
+
+
+def test_shorter_replies_that_earn_more_are_no_alarm():
+    def shorter(step: int, row: Row) -> None:
+        row["completions/mean_length"] = 40.0 if step < 50 else 10.0
+
+    assert raised(steps_of(shorter)) == []
+
+    def for_nothing(step: int, row: Row) -> None:
+        shorter(step, row)
+        row["reward"] = 0.5
+
+    assert names(raised(steps_of(for_nothing))) == {"length_drift"}
+
+
+def test_every_number_that_is_none_is_an_alarm():
+    (alarm,) = Alarms().watch(1, {"bits_known": nan, "loss": 1.0, "reward": inf})
+    assert alarm.name == "nan" and isnan(alarm.value)
+    assert alarm.advice.startswith("bits_known, reward is no number")
+    assert Alarms().watch(1, {"bits_known": None}) == []
+
+
+def test_a_lasting_alarm_is_raised_ever_more_rarely():
+    found = raised(steps_of(set_to(0, kl_sampler=1.0), count=1000))
+    steps = [step for step, _ in found]
+    assert [later - earlier for earlier, later in pairwise(steps)] == [QUIET, 2 * QUIET, 4 * QUIET]
+
+
+def test_a_silenced_alarm_is_not_raised_and_the_others_are():
+    wrong = set_to(50, kl_sampler=1.0, loss=nan)
+    assert names(raised(steps_of(wrong), Alarms(silence=("sampler_drift",), best=1.0))) == {"nan"}
+
+
+@pytest.mark.parametrize("stop", [1, 30, 75, 199])
+@pytest.mark.parametrize("name", ["kl_spike", "lock_in", "equal_groups", "length_drift", "gradient_spike"])
+def test_a_run_that_goes_on_raises_what_it_would_have_raised(name, stop):
+    rows = list(steps_of(WRONG[name]))
+    whole = raised(rows)
+    first = Alarms(best=1.0)
+    early = raised(rows[:stop], first)
+    state = json.loads(json.dumps(first.state_dict(), allow_nan=False))
+    second = Alarms(best=1.0)
+    second.load_state_dict(state)
+    late = [(step, alarm) for step, row in enumerate(rows[stop:], start=stop + 1) for alarm in second.watch(step, row)]
+    assert early + late == whole
+
+
+def test_supervised_rows_have_no_reward_and_raise_nothing():
+    rows = [
+        {"loss": 5 / step, "grad_norm": 14 / step, "entropy": 1 / step, "kl_sampler": 0.0} for step in range(1, 300)
+    ]
+    assert raised(rows) == []
+
+
+def test_a_batch_without_any_advantage_has_no_gradient_worth_comparing():
+    row = {"grad_norm": 5.0, "advantage_scale": 0.0, "reward": 0.0, "kl": None, "entropy": float("nan"), "other": 1.0}
+    assert telling(row | {"groups_without_advantage": 0.5}).keys() == {
+        "grad_norm", "advantage_scale", "reward", "groups_without_advantage"
+    }  # fmt: skip
+    assert telling(row | {"groups_without_advantage": 1.0}).keys() == {"reward", "groups_without_advantage"}
+    assert telling({"groups_without_advantage": 1.0}).keys() == {"groups_without_advantage"}
