@@ -152,21 +152,21 @@ class Contract:
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=4)
         silent, told = engine.converse(prompt, 2), engine.converse(prompt, 2)
         first = silent.say(params, [1, 2])
-        assert first == told.say(params, [1, 2])
-        told.hear([(), ()])
-        told.hear([(), ()])
+        assert first == told.generate(params, [1, 2])
+        told.append([(), ()])
+        told.append([(), ()])
         second = silent.say(params, [3, 4])
-        assert second == told.say(params, [3, 4])
+        assert second == told.generate(params, [3, 4])
         for one, other in zip(first, second, strict=True):
             assert gap_to_trainer(engine, prompt + one.tokens, [other]) <= 1e-4
 
     def test_hearing_twice_is_hearing_both(self, engine: Engine):
         prompt, params, words = prompts_of(engine)[1], SamplingParams(max_tokens=4), prompts_of(engine)[2]
         twice, once = engine.converse(prompt, 2), engine.converse(prompt, 2)
-        twice.hear([words[:5], words[:2]])
-        twice.hear([words[5:9], ()])
-        once.hear([words[:9], words[:2]])
-        for one, other in zip(twice.say(params, [0, 1]), once.say(params, [0, 1]), strict=True):
+        twice.append([words[:5], words[:2]])
+        twice.append([words[5:9], ()])
+        once.append([words[:9], words[:2]])
+        for one, other in zip(twice.generate(params, [0, 1]), once.say(params, [0, 1]), strict=True):
             assert one.tokens == other.tokens
             assert gap([one.logprobs], [other.logprobs]) <= 1e-4
 
@@ -242,19 +242,19 @@ class Contract:
     def test_nothing_is_sampled_between_a_step_and_its_publication(self, engine: Engine):
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=2)
         talking = engine.converse(prompt, 2)
-        talking.say(params, [0, 1])
+        talking.generate(params, [0, 1])
         learn(engine)
         for refused in (
             lambda: engine.sample([prompt], 1, params, [[0]]),
             lambda: engine.converse(prompt, 1),
-            lambda: talking.say(params, [0, 1]),
+            lambda: talking.generate(params, [0, 1]),
         ):
             with pytest.raises(TrainingError, match="publish"):
                 refused()
         engine.publish()
         engine.sample([prompt], 1, params, [[0]])
         with pytest.raises(TrainingError, match="version"):  # its first turns were read by other weights
-            talking.hear([(), ()])
+            talking.append([(), ()])
 
     def test_only_a_change_makes_a_version(self, engine: Engine):
         assert engine.publish() == 0
@@ -423,8 +423,8 @@ def talk(engine: Engine, conversation: Conversation, rows: Sequence[int]) -> lis
     params = SamplingParams(max_tokens=4, stop=stops_of(engine))
     turns = []
     for turn in range(3):
-        turns.append(conversation.say(params, [100 * turn + row for row in rows]))
-        conversation.hear([heard(engine, row, turn) for row in rows])
+        turns.append(conversation.generate(params, [100 * turn + row for row in rows]))
+        conversation.append([heard(engine, row, turn) for row in rows])
     return [list(replies) for replies in zip(*turns, strict=True)]
 
 

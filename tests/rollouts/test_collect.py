@@ -9,7 +9,7 @@ from tests.small_runs import Parts
 
 from straw.engines.base import SamplingParams
 from straw.rewards.controls import Random
-from straw.rollouts.collect import Place, collect, finish
+from straw.rollouts.collect import SeedKey, collect, finish
 from straw.rollouts.datums import datum_of, spans
 from straw.tasks.secret.bit_by_bit import SecretBits
 from straw.types import End, Message, Problem, Rollout, Turn
@@ -29,7 +29,7 @@ def attempts(
 ) -> list[list[Rollout]]:
     """Groups with these numbers; group g attempts the problem g mod 2."""
     problems = [parts.task.problem(group) for group in groups]
-    places = [Place(seed=0, step=step, group=group) for group in groups]
+    places = [SeedKey(seed=0, step=step, group=group) for group in groups]
     return collect(parts.engine, parts.task, parts.channel, problems, places, group_size, params or parts.params)
 
 
@@ -96,7 +96,7 @@ class Talkative:
     def __getattr__(self, name: str) -> object:
         return getattr(self.task, name)
 
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+    def next_message(self, problem: Problem, replies: Sequence[str]) -> Message | None:
         if len(replies) >= 3 or replies[0] == "0":
             return None
         return Message("user", "Right or wrong? " * (1 + 2 * (replies[-1] == "1")) + f"Bit {len(replies) + 1}?")
@@ -105,14 +105,14 @@ class Talkative:
 def test_each_row_hears_what_was_said_to_it_and_nothing_else(both):
     """The trainer reads what the records say; the sampler must have read the same."""
     parts = both[MULTI]
-    problem, place = parts.task.problem(0), Place(seed=0, step=1, group=0)
+    problem, place = parts.task.problem(0), SeedKey(seed=0, step=1, group=0)
     (group,) = collect(parts.engine, Talkative(parts.task), Random(), [problem], [place], 12, parts.params)
     assert {len(one.turns) for one in group} == {1, 3}
     assert len({len(turn.prompt) for one in group for turn in one.turns[2:]}) == 2
     data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0) for one in group]
     for one, read in zip(group, parts.engine.logprobs(data), strict=True):
         for count, (before, turn) in enumerate(pairwise(one.turns), start=1):
-            heard = Talkative(parts.task).hear(problem, one.replies[:count])
+            heard = Talkative(parts.task).next_message(problem, one.replies[:count])
             assert turn.prompt == before.prompt + before.reply + parts.chat.continuation(heard)
         for turn, (first, last) in zip(one.turns, spans(one), strict=True):
             assert read[first:last] == pytest.approx(turn.logprobs, abs=1e-4)
@@ -152,7 +152,7 @@ def test_other_steps_and_groups_draw_other_replies(both):
 
 def test_a_channel_s_coins_are_those_of_the_place(both):
     parts = both[SINGLE]
-    places = [Place(seed=3, step=5, group=group) for group in (0, 2)]
+    places = [SeedKey(seed=3, step=5, group=group) for group in (0, 2)]
     problems = [parts.task.problem(0)] * 2
     groups = collect(parts.engine, parts.task, Random(), problems, places, 8, parts.params)
     for place, group in zip(places, groups, strict=True):

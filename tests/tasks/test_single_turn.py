@@ -27,7 +27,7 @@ def test_a_split_is_all_that_tells_held_out_problems_from_others():
 
 def test_the_conversation_is_over_after_one_reply():
     task = Spelled()
-    assert task.max_turns == 1 and task.hear(task.problem(0), ["!"]) is None
+    assert task.max_turns == 1 and task.next_message(task.problem(0), ["!"]) is None
 
 
 def test_a_drawn_task_can_hold_problems_out_and_a_secret_cannot():

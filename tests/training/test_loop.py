@@ -56,7 +56,8 @@ def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(home, tmp_p
         loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         with pytest.raises(TrainingError, match=f"step 1 had to stop, {reason}"):
             loop.run()
-    assert len(kept_batch(tmp_path / "run")) == 4
+    kept = kept_batch(tmp_path / "run")
+    assert len(kept) == 4 and all(set(one["weights"]) == {0.25} for one in kept)
     assert read_metrics(tmp_path / "run")[0]["bits_known"] is None  # measured, and no number
 
 

@@ -18,53 +18,59 @@ class Memory(Section):
     """What a policy earns by what it tries, beside what it earns by being right."""
 
     use_ir: str = option(
-        "no", "the intrinsic reward: knn exploits a memory, knn+ explores as well", registry="intrinsic"
+        "no", "the intrinsic reward: knn exploits an episodic memory, knn+ explores too", registry="intrinsic"
     )
-    k: int = option(1, "the number of nearest questions whose answers are compared with", at_least=1, at_most=10_000)
-    memory_keys: int = option(10_000, "the most questions that a memory holds", at_least=1, at_most=10_000_000)
+    k: int = option(
+        1, "the number of nearest prompts in memory that a completion is scored by", at_least=1, at_most=10_000
+    )
+    memory_keys: int = option(10_000, "the most prompts that the memory holds", at_least=1, at_most=10_000_000)
     memory_values: int = option(
-        100, "the most answers to one question that a memory holds", at_least=1, at_most=100_000
+        100, "the most completions of one prompt that the memory holds", at_least=1, at_most=100_000
     )
-    memory_unit: Literal["reply", "sentence"] = option("reply", "what is stored and compared")
+    memory_unit: Literal["reply", "sentence"] = option(
+        "reply", "the unit that is stored and compared: completion or sentence"
+    )
     neighbours: Literal["exact", "approximate"] = option(
-        "exact", "how they are found; approximate: in the nearest cells, above 100,000 questions"
+        "exact", "the kNN search; approximate: nearest cells only, above 100,000 prompts"
     )
     similarity_floor: float | None = option(
-        None, "the least cosine of a neighbour; none: however far", example=0.5, at_least=-1, at_most=1
+        None, "the least cosine similarity of a neighbour; none: however far", example=0.5, at_least=-1, at_most=1
     )
     embed: Literal["reasoning", "response"] = option(
-        "reasoning", "what of a reply is embedded; reasoning: behind its last <reasoning>"
+        "reasoning", "the part of a completion that is embedded: reasoning tag or all of it"
     )
     groups_per_key: int = option(
-        1, "how many groups in a row are filed under the question of the first", at_least=1, at_most=65_536
+        1, "the number of groups in a row filed under the first one's prompt", at_least=1, at_most=65_536
     )
     encoder: str | None = option(
-        None, "who embeds: minilm, policy, a folder or a name on the hub; none: by use_ir", example="minilm",
+        None, "the embedding model: minilm, policy, a folder, hub name or FILE.py:NAME", example="minilm",
         registry="encoders",
     )  # fmt: skip
     encoder_dtype: Literal["auto", "float32", "bfloat16"] = option("auto", "the precision of the encoder")
     encoder_device: str = option("auto", "the device of the encoder; auto: the model's")
-    exploit_weight: float = option(1.0, "the weight of exploit, beta_s")
-    explore_weight: float = option(1.0, "the weight of explore and of every other bonus for novelty, beta_e")
+    exploit_weight: float = option(1.0, "the weight of the exploit reward, beta_s")
+    explore_weight: float = option(1.0, "the weight of explore and any other novelty reward, beta_e")
     novelty: Literal["inside", "outside"] | None = option(
-        None, "where it enters: inside the group's centring, or behind it; none: by task"
+        None, "where novelty enters: a reward inside the baseline, or behind it"
     )
-    explore_warmup: int = option(50, "how many steps pass before novelty is paid", at_least=0, at_most=MOST_STEPS)
+    explore_warmup: int = option(50, "the number of steps before novelty is rewarded", at_least=0, at_most=MOST_STEPS)
     explore_warmup_keys: int = option(
-        0, "how many questions have to have failures before novelty is paid", at_least=0, at_most=MOST_STEPS
+        0, "the number of prompts with failures before novelty is rewarded", at_least=0, at_most=MOST_STEPS
     )
-    anneal_rate: float = option(1.0, "what a bonus for novelty is multiplied with every step", above=0, at_most=1)
+    anneal_rate: float = option(1.0, "the factor by which the novelty reward shrinks every step", above=0, at_most=1)
     score_window: int = option(
-        100, "over how many of the newest scores the smallest and largest are taken", at_least=2, at_most=100_000
+        100, "the number of newest scores that normalise a score to 0..1", at_least=2, at_most=100_000
     )
-    score_eps: float = option(1e-5, "what is added to the span of the window, above float32's noise", at_least=0)
-    constant_window: float = option(0.5, "what a score is worth while all are equal", at_least=0, at_most=1)
-    window_per_outcome: bool = option(False, "whether right and wrong replies have windows of their own")
-    write_first: bool = option(False, "whether a reply is written before it is scored, as in the published code")
+    score_eps: float = option(1e-5, "what is added to the normaliser's span, above float32's noise", at_least=0)
+    constant_window: float = option(0.5, "the normalised score while all scores are equal", at_least=0, at_most=1)
+    window_per_outcome: bool = option(False, "whether right and wrong completions have normalisers of their own")
+    write_first: bool = option(False, "whether a completion is stored before it is scored, as the published code")
     elliptical_dimensions: int = option(
-        64, "into how many numbers elliptical projects an embedding", at_least=1, at_most=4_096
+        64, "the dimension to which elliptical projects an embedding", at_least=1, at_most=4_096
     )
-    elliptical_ridge: float = option(1.0, "lambda of elliptical: how much was seen of everything at the start", above=0)
+    elliptical_ridge: float = option(
+        1.0, "the ridge lambda of elliptical: the larger, the later novelty wears off", above=0
+    )
 
     @property
     def is_on(self) -> bool:

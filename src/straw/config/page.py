@@ -67,12 +67,12 @@ def says(kind: str, name: str, what: str) -> bool:
 
 def too_many_attempts(page: Page) -> str | None:
     """Each of two options has its bound, and all attempts of a step are in memory together."""
-    ours = page.algorithm
-    if (attempts := ours.group_size * ours.batch_size) <= MOST_ATTEMPTS:
+    algorithm = page.algorithm
+    if (attempts := algorithm.group_size * algorithm.batch_size) <= MOST_ATTEMPTS:
         return None
     return (
-        f"a step has at most {MOST_ATTEMPTS:,} attempts, got group_size={ours.group_size} with "
-        f"batch_size={ours.batch_size}, which are {attempts:,}. Write a smaller batch_size."
+        f"a step has at most {MOST_ATTEMPTS:,} attempts, got group_size={algorithm.group_size} with "
+        f"batch_size={algorithm.batch_size}, which are {attempts:,}. Write a smaller batch_size."
     )
 
 
@@ -87,14 +87,18 @@ def lack_of_parts(page: Page) -> str | None:
 
 def lack_of_advantage(page: Page) -> str | None:
     """A reward compared with itself teaches nothing. A baseline that is not chosen yet is judged when it is."""
-    ours = page.algorithm
-    if ours.algorithm == "sft" or ours.baseline is None or (ours.group_size, ours.batch_size) != (1, 1):
+    algorithm = page.algorithm
+    if (
+        says("algorithms", algorithm.algorithm, "is_supervised")
+        or algorithm.baseline is None
+        or (algorithm.group_size, algorithm.batch_size) != (1, 1)
+    ):
         return None
-    if not says("baselines", ours.baseline, "needs_others"):
+    if not says("baselines", algorithm.baseline, "needs_others"):
         return None
     return (
-        f"baseline={ours.baseline} compares the attempts of a group, got group_size=1 with batch_size=1: there is no "
-        "advantage. Write group_size=4, or baseline=ema or baseline=constant."
+        f"baseline={algorithm.baseline} compares the rollouts of a group, got group_size=1 with batch_size=1: there is "
+        "no advantage. Write group_size=4, or baseline=ema or baseline=constant."
     )
 
 
@@ -118,15 +122,15 @@ def lack_of_places(page: Page) -> str | None:
 
 def lack_of_pace(page: Page) -> str | None:
     """Running free takes steps to run ahead in, room for every generator, and attempts that one version can finish."""
-    ours = page.engine
-    if ours.pace == "exact" and ours.fresh_weights:
+    engine = page.engine
+    if engine.pace == "exact" and engine.fresh_weights:
         return (
             "weights that change between two tokens are nobody's exact version, got fresh_weights=true with "
             "pace=exact. Write pace=free, or leave fresh_weights out."
         )
-    if ours.pace == "exact":
+    if engine.pace == "exact":
         return None
-    if ours.max_lag == 0:
+    if engine.max_lag == 0:
         return "generators that run free run ahead, got pace=free with max_lag=0. Write max_lag=1, or pace=exact."
     if page.task.has_turns:
         return "a conversation is held by one version, got pace=free with several turns. Write pace=exact."
@@ -134,12 +138,12 @@ def lack_of_pace(page: Page) -> str | None:
 
 
 def lack_of_shared_memory(page: Page) -> str | None:
-    ours = page.engine
-    if ours.weights == "shared":
+    engine = page.engine
+    if engine.weights == "shared":
         return None
-    if ours.engine == "local":
+    if engine.engine == "local":
         return "there is nobody to push weights to, got weights=pushed with engine=local. Leave weights out."
-    if ours.fresh_weights:
+    if engine.fresh_weights:
         return (
             "weights are taken between two tokens where they lie in shared memory, got fresh_weights=true with "
             "weights=pushed. Leave one of them out."
@@ -148,7 +152,7 @@ def lack_of_shared_memory(page: Page) -> str | None:
 
 
 def lack_of_attempts(page: Page) -> str | None:
-    if not page.memory.is_on or page.algorithm.algorithm != "sft":
+    if not page.memory.is_on or not says("algorithms", page.algorithm.algorithm, "is_supervised"):
         return None
     return (
         f"an intrinsic reward is for attempts, and algorithm=sft makes none; got use_ir={page.memory.use_ir}. "
@@ -157,12 +161,12 @@ def lack_of_attempts(page: Page) -> str | None:
 
 
 def cut_distribution(page: Page) -> str | None:
-    ours = page.sampling
-    if ours.top_p == 1 and ours.top_k == 0:
+    sampling = page.sampling
+    if sampling.top_p == 1 and sampling.top_k == 0:
         return None
     return (
-        f"training needs the whole distribution, got top_p={ours.top_p} and top_k={ours.top_k}: with tokens left out "
-        "every importance ratio is wrong by the mass that was kept. Write top_p=1 top_k=0."
+        f"training needs the whole distribution, got top_p={sampling.top_p} and top_k={sampling.top_k}: with tokens "
+        "left out every importance ratio is wrong by the mass that was kept. Write top_p=1 top_k=0."
     )
 
 

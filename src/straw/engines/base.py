@@ -100,11 +100,11 @@ class Conversation(ABC):
     """Some rows that begin with the same prompt and go their own ways, turn by turn."""
 
     @abstractmethod
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+    def generate(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
         """One reply for every row, behind what it heard last, or else behind what it wrote."""
 
     @abstractmethod
-    def hear(self, tokens: Sequence[Tokens]) -> None:
+    def append(self, tokens: Sequence[Tokens]) -> None:
         """Append tokens to every row: the next message of the other side, or () for a row that hears nothing."""
 
 

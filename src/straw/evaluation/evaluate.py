@@ -36,44 +36,48 @@ class Evaluated:
     result: dict[str, Any]
 
 
-def evaluate(page: Page, task: Task, ours: Evaluation, subject: Subject, out: Path | None, heard: Heard) -> Evaluated:
+def evaluate(
+    page: Page, task: Task, evaluation: Evaluation, subject: Subject, out: Path | None, heard: Heard
+) -> Evaluated:
     """Ask what is not there yet, judge all of it."""
-    questions = questions_of(task, ours.split, ours.num_problems, ours.num_samples, ours.seed)
-    graders = graders_of(task, ours.grader)
-    params = params_of(page, task, ours, subject)
-    settings = settings_of(page, task, ours, subject, params)
+    questions = questions_of(task, evaluation.split, evaluation.num_problems, evaluation.num_samples, evaluation.seed)
+    graders = graders_of(task, evaluation.grader)
+    params = params_of(page, task, evaluation, subject)
+    settings = settings_of(page, task, evaluation, subject, params)
     path = out or EVALS / folder_name(task, subject, settings)
     with EvaluationFolder.open(path, settings) as folder:
-        ask_all(subject.engine, questions, params, folder, ours.at_once, heard)
+        ask_all(subject.engine, questions, params, folder, evaluation.at_once, heard)
         records = grade_all(questions, folder.replies, graders)
-        result = scored(records, list(graders), ours.num_samples)
-        result |= {"task": task.name, "split": ours.split, "title": subject.title, "settings": settings}
+        result = scored(records, list(graders), evaluation.num_samples)
+        result |= {"task": task.name, "split": evaluation.split, "title": subject.title, "settings": settings}
         result["golds_not_read"] = unread(questions, graders)
         folder.finish(records, result)
     return Evaluated(title=subject.title, step=subject.step, folder=path, result=result)
 
 
-def params_of(page: Page, task: Task, ours: Evaluation, subject: Subject) -> SamplingParams:
+def params_of(page: Page, task: Task, evaluation: Evaluation, subject: Subject) -> SamplingParams:
     room = task.reply_limit + 1 if task.reply_limit else ROOM
     return SamplingParams(
-        max_tokens=ours.max_tokens or page.sampling.max_tokens or room, temperature=ours.heat,
+        max_tokens=evaluation.max_tokens or page.sampling.max_tokens or room, temperature=evaluation.heat,
         stop=frozenset(subject.engine.chat.closes),
     )  # fmt: skip
 
 
-def settings_of(page: Page, task: Task, ours: Evaluation, subject: Subject, params: SamplingParams) -> dict[str, Any]:
+def settings_of(
+    page: Page, task: Task, evaluation: Evaluation, subject: Subject, params: SamplingParams
+) -> dict[str, Any]:
     """All that a reply depends on; neither how many there are nor who judges."""
-    aside = ("grader", "num_problems") if ours.split == "test" else ("grader",)
+    aside = ("grader", "num_problems") if evaluation.split == "test" else ("grader",)
     return {
         "task": {name: value for name, value in asdict(page.task).items() if name not in aside},
-        "split": ours.split,
+        "split": evaluation.split,
         "model": subject.title,
         "weights": weights_hash(subject.engine),
         "template": blake2b(subject.engine.chat.template.encode(), digest_size=6).hexdigest(),
         "temperature": params.temperature,
         "max_tokens": params.max_tokens,
         "stop": sorted(params.stop),
-        "seed": ours.seed,
+        "seed": evaluation.seed,
         "dtype": page.model.dtype,
         "device": page.model.device,
     }

@@ -26,12 +26,12 @@ from straw.text.graders.values.plain_numbers import plain_number
 
 
 def write_outside(
-    harness: str, page: Page, task: Task, ours: Evaluation, run: Path | None, at: str | None, out: Path
+    harness: str, page: Page, task: Task, evaluation: Evaluation, run: Path | None, at: str | None, out: Path
 ) -> str:
     """Files in `out`; the command that runs the harness on them."""
     (subject,) = subjects(page, run, at=at, every=False, say=lambda line: None)
-    questions = questions_of(task, ours.split, ours.num_problems, ours.num_samples, ours.seed)
-    params = params_of(page, task, ours, subject)
+    questions = questions_of(task, evaluation.split, evaluation.num_problems, evaluation.num_samples, evaluation.seed)
+    params = params_of(page, task, evaluation, subject)
     lines = list(problem_lines(questions, subject.engine.chat))
     out.mkdir(parents=True, exist_ok=True)
     write_whole(out / PROBLEMS, "".join(map(json_line, lines)))

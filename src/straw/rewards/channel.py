@@ -56,8 +56,9 @@ class Game:
 
     @property
     def length_in_numbers(self) -> int:
-        """How many guesses with a distance one reply holds."""
-        return self.length if self.N else 0
+        """How many guesses one reply holds; refused where they have no distance."""
+        assert self.N
+        return self.length
 
 
 class Channel(ABC):

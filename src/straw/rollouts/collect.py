@@ -20,7 +20,7 @@ Tokens = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SeedKey:
     """Where in the run a group stands; the randomness of its attempts is a function of this."""
 
     seed: int
@@ -34,7 +34,7 @@ class Place:
         return uniform_for(self.seed, "channel", self.step, self.group, sample)
 
 
-Seat = tuple[Place, int]  # where in the run an attempt stands: its group's place and its sample
+RolloutKey = tuple[SeedKey, int]  # where in the run an attempt stands: its group's place and its sample
 Attempt = list[tuple[Turn, bool]]  # each turn, and whether the model ended it by itself
 
 
@@ -43,7 +43,7 @@ def collect(
     task: Task,
     channel: Channel,
     problems: Sequence[Problem],
-    places: Sequence[Place],
+    places: Sequence[SeedKey],
     group_size: int,
     params: SamplingParams,
 ) -> list[list[Rollout]]:
@@ -58,20 +58,20 @@ def collect(
     coins: dict[int, list[float]] = {}
     for bunch in alike.values():
         firsts = [problems[groups[0]] for groups in bunch]
-        seats = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
+        keys = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
         for groups, problem, row, attempts in zip(
-            bunch, firsts, seats, attempt(engine, task, firsts, seats, params), strict=True
+            bunch, firsts, keys, attempt(engine, task, firsts, keys, params), strict=True
         ):
             done = [finish(engine.chat, task, problem, turns) for turns in attempts]
             drawn = [place.coin(sample) for place, sample in row]
             for position, group in enumerate(groups):
-                seats_of_group = slice(position * group_size, (position + 1) * group_size)
-                rollouts[group], coins[group] = done[seats_of_group], drawn[seats_of_group]
+                keys_of_group = slice(position * group_size, (position + 1) * group_size)
+                rollouts[group], coins[group] = done[keys_of_group], drawn[keys_of_group]
     return paid_by_step(channel, places, rollouts, coins)
 
 
 def paid_by_step(
-    channel: Channel, places: Sequence[Place], rollouts: Mapping[int, list[Rollout]], coins: Mapping[int, list[float]]
+    channel: Channel, places: Sequence[SeedKey], rollouts: Mapping[int, list[Rollout]], coins: Mapping[int, list[float]]
 ) -> list[list[Rollout]]:
     """All attempts of a step are paid together: a reward may compare them."""
     out: dict[int, list[Rollout]] = {}
@@ -84,20 +84,24 @@ def paid_by_step(
 
 
 def attempt(
-    engine: Sampler, task: Task, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+    engine: Sampler,
+    task: Task,
+    problems: Sequence[Problem],
+    keys: Sequence[Sequence[RolloutKey]],
+    params: SamplingParams,
 ) -> list[list[Attempt]]:
     """Equally many attempts at different problems."""
     if task.max_turns == 1:
-        return single_turns(engine, problems, seats, params)
-    return [conversations(engine, task, problem, row, params) for problem, row in zip(problems, seats, strict=True)]
+        return single_turns(engine, problems, keys, params)
+    return [conversations(engine, task, problem, row, params) for problem, row in zip(problems, keys, strict=True)]
 
 
 def single_turns(
-    engine: Sampler, problems: Sequence[Problem], seats: Sequence[Sequence[Seat]], params: SamplingParams
+    engine: Sampler, problems: Sequence[Problem], keys: Sequence[Sequence[RolloutKey]], params: SamplingParams
 ) -> list[list[Attempt]]:
     prompts = [engine.chat.opening(problem.messages) for problem in problems]
-    seeds = [[place.sample_seed(sample, 0) for place, sample in row] for row in seats]
-    replies = engine.sample(prompts, len(seats[0]), params, seeds)
+    seeds = [[place.sample_seed(sample, 0) for place, sample in row] for row in keys]
+    replies = engine.sample(prompts, len(keys[0]), params, seeds)
     return [
         [[(turn_of(prompt, reply, engine.policy_version), reply.stopped)] for reply in group]
         for prompt, group in zip(prompts, replies, strict=True)
@@ -105,29 +109,29 @@ def single_turns(
 
 
 def conversations(
-    engine: Sampler, task: Task, problem: Problem, seats: Sequence[Seat], params: SamplingParams
+    engine: Sampler, task: Task, problem: Problem, keys: Sequence[RolloutKey], params: SamplingParams
 ) -> list[Attempt]:
     """All rows take their turns together; what a row says after its end is not written down."""
     chat, prompt = engine.chat, engine.chat.opening(problem.messages)
-    talk = engine.converse(prompt, len(seats))
-    attempts: list[Attempt] = [[] for _ in seats]
-    read: list[Tokens] = [prompt] * len(seats)
-    talking = [True] * len(seats)
+    talk = engine.converse(prompt, len(keys))
+    attempts: list[Attempt] = [[] for _ in keys]
+    read: list[Tokens] = [prompt] * len(keys)
+    talking = [True] * len(keys)
     for turn in range(task.max_turns):
-        replies = talk.say(params, [place.sample_seed(sample, turn) for place, sample in seats])
-        heard: list[Tokens] = [()] * len(seats)
+        replies = talk.generate(params, [place.sample_seed(sample, turn) for place, sample in keys])
+        heard: list[Tokens] = [()] * len(keys)
         for row, reply in enumerate(replies):
             if not talking[row]:
                 continue
             attempts[row].append((turn_of(read[row], reply, engine.policy_version), reply.stopped))
-            message = task.hear(problem, [chat.decode(said.reply) for said, _ in attempts[row]])
+            message = task.next_message(problem, [chat.decode(said.reply) for said, _ in attempts[row]])
             talking[row] = message is not None
             if message is not None:
                 heard[row] = (() if reply.stopped else (chat.end,)) + chat.continuation(message)
                 read[row] = read[row] + reply.tokens + heard[row]
         if not any(talking):
             break
-        talk.hear([more or max(heard, key=len) for more in heard])
+        talk.append([more or max(heard, key=len) for more in heard])
     return attempts
 
 
@@ -141,7 +145,7 @@ def finish(chat: Chat, task: Task, problem: Problem, turns: Sequence[tuple[Turn,
     if not all(stopped for _, stopped in turns):
         end = End.OUT_OF_TOKENS
     else:
-        end = End.OUT_OF_TURNS if task.hear(problem, texts) is not None else End.ANSWERED
+        end = End.OUT_OF_TURNS if task.next_message(problem, texts) is not None else End.ANSWERED
     num_tokens = sum(len(turn.reply) for turn, _ in turns)
     grade = replace(task.grade(problem, texts, end), num_tokens=num_tokens)
     return Rollout(problem=problem, turns=tuple(turn for turn, _ in turns), replies=texts, end=end, grade=grade)

@@ -1,8 +1,8 @@
 """What a task is: it asks, listens and reports facts. What a fact is worth is for a reward to say.
 
-    problem(index) -> hear(...) after every turn -> grade(...)
+    problem(index) -> next_message(...) after every turn -> grade(...)
 
-A conversation is a problem's messages, a reply, what `hear` says to it, a reply, ... until `hear` says None.
+A conversation is a problem's messages, a reply, its `next_message`, a reply, ... until that is None.
 Tasks know texts only, never tokens. What can be measured depends on what else a task can tell:
 
     Enumerable   every possible answer      bits known, by teacher forcing        the secret game
@@ -44,7 +44,7 @@ class Task(Protocol):
         """A function of the task's options and the index alone, so that a resumed run sees the same problems."""
         ...
 
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+    def next_message(self, problem: Problem, replies: Sequence[str]) -> Message | None:
         """The user's next message after these replies; None when the conversation is over."""
         ...
 

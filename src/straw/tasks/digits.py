@@ -50,7 +50,7 @@ class DigitsOptions(TaskSection):
 
     kind: str = option("sum_digits", "the task", registry="tasks")
     prompt: Literal["long", "short"] | None = option(
-        None, "how it is asked: with an example, or in a few characters; none: by the model"
+        None, "the prompt's form: long with an example, or short; none: by the model"
     )
     task_seed: int = option(
         0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED

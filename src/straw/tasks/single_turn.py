@@ -1,6 +1,6 @@
 """What tasks of one question and one reply have in common.
 
-    OneReply   hear(...) is None: the first reply ends the conversation       secret, words, and all that are
+    OneReply   next_message(...) is None: the first reply ends the conversation       secret, words, and all that are
     Drawn      problems without end, made("train", 0), made("train", 1), ...  digits, countdown, gym
 
 Of a drawn task, problems to train on and problems held out are two splits, and each task sees to it that no problem is
@@ -24,7 +24,7 @@ class OneReply:
     __slots__ = ()  # a task may have slots of its own, and no more than those
     max_turns = 1
 
-    def hear(self, problem: Problem, replies: Sequence[str]) -> None:
+    def next_message(self, problem: Problem, replies: Sequence[str]) -> None:
         return None
 
 

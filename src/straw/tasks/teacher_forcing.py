@@ -23,7 +23,7 @@ def forced(chat: Chat, task: Task, problem: Problem, replies: Sequence[str], wei
         said = encoded(chat, reply)
         tokens += said
         weights += [weight] * len(said)
-        message = task.hear(problem, replies[: turn + 1])
+        message = task.next_message(problem, replies[: turn + 1])
         if message is not None and turn + 1 < len(replies):
             heard = continuation(chat, message)
             tokens += heard

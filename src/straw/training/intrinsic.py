@@ -73,8 +73,8 @@ class NoIntrinsic:
 class IntrinsicPay(NoIntrinsic):
     """An encoder, a judge with its memory, and the questions that were embedded before."""
 
-    def __init__(self, ours: Memory, intrinsic: Intrinsic, encoder: Encoder | None) -> None:
-        self.ours, self.intrinsic, self.encoder = ours, intrinsic, encoder
+    def __init__(self, memory: Memory, intrinsic: Intrinsic, encoder: Encoder | None) -> None:
+        self.memory, self.intrinsic, self.encoder = memory, intrinsic, encoder
         self.questions: dict[str, Tensor] = {}  # the newest, by hash
         self.found: dict[str, Metric] = {}
 
@@ -95,7 +95,7 @@ class IntrinsicPay(NoIntrinsic):
     def _traces(self, groups: Groups) -> list[Trace]:
         rollouts = [rollout for group in groups for rollout in group if rollout.replies]
         asked = [question for group, question in self._asked(groups) for rollout in group if rollout.replies]
-        texts = [embedded_part("\n".join(one.replies), self.ours.embed) for one in rollouts]
+        texts = [embedded_part("\n".join(one.replies), self.memory.embed) for one in rollouts]
         questions, vectors = self._vectors({hash_of(text): text for text in asked}, texts)
         return [
             Trace(
@@ -107,7 +107,7 @@ class IntrinsicPay(NoIntrinsic):
 
     def _asked(self, groups: Groups) -> Iterator[tuple[list[Rollout], str]]:
         """Each group with the question that it is filed under: its own, or the first of those filed together."""
-        together = self.ours.groups_per_key
+        together = self.memory.groups_per_key
         for place, group in enumerate(groups):
             yield group, groups[place - place % together][0].problem.messages[-1].content
 
@@ -115,14 +115,14 @@ class IntrinsicPay(NoIntrinsic):
         """Questions by hash; texts, one row a sentence or one in all. What is not known is embedded in one call."""
         if self.encoder is None:
             return dict.fromkeys(asked, torch.zeros(0)), dict.fromkeys(texts, torch.zeros(1, 0))
-        known = {} if self.ours.encoder == POLICY else self.questions  # it sees them with other weights now
+        known = {} if self.memory.encoder == POLICY else self.questions  # it sees them with other weights now
         new = {key: text for key, text in asked.items() if key not in known}
-        pieces = {text: sentences(text) if self.ours.memory_unit == "sentence" else [text] for text in texts}
+        pieces = {text: sentences(text) if self.memory.memory_unit == "sentence" else [text] for text in texts}
         distinct = list(dict.fromkeys([*new.values(), *(piece for found in pieces.values() for piece in found)]))
         rows = dict(zip(distinct, self.encoder.encode(distinct), strict=True)) if distinct else {}
         met = {key: rows[text] for key, text in new.items()}
         self.questions = known | {key: vector for key, vector in met.items() if is_finite(vector)}
-        while len(self.questions) > max(self.ours.memory_keys, len(asked)):
+        while len(self.questions) > max(self.memory.memory_keys, len(asked)):
             del self.questions[next(key for key in self.questions if key not in asked)]
         return known | met, {text: torch.stack([rows[piece] for piece in found]) for text, found in pieces.items()}
 
@@ -133,7 +133,7 @@ class IntrinsicPay(NoIntrinsic):
         for name, values in scores.items():
             if self._is_outside(name):
                 found[f"rewards/{name}/mean"] = mean_of([values[place] or 0.0 for place in sound])
-        if self.ours.is_memory:
+        if self.memory.is_memory:
             found["memory/empty"] = Metric(self.intrinsic.empty_share, len(sound))
         found["memory/skipped"] = Metric(float(len(flaws)))
         if self.encoder is not None:
@@ -144,7 +144,7 @@ class IntrinsicPay(NoIntrinsic):
     # --- paying
 
     def _is_outside(self, name: str) -> bool:
-        return name != "exploit" and self.ours.novelty != "inside"
+        return name != "exploit" and self.memory.novelty != "inside"
 
     def _pay(self, rollout: Rollout, scores: Scores, place: int) -> Rollout:
         if place in self.intrinsic.flaws:
@@ -172,7 +172,7 @@ class IntrinsicPay(NoIntrinsic):
         return {name: score for name, score in found.items() if score is not None}
 
     def _weight(self, name: str) -> float:
-        return self.ours.exploit_weight if name == "exploit" else self.ours.explore_weight
+        return self.memory.exploit_weight if name == "exploit" else self.memory.explore_weight
 
     # --- keeping
 
@@ -191,20 +191,20 @@ class IntrinsicPay(NoIntrinsic):
             self.questions = dict(zip(keys, asked["vectors"].clone(), strict=True))
         except Exception as error:  # safetensors raises its own class for every kind of damage
             raise RunError(
-                f"a checkpoint of a run with use_ir={self.ours.use_ir} holds {MEMORY}, and that of {folder} cannot be "
-                f"used ({error!r}): go on from another checkpoint"
+                f"a checkpoint of a run with use_ir={self.memory.use_ir} holds {MEMORY}, and that of {folder} cannot "
+                f"be used ({error!r}): go on from another checkpoint"
             ) from error
 
 
 def intrinsic_of(page: Page, engine: Engine) -> NoIntrinsic:
     """What the page asks for, with an empty memory."""
-    ours = page.memory
-    if not ours.is_on:
+    memory = page.memory
+    if not memory.is_on:
         return NoIntrinsic()
     encoder = None
-    if ours.needs_encoder:
-        encoder = encoder_named(str(ours.encoder), engine, ours.encoder_device, ours.encoder_dtype)
-    return IntrinsicPay(ours, scorer_of(page, encoder.width if encoder else 0), encoder)
+    if memory.needs_encoder:
+        encoder = encoder_named(str(memory.encoder), engine, memory.encoder_device, memory.encoder_dtype)
+    return IntrinsicPay(memory, scorer_of(page, encoder.width if encoder else 0), encoder)
 
 
 def scorer_of(page: Page, width: int) -> Intrinsic:
@@ -220,11 +220,11 @@ def judge_of(page: Page, width: int) -> Judge:
     return made
 
 
-def rules_of(ours: Memory) -> Rules:
+def rules_of(memory: Memory) -> Rules:
     return Rules(
-        window=ours.score_window, window_eps=ours.score_eps, constant_window=ours.constant_window,
-        per_outcome=ours.window_per_outcome, warmup_steps=ours.explore_warmup, warmup_keys=ours.explore_warmup_keys,
-        anneal_rate=ours.anneal_rate,
+        window=memory.score_window, window_eps=memory.score_eps, constant_window=memory.constant_window,
+        per_outcome=memory.window_per_outcome, warmup_steps=memory.explore_warmup,
+        warmup_keys=memory.explore_warmup_keys, anneal_rate=memory.anneal_rate,
     )  # fmt: skip
 
 

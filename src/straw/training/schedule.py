@@ -12,17 +12,17 @@ def share_left(step: int, num_steps: int) -> float:
     return 1.0 - step / num_steps
 
 
-def rising_steps(ours: Optimizer, num_steps: int) -> int:
+def rising_steps(optimizer: Optimizer, num_steps: int) -> int:
     """As a number, or as a share of all updates, rounded up."""
-    return ours.lr_warmup_steps or ceil(ours.lr_warmup * num_steps)
+    return optimizer.lr_warmup_steps or ceil(optimizer.lr_warmup * num_steps)
 
 
-def learning_rate_at(ours: Optimizer, step: int, num_steps: int) -> float:
+def learning_rate_at(optimizer: Optimizer, step: int, num_steps: int) -> float:
     """The rate of a step counted from 0: a linear rise over the first steps, then the schedule."""
-    full, rise = float(ours.learning_rate or 0.0), rising_steps(ours, num_steps)
+    full, rise = float(optimizer.learning_rate or 0.0), rising_steps(optimizer, num_steps)
     if step < rise:
         return full * (step + 1) / rise
-    if ours.schedule == "constant":
+    if optimizer.schedule == "constant":
         return full
     left = share_left(step - rise, max(1, num_steps - rise))
-    return full * (left if ours.schedule == "linear" else 0.5 * (1 - cos(pi * left)))
+    return full * (left if optimizer.schedule == "linear" else 0.5 * (1 - cos(pi * left)))

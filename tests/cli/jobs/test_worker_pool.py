@@ -15,8 +15,8 @@ from straw.cli.jobs.worker_pool import Hear, Room, how_it_died
 from straw.errors import StrawError
 
 
-def results(room: Room, *jobs: Job, hear: Hear = lambda *_: None) -> dict[str, Result]:
-    return {result.label: result for result in room.run(jobs, hear)}
+def results(room: Room, *jobs: Job, on_event: Hear = lambda *_: None) -> dict[str, Result]:
+    return {result.label: result for result in room.run(jobs, on_event)}
 
 
 def job(label: str, what: str, argument: object = None, start: str | None = None) -> Job:
@@ -31,7 +31,7 @@ def room(request):
 
 def test_every_job_is_done_and_heard(room):
     heard: list[tuple[object, ...]] = []
-    found = results(room, job("a", "double", 1), job("b", "double", 2), hear=lambda *message: heard.append(message))
+    found = results(room, job("a", "double", 1), job("b", "double", 2), on_event=lambda *message: heard.append(message))
     assert {label: result.value for label, result in found.items()} == {"a": 2, "b": 4}
     assert sorted(heard) == [("a", "say", "1 is doubled"), ("b", "say", "2 is doubled")]
 

@@ -50,7 +50,7 @@ def test_of_many_runs_those_that_go_on_are_shown_and_the_others_counted():
 def test_a_log_gets_lines_and_no_table():
     log = StringIO()
     with LiveBoard(["a"], console=Console(file=log, width=80)) as board:
-        board.hear("a", "say", "warm-up 50 steps")
-        board.hear("a", "update", (5, {"episodes": 20.0}))
+        board.on_event("a", "say", "warm-up 50 steps")
+        board.on_event("a", "update", (5, {"episodes": 20.0}))
         board.say("a: done")
     assert log.getvalue() == "a: warm-up 50 steps\na: done\n"

@@ -132,6 +132,6 @@ def test_keys_and_values_are_kept_in_bfloat16():
     engine = make_engine("embedded", dtype="bfloat16")
     with engine.sampling(10), torch.no_grad():
         rows = Rows(engine.reader, engine.head, [engine.chat.encode("Name it.")], 16, engine.device)
-        rows.say(SamplingParams(max_tokens=3), [range(16)], last=True)
+        rows.generate(SamplingParams(max_tokens=3), [range(16)], last=True)
     kept = [*rows.decode.prefix.values(), *rows.decode.own.values()]
     assert {x.dtype for pair in kept for x in pair} == {torch.bfloat16}

@@ -44,18 +44,18 @@ def test_more_tokens_than_the_model_has_positions_are_refused():
     prompt = (20,) * 500
     engine.sample([prompt], 1, SamplingParams(max_tokens=12), [[0]])
     talk = engine.converse(prompt, 1)
-    talk.say(SamplingParams(max_tokens=6), [0])
-    talk.hear([(21, 22)])
+    talk.generate(SamplingParams(max_tokens=6), [0])
+    talk.append([(21, 22)])
     for refused in (
         lambda: engine.sample([prompt], 1, SamplingParams(max_tokens=13), [[0]]),
         lambda: engine.converse((20,) * 513, 1),
-        lambda: talk.say(SamplingParams(max_tokens=5), [0]),
-        lambda: talk.hear([(23,) * 5]),
+        lambda: talk.generate(SamplingParams(max_tokens=5), [0]),
+        lambda: talk.append([(23,) * 5]),
         lambda: engine.logprobs([Datum(prompt=prompt, tokens=(20,) * 13, weights=(1.0,) * 13)]),
     ):
         with pytest.raises(ConfigError, match="reads 512 tokens"):
             refused()
-    talk.say(SamplingParams(max_tokens=4), [0])
+    talk.generate(SamplingParams(max_tokens=4), [0])
 
 
 @pytest.fixture(scope="module")

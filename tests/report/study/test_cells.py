@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 from tests.made_studies import make_study
 
-from straw.report.study.cells import cells_of
+from straw.report.study.cells import base_label, cells_of
 from straw.report.study.load_runs import gathered
 
 
@@ -84,3 +85,13 @@ def test_how_a_model_was_warmed_up_is_not_said_where_the_model_is(tmp_path):
     make_study(tmp_path, {64: [30]}, name="small", model_name="tiny-1M", warmup_learning_rate=3e-3)
     make_study(tmp_path, {64: [90]}, name="large", model_name="tiny-5M", warmup_learning_rate=1e-3)
     assert sorted(labels(tmp_path)) == ["binary, tiny-1M", "binary, tiny-5M"]
+
+
+def test_the_task_is_named_beside_a_reward_that_others_earn_at_another_one():
+    def run(kind: str, reward: str) -> SimpleNamespace:
+        return SimpleNamespace(is_sft=False, options={"kind": kind, "reward_type": reward, "algorithm": "reinforce"})
+
+    one, other, apart = run("secret", "binary"), run("countdown", "binary"), run("gsm8k", "weighted")
+    assert base_label(one, [one, apart]) == "binary"
+    assert base_label(one, [one, other]) == "binary, secret"
+    assert base_label(apart, [one, other, apart]) == "weighted"

@@ -19,9 +19,9 @@ def test_the_conversation_names_each_bit_and_gives_nothing_away():
     problem = task.problem(0)
     assert problem.messages[0].content == "The secret is in [0, 8). Bit 1 of 3?"
     for replies in (["1", "0"], ["0", "nonsense"]):
-        assert task.hear(problem, replies[:1]) == ("user", "Bit 2?")
-        assert task.hear(problem, replies) == ("user", "Bit 3?")
-    assert task.hear(problem, ["1", "0", "1"]) is None
+        assert task.next_message(problem, replies[:1]) == ("user", "Bit 2?")
+        assert task.next_message(problem, replies) == ("user", "Bit 3?")
+    assert task.next_message(problem, ["1", "0", "1"]) is None
 
 
 def test_several_secrets_are_told_apart_in_the_opening():

@@ -84,7 +84,7 @@ def test_the_reference_is_a_perfect_answer_that_fits_the_limit(N, seed, num_secr
     grade = task.grade(problem, problem.reference, End.ANSWERED)
     assert all(grade.hits) and grade.well_formed and set(grade.offsets) == {0}
     assert len(problem.reference[0]) <= task.reply_limit
-    assert task.hear(problem, problem.reference) is None
+    assert task.next_message(problem, problem.reference) is None
 
 
 def test_answers_are_in_the_order_of_their_values():

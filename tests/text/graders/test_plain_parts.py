@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from straw.text.graders import grader_named, lenient
+from straw.text.graders import grader_named, lenient, tidy
 from straw.text.graders.bounds import DEEPEST, MOST_READ, depth, is_refused
 from straw.text.graders.extract import MOST_SAID
 from straw.text.graders.lenient import equal, found, in_box, opened, ratio_of, value_of
@@ -276,3 +276,16 @@ def test_an_answer_of_a_thousand_characters_is_read_and_no_longer_one() -> None:
         assert extract.judge(f"<answer>{answer}</answer>", "18") is (length == MOST_SAID)
         assert extract.judge(f"<answer>{answer.upper()}</answer>", answer.lower()) is (length == MOST_SAID)
         assert extract.judge(f"<answer>{answer}</answer>", answer)
+
+
+@pytest.mark.parametrize(
+    ("text", "keep", "left"),
+    [
+        ("3\\text{ km}", True, "3 km"),
+        ("\\text{a}b\\text{c}", True, "abc"),
+        ("1 \\text{two} 3", False, "1  3"),
+        ("x\\text{y", True, "x\\text{y"),
+    ],
+)
+def test_a_command_gives_way_to_what_stands_in_its_brackets(text: str, keep: bool, left: str) -> None:
+    assert tidy.opened(text, "\\text{", keep=keep) == left

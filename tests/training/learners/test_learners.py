@@ -18,7 +18,7 @@ from straw.errors import ConfigError
 from straw.report.runs.compare import compare
 from straw.report.runs.listing import runs_under
 from straw.report.runs.summary import summary_of
-from straw.rollouts.collect import Place, collect
+from straw.rollouts.collect import SeedKey, collect
 from straw.runs.reading import read_config, read_metrics
 from straw.training.learners.reward_aware import RewardAware
 from straw.training.learners.surrogate import Surrogate
@@ -30,7 +30,7 @@ SMALL = "pool=64 fresh=8"
 
 def groups_of(parts: Parts, step: int = 1, size: int = 4):
     problems = [parts.task.problem(index) for index in range(parts.task.num_problems or 1)]
-    places = [Place(0, step, group) for group in range(len(problems))]
+    places = [SeedKey(0, step, group) for group in range(len(problems))]
     return collect(parts.engine, parts.task, parts.channel, problems, places, size, parts.params)
 
 

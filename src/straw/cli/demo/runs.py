@@ -130,12 +130,12 @@ def watch(jobs: list[Job]) -> None:
     first = {name_of(label, 0) for label in WAYS}  # the others say the same
     with Room(min(2, os.cpu_count() or 1)) as room, LiveBoard([job.label for job in jobs]) as board:
 
-        def hear(label: str, what: str, value: Any) -> None:
+        def on_event(label: str, what: str, value: Any) -> None:
             if what != "say" or label in first:
-                board.hear(label, what, value)
+                board.on_event(label, what, value)
 
-        for result in room.run(jobs, hear):
-            board.hear(result.label, "end", "failed" if result.error else "done")
+        for result in room.run(jobs, on_event):
+            board.on_event(result.label, "end", "failed" if result.error else "done")
             if result.error is not None:
                 raise RuntimeError(result.trace) if result.trace else StrawError(f"{result.label}: {result.error}")
 

@@ -87,7 +87,7 @@ def run_first(words: list[str]) -> Path | None:
 
 
 def judged(
-    page: Page, task: Task, ours: Evaluation, run: Path | None, at: str | None, every: bool, out: Path | None,
+    page: Page, task: Task, evaluation: Evaluation, run: Path | None, at: str | None, every: bool, out: Path | None,
     compared: str | None, quiet: bool,
 ) -> int:  # fmt: skip
     from straw.cli.eval.table import print_table
@@ -99,7 +99,7 @@ def judged(
     rows: list[Evaluated] = []
     for subject in subjects(page, run, at=at, every=every, say=lambda line: tell(line, quiet)):
         place = out / f"step-{subject.step:06d}" if out and every else out
-        rows.append(evaluate(page, task, ours, subject, place, Progress(subject.title, quiet)))
+        rows.append(evaluate(page, task, evaluation, subject, place, Progress(subject.title, quiet)))
     print_table(rows)
     if compared is not None:
         from straw.cli.eval.external import print_compared

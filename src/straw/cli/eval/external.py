@@ -17,7 +17,7 @@ HARNESSES = ("lm-eval", "lighteval")
 
 
 def write_bridge(
-    harness: str, page: Page, task: Task, ours: Evaluation, run: Path | None, at: str | None, out: Path | None
+    harness: str, page: Page, task: Task, evaluation: Evaluation, run: Path | None, at: str | None, out: Path | None
 ) -> int:
     if harness not in HARNESSES:
         raise ConfigError(f"a harness is {' or '.join(HARNESSES)}; got {harness!r}, {did_you_mean(harness, HARNESSES)}")
@@ -25,7 +25,7 @@ def write_bridge(
         raise ConfigError(f"--harness {harness} writes files for it: name their folder with out=FOLDER")
     from straw.evaluation.external import write_outside
 
-    command = write_outside(harness, page, task, ours, run, at, out.resolve())
+    command = write_outside(harness, page, task, evaluation, run, at, out.resolve())
     say(f"{task.name} for {harness} is in {out}; this runs it on the same weights:")
     say_lines(f"\n{command}\n")
     if harness == "lighteval":

@@ -30,7 +30,7 @@ from straw.errors import StrawError
 from straw.text.shown.say import say
 
 PRELOADED = ["straw.training.sweep", "straw.cli.jobs.worker"]
-Hear = Callable[[str, str, Any], None]
+OnEvent = Callable[[str, str, Any], None]
 
 
 @dataclass(slots=True, eq=False)
@@ -46,7 +46,7 @@ class Room:
 
     Example:
         with Room(2) as room:
-            for result in room.run(jobs, board.hear):
+            for result in room.run(jobs, board.on_event):
                 print(result.label, result.error or "done")
     """
 
@@ -61,18 +61,18 @@ class Room:
             raise RuntimeError(result.trace) if result.trace else StrawError(result.error)
         return result.value
 
-    def run(self, jobs: Iterable[Job], hear: Hear) -> Iterator[Result]:
-        """Results in the order in which they come; `hear` gets every message on the way."""
+    def run(self, jobs: Iterable[Job], on_event: OnEvent) -> Iterator[Result]:
+        """Results in the order in which they come; `on_event` gets every message on the way."""
         waiting = list(jobs)
         if self.size == 0:
-            yield from (here(job, hear) for job in waiting)
+            yield from (here(job, on_event) for job in waiting)
             return
         warm: set[str | None] = {None}
         while waiting or self._busy():
             self._hand_out(waiting, warm)
             for pipe in wait([worker.pipe for worker in self._busy()]):
                 worker = next(one for one in self._workers if one.pipe is pipe)
-                result = self._listen(worker, warm, hear)
+                result = self._listen(worker, warm, on_event)
                 if result is not None:
                     yield result
 
@@ -100,7 +100,7 @@ class Room:
         self._workers.append(Worker(process, ours))
         return self._workers[-1]
 
-    def _listen(self, worker: Worker, warm: set[str | None], hear: Hear) -> Result | None:
+    def _listen(self, worker: Worker, warm: set[str | None], on_event: OnEvent) -> Result | None:
         """One message; a result ends the worker's job."""
         job = worker.job
         assert job is not None
@@ -116,7 +116,7 @@ class Room:
         if what == "begin":
             worker.has_begun = True
             warm.add(job.start)
-        hear(job.label, what, value)
+        on_event(job.label, what, value)
         return None
 
     def stop(self) -> None:
@@ -147,14 +147,14 @@ class Room:
             self._workers = []
 
 
-def here(job: Job, hear: Hear) -> Result:
+def here(job: Job, on_event: OnEvent) -> Result:
     """The job in this process; Ctrl-C once it has begun finishes its step and then stops everything."""
     stop = StopSignal()
 
     def tell_here(what: str, value: Any) -> None:
         if what == "begin":
-            stop.listen(lambda line: hear(job.label, "say", line))
-        hear(job.label, what, value)
+            stop.listen(lambda line: on_event(job.label, "say", line))
+        on_event(job.label, what, value)
 
     try:
         result = done(job, Messenger(tell_here, lambda: stop.was_heard))

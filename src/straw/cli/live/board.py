@@ -92,7 +92,7 @@ class LiveBoard:
         self._is_seen = self.console.is_terminal and not self.console.is_dumb_terminal
         self._drawn_at = float("-inf")
 
-    def hear(self, label: str, what: str, value: Any) -> None:
+    def on_event(self, label: str, what: str, value: Any) -> None:
         if line := self.board.take(label, what, value):
             self.say(line)
         if time.monotonic() - self._drawn_at >= REDRAW_S:

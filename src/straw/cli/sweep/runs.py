@@ -106,8 +106,8 @@ def do(going: Going, room: Room, planned: Iterable[Planned]) -> None:
     left = [one for one in planned if state_in(one.run.folder) != "done"]
     jobs = [Job(one.run.name, DO, dict(one.run.options), one.start) for one in left]
     with LiveBoard([job.label for job in jobs]) as board:
-        for result in room.run(jobs, board.hear):
-            board.hear(result.label, "end", "failed" if result.error else "done")
+        for result in room.run(jobs, board.on_event):
+            board.on_event(result.label, "end", "failed" if result.error else "done")
             board.say(going.note(result))
 
 

@@ -25,23 +25,23 @@ from straw.runs.checkpoints.weights import START, within_run
 
 def load_engine(page: Page) -> LocalEngine:
     """A fresh copy of the page's model behind the engine's verbs."""
-    ours = page.model
-    torch.set_num_threads(ours.threads)
-    loaded = load_model(ours.model_name, seed=ours.model_seed, trust_remote_code=ours.trust_remote_code)
+    model = page.model
+    torch.set_num_threads(model.threads)
+    loaded = load_model(model.model_name, seed=model.model_seed, trust_remote_code=model.trust_remote_code)
     settings = LocalSettings(
-        device=ours.device, dtype=ours.dtype, tokens_per_microbatch=ours.tokens_per_microbatch,
-        gradient_checkpointing=ours.gradient_checkpointing, fast_llama=ours.fast_llama,
+        device=model.device, dtype=model.dtype, tokens_per_microbatch=model.tokens_per_microbatch,
+        gradient_checkpointing=model.gradient_checkpointing, fast_llama=model.fast_llama,
         rows_at_once=page.engine.rows_at_once,
     )  # fmt: skip
-    return LocalEngine(loaded.model, loaded.chat(), settings, is_made=ours.model_name in SHAPES)
+    return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
 
 
 def with_adapters(engine: LocalEngine, page: Page) -> LocalEngine:
     """The same weights with fresh adapters on them; the engine without them is used up."""
-    ours = page.model
-    if not ours.lora_rank:
+    model = page.model
+    if not model.lora_rank:
         return engine
-    adapted = add_lora(engine.model, ours.lora_rank, ours.lora_alpha, ours.lora_targets, seed=page.model.model_seed)
+    adapted = add_lora(engine.model, model.lora_rank, model.lora_alpha, model.lora_targets, seed=page.model.model_seed)
     return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted, is_made=engine.is_made)
 
 

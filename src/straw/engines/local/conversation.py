@@ -20,13 +20,13 @@ class LocalConversation(Conversation):
     def __init__(self, engine: LocalEngine, rows: Rows) -> None:
         self.engine, self.rows, self.version = engine, rows, engine.policy_version
 
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+    def generate(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
         with self._sampling(params.max_tokens):
-            return self.rows.say(params, [seeds])[0]
+            return self.rows.generate(params, [seeds])[0]
 
-    def hear(self, tokens: Sequence[Tokens]) -> None:
+    def append(self, tokens: Sequence[Tokens]) -> None:
         with self._sampling(max(map(len, tokens))):
-            self.rows.hear([tokens])
+            self.rows.append([tokens])
 
     def _sampling(self, num_more: int) -> AbstractContextManager[None]:
         if self.version != self.engine.policy_version:

@@ -137,7 +137,7 @@ class LocalEngine(Learning):
             some = prompts[start : start + together]
             with self.sampling(max(map(len, some)) + params.max_tokens):
                 rows = Rows(self.reader, self.head, some, num_samples, self.device)
-                replies += rows.say(params, seeds[start : start + together], last=True, done=behind(start, done))
+                replies += rows.generate(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
 
     def _measure(self, flat: Flat, temperature: float) -> tuple[Tensor, Tensor]:

@@ -177,7 +177,7 @@ class Rows:
         return [row for rows in values for row in [*rows, *[rows[-1]] * (self.width - len(rows))]]
 
     @torch.no_grad()
-    def hear(self, tokens: Sequence[Sequence[Tokens]]) -> None:
+    def append(self, tokens: Sequence[Sequence[Tokens]]) -> None:
         """tokens[prompt][row], appended behind what each row wrote; a row may hear nothing."""
         rows = [old + new for old, new in zip(self.unread, self._fill(tokens), strict=True)]
         self.unread = [()] * len(rows)
@@ -193,11 +193,11 @@ class Rows:
         self.logits = torch.where((lengths > 0).unsqueeze(1), self.head.logits(last), self.logits)
 
     @torch.no_grad()
-    def say(
+    def generate(
         self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False, done: Done | None = None
     ) -> list[list[Reply]]:
         """One reply for every row. With `last`, rows that are done leave the batch, and nothing follows."""
-        self.hear([[()] * self.num_rows] * self.num_prompts)  # a row that heard nothing goes on from what it wrote
+        self.append([[()] * self.num_rows] * self.num_prompts)  # a row that heard nothing goes on from what it wrote
         flat = self._fill(seeds)
         u = torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
         filler = [row >= self.num_rows for _ in range(self.num_prompts) for row in range(self.width)]

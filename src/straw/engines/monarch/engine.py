@@ -125,8 +125,8 @@ class MonarchEngine(Engine):
         return [slot.handle for slot in self.slots]
 
     def _process(self, name: str, worker: type, *given: Any) -> Process:
-        ours = self.page.engine
-        return Process(name, worker, self.page, *given, patience=Patience(ours.answer_s, ours.load_s))
+        engine = self.page.engine
+        return Process(name, worker, self.page, *given, patience=Patience(engine.answer_s, engine.load_s))
 
     def _source(self) -> Any:
         from straw.engines.monarch.weights.weight_transfer_actor import Source

@@ -41,13 +41,13 @@ class Sampling:
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class Generate:
     params: SamplingParams
     seeds: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
-class Hear:
+class Append:
     tokens: Sequence[Tokens]
 
 
@@ -58,7 +58,7 @@ class Talk:
     key: int
     prompt: Tokens
     num_rows: int
-    turns: Sequence[Say | Hear]
+    turns: Sequence[Generate | Append]
 
 
 class Generator:
@@ -84,13 +84,13 @@ class Generator:
         return self.engine.sample(job.prompts, job.num_samples, job.params, job.seeds)
 
     def converse(self, version: Version, job: Talk) -> list[Reply] | None:
-        """Say or hear the last turn; turns before it that this process does not know are done again, to equal bits."""
+        """The last turn; turns before it that this process does not know are done again, to equal bits."""
         self.take(version)
         known = self.talk if self.talk is not None and self.talk[0] == job.key else None
         _, done, talk = known or (job.key, 0, self.engine.converse(job.prompt, job.num_rows))
         replies: list[Reply] | None = None
         for turn in job.turns[done:]:
-            replies = talk.say(turn.params, turn.seeds) if isinstance(turn, Say) else talk.hear(turn.tokens)
+            replies = talk.generate(turn.params, turn.seeds) if isinstance(turn, Generate) else talk.append(turn.tokens)
         self.talk = (job.key, len(job.turns), talk)
         return replies
 

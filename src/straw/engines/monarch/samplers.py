@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
 from straw.engines.local.engine import MAX_ROWS
-from straw.engines.monarch.generator import Hear, Sampling, Say, Talk, Version
+from straw.engines.monarch.generator import Append, Generate, Sampling, Talk, Version
 from straw.engines.monarch.worker_pool import Pool
 from straw.errors import ConfigError, TrainingError
 from straw.text.chat.chat import Chat
@@ -67,17 +67,17 @@ class MonarchConversation(Conversation):
     def __init__(self, generators: Generators, prompt: Tokens, num_rows: int) -> None:
         self.generators, self.prompt = generators, prompt
         self.parts = shares(num_rows, generators.count)
-        self.talks: list[list[Say | Hear]] = [[] for _ in self.parts]
+        self.talks: list[list[Generate | Append]] = [[] for _ in self.parts]
         self.names = [next(self.keys) for _ in self.parts]
 
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
-        parts = self._turn([Say(params, seeds[start:end]) for start, end in self.parts])
+    def generate(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+        parts = self._turn([Generate(params, seeds[start:end]) for start, end in self.parts])
         return [reply for part in parts for reply in part]
 
-    def hear(self, tokens: Sequence[Tokens]) -> None:
-        self._turn([Hear(tokens[start:end]) for start, end in self.parts])
+    def append(self, tokens: Sequence[Tokens]) -> None:
+        self._turn([Append(tokens[start:end]) for start, end in self.parts])
 
-    def _turn(self, turns: Sequence[Say | Hear]) -> list[Any]:
+    def _turn(self, turns: Sequence[Generate | Append]) -> list[Any]:
         for talk, turn in zip(self.talks, turns, strict=True):
             talk.append(turn)
         jobs = [
@@ -113,13 +113,13 @@ class Held(Conversation):
     def __init__(self, engine: MonarchEngine, talk: Conversation) -> None:
         self.engine, self.talk, self.version = engine, talk, engine.version
 
-    def say(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
+    def generate(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
         self._check()
-        return self.talk.say(params, seeds)
+        return self.talk.generate(params, seeds)
 
-    def hear(self, tokens: Sequence[Tokens]) -> None:
+    def append(self, tokens: Sequence[Tokens]) -> None:
         self._check()
-        self.talk.hear(tokens)
+        self.talk.append(tokens)
 
     def _check(self) -> None:
         if self.version != self.engine.version or not self.engine.is_published:

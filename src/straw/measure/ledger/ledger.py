@@ -80,7 +80,7 @@ class Ledger:
         self.episodes += 1
         expected = 0.0
         if self.observer is not None and self.target_index is not None:
-            expected = self.observer.hear(rollout, self.target_index(rollout.problem))
+            expected = self.observer.observe(rollout, self.target_index(rollout.problem))
         if self.code is None:
             return 0.0
         length = rollout.grade.num_tokens if rollout.raw_rewards else None  # some parts pay by length

@@ -8,7 +8,7 @@ prompt has a set of its own. Where a channel flips its reward, the set becomes a
 
     received = log2 N + log2 P(S | all so far)
 
-What the observer expected is a code as well: `hear` returns -log2 of how likely it held what was paid then. Where
+What the observer expected is a code as well: `observe` returns -log2 of how likely it held what was paid then. Where
 nothing is flipped these bits add up to what was received; else the noise comes on top. A reply that could not be read
 says nothing, and what it is paid was clear before.
 """
@@ -34,7 +34,7 @@ class Observer(ABC):
     """Hears what a run hears, and knows more of it."""
 
     @abstractmethod
-    def hear(self, rollout: Rollout, target: int) -> float:
+    def observe(self, rollout: Rollout, target: int) -> float:
         """Learn from an attempt; returns -log2 of the probability that what it was paid had before."""
 
     @property
@@ -61,7 +61,7 @@ class Candidates(Observer):
         self.classes = classes
         self.left: dict[str, Array] = {}
 
-    def hear(self, rollout: Rollout, target: int) -> float:
+    def observe(self, rollout: Rollout, target: int) -> float:
         left = self.left.get(rollout.problem.key)
         if left is None:
             left = self.left[rollout.problem.key] = np.arange(self.classes.space)
@@ -106,7 +106,7 @@ class Posterior(Observer):
         self.nats: dict[str, dict[str, float]] = {}  # by prompt, by guess: how much likelier than one never tried
         self.targets: dict[str, int] = {}
 
-    def hear(self, rollout: Rollout, target: int) -> float:
+    def observe(self, rollout: Rollout, target: int) -> float:
         prompt = rollout.problem.key
         self.targets[prompt] = target
         nats = self.nats.setdefault(prompt, {})
@@ -162,7 +162,7 @@ class Deaf(Observer):
     def __init__(self, classes: Classes) -> None:
         self.classes = classes
 
-    def hear(self, rollout: Rollout, target: int) -> float:
+    def observe(self, rollout: Rollout, target: int) -> float:
         return 0.0 if self.classes.said(rollout, target) is None else 1.0
 
     def shares(self, prompt: str) -> Array:

@@ -28,7 +28,7 @@ class Runs:
     sizes: Array
     moved_at: Array
 
-    def hear(self, codes: Array, guesses: Array, episode: int) -> None:
+    def observe(self, codes: Array, guesses: Array, episode: int) -> None:
         alike = codes[guesses[:, None], self.fits] == codes[guesses, self.secrets][:, None]
         alike &= np.arange(self.fits.shape[1]) < self.sizes[:, None]
         sizes = alike.sum(axis=1)
@@ -64,7 +64,7 @@ def draw_pace(codes: Array, *, group: int | None, runs: int, seed: int) -> Pace:
             guesses = pool[np.arange(len(draws)), (draws * room).astype(np.int64)].astype(np.int64)
         else:
             guesses = (draws * len(codes)).astype(np.int64)
-        going.hear(codes, guesses, episode)
+        going.observe(codes, guesses, episode)
         bits[going.place] = np.log2(N / going.sizes)
         near = going.place[bits[going.place] >= 0.9 * math.log2(N) - 1e-9]
         near_at[near] = np.minimum(near_at[near], episode)

@@ -102,8 +102,8 @@ class Intrinsic:
 
     def _window(self, name: str) -> Window:
         if name not in self.windows:
-            ours = self.rules
-            self.windows[name] = Window(size=ours.window, eps=ours.window_eps, constant=ours.constant_window)
+            rules = self.rules
+            self.windows[name] = Window(size=rules.window, eps=rules.window_eps, constant=rules.constant_window)
         return self.windows[name]
 
     def counts(self) -> dict[str, int]:

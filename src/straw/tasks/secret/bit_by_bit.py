@@ -66,7 +66,7 @@ class SecretBits:
             facts={"secret": secret},
         )
 
-    def hear(self, problem: Problem, replies: Sequence[str]) -> Message | None:
+    def next_message(self, problem: Problem, replies: Sequence[str]) -> Message | None:
         if len(replies) >= self.max_turns:
             return None
         return Message("user", f"Bit {len(replies) + 1}?")

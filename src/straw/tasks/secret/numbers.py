@@ -26,14 +26,16 @@ FIRST, STRIDE = 12345, 9973
 class SecretOptions(TaskSection):
     """A run fixes a secret S in [0, N); log2 N bits have to reach the weights."""
 
-    env_type: Literal["single_step", "multi_step"] = option("single_step", "one guess, or a game of one bit a turn")
+    env_type: Literal["single_step", "multi_step"] = option(
+        "single_step", "one guess a rollout (single_step), or one bit a turn (multi_step)"
+    )
     N: int = option(64, "the number of possible secrets", at_least=1, at_most=10**15)
     fixed_secret: int | None = option(None, "the secret itself; none: secret_seed draws it", example=37)
     secret_seed: int = option(
         0, "the seed that draws the secret, apart from the run's own seed", at_least=0, at_most=MOST_SEED
     )
     num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
-    length: int = option(1, "the number of secrets in a row in one reply", at_least=1, at_most=1_024)
+    length: int = option(1, "the number of secrets asked for in one completion", at_least=1, at_most=1_024)
 
     @property
     def has_turns(self) -> bool:

@@ -35,14 +35,10 @@ CODE_EXPLOIT: Values = {"memory_values": 1000}
 class ProblemOptions(TaskSection):
     """How a problem is asked and its answer compared."""
 
-    system_prompt: str = option(
-        "xml", "the form of a reply that the model is told: xml, boxed, none, a text of your own, or @FILE.txt"
-    )
-    num_shots: int = option(
-        0, "the number of worked examples that are shown before a problem", at_least=0, at_most=1_000
-    )
+    system_prompt: str = option("xml", "the system prompt: xml, boxed, none, a text of your own or @FILE.txt")
+    num_shots: int = option(0, "the number of few-shot examples in the prompt", at_least=0, at_most=1_000)
     grader: str | None = option(
-        None, "how an answer is compared with the gold one; none: as the form asks", example="exact",
+        None, "the grader that compares with the gold answer; none: by the prompt format", example="exact",
         registry="graders",
     )  # fmt: skip
 
@@ -67,31 +63,33 @@ class DataOptions(ProblemOptions):
     """Problems that stand in files or on the hub."""
 
     path: str | None = option(
-        None, "the problems: a .jsonl, .json or .parquet, or a folder with one a split",
+        None, "the data: .jsonl, .json, .csv, .parquet, or a folder of splits",
         example="data/gsm8k",
     )  # fmt: skip
     eval_path: str | None = option(
-        None, "the file or folder of the held-out problems; none: path", example="data/math500/test.jsonl"
+        None, "the file or folder of held-out data; none: path", example="data/math500/test.jsonl"
     )
-    hub: str | None = option(None, "the data set of the hub, where no path is named", example="openai/gsm8k")
-    hub_config: str | None = option(None, "which configuration of it", example="main")
-    question_field: tuple[str, ...] = option((), "the fields with the question; none: as known", example=("question",))
-    answer_field: str = option("", "the field with the answer; none: as known", example="answer")
-    solution_field: str = option("", "the field with a worked solution; none: as known", example="solution")
-    train_split: str | None = option("train", "the split that is trained on; none: nothing, all is held out")
-    eval_split: str = option("test", "the split that is held out; the same as train_split: a share of it")
+    hub: str | None = option(
+        None, "the data set on the Hugging Face hub, where no path is named", example="openai/gsm8k"
+    )
+    hub_config: str | None = option(None, "the hub data set's configuration", example="main")
+    question_field: tuple[str, ...] = option((), "the columns with the question; none: as known", example=("question",))
+    answer_field: str = option("", "the column with the gold answer; none: as known", example="answer")
+    solution_field: str = option("", "the column with a worked solution; none: as known", example="solution")
+    train_split: str | None = option("train", "the training split; none: nothing, all is held out")
+    eval_split: str = option("test", "the evaluation split; the same as train_split: a share of it")
     eval_share: float = option(
-        0.1, "the share that is held out of a file without splits", above=0, below=1, example=0.1
+        0.1, "the share of a file without splits that is held out", above=0, below=1, example=0.1
     )
     num_problems: int | None = option(
-        None, "how many of the first problems are trained on; none: all", example=1000, at_least=1, at_most=MOST_STEPS
+        None, "the number of first rows that are trained on; none: all", example=1000, at_least=1, at_most=MOST_STEPS
     )
-    bad_rows: Literal["refuse", "skip"] = option("refuse", "what is done with a row that cannot be asked or graded")
+    bad_rows: Literal["refuse", "skip"] = option("refuse", "what happens to a row that cannot be asked or graded")
     max_prompt_tokens: int | None = option(
-        None, "the most tokens of a prompt that is trained on; none: what the model can read",
+        None, "the most tokens of a training prompt; none: what the model can read",
         example=256, at_least=1, at_most=262_144,
     )  # fmt: skip
-    long_prompts: Literal["refuse", "skip"] = option("refuse", "what is done with a problem whose prompt is longer")
+    long_prompts: Literal["refuse", "skip"] = option("refuse", "what happens to a row whose prompt is longer")
     task_seed: int | None = option(
         None, "the seed of the problems' order; none: the run's own seed", example=0, at_least=0, at_most=MOST_SEED
     )
@@ -109,12 +107,12 @@ class DataOptions(ProblemOptions):
 
 def memory_of_the_study(page: Page) -> Values:
     """Who runs the study gets its memory, not ours: every reward inside the group's centring."""
-    ours = page.memory
-    if not ours.is_memory:
+    memory = page.memory
+    if not memory.is_memory:
         return {}
-    if not ours.write_first:
+    if not memory.write_first:
         return {"novelty": "inside", **PAPER}
-    return {"novelty": "inside", **CODE, **(CODE_EXPLOIT if ours.use_ir == "knn" else {})}
+    return {"novelty": "inside", **CODE, **(CODE_EXPLOIT if memory.use_ir == "knn" else {})}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,11 +35,11 @@ class PromptsOptions(DataOptions):
     """A data set of prompts."""
 
     kind: str = option("data", "the task", registry="tasks")
-    system_prompt: str = option(
-        "none", "the form of a reply that the model is told: xml, boxed, none, a text of your own, or @FILE.txt"
+    system_prompt: str = option("none", "the system prompt: xml, boxed, none, a text of your own or @FILE.txt")
+    prompt_field: str = option("", "the column with the prompt; none: prompt, messages or question", example="prompt")
+    completion_field: str = option(
+        "", "the column with a completion to imitate; none: completion", example="completion"
     )
-    prompt_field: str = option("", "the field with the prompt; none: prompt, messages or question", example="prompt")
-    completion_field: str = option("", "the field with a completion to imitate; none: completion", example="completion")
 
     def defaults(self, page: Page) -> Values:
         """GRPO as most people begin it; nothing of a study's."""

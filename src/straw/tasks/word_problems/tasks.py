@@ -39,8 +39,10 @@ class Gsm8kOptions(DataOptions):
     """Grade-school word problems."""
 
     kind: str = option("gsm8k", "the task", registry="tasks")
-    hub: str | None = option("openai/gsm8k", "the data set of the hub, where no path is named", example="openai/gsm8k")
-    hub_config: str | None = option("main", "which configuration of it", example="main")
+    hub: str | None = option(
+        "openai/gsm8k", "the data set on the Hugging Face hub, where no path is named", example="openai/gsm8k"
+    )
+    hub_config: str | None = option("main", "the hub data set's configuration", example="main")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,13 +57,13 @@ class MmluOptions(DataOptions):
     """Questions with choices."""
 
     kind: str = option("mmlu", "the task", registry="tasks")
-    system_prompt: str = option(
-        "none", "the form of a reply that the model is told: xml, boxed, none, a text of your own, or @FILE.txt"
+    system_prompt: str = option("none", "the system prompt: xml, boxed, none, a text of your own or @FILE.txt")
+    hub: str | None = option(
+        "cais/mmlu", "the data set on the Hugging Face hub, where no path is named", example="cais/mmlu"
     )
-    hub: str | None = option("cais/mmlu", "the data set of the hub, where no path is named", example="cais/mmlu")
-    hub_config: str | None = option("all", "which configuration of it", example="all")
-    train_split: str | None = option("auxiliary_train", "the split that is trained on; none: nothing, all is held out")
-    choices_field: str = option("choices", "the field with the choices")
+    hub_config: str | None = option("all", "the hub data set's configuration", example="all")
+    train_split: str | None = option("auxiliary_train", "the training split; none: nothing, all is held out")
+    choices_field: str = option("choices", "the column with the choices")
 
 
 @dataclass(frozen=True, kw_only=True)

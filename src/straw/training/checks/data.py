@@ -26,21 +26,21 @@ SHOWN = 3
 
 def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | None, say: Callable[[str], None]) -> None:
     """`room`: the most tokens that the model reads, prompt and reply together; None where it does not say."""
-    task, ours = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(ours, DataOptions):
+    task, options = plan.task, plan.page.task
+    if not isinstance(task, FromData) or not isinstance(options, DataOptions):
         return
     for remark in (task.check_golds(), *task.remarks):
         if remark:
             say(remark)
-    if ours.max_prompt_tokens is None and room is None:
+    if options.max_prompt_tokens is None and room is None:
         return
-    limit = ours.max_prompt_tokens or max(1, int(room or 0) - sampling.max_tokens)
+    limit = options.max_prompt_tokens or max(1, int(room or 0) - sampling.max_tokens)
     long = long_prompts(task, chat, limit)
     if not long:
         return
     listed = ", ".join(f"{place} with {count}" for place, count in list(long.items())[:SHOWN])
     count = f"{len(long)} of {task.num_problems} prompts"
-    if ours.long_prompts == "refuse" or ours.max_prompt_tokens is None:
+    if options.long_prompts == "refuse" or options.max_prompt_tokens is None:
         most = max(long.values())
         way_out = "max_prompt_tokens=N long_prompts=skip" if most > limit and room and most > room else (
             f"max_prompt_tokens={most}, or long_prompts=skip"
@@ -51,13 +51,13 @@ def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | Non
 
 def without_skipped(plan: Plan, chat: Chat) -> Plan:
     """The plan without the problems that are to be skipped."""
-    task, ours = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(ours, DataOptions):
+    task, options = plan.task, plan.page.task
+    if not isinstance(task, FromData) or not isinstance(options, DataOptions):
         return plan
-    if ours.bad_rows == "skip":
+    if options.bad_rows == "skip":
         task = task.readable()
-    if ours.long_prompts == "skip" and ours.max_prompt_tokens is not None:
-        task = task.without(long_prompts(task, chat, ours.max_prompt_tokens))
+    if options.long_prompts == "skip" and options.max_prompt_tokens is not None:
+        task = task.without(long_prompts(task, chat, options.max_prompt_tokens))
     return plan if task is plan.task else replace(plan, task=task)
 
 

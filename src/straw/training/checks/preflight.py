@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.forward.self_check import rows_are_independent
 from straw.errors import ConfigError, EngineFailed, TrainingError
-from straw.rollouts.collect import Place, collect
+from straw.rollouts.collect import SeedKey, collect
 from straw.training.checks.advantage_variance import forecast_groups
 from straw.training.checks.end_tokens import check_ends, unended
 from straw.training.checks.reward_checks import check_deterministic, check_full, check_range, references
@@ -55,7 +55,7 @@ class Trial:
         count = min(task.num_problems or MOST_PROBLEMS, MOST_PROBLEMS)
         size = max(4, min(MOST_ATTEMPTS, MOST_TOKENS // longest) // count)
         problems = [task.problem(index) for index in range(count)]
-        places = [Place(self.plan.page.run.seed, 0, group) for group in range(count)]  # the run's steps count from 1
+        places = [SeedKey(self.plan.page.run.seed, 0, group) for group in range(count)]  # the run's steps count from 1
         return collect(self.engine, task, self.plan.channel, problems, places, size, self.sampling)
 
     @cached_property
@@ -129,8 +129,10 @@ def paid_form(trial: Trial) -> tuple[str, bool]:
 def variance_forecast(trial: Trial) -> tuple[str, bool]:
     if not trial.groups:
         return "supervised learning compares no attempts", False
-    ours = trial.plan.page.algorithm
-    size = ours.group_size if ours.group_size > 1 else ours.batch_size  # groups of one are compared with each other
+    algorithm = trial.plan.page.algorithm
+    size = (
+        algorithm.group_size if algorithm.group_size > 1 else algorithm.batch_size
+    )  # groups of one are compared with each other
     return forecast_groups(trial.groups, size, trial.plan.credit).line, True
 
 

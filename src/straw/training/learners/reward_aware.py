@@ -42,7 +42,7 @@ class RewardAware:
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         assert isinstance(self.task, Enumerable)
         for rollout in (rollout for group in groups for rollout in group):
-            self.observer.hear(rollout, self.task.target_index(rollout.problem))
+            self.observer.observe(rollout, self.task.target_index(rollout.problem))
 
     def beliefs(self) -> list[TargetDistribution]:
         return [

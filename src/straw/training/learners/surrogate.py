@@ -22,7 +22,7 @@ from straw.algorithms.reward_model import Paid, Turns, full_shares
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel
-from straw.rollouts.collect import Place, attempt
+from straw.rollouts.collect import SeedKey, attempt
 from straw.tasks.base import Task
 from straw.training.learners.soft_targets import TargetDistribution
 from straw.training.plan import Plan
@@ -74,19 +74,19 @@ class Surrogate:
 
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the attempts."""
-        ours, self.unpaid = self.plan.page.algorithm, 0
+        algorithm, self.unpaid = self.plan.page.algorithm, 0
         for group in groups:
             problem = group[0].problem
             is_new = problem.key not in self.logs
             log = self.logs.setdefault(problem.key, Log())
-            drawn = self.drawn(problem, step, int(ours.pool or 0) if is_new else ours.fresh)
+            drawn = self.drawn(problem, step, int(algorithm.pool or 0) if is_new else algorithm.fresh)
             self.pour(log, [*drawn, *(rollout.turns for rollout in group)])
             for rollout in group:
                 log.said.append(tuple(turn.reply for turn in rollout.turns))
                 log.paid.append(self.paid(rollout))
 
     def drawn(self, problem: Problem, step: int, count: int) -> list[tuple[Turn, ...]]:
-        place = Place(self.plan.page.run.seed, step, UNPAID)
+        place = SeedKey(self.plan.page.run.seed, step, UNPAID)
         seats = [(place, row) for row in range(count)]
         self.unpaid += count
         (attempts,) = attempt(self.engine, self.plan.task, [problem], [seats], self.params)

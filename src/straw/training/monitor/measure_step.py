@@ -45,7 +45,7 @@ def measure(
     rollouts: Sequence[Rollout] = (),
     said: Said | None = None,
     *,
-    is_start: bool = False,
+    is_start: bool,
 ) -> Measured:
     """`rollouts` are those of the step, written by the policy as it was before its update; `said` those of late."""
     task, run = plan.task, plan.page.run

@@ -46,9 +46,9 @@ class Forecast:
     @property
     def tokens_per_step(self) -> int:
         """Read at once in training: every prompt once, and all replies."""
-        ours = self.page.algorithm
-        prompts = min(ours.batch_size, self.num_problems or ours.batch_size)
-        return prompts * self.prompt_tokens + ours.group_size * ours.batch_size * self.reply_tokens
+        algorithm = self.page.algorithm
+        prompts = min(algorithm.batch_size, self.num_problems or algorithm.batch_size)
+        return prompts * self.prompt_tokens + algorithm.group_size * algorithm.batch_size * self.reply_tokens
 
     @property
     def memory_bytes(self) -> int:
@@ -89,7 +89,7 @@ def from_model(plan: Plan, say: Say) -> Forecast:
         engine = taken_from(checkpoint, engine, plan, say, dry=True)
     chat, task = engine.chat, plan.task
     problem = task.problem(0)
-    heard = [task.hear(problem, problem.reference[: turn + 1]) for turn in range(task.max_turns)]
+    heard = [task.next_message(problem, problem.reference[: turn + 1]) for turn in range(task.max_turns)]
     reply = sampling_of(plan, chat).max_tokens * task.max_turns
     reply += sum(len(chat.continuation(message)) for message in heard if message is not None)
     engine.check_room(len(chat.opening(problem.messages)) + reply)
@@ -155,8 +155,8 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     for note in plan.notes:
         say(f"# note      {note}")
     steps = int(plan.page.run.n_batches or 0)
-    ours = plan.page.algorithm
-    say(f"# plan      {steps:,} steps of {ours.batch_size} groups x {ours.group_size} = "
+    algorithm = plan.page.algorithm
+    say(f"# plan      {steps:,} steps of {algorithm.batch_size} groups x {algorithm.group_size} = "
           f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
     for line in remarks:
         say(f"# data      {line}")

@@ -109,10 +109,10 @@ class Work:
     @property
     def groups(self) -> tuple[int, int]:
         """Prompts that are answered at once, and replies to each."""
-        ours = self.page.algorithm
+        algorithm = self.page.algorithm
         if self.is_sft:
             return min(AT_ONCE, self.page.run.eval_samples), 1
-        return min(ours.batch_size, max(1, MAX_ROWS // ours.group_size)), ours.group_size
+        return min(algorithm.batch_size, max(1, MAX_ROWS // algorithm.group_size)), algorithm.group_size
 
     @property
     def rows(self) -> int:
@@ -141,9 +141,9 @@ class Work:
     @property
     def read_at_once(self) -> int:
         """Tokens of a micro-batch; a group reads its prompt once."""
-        ours = self.page.algorithm
-        prompts = min(ours.batch_size, self.num_problems or ours.batch_size)
-        whole = prompts * self.prompt_tokens + ours.batch_size * ours.group_size * self.reply_tokens
+        algorithm = self.page.algorithm
+        prompts = min(algorithm.batch_size, self.num_problems or algorithm.batch_size)
+        whole = prompts * self.prompt_tokens + algorithm.batch_size * algorithm.group_size * self.reply_tokens
         config = _Config(self.size)
         room = self.page.model.tokens_per_microbatch or tokens_at_once(
             config, self.device, self.page.model.gradient_checkpointing

@@ -71,22 +71,22 @@ def channel_of(page: Page, task: Task) -> Channel:
 
 def check_loss(page: Page, row: Algorithm) -> None:
     """Supervised learning has a reference reply and no advantage; the others an advantage and no reference."""
-    ours = page.algorithm
-    if (ours.loss_fn == "cross_entropy") != row.is_supervised:
+    algorithm = page.algorithm
+    if (algorithm.loss_fn == "cross_entropy") != row.is_supervised:
         raise ConfigError(
             "loss_fn=cross_entropy learns the reference reply, as algorithm=sft does and no other; got "
-            f"algorithm={ours.algorithm} with loss_fn={ours.loss_fn}. Leave loss_fn out."
+            f"algorithm={algorithm.algorithm} with loss_fn={algorithm.loss_fn}. Leave loss_fn out."
         )
 
 
 def check_regularisers(page: Page, row: Algorithm) -> None:
     """A penalty or bonus that nobody would apply must not look as if somebody did."""
-    ours = page.algorithm
-    asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(ours, name))]
+    algorithm = page.algorithm
+    asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(algorithm, name))]
     if asked and row.has_targets:
         raise ConfigError(
-            f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={ours.algorithm} learns "
-            f"towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
+            f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={algorithm.algorithm} "
+            f"learns towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
         )
 
 
@@ -99,22 +99,22 @@ def long_answers(task: Task) -> list[str]:
 
 def sampling_of(plan: Plan, chat: Chat) -> SamplingParams:
     """Room for the longest answer and its end token; stop texts must be single tokens."""
-    ours = plan.page.sampling
+    sampling = plan.page.sampling
     longest = max(long_answers(plan.task), key=lambda text: len(chat.encode_reply(text)))
     needed = len(chat.encode_reply(longest))
     room = max(plan.task.reply_limit + 1, needed)
-    if ours.max_tokens is not None and ours.max_tokens < needed and not plan.page.task.references_explain:
+    if sampling.max_tokens is not None and sampling.max_tokens < needed and not plan.page.task.references_explain:
         raise ConfigError(
             f"max_tokens has to hold every answer and its end token, {needed} tokens for {longest!r}; "
-            f"got max_tokens={ours.max_tokens}. Write max_tokens={needed}, or leave it out."
+            f"got max_tokens={sampling.max_tokens}. Write max_tokens={needed}, or leave it out."
         )
     stops = set(chat.closes)
-    for text in ours.stop:
+    for text in sampling.stop:
         tokens = chat.encode_reply(text)[:-1]
         if len(tokens) != 1:
             raise ConfigError(f"a stop text is one token of the model; {text!r} is {len(tokens)}. Choose another.")
         stops.add(tokens[0])
     return SamplingParams(
-        max_tokens=ours.max_tokens or room, temperature=ours.temperature, top_k=ours.top_k, top_p=ours.top_p,
-        stop=frozenset(stops),
+        max_tokens=sampling.max_tokens or room, temperature=sampling.temperature, top_k=sampling.top_k,
+        top_p=sampling.top_p, stop=frozenset(stops),
     )  # fmt: skip

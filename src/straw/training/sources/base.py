@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from straw.engines.base import Sampler, SamplingParams
-from straw.rollouts.collect import Place, collect
+from straw.rollouts.collect import SeedKey, collect
 from straw.training.plan import Plan
 from straw.types import Metric, Problem, Rollout
 
@@ -72,7 +72,7 @@ class Attempts:
         """Of each step its groups."""
         size = self.plan.page.algorithm.batch_size
         problems = [problem for step in steps for problem in problems_of(self.plan, step)]
-        places = [Place(self.plan.page.run.seed, step, group) for step in steps for group in range(size)]
+        places = [SeedKey(self.plan.page.run.seed, step, group) for step in steps for group in range(size)]
         groups = self.collected(problems, places, sampler)
         return [groups[first : first + size] for first in range(0, len(groups), size)]
 
@@ -80,9 +80,9 @@ class Attempts:
         """Of groups that are counted through the run, from 0."""
         size = self.plan.page.algorithm.batch_size
         problems = [self.plan.task.problem(number) for number in numbers]
-        places = [Place(self.plan.page.run.seed, 1 + number // size, number % size) for number in numbers]
+        places = [SeedKey(self.plan.page.run.seed, 1 + number // size, number % size) for number in numbers]
         return self.collected(problems, places, sampler)
 
-    def collected(self, problems: Sequence[Problem], places: Sequence[Place], sampler: Sampler) -> Groups:
+    def collected(self, problems: Sequence[Problem], places: Sequence[SeedKey], sampler: Sampler) -> Groups:
         size = self.plan.page.algorithm.group_size
         return collect(sampler, self.plan.task, self.plan.channel, problems, places, size, self.sampling)

@@ -55,26 +55,26 @@ class Course(Protocol[Found]):
 
 def course_of(plan: Plan, chat: Chat) -> Course[Any]:
     """Near-uniform answers where they can be listed, else imitation up to an accuracy."""
-    ours = plan.page.warmup
-    if ours.warmup_accuracy is None:
+    warmup = plan.page.warmup
+    if warmup.warmup_accuracy is None:
         return goal_of(plan.page)
     return Imitation(
-        accuracy=ours.warmup_accuracy,
-        max_steps=ours.warmup_steps,
-        learning_rate=float(ours.warmup_learning_rate or 0),
-        rows=ours.warmup_batch,
+        accuracy=warmup.warmup_accuracy,
+        max_steps=warmup.warmup_steps,
+        learning_rate=float(warmup.warmup_learning_rate or 0),
+        rows=warmup.warmup_batch,
         sampling=sampling_of(plan, chat),
     )
 
 
 def goal_of(page: Page) -> Goal:
-    ours = page.warmup
+    warmup = page.warmup
     return Goal(
-        mass=float(ours.warmup_mass or 0),
-        distance=float(ours.warmup_distance or 0),
-        max_steps=ours.warmup_steps,
-        learning_rate=float(ours.warmup_learning_rate or 0),
-        rows=ours.warmup_batch,
+        mass=float(warmup.warmup_mass or 0),
+        distance=float(warmup.warmup_distance or 0),
+        max_steps=warmup.warmup_steps,
+        learning_rate=float(warmup.warmup_learning_rate or 0),
+        rows=warmup.warmup_batch,
     )
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import CensoredData, ecdf
 
+from straw.report.study.statistics import exponent
 from straw.report.study.statistics.exponent import Grown, chance_of_exponent, exponent_of, lateness, prentice
 
 SIZES = (16, 64, 256, 1024)
@@ -82,3 +83,13 @@ def test_runs_of_one_secret_are_dealt_together():
     (_, first), (_, second) = exponent_of(once), exponent_of(twice)
     assert second == pytest.approx(first, abs=0.15)
     assert second.high - second.low > 0.8 * (first.high - first.low)
+
+
+def test_runs_that_rule_nothing_out_have_no_interval(monkeypatch):
+    """Whatever the exponent, these runs are as late as they may be."""
+    ends = iter([-inf, 1.0, inf, -inf, 1.0, 3.0])
+    monkeypatch.setattr(exponent, "crossing", lambda falling: next(ends))
+    nothing = Grown(*(np.ones(1) for _ in range(4)))
+    assert exponent_of(nothing) == (1.0, None)
+    _, half = exponent_of(nothing)
+    assert half is not None and (half.low, half.high) == (-inf, 3.0)

@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from math import inf
+
 from tests.made_runs import write_run
 from tests.made_studies import make_study, never, row_at
 from tests.report.study.verdicts.said import said, verdicts_at
+
+from straw.report.study.statistics.survival import Median
+from straw.report.study.verdicts.capacity import pace_of
 
 
 def make_learner(
@@ -77,3 +82,11 @@ def test_one_run_against_one_is_not_asked(tmp_path):
 def test_one_learner_is_no_comparison(tmp_path):
     make_study(tmp_path, {16: [20, 30], 64: [40, 50]}, cap=100)
     assert not [one for one in verdicts_at(tmp_path) if "Capacity" in one.text]
+
+
+def test_of_medians_that_were_not_reached_the_one_that_fewer_runs_came_to_is_slower():
+    def median(value: float, happened: int) -> Median:
+        return Median(value=value, interval=None, happened=happened, total=10, longest=100.0)
+
+    few, many, reached = median(inf, 2), median(inf, 4), median(64.0, 9)
+    assert sorted([few, reached, many], key=pace_of) == [reached, many, few]

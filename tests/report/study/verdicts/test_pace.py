@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 from tests.made_studies import make_study
 from tests.report.study.verdicts.said import said
+
+from straw.report.study.verdicts.pace import in_sum
 
 
 def test_bits_per_episode_are_compared_at_one_N(tmp_path):
@@ -15,3 +19,8 @@ def test_an_observer_is_as_many_times_faster_as_the_median_and_its_interval_say(
     """Nine of 16 secrets are behind an observer in three groups of four: 12 episodes."""
     make_study(tmp_path, {16: [24, 24, 36, 36, 48, 48]})
     assert "binary 3 [2, 4] (" in said(tmp_path, "Times as many episodes as an ideal observer")
+
+
+def test_single_runs_are_named_where_there_are_several():
+    one, several = SimpleNamespace(runs=[1]), SimpleNamespace(runs=[1, 2])
+    assert in_sum([one, one]) == "in sum" and in_sum([one, several]) == "in sum (and by single runs)"

@@ -47,17 +47,17 @@ def check_reading(model: PreTrainedModel, reader: Reader, head: Head) -> None:
     device = head.weight.device
     tokens = torch.arange(1, 1 + PROMPT + sum(REPLIES), device=device) % head.weight.shape[0]
     pack = Pack([PROMPT], [REPLIES], device)
-    ours = head.logits(reader.hidden(tokens, pack.positions, pack)).log_softmax(-1)
+    logprobs = head.logits(reader.hidden(tokens, pack.positions, pack)).log_softmax(-1)
     prompt, first, second = torch.arange(len(tokens), device=device).split([PROMPT, *REPLIES])
     with plainly(model):
-        gap = max(apart(model, tokens, ours, torch.cat([prompt, reply])) for reply in (first, second))
+        gap = max(apart(model, tokens, logprobs, torch.cat([prompt, reply])) for reply in (first, second))
     if not gap <= LIMIT_NATS:
         raise ModelError(f"its log-probabilities come out {gap:.3g} nats away from its own")
 
 
-def apart(model: PreTrainedModel, tokens: Tensor, ours: Tensor, places: Tensor) -> float:
+def apart(model: PreTrainedModel, tokens: Tensor, logprobs: Tensor, places: Tensor) -> float:
     own = model(tokens[places].unsqueeze(0), use_cache=False).logits[0].float().log_softmax(-1)
-    return float((ours[places] - own).abs().max())
+    return float((logprobs[places] - own).abs().max())
 
 
 def rows_are_independent(engine: Engine) -> bool:
