@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from tests.small_runs import WORDS
 from straw import registry
 from straw.algorithms.registry import NAMED
 from straw.cli import main
-from straw.cli.arguments import take_option
+from straw.cli.arguments import MOST_USED, take_option
 from straw.config import describe_options, load_page, parse_overrides, plain
 from straw.errors import ConfigError
 from straw.runs.reading import read_config, read_metrics
@@ -38,7 +39,7 @@ def test_the_door_names_every_command(words, capsys):
 
 @pytest.mark.parametrize("command", ["train", "demo"])
 def test_help_names_every_option_with_its_default_and_a_line(command, capsys):
-    assert main([command, "--help"]) == 0
+    assert main([command, "--help", "all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for option in describe_options():
         (line,) = [line for line in lines if line.startswith(f"  {option.name}=")]
@@ -56,11 +57,11 @@ def test_help_behind_a_task_names_its_options(task, capsys):
 
 
 def test_help_names_what_there_is_to_choose_from(capsys):
-    main(["train", "--help"])
+    main(["train", "--help", "all"])
     shown = capsys.readouterr().out
     assert f"({' | '.join(registry.names('rewards'))})" in shown
     assert f"({' | '.join(sorted(NAMED))})" in shown
-    assert "surrogate rests on spelling" in shown and "unpaid replies, no episodes, that surrogate draws" in shown
+    assert "surrogate rests on spelling" in shown and "no episodes, that surrogate samples a step" in shown
     assert "--dry-run" in shown and "--quiet" in shown
 
 
@@ -271,3 +272,15 @@ def test_a_reader_who_has_seen_enough_is_no_error(home):
 
 def test_the_words_of_the_tests_are_options():
     assert set(parse_overrides(list(WORDS))) <= {option.name for option in describe_options()}
+
+
+def test_help_begins_with_the_twenty_options_that_people_use_first(capsys):
+    main(["train", "--help"])
+    shown = capsys.readouterr().out
+    listed = re.findall(r"^  (\w+)=", shown, flags=re.MULTILINE)
+    own = [one.name for one in describe_options() if one.section == "task"]
+    assert set(listed) == {*MOST_USED, *own} and len(MOST_USED) == 20
+    assert shown.rstrip().endswith("--help all")
+    main(["train", "--help", "all"])
+    every = re.findall(r"^  (\w+)=", capsys.readouterr().out, flags=re.MULTILINE)
+    assert set(every) == {one.name for one in describe_options()}

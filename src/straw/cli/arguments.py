@@ -63,14 +63,24 @@ def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, examp
     return int(value)
 
 
-def print_options(intro: str, kind: str = "secret") -> None:
-    """Every option of a page about this task."""
+MOST_USED = (
+    "reward_type", "reward_weights", "algorithm", "group_size", "batch_size", "n_batches", "num_epochs",
+    "learning_rate", "kl_coef", "model_name", "lora_rank", "from_checkpoint", "max_tokens", "temperature", "seed",
+    "eval_every", "save_every", "engine", "num_generators", "run_dir",
+)  # fmt: skip
+ALL = "all"
+
+
+def print_options(intro: str, kind: str = "secret", *, every: bool = False) -> None:
+    """The options of a page about this task: its own and those that people use first, or every one by section."""
     from straw import registry
     from straw.config import describe_options, plain
 
     say_lines(intro)
     section = ""
     for option in describe_options(kind):
+        if not (every or option.section == "task" or option.name in MOST_USED):
+            continue
         if option.section != section:
             section = option.section
             say(f"[{section}]")
@@ -78,3 +88,5 @@ def print_options(intro: str, kind: str = "secret") -> None:
         takes = f" ({' | '.join(choices)})" if choices else ""
         bounds = f" [{option.range}]" if option.range else ""
         say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")
+    if not every:
+        say(f"\nThese are the options that people use first. Every one, by section: --help {ALL}")

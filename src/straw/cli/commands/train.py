@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from straw.cli.arguments import print_options, take_flag, wants_help
+from straw.cli.arguments import ALL, print_options, take_flag, wants_help
 from straw.errors import ConfigError, did_you_mean
 from straw.text.shown.say import say_lines
 
@@ -25,7 +25,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
   straw train mine.py:MyTask                                a task of yours
-  straw train reverse_digits --help                         the options of another task
+  straw train reverse_digits --help                         the options of another task; --help all: every option
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
               a model, a checkpoint, data, a prompt or a folder, is refused here too, with exit status 2
@@ -54,7 +54,8 @@ def train(words: list[str]) -> int:
     from straw.config import load_page, parse_overrides, put
 
     if wants_help(words):
-        print_options(TRAIN, *(word for word in words[:1] if registry.is_installed("tasks", word)))
+        kinds = [word for word in words[:1] if registry.is_installed("tasks", word)]
+        print_options(TRAIN, *kinds, every=ALL in words)
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from straw.cli.arguments import print_options, take_option, take_whole, wants_help
+from straw.cli.arguments import ALL, print_options, take_option, take_whole, wants_help
 from straw.errors import ConfigError
 
 MOST = 64
@@ -27,7 +27,7 @@ run_dir:
 
 def demo(words: list[str]) -> int:
     if wants_help(words):
-        print_options(DEMO)
+        print_options(DEMO, every=ALL in words)
         return 0
     from straw.cli.demo.runs import run_demo
     from straw.config import parse_overrides

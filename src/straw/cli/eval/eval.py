@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import print_options, take_flag, take_option, wants_help
+from straw.cli.arguments import ALL, print_options, take_flag, take_option, wants_help
 from straw.cli.commands.train import source_of, task_behind
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
@@ -48,7 +48,8 @@ def eval_command(words: list[str]) -> int:
     from straw.config import parse_overrides, put, take_evaluation
 
     if wants_help(words) or not words:
-        print_help(*(word for word in words[:1] if registry.is_installed("tasks", word)))
+        kinds = [word for word in words[:1] if registry.is_installed("tasks", word)]
+        print_help(*kinds, every=ALL in words)
         return 0 if words else 2
     quiet, every = take_flag(words, "--quiet"), take_flag(words, "--checkpoints")
     words[:] = ["--out" if word == "-o" else word for word in words]
@@ -132,7 +133,7 @@ def tell(line: str, quiet: bool) -> None:
         say(f"straw: {line}", error=True)
 
 
-def print_help(kind: str = "gsm8k") -> None:
+def print_help(kind: str = "gsm8k", *, every: bool = False) -> None:
     from straw.config import plain
     from straw.config.evaluation import OPTIONS
 
@@ -140,4 +141,4 @@ def print_help(kind: str = "gsm8k") -> None:
     for known in OPTIONS.values():
         bounds = f" [{known.range}]" if known.range else ""
         say(f"  {known.name + '=' + plain(known.default):<36} {known.help}{bounds}")
-    print_options("\nOptions of a page; those of training are of no use here:\n", kind)
+    print_options("\nOptions of a page; those of training are of no use here:\n", kind, every=every)
