@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 import pytest
@@ -10,6 +12,7 @@ from straw import config, registry
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.registry import entry_for
+from straw.training.resolve.page_to_plan import plan_of
 
 KNOWN = {"secret", "gym:NAME"}
 
@@ -102,3 +105,40 @@ def test_a_task_of_a_family_has_its_options_and_is_found() -> None:
 def test_a_misspelt_family_is_told_what_there_is() -> None:
     with pytest.raises(ConfigError, match=r"there is no task 'gim:chain_sum': .*gym:NAME"):
         load_page(None, {"kind": "gim:chain_sum"})
+
+
+# --- what an installed package declares
+
+
+@pytest.fixture
+def quiz(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package as pip leaves it: a module, and entry points beside it."""
+    (tmp_path / "quiz_lab.py").write_text(
+        "from straw.tasks.simple import SimpleTask\n"
+        "from straw.types import Message, Problem\n"
+        "class Quiz(SimpleTask):\n"
+        "    def problem(self, index):\n"
+        "        return Problem(key='q', messages=(Message('user', '1 + 1?'),), reference=('2',))\n"
+        "def kind(completions): return [1.0] * len(completions)\n"
+    )
+    info = tmp_path / "quiz_lab-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: quiz-lab\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[straw.tasks]\nquiz = quiz_lab:Quiz\n\n[straw.rewards]\nkind = quiz_lab:kind\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    registry.declared.cache_clear()
+    yield
+    registry.declared.cache_clear()
+
+
+@pytest.mark.usefixtures("quiz")
+def test_a_package_s_entry_points_are_names_like_ours() -> None:
+    assert "quiz" in registry.names("tasks") and "kind" in registry.names("rewards")
+    page = load_page(None, {"kind": "quiz", "reward_type": "kind"}).page
+    assert page.task.kind == "quiz"
+    plan = plan_of(load_page(None, {"kind": "quiz", "reward_type": "kind", "max_tokens": "4"}))
+    assert plan.task.problem(0).reference == ("2",) and plan.channel.name == "kind"
+    with pytest.raises(ConfigError, match=r"there is no task 'quizz': did you mean 'quiz'\?"):
+        registry.find("tasks", "quizz")

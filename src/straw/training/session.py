@@ -21,7 +21,7 @@ from typing import Any
 
 from straw import outside
 from straw.config import Loaded, Page, dump, with_values
-from straw.engines.base import Engine
+from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.build import save_start, starting_again
 from straw.engines.monarch.processes.namespace import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
@@ -106,9 +106,8 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
     with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
         plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)
-        page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
-        plan = replace(plan, page=page)
-        found = pass_gates(plan, engine, watcher)
+        plan = settled(plan, sampling, path)
+        page, found = plan.page, pass_gates(plan, engine, sampling, watcher)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         written = dump(page, plan.origins)
@@ -123,6 +122,17 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
                 if loop.state.step <= 1:
                     take_back(folder.path, parents)
                 raise
+
+
+def settled(plan: Plan, sampling: SamplingParams, path: Path) -> Plan:
+    """What is only known now: how long a completion may be, and where the run lies."""
+    origins = dict(plan.origins)
+    if plan.page.sampling.max_tokens is None:
+        origins["max_tokens"] = "longest answer"
+    if plan.page.run.run_dir is None:
+        origins["run_dir"] = "a new one"
+    page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
+    return replace(plan, page=page, origins=origins)
 
 
 def first_files(engine: Engine, page: Page, staging: Path) -> None:
@@ -146,8 +156,9 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
         with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
             plan = without_skipped(plan, engine.chat)
             engine.start_is_in(folder.path / START)
-            found = pass_gates(plan, engine, watcher)
-            loop = Loop(plan, engine, sampling_of(plan, engine.chat), folder, watcher)
+            sampling = sampling_of(plan, engine.chat)
+            found = pass_gates(plan, engine, sampling, watcher)
+            loop = Loop(plan, engine, sampling, folder, watcher)
             if checkpoint:
                 loop.resume(folder.path / checkpoint["folder"])
             folder.rewind(checkpoint)
@@ -236,9 +247,9 @@ def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def pass_gates(plan: Plan, engine: Engine, watcher: Watcher) -> dict[str, str]:
+def pass_gates(plan: Plan, engine: Engine, sampling: SamplingParams, watcher: Watcher) -> dict[str, str]:
     """What each found; one that is silenced is absent."""
-    return {one.name: one.finding for one in run_gates(plan, engine, sampling_of(plan, engine.chat), watcher.say)}
+    return {one.name: one.finding for one in run_gates(plan, engine, sampling, watcher.say)}
 
 
 def names_of(page: Page) -> list[str]:
