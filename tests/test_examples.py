@@ -192,3 +192,21 @@ def test_a_loss_from_outside_reaches_the_process_that_trains(home: Path, tmp_pat
     there = words_of(toy, tmp_path / "there", "engine=monarch", "num_generators=1")
     run_page(load_page(None, parse_overrides(there)), Listener())
     assert (tmp_path / "here/rollouts.jsonl").read_bytes() == (tmp_path / "there/rollouts.jsonl").read_bytes()
+
+
+def test_to_look_at_a_run_runs_none_of_its_code(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mark, mine = tmp_path / "ran", tmp_path / "mine.py"
+    mine.write_text(f"open({str(mark)!r}, 'a').close()\ndef f(completions): return [1.0] * len(completions)\n")
+    words = words_of([f"reward_type={mine}:f"], tmp_path / "runs" / "a")
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    mark.unlink()
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
+    monkeypatch.setattr(outside, "said", set())
+    monkeypatch.setattr(outside, "modules", {})
+    run = str(tmp_path / "runs" / "a")
+    looks = (["runs", str(tmp_path / "runs")], ["show", run], ["compare", run, run])
+    for words in (*looks, ["report", run, "-o", str(tmp_path / "report.html")]):
+        assert main(words) == 0, words
+    assert "left out" not in capsys.readouterr().out and not mark.exists()

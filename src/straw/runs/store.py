@@ -79,16 +79,18 @@ class RunFolder:
             raise
 
     @classmethod
-    def create(cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None) -> Self:
+    def create(
+        cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None, **facts: object
+    ) -> Self:
         """A new folder with its config, at a path that nobody uses: call it when all else is checked.
 
-        `fill` puts in what else has to be there from the first moment.
+        `fill` puts in what else has to be there from the first moment; `facts` go into about.json.
         """
         folder = spelled_out(path)
         check_is_free(folder)
         with whole_folder(folder) as staging:
             (staging / CONFIG).write_text(config_toml, encoding="utf-8")
-            (staging / ABOUT).write_text(json_line(about_run(config_toml)), encoding="utf-8")
+            (staging / ABOUT).write_text(json_line({**about_run(config_toml), **facts}), encoding="utf-8")
             for file in (METRICS, ROLLOUTS, EVALUATIONS, CHECKPOINTS, EVENTS):
                 (staging / file).touch()
             if fill is not None:

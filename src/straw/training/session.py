@@ -111,7 +111,8 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         written = dump(page, plan.origins)
-        with RunFolder.create(path, written, partial(first_files, engine, page)) as folder:
+        files = partial(first_files, engine, page)
+        with RunFolder.create(path, written, files, ceiling_bits=plan.ceiling_bits) as folder:
             engine.start_is_in(folder.path / START)
             loop = Loop(plan, engine, sampling, folder, watcher)
             try:

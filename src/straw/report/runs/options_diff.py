@@ -10,14 +10,15 @@ version is shown as it stands: an option that we do not know differs from any de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import log2
+from math import isfinite, log2
 from typing import Any
 
 from straw import outside
-from straw.config import FIRST_TASK, Option, describe_options, load_page, plain
+from straw.config import FIRST_TASK, Option, describe_options, plain
+from straw.config.page import task_section
+from straw.config.values import read_value
 from straw.errors import StrawError
-from straw.registry import find, is_installed
-from straw.tasks.base import Enumerable
+from straw.registry import is_installed
 
 ALWAYS = ("kind", "N", "env_type", "algorithm", "model_name", "seed")  # what a run is about, even by default
 NEVER = ("run_dir",)  # says where, not what
@@ -57,14 +58,22 @@ def differing(configs: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
     return {name: found for name, found in values.items() if len(set(found)) > 1}
 
 
-def ceiling_bits(config: Mapping[str, Any]) -> float | None:
-    """log2 of the number of possible answers; None where they cannot be listed, or the task is not known."""
+def ceiling_bits(config: Mapping[str, Any], about: Mapping[str, Any] | None = None) -> float | None:
+    """log2 of the number of possible answers; None where they cannot be listed, or the task is not known.
+
+    A task of ours says so by its options alone. Of a task from outside nothing is run for this: the run wrote it down.
+    """
+    kind = flat(config).get("kind", "")
+    if not is_installed("tasks", kind):
+        told = (about or {}).get("ceiling_bits")
+        return float(told) if isinstance(told, int | float) and isfinite(told) else None
+    known = {option.name: option for option in describe_options(kind) if option.section == "task"}
     try:
-        page = load_page(None, flat(config)).page
-        task = find("tasks", page.task.kind).from_options(page.task)
-    except StrawError:
+        values = {name: read_value(known[name], value) for name, value in flat(config).items() if name in known}
+        space = task_section(kind)(**values).space
+    except (StrawError, ValueError):
         return None
-    return log2(task.space) if isinstance(task, Enumerable) else None
+    return log2(space) if space else None
 
 
 def reward_name(config: Mapping[str, Any]) -> str:

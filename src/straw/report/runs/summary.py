@@ -71,7 +71,7 @@ def summary_of(folder: str | Path) -> Summary:
 
 def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row]) -> Summary:
     """The summary of rows that are read already: all of them, or those that matter."""
-    ceiling = ceiling_bits(config)
+    ceiling = ceiling_bits(config, read_about(folder))
     bits = metric_curve(rows, "bits_known", "")
     measured = bits if bits.episodes else metric_curve(rows, "accuracy", "")
     n_batches, started = config.get("run", {}).get("n_batches"), read_about(folder).get("started")

@@ -150,10 +150,11 @@ def seen(folder: Path, name: str) -> Seen:
         raise RunError(f"{METRICS} missing" if any(is_file(folder / file) for file in FILES) else "no run")
     options, rows = with_defaults(flat(config)), read_metrics(folder)
     check_numbers(options, rows)
-    ceiling, columns = ceiling_bits(config), columns_of(rows)
+    about, columns = read_about(folder), columns_of(rows)
+    ceiling = ceiling_bits(config, about)
     if ceiling is None and "bits_known" in columns:
         raise RunError("bits were measured, and of how many its page does not say: it is none that this version knows")
-    about, done, told = read_about(folder), read_done(folder) or {}, told_by_sweep(folder)
+    done, told = read_done(folder) or {}, told_by_sweep(folder)
     cpu_s = done.get("cpu_s")
     return Seen(
         name=name,
