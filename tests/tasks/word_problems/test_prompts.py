@@ -14,6 +14,7 @@ from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError, DataError
 from straw.runs.reading import read_rollouts
 from straw.tasks.word_problems.data_loading import Source
+from straw.tasks.word_problems.given_rows import kept_rows
 from straw.training.resolve.page_to_plan import plan_of, task_of
 from straw.training.session import run_page
 from straw.types import Message
@@ -156,3 +157,16 @@ def test_a_page_reads_no_file_elsewhere(tmp_path: Path) -> None:
         page.write_text(f'task = "data"\nsystem_prompt = "@{elsewhere}"\n')
         with pytest.raises(ConfigError, match="a page may name files below this folder"):
             load_page(page)
+
+
+def test_rows_that_a_program_holds_become_a_file_in_the_cache(home: Path) -> None:
+    import datasets
+
+    path = kept_rows(ANSWERED)
+    assert kept_rows(datasets.Dataset.from_list(ANSWERED)) == path
+    assert [dict(row) for _, row in Source(path=str(path)).rows("train")] == ANSWERED
+    assert kept_rows(TEXTS) != path
+    with pytest.raises(DataError, match="row 1 is to be a dict of columns, got str"):
+        kept_rows(["text"])
+    with pytest.raises(DataError, match="at least one row"):
+        kept_rows([])
