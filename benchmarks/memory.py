@@ -35,7 +35,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from straw.config import Memory
-from straw.engines.encoder import fast_dtype, packaged
+from straw.engines.encoder import fast_dtype, minilm_folder
 from straw.engines.encoder_bert import BertEncoder
 from straw.rewards.intrinsic.base import Trace
 from straw.rewards.intrinsic.episodic import Episodic
@@ -117,9 +117,9 @@ def bare_matmuls(num_tokens: int, dtype: torch.dtype) -> Callable[[], None]:
 def encoding(dtype: str, rounds: int, table: Table) -> bool:
     from sentence_transformers import SentenceTransformer
 
-    published = SentenceTransformer(str(packaged()), device="cpu")
+    published = SentenceTransformer(str(minilm_folder()), device="cpu")
     ours = Memory(use_ir="knn+", encoder="minilm", explore_warmup=0)
-    encoder = BertEncoder(packaged(), "cpu", dtype)
+    encoder = BertEncoder(minilm_folder(), "cpu", dtype)
     pay, chance = IntrinsicPay(ours, intrinsic(10_000, ours), encoder), Random(0)
 
     def one_by_one(group: list[Rollout]) -> None:

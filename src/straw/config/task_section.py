@@ -63,6 +63,21 @@ class TaskSection(Section):
         return None
 
     @property
+    def skips_long_prompts(self) -> bool:
+        """Whether a longer prompt is left out; else it is refused."""
+        return False
+
+    @property
+    def skips_bad_rows(self) -> bool:
+        """Whether a row that cannot be asked or graded is left out; else it is refused."""
+        return False
+
+    @property
+    def reply_form(self) -> str | None:
+        """The form that replies are asked for, where a prompt asks for one."""
+        return None
+
+    @property
     def label(self) -> str:
         """What stands behind its name in the name of a run: -N64."""
         return ""

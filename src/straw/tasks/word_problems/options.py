@@ -46,6 +46,10 @@ class ProblemOptions(TaskSection):
     def references_explain(self) -> bool:
         return True
 
+    @property
+    def reply_form(self) -> str:
+        return self.system_prompt
+
     def defaults(self, page: Page) -> Values:
         """The memory study's GRPO, or SFT on the worked solutions, for one pass."""
         values = STUDY | {"group_size": 1 if page.algorithm.algorithm == "sft" else 16}
@@ -97,6 +101,14 @@ class DataOptions(ProblemOptions):
     @property
     def prompt_limit(self) -> int | None:
         return self.max_prompt_tokens
+
+    @property
+    def skips_long_prompts(self) -> bool:
+        return self.long_prompts == "skip"
+
+    @property
+    def skips_bad_rows(self) -> bool:
+        return self.bad_rows == "skip"
 
     def defaults(self, page: Page) -> Values:
         """The order of the data is the run's own, the temperature the study's. Who asks for tags pays for them."""

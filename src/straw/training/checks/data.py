@@ -15,7 +15,6 @@ from dataclasses import replace
 from straw.engines.base import SamplingParams
 from straw.errors import DataError
 from straw.tasks.base import FromData
-from straw.tasks.word_problems.options import DataOptions
 from straw.text.chat.chat import Chat
 from straw.training.plan import Plan
 from straw.types import Message, Problem
@@ -27,20 +26,20 @@ SHOWN = 3
 def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | None, say: Callable[[str], None]) -> None:
     """`room`: the most tokens that the model reads, prompt and reply together; None where it does not say."""
     task, options = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(options, DataOptions):
+    if not isinstance(task, FromData):
         return
     for remark in (task.check_golds(), *task.remarks):
         if remark:
             say(remark)
-    if options.max_prompt_tokens is None and room is None:
+    if options.prompt_limit is None and room is None:
         return
-    limit = options.max_prompt_tokens or max(1, int(room or 0) - sampling.max_tokens)
+    limit = options.prompt_limit or max(1, int(room or 0) - sampling.max_tokens)
     long = long_prompts(task, chat, limit)
     if not long:
         return
     listed = ", ".join(f"{place} with {count}" for place, count in list(long.items())[:SHOWN])
     count = f"{len(long)} of {task.num_problems} prompts"
-    if options.long_prompts == "refuse" or options.max_prompt_tokens is None:
+    if not options.skips_long_prompts or options.prompt_limit is None:
         most = max(long.values())
         way_out = "max_prompt_tokens=N long_prompts=skip" if most > limit and room and most > room else (
             f"max_prompt_tokens={most}, or long_prompts=skip"
@@ -52,12 +51,12 @@ def check_data(plan: Plan, chat: Chat, sampling: SamplingParams, room: int | Non
 def without_skipped(plan: Plan, chat: Chat) -> Plan:
     """The plan without the problems that are to be skipped."""
     task, options = plan.task, plan.page.task
-    if not isinstance(task, FromData) or not isinstance(options, DataOptions):
+    if not isinstance(task, FromData):
         return plan
-    if options.bad_rows == "skip":
+    if options.skips_bad_rows:
         task = task.readable()
-    if options.long_prompts == "skip" and options.max_prompt_tokens is not None:
-        task = task.without(long_prompts(task, chat, options.max_prompt_tokens))
+    if options.skips_long_prompts and options.prompt_limit is not None:
+        task = task.without(long_prompts(task, chat, options.prompt_limit))
     return plan if task is plan.task else replace(plan, task=task)
 
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from straw.config import TaskSection
 from straw.tasks.base import Graded, Task
-from straw.tasks.word_problems.options import ProblemOptions
 from straw.text.graders import GRADERS
 from straw.types import Rollout
 
@@ -23,7 +22,7 @@ FEW = 0.1  # of the attempts
 
 def starved(task: Task, options: TaskSection, rollouts: Sequence[Rollout]) -> str | None:
     """A line for a person, where hardly anything that the model says now can be paid for its answer."""
-    if not (isinstance(task, Graded) and isinstance(options, ProblemOptions) and rollouts):
+    if not (isinstance(task, Graded) and options.reply_form is not None and rollouts):
         return None
     golds = [one.problem.facts.get("answer") for one in rollouts]
     if not all(isinstance(gold, str) for gold in golds):  # countdown compares values, in its own way
@@ -35,7 +34,7 @@ def starved(task: Task, options: TaskSection, rollouts: Sequence[Rollout]) -> st
     if not is_misread and (right or kept > FEW * len(rollouts)):
         return None
     return (
-        f"{kept} of {len(rollouts)} attempts at the start kept the form that is asked for ({options.system_prompt}), "
+        f"{kept} of {len(rollouts)} attempts at the start kept the form that is asked for ({options.reply_form}), "
         f"and {lenient} were right by the {LENIENT} grader where {task.grader_name} found {right} right: "
         + (PAY_THEM if lenient else NOTHING_THERE)
     )
