@@ -76,7 +76,7 @@ def test_a_million_is_refused_in_a_line_in_a_dry_run_too(words, dry, capsys, pla
 
 def test_a_page_is_refused_like_a_command(capsys, place):
     (place / "page.toml").write_text("[algorithm]\ngroup_size = 1000000\n")
-    assert "group_size is the number of attempts at one problem and has to be <= 65536" in refused(
+    assert "group_size is the number of rollouts for one prompt and has to be <= 65536" in refused(
         capsys, "train", "page.toml", "--dry-run"
     )
 

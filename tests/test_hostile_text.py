@@ -127,7 +127,7 @@ def use(pattern: re.Pattern[Any], way: str, text: str) -> None:
 
 
 def test_there_are_patterns_to_be_tried():
-    assert len(PATTERNS) > 40 and "text.sentences END finditer" in PATTERNS
+    assert len(PATTERNS) > 40 and "text.reading.sentences END finditer" in PATTERNS
     assert any(" line " in name for name in PATTERNS)
 
 
@@ -185,7 +185,7 @@ def nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_there_are_functions_to_be_tried():
-    assert len(FUNCTIONS) > 30 and {"text.sentences sentences", "text.graders.tidy tidied"} <= FUNCTIONS.keys()
+    assert len(FUNCTIONS) > 30 and {"text.reading.sentences sentences", "text.graders.tidy tidied"} <= FUNCTIONS.keys()
 
 
 @pytest.mark.parametrize("large", LARGE)

@@ -131,7 +131,7 @@ class Contract:
 
     def test_a_conversation_begins_like_a_sample(self, engine: Engine):
         prompt, params = prompts_of(engine)[2], SamplingParams(max_tokens=5)
-        said = engine.converse(prompt, 3).say(params, range(3))
+        said = engine.converse(prompt, 3).generate(params, range(3))
         assert [said] == engine.sample([prompt], 3, params, [range(3)])
 
     def test_a_row_of_a_conversation_does_not_see_the_other_rows(self, engine: Engine):
@@ -151,11 +151,11 @@ class Contract:
     def test_who_hears_nothing_goes_on_from_what_it_wrote(self, engine: Engine):
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=4)
         silent, told = engine.converse(prompt, 2), engine.converse(prompt, 2)
-        first = silent.say(params, [1, 2])
+        first = silent.generate(params, [1, 2])
         assert first == told.generate(params, [1, 2])
         told.append([(), ()])
         told.append([(), ()])
-        second = silent.say(params, [3, 4])
+        second = silent.generate(params, [3, 4])
         assert second == told.generate(params, [3, 4])
         for one, other in zip(first, second, strict=True):
             assert gap_to_trainer(engine, prompt + one.tokens, [other]) <= 1e-4
@@ -166,7 +166,7 @@ class Contract:
         twice.append([words[:5], words[:2]])
         twice.append([words[5:9], ()])
         once.append([words[:9], words[:2]])
-        for one, other in zip(twice.generate(params, [0, 1]), once.say(params, [0, 1]), strict=True):
+        for one, other in zip(twice.generate(params, [0, 1]), once.generate(params, [0, 1]), strict=True):
             assert one.tokens == other.tokens
             assert gap([one.logprobs], [other.logprobs]) <= 1e-4
 

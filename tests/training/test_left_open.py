@@ -134,7 +134,7 @@ def test_the_secret_game_keeps_its_batches_whatever_the_generators():
 
 def test_no_generators_are_refused():
     with pytest.raises(
-        ConfigError, match=r"num_generators is the number of generators and has to be >= 1; got num_gene"
+        ConfigError, match=r"num_generators is the number of generator processes .* and has to be >= 1"
     ):
         page_of("task=sum_digits", "num_generators=0")
 

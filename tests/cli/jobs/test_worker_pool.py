@@ -11,11 +11,11 @@ import pytest
 from tests.cli.side_jobs import HERE
 
 from straw.cli.jobs.worker import Job, Messenger, Result
-from straw.cli.jobs.worker_pool import Hear, Room, how_it_died
+from straw.cli.jobs.worker_pool import OnEvent, Room, how_it_died
 from straw.errors import StrawError
 
 
-def results(room: Room, *jobs: Job, on_event: Hear = lambda *_: None) -> dict[str, Result]:
+def results(room: Room, *jobs: Job, on_event: OnEvent = lambda *_: None) -> dict[str, Result]:
     return {result.label: result for result in room.run(jobs, on_event)}
 
 

@@ -116,9 +116,9 @@ def test_paths_that_lead_nowhere_are_said(tmp_path):
         rows(tmp_path / "nothing")
     with pytest.raises(DataError, match=r"no file in it ends in \.jsonl, \.json, \.parquet"):
         rows(tmp_path)
-    (tmp_path / "train.csv").write_text("a,b")
-    with pytest.raises(DataError, match=r"data ends in \.jsonl, \.json, \.parquet; got .*train\.csv"):
-        rows(tmp_path / "train.csv")
+    (tmp_path / "train.xlsx").write_text("a,b")
+    with pytest.raises(DataError, match=r"data ends in \.jsonl, \.json, \.parquet, \.csv; got .*train\.xlsx"):
+        rows(tmp_path / "train.xlsx")
 
 
 def test_without_a_hub_the_error_names_the_path(monkeypatch):
