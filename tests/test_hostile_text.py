@@ -175,7 +175,7 @@ def functions() -> dict[str, Callable[[str], object]]:
     return found
 
 
-FUNCTIONS = {name: call for name, call in functions().items() if "gym_library" not in name}  # of code that is installed
+FUNCTIONS = {name: call for name, call in functions().items() if "gym.library" not in name}  # of code that is installed
 
 
 @pytest.fixture(autouse=True)

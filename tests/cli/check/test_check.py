@@ -22,7 +22,7 @@ from straw.types import Rollout
 
 RECIPE = "\n".join(f'{word.partition("=")[0]} = "{word.partition("=")[2]}"' for word in WORDS)
 RECIPE += '\nreward_type = "binary"\ngroup_size = 8\nlearning_rate = "3e-3"\nn_batches = 12\neval_every = 3\n'
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")

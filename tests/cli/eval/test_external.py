@@ -18,7 +18,7 @@ from straw.engines.local.models.cache import cached_model
 from straw.engines.local.models.resolve import load_model
 from straw.runs.evaluation import read_graded
 
-DATA = Path(__file__).parents[2] / "../shared/data/gsm8k"
+DATA = Path(__file__).parents[3] / "../shared/data/gsm8k"
 
 
 @pytest.fixture

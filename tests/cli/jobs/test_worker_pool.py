@@ -103,7 +103,7 @@ def two_runs(tmp_path: Path):
     for folder in marks:
         folder.mkdir()
     program = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *map(str, marks)], cwd=Path(__file__).parent.parent.parent,
+        [sys.executable, "-c", PROGRAM, *map(str, marks)], cwd=Path(__file__).parents[3],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     wait_for(lambda: all((folder / "begun").exists() for folder in marks))
