@@ -26,7 +26,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw export RUN                     its weights as a folder for transformers and PEFT
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw runs [FOLDER]                  what ran, and what became of it
-  straw show RUN                       a run's numbers, curves, and attempts to read
+  straw show RUN                       a run's numbers, curves, and rollouts to read
   straw compare RUN RUN ...            runs side by side
   straw report RUNS -o report.html     what runs say, on one page with figures
   straw sweep PAGE.toml                many runs from one page

@@ -18,7 +18,7 @@ REPORT = """straw report RUN|FOLDER ... [-o report.html] [--figures FOLDER] [--o
 
 Runs, sweeps, or folders of them, as one page that opens offline: curves with an ideal observer beside them, the ledger,
 how episodes grow with N, saturation, learning rates, controls, sentences that are computed from the data, tables of
-every number, attempts to read, and the command and config of every run.
+every number, rollouts to read, and the command and config of every run.
 
   straw report runs/sweeps/space                            report.html
   straw report runs/sweeps/space runs/sweeps/dense -o scaling.html

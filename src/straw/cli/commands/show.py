@@ -13,12 +13,12 @@ from straw.text.shown.say import say_lines
 
 SHOW = """straw show RUN [--samples 5] [--metric NAME] [--json]
 
-What a run is, how far it came, what it was told, what happened to it; its curves; and attempts to read: the best, the
+What a run is, how far it came, what it was told, what happened to it; its curves; and rollouts to read: the best, the
 worst, and replies early and late in training to the same problem, each with every part of its reward.
 
   straw show runs/first                      the whole page
   straw show first                           the same: a name below runs/ is enough
-  straw show first --samples 20              more attempts of each kind (0: none)
+  straw show first --samples 20              more rollouts of each kind (0: none)
   straw show first --metric kl,grad_norm     these curves, instead of bits known and reward
   straw show first --json                    all of it for a program, with the curves' every point
 
