@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from math import exp, inf, log, log2
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.made_runs import attempt, write_run
 
@@ -62,17 +63,19 @@ def row_at(step: int, episodes: float, N: int, hit: float, known: float) -> dict
     }  # fmt: skip
 
 
-def scattered(sizes: Sequence[int], middle: Mapping[int, float], count: int, *, spread: float = 0.5, seed: int = 0):
+def scattered(
+    sizes: Sequence[int], middle: Mapping[int, float], count: int, *, spread: float = 0.5, seed: int = 0
+) -> Any:
     """Times around a middle for each N, by a factor that is log-normal."""
     rng = Random(seed)
     return {N: [middle[N] * exp(rng.gauss(0, spread)) for _ in range(count)] for N in sizes}
 
 
-def in_proportion(sizes: Sequence[int], count: int, a: float = 2.0, **how: float):
+def in_proportion(sizes: Sequence[int], count: int, a: float = 2.0, **how: float) -> Any:
     return scattered(sizes, {N: a * N for N in sizes}, count, **how)
 
 
-def by_bits(sizes: Sequence[int], count: int, a: float = 40.0, **how: float):
+def by_bits(sizes: Sequence[int], count: int, a: float = 40.0, **how: float) -> Any:
     return scattered(sizes, {N: a * log(N, 2) for N in sizes}, count, **how)
 
 

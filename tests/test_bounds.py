@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import small_plan
@@ -42,7 +43,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_every_count_has_two_ends_which_are_said(name):
+def test_every_count_has_two_ends_which_are_said(name: Any) -> None:
     known = KNOWN[name]
     low, high = known.bounds["at_least"], known.bounds["at_most"]
     assert known.range == f"{low:,} to {high:,}"
@@ -69,19 +70,21 @@ def test_every_count_has_two_ends_which_are_said(name):
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("dry", [True, False])
-def test_a_million_is_refused_in_a_line_in_a_dry_run_too(words, dry, capsys, place):
+def test_a_million_is_refused_in_a_line_in_a_dry_run_too(
+    words: str, dry: bool, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     assert refused(capsys, "train", "secret", *words.split(), *(["--dry-run"] * dry))
     assert list(place.iterdir()) == []
 
 
-def test_a_page_is_refused_like_a_command(capsys, place):
+def test_a_page_is_refused_like_a_command(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "page.toml").write_text("[algorithm]\ngroup_size = 1000000\n")
     assert "group_size is the number of rollouts for one prompt and has to be <= 65536" in refused(
         capsys, "train", "page.toml", "--dry-run"
     )
 
 
-def test_all_attempts_of_a_step_are_counted_together():
+def test_all_attempts_of_a_step_are_counted_together() -> None:
     assert load_page(None, {"group_size": 1024, "batch_size": 512}).page
     with pytest.raises(ConfigError, match=r"at most 524,288 attempts, got group_size=1024 with batch_size=513"):
         load_page(None, {"group_size": 1024, "batch_size": 513})
@@ -89,7 +92,7 @@ def test_all_attempts_of_a_step_are_counted_together():
         small_plan("bs=60000 gc=60000")
 
 
-def test_the_help_says_how_far_a_count_may_go(capsys):
+def test_the_help_says_how_far_a_count_may_go(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--help"]) == 0
     told = capsys.readouterr().out
     assert (
@@ -99,7 +102,7 @@ def test_the_help_says_how_far_a_count_may_go(capsys):
     assert "[1 to 4,096]" in capsys.readouterr().out
 
 
-def test_texts_have_an_end_too():
+def test_texts_have_an_end_too() -> None:
     assert load_page(None, {"question": "a" * MOST_CHARACTERS}).page
     with pytest.raises(ConfigError, match=r"question is a text of at most 10,000 characters; got 10,001"):
         load_page(None, {"question": "a" * (MOST_CHARACTERS + 1)})
@@ -127,7 +130,9 @@ SWEEPS = {
 
 
 @pytest.mark.parametrize("kind", SWEEPS)
-def test_a_sweep_of_millions_is_refused_before_it_is_counted_out(kind, capsys, place):
+def test_a_sweep_of_millions_is_refused_before_it_is_counted_out(
+    kind: Any, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     page, said = SWEEPS[kind]
     (place / "sweep.toml").write_text(page)
     began = time.process_time()
@@ -137,7 +142,7 @@ def test_a_sweep_of_millions_is_refused_before_it_is_counted_out(kind, capsys, p
     assert refused(capsys, "sweep", "sweep.toml", "--dry-run")
 
 
-def test_a_large_sweep_is_read(place):
+def test_a_large_sweep_is_read(place: Path) -> None:
     (place / "sweep.toml").write_text('seeds = "0-999"\n[grid]\nN = [4, 8]\n')
     assert len(read_sweep(place / "sweep.toml", {}).seeds) == 1000
 
@@ -148,13 +153,13 @@ def test_a_large_sweep_is_read(place):
 @pytest.mark.parametrize(
     "word", ["max_terms=1000000", "min_digits=-1000000", "max_digits=1e9", "max_terms=nan", "max_terms=inf"]
 )
-def test_a_generator_is_given_no_million(word, capsys):
+def test_a_generator_is_given_no_million(word: str, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("reasoning_gym")
     said = refused(capsys, "train", "gym:chain_sum", f"gym_options={word}", "--dry-run")
     assert "gym_options take numbers up to 999,999; got" in said
 
 
-def test_what_a_generator_takes_by_default_it_is_given():
+def test_what_a_generator_takes_by_default_it_is_given() -> None:
     pytest.importorskip("reasoning_gym")
     from straw.tasks.reasoning_gym.library import read_settings
 
@@ -177,6 +182,6 @@ def test_what_a_generator_takes_by_default_it_is_given():
         ["observe", "group_size=1000000"],
     ],
 )
-def test_no_command_takes_a_million(words, capsys, place):
+def test_no_command_takes_a_million(words: Any, capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "a.toml").write_text("N = 8\n")
     assert refused(capsys, *words)

@@ -34,7 +34,7 @@ def logits_of(model: torch.nn.Module) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("words", ["", "lora_rank=2 learning_rate=1e-2"])
-def test_transformers_reads_what_was_trained(home, tmp_path, words):
+def test_transformers_reads_what_was_trained(home: Path, tmp_path: Path, words: str) -> None:
     run = train(tmp_path / "run", WORDS, words).folder
     assert export_run(run, tmp_path / "model", print) == 20
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
@@ -44,7 +44,7 @@ def test_transformers_reads_what_was_trained(home, tmp_path, words):
     )
 
 
-def test_straw_reads_it_too_and_trains_it_further(home, tmp_path):
+def test_straw_reads_it_too_and_trains_it_further(home: Path, tmp_path: Path) -> None:
     run = train(tmp_path / "run", WORDS)
     export_run(run.folder, tmp_path / "model", print)
     more = train(
@@ -53,7 +53,7 @@ def test_straw_reads_it_too_and_trains_it_further(home, tmp_path):
     assert more.known["bits_known"] == pytest.approx(run.known["bits_known"], abs=1e-3)
 
 
-def test_peft_reads_the_adapter(home, tmp_path):
+def test_peft_reads_the_adapter(home: Path, tmp_path: Path) -> None:
     from peft import AutoPeftModelForCausalLM
 
     run = train(tmp_path / "run", WORDS, "lora_rank=2 learning_rate=1e-2").folder
@@ -62,7 +62,7 @@ def test_peft_reads_the_adapter(home, tmp_path):
     torch.testing.assert_close(logits_of(model), logits_of_run(run), rtol=1e-4, atol=1e-4)
 
 
-def test_an_earlier_checkpoint_and_another_precision(home, tmp_path):
+def test_an_earlier_checkpoint_and_another_precision(home: Path, tmp_path: Path) -> None:
     run = train(tmp_path / "run", WORDS).folder
     assert export_run(run, tmp_path / "early", print, at="10", dtype="bfloat16") == 10
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "early")
@@ -71,7 +71,7 @@ def test_an_earlier_checkpoint_and_another_precision(home, tmp_path):
     assert export_run(run, tmp_path / "best", print, at="best:bits_known") == 20
 
 
-def test_bad_wishes_leave_no_folder(home, tmp_path, capsys):
+def test_bad_wishes_leave_no_folder(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train(tmp_path / "run", WORDS).folder
     with pytest.raises(RunError, match="has no adapter: leave --adapter out"):
         export_run(run, tmp_path / "model", print, form="adapter")
@@ -85,7 +85,7 @@ def test_bad_wishes_leave_no_folder(home, tmp_path, capsys):
     assert not (tmp_path / "model").exists()
 
 
-def test_the_command(home, tmp_path, capsys):
+def test_the_command(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = train(tmp_path / "run", WORDS).folder
     assert main(["export", str(run)]) == 0
     assert capsys.readouterr().out == f"the weights of step 20 are in {tmp_path / 'run-model'}\n"

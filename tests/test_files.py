@@ -7,6 +7,7 @@ import os
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def link(path: Path, target: Path | str) -> Path:
 
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR | os.O_CREAT | os.O_APPEND])
-def test_neither_a_link_nor_a_pipe_nor_a_folder_is_opened(flags, tmp_path):
+def test_neither_a_link_nor_a_pipe_nor_a_folder_is_opened(flags: Any, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     (tmp_path / "folder").mkdir()
     for odd in (
@@ -49,7 +50,7 @@ def test_neither_a_link_nor_a_pipe_nor_a_folder_is_opened(flags, tmp_path):
     assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "new").exists()
 
 
-def test_what_a_person_named_may_be_a_link_and_is_a_file_all_the_same(tmp_path):
+def test_what_a_person_named_may_be_a_link_and_is_a_file_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     assert read_file(link(tmp_path / "link", tmp_path / "mine"), 10, follow=True) == b"mine"
     for odd in (link(tmp_path / "zero", "/dev/zero"), pipe(tmp_path / "pipe")):
@@ -57,7 +58,7 @@ def test_what_a_person_named_may_be_a_link_and_is_a_file_all_the_same(tmp_path):
             read_file(odd, 10, follow=True)
 
 
-def test_a_file_with_a_second_name_is_read_and_not_written(tmp_path):
+def test_a_file_with_a_second_name_is_read_and_not_written(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     os.link(tmp_path / "mine", tmp_path / "metrics.jsonl")
     assert read_file(tmp_path / "metrics.jsonl", 10) == b"mine"
@@ -65,7 +66,7 @@ def test_a_file_with_a_second_name_is_read_and_not_written(tmp_path):
         open_file(tmp_path / "metrics.jsonl", os.O_RDWR | os.O_APPEND)
 
 
-def test_ten_gigabytes_of_nothing_are_refused_before_they_are_read(tmp_path):
+def test_ten_gigabytes_of_nothing_are_refused_before_they_are_read(tmp_path: Path) -> None:
     path = sparse(tmp_path / "metrics.jsonl")
     with pytest.raises(OSError, match="10,737,418,240 bytes, and at most 1,000 are read"):
         read_file(path, 1000)
@@ -73,7 +74,7 @@ def test_ten_gigabytes_of_nothing_are_refused_before_they_are_read(tmp_path):
         next(lines_of(file, 1000))
 
 
-def test_lines_up_to_the_limit_come_whole(tmp_path):
+def test_lines_up_to_the_limit_come_whole(tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes(b"12\n123\n1")
     with reading(tmp_path / "lines") as file:
         assert list(lines_of(file, 4)) == [b"12\n", b"123\n", b"1"]
@@ -91,13 +92,13 @@ DEEP = {
 
 
 @pytest.mark.parametrize("text", DEEP.values(), ids=DEEP)
-def test_json_without_bottom_is_a_value_error(text):
+def test_json_without_bottom_is_a_value_error(text: Any) -> None:
     for data in (text, text.encode()):
         with pytest.raises(ValueError, match="nested more than 100 deep"):
             parse_json(data)
 
 
-def test_json_that_is_flat_however_much_of_it_or_a_hundred_deep_is_read():
+def test_json_that_is_flat_however_much_of_it_or_a_hundred_deep_is_read() -> None:
     assert parse_json(json.dumps([[1]] * 1000)) == [[1]] * 1000
     assert parse_json("[" * 100 + "]" * 100)
 
@@ -115,14 +116,14 @@ SLOW = {
 
 
 @pytest.mark.parametrize("text", SLOW.values(), ids=SLOW)
-def test_toml_that_would_take_for_ever_is_refused_in_a_second(text):
+def test_toml_that_would_take_for_ever_is_refused_in_a_second(text: Any) -> None:
     began = time.process_time()
     with pytest.raises(ValueError):
         parse_toml(text)
     assert time.process_time() - began < 2
 
 
-def test_nobody_else_may_write_whatever_the_umask_leaves(tmp_path):
+def test_nobody_else_may_write_whatever_the_umask_leaves(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         make_folders(tmp_path / "a" / "b")

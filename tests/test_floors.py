@@ -136,6 +136,15 @@ def test_files_and_functions_stay_small() -> None:
                 assert size <= MOST_IN_A_FUNCTION, f"{path}:{node.lineno} {node.name} has {size} lines"
 
 
+def test_functions_in_tests_are_typed_as_those_of_the_house() -> None:
+    for path in sorted(Path(__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                arguments = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+                bare = [one.arg for one in arguments if one.annotation is None and one.arg not in ("self", "cls")]
+                assert node.returns is not None and not bare, f"{path}:{node.lineno} {node.name} {bare}"
+
+
 def test_an_import_up_or_sideways_is_caught() -> None:
     assert trespasses("tasks", "from straw.types import End\nfrom straw.tasks.base import Task") == []
     assert trespasses("tasks", "import straw.rewards.outcome") == ["rewards"]

@@ -126,19 +126,19 @@ def use(pattern: re.Pattern[Any], way: str, text: str) -> None:
         assert all(found)
 
 
-def test_there_are_patterns_to_be_tried():
+def test_there_are_patterns_to_be_tried() -> None:
     assert len(PATTERNS) > 40 and "text.reading.sentences END finditer" in PATTERNS
     assert any(" line " in name for name in PATTERNS)
 
 
 @pytest.mark.parametrize("large", LARGE)
 @pytest.mark.parametrize("name", PATTERNS)
-def test_a_pattern_takes_time_in_proportion(name, large):
+def test_a_pattern_takes_time_in_proportion(name: Any, large: Any) -> None:
     endure(partial(use, *PATTERNS[name]), large)
 
 
 @pytest.mark.parametrize("pattern", [r"([0-9]+)\.0*([^0-9])", r"\\text\{.*?\}$", r"[.!?]+[\"')\]]*(?=\s)", r"(a|a)*$"])
-def test_a_pattern_that_goes_back_and_forth_is_caught(pattern):
+def test_a_pattern_that_goes_back_and_forth_is_caught(pattern: str) -> None:
     with pytest.raises(AssertionError, match="characters of"):
         endure(partial(use, re.compile(pattern), "sub"), 3 * SOME)
 
@@ -184,36 +184,36 @@ def nobody_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(JUDGE, "ask", lambda **question: {})
 
 
-def test_there_are_functions_to_be_tried():
+def test_there_are_functions_to_be_tried() -> None:
     assert len(FUNCTIONS) > 30 and {"text.reading.sentences sentences", "text.graders.tidy tidied"} <= FUNCTIONS.keys()
 
 
 @pytest.mark.parametrize("large", LARGE)
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_a_function_of_text_takes_time_in_proportion(name, large):
+def test_a_function_of_text_takes_time_in_proportion(name: Any, large: Any) -> None:
     endure(FUNCTIONS[name], large)
 
 
 @pytest.mark.parametrize("large", LARGE)
 @pytest.mark.parametrize("name", GRADERS)
-def test_a_grader_reads_any_reply_and_any_gold(name, large):
+def test_a_grader_reads_any_reply_and_any_gold(name: Any, large: Any) -> None:
     grader = GRADERS[name]
     endure(lambda text: (grader.judge(text, "18"), grader.judge("18", text)), large)
 
 
 @pytest.mark.parametrize("words", ["", "length=3", "env_type=multi_step", *(f"kind={kind}" for kind in ASKED)])
 @pytest.mark.parametrize("large", LARGE)
-def test_a_task_grades_any_reply(words, large):
+def test_a_task_grades_any_reply(words: Any, large: Any) -> None:
     task = small_plan(words).task
     problem = task.problem(0)
     endure(lambda text: task.grade(problem, [text] * task.max_turns, End.ANSWERED), large)
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_form_reads_any_reply(form):
+def test_a_form_reads_any_reply(form: Any) -> None:
     endure(FORMS[form].read, SOME)
 
 
 @pytest.mark.parametrize("read", [read_whole, read_number, read_truth, read_text, read_texts])
-def test_an_option_is_read_or_refused_whatever_is_written(read):
+def test_an_option_is_read_or_refused_whatever_is_written(read: Any) -> None:
     endure(partial(with_texts, lambda given: read(given)), SOME)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from math import comb, exp, inf, isclose, isnan, log, log2
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,22 +42,22 @@ LOGPS = st.lists(st.floats(-60, 0), min_size=1, max_size=20)
         (64**3, 0.0, 18.0),
     ],
 )
-def test_bits_known_is_log2_n_plus_log2_p(N, logp, expected):
+def test_bits_known_is_log2_n_plus_log2_p(N: Any, logp: Any, expected: float) -> None:
     assert isclose(bits_known(N, logp), expected, abs_tol=5e-7)
 
 
-def test_the_clamp_hides_what_is_worse_than_guessing_and_nothing_else():
+def test_the_clamp_hides_what_is_worse_than_guessing_and_nothing_else() -> None:
     assert bits_known_clamped(1024, -20 * log(2)) == 0.0
     assert isclose(bits_known_clamped(1024, log(0.5)), 9.0)
 
 
-def test_an_impossible_answer_is_known_less_than_any_other():
+def test_an_impossible_answer_is_known_less_than_any_other() -> None:
     assert bits_known(64, -inf) == -inf
     assert isclose(smoothed_absorbed_bits(64, -inf), log2(0.01))
 
 
 @pytest.mark.parametrize(("nats", "bits"), [(log(2), 1.0), (-3 * log(2), -3.0), (0.0, 0.0)])
-def test_nats_and_bits_turn_into_each_other(nats, bits):
+def test_nats_and_bits_turn_into_each_other(nats: Any, bits: float) -> None:
     assert isclose(nats_to_bits(nats), bits)
     assert isclose(bits_to_nats(bits), nats)
 
@@ -64,16 +65,16 @@ def test_nats_and_bits_turn_into_each_other(nats, bits):
 @pytest.mark.parametrize(
     ("N", "bits"), [(1, 1), (2, 1), (3, 2), (10, 4), (16, 4), (100, 7), (1000, 10), (1024, 10), (1025, 11)]
 )
-def test_the_digits_of_a_binary_number(N, bits):
+def test_the_digits_of_a_binary_number(N: int, bits: int) -> None:
     assert num_bits(N) == bits
 
 
 @pytest.mark.parametrize(("N", "expected"), [(10, -0.678), (1000, -0.034), (1025, -0.9986)])
-def test_a_fair_coin_starts_below_zero_when_n_is_no_power_of_two(N, expected):
+def test_a_fair_coin_starts_below_zero_when_n_is_no_power_of_two(N: int, expected: float) -> None:
     assert isclose(bits_known(N, num_bits(N) * log(0.5)), expected, abs_tol=5e-4)
 
 
-def test_format_learning_is_taken_out_by_the_decoys():
+def test_format_learning_is_taken_out_by_the_decoys() -> None:
     # a quarter of the mass is on answers at all, and half of that on the secret
     logps = [log(1 / 8), log(1 / 24), log(1 / 24), log(1 / 24)]
     assert isclose(bits_known(4, logps[0]), -1.0)
@@ -81,23 +82,23 @@ def test_format_learning_is_taken_out_by_the_decoys():
 
 
 @given(LOGPS, st.floats(-50, 0))
-def test_mass_outside_the_answers_does_not_change_what_is_known_among_them(logps, elsewhere):
+def test_mass_outside_the_answers_does_not_change_what_is_known_among_them(logps: Any, elsewhere: Any) -> None:
     moved = [logp + elsewhere for logp in logps]
     assert isclose(bits_known_among(moved, 0), bits_known_among(logps, 0), abs_tol=1e-9)
 
 
 @given(LOGPS)
-def test_renormalised_answers_add_up_to_one(logps):
+def test_renormalised_answers_add_up_to_one(logps: Any) -> None:
     probabilities = renormalised(logps)
     assert isclose(sum(probabilities), 1.0)
     assert isclose(probabilities[0], exp(logps[0]) / sum(exp(logp) for logp in logps))
 
 
-def test_no_mass_at_all_cannot_be_renormalised():
+def test_no_mass_at_all_cannot_be_renormalised() -> None:
     assert all(isnan(p) for p in renormalised([-inf, -inf]))
 
 
-def test_smoothing_costs_little_at_the_top_and_bounds_the_bottom():
+def test_smoothing_costs_little_at_the_top_and_bounds_the_bottom() -> None:
     assert isclose(smoothed_absorbed_bits(64, 0.0), log2(0.99 * 64 + 0.01))
     assert 0 < 6 - smoothed_absorbed_bits(64, 0.0) < 0.015
     assert isclose(smoothed_absorbed_bits(64, log(1 / 64)), 0.0, abs_tol=1e-12)
@@ -106,12 +107,12 @@ def test_smoothing_costs_little_at_the_top_and_bounds_the_bottom():
 
 
 @pytest.mark.parametrize("e", [0.0, 1.0, -0.1])
-def test_smoothing_wants_a_share(e):
+def test_smoothing_wants_a_share(e: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         smoothed_absorbed_bits(64, 0.0, e)
 
 
-def test_entropy_of_known_distributions():
+def test_entropy_of_known_distributions() -> None:
     assert entropy_bits([0.5, 0.25, 0.25]) == 1.5
     assert entropy_bits([1.0, 0.0]) == 0.0
     assert isclose(entropy_bits([1 / 1024, 1023 / 1024]), 0.01117, abs_tol=5e-6)  # what binary says at the start
@@ -119,24 +120,24 @@ def test_entropy_of_known_distributions():
 
 
 @pytest.mark.parametrize(("turns", "bits"), [(4, 2.03), (6, 2.33), (8, 2.54), (10, 2.71), (12, 2.84)])
-def test_a_summed_dense_reward_says_less_than_its_turns(turns, bits):
+def test_a_summed_dense_reward_says_less_than_its_turns(turns: int, bits: float) -> None:
     counts = [comb(turns, right) / 2**turns for right in range(turns + 1)]
     assert isclose(entropy_bits(counts), bits, abs_tol=0.005)
 
 
-def test_distance_from_uniform():
+def test_distance_from_uniform() -> None:
     assert total_variation_from_uniform([0.25] * 4) == 0.0
     assert total_variation_from_uniform([1.0, 0.0, 0.0, 0.0]) == 0.75
     assert total_variation_from_uniform([0.75, 0.25]) == 0.25
 
 
-def test_the_entropy_of_a_yes_and_no():
+def test_the_entropy_of_a_yes_and_no() -> None:
     assert binary_entropy_bits(0.5) == 1
     assert binary_entropy_bits(0.0) == binary_entropy_bits(1.0) == 0
     assert binary_entropy_bits(1 / 1024) == pytest.approx(0.0112, abs=1e-4)
 
 
-def test_one_hit_in_four_is_worth_less_than_it_looks():
+def test_one_hit_in_four_is_worth_less_than_it_looks() -> None:
     assert plug_in_entropy_bits([1, 3]) == pytest.approx(0.8113, abs=1e-4)
     assert miller_madow_bits([1, 3], 2) == pytest.approx(0.8113 + 1 / (8 * log(2)), abs=1e-4)
     assert miller_madow_bits([2, 2], 2) == 1  # never beyond the alphabet
@@ -144,17 +145,17 @@ def test_one_hit_in_four_is_worth_less_than_it_looks():
     assert plug_in_entropy_bits([4]) == miller_madow_bits([4], 2) == plug_in_entropy_bits([]) == 0
 
 
-def test_divergence_by_hand():
+def test_divergence_by_hand() -> None:
     assert kl_bits([0.5, 0.5], [0.5, 0.5]) == 0
     assert kl_bits([1.0, 0.0], [0.25, 0.75]) == 2
 
 
-def test_bits_of_a_pass_rate():
+def test_bits_of_a_pass_rate() -> None:
     assert pass_rate_bits(15, 20, 0, 20) == pytest.approx(log2(31))
     assert pass_rate_bits(3, 20, 3, 20) == 0
     assert pass_rate_bits(0, 20, 3, 20) < 0
 
 
-def test_an_efficiency_of_nothing_is_none():
+def test_an_efficiency_of_nothing_is_none() -> None:
     assert ratio(1.0, 4.0) == 0.25
     assert ratio(1.0, 0.0) is ratio(None, 1.0) is ratio(1.0, None) is None

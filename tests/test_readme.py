@@ -62,21 +62,23 @@ def values_of(plan: Plan) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("command", "values"), promises("train"))
-def test_every_command_of_the_table_resolves_to_its_values(command: str, values: str, tmp_path: Path):
+def test_every_command_of_the_table_resolves_to_its_values(command: str, values: str, tmp_path: Path) -> None:
     found = resolved(command, tmp_path)
     promised = dict(pair.split("=", 1) for pair in values.split())
     assert {name: found[name] for name in promised} == promised
 
 
 @pytest.mark.parametrize(("command", "values"), MEMORY_STUDY)
-def test_the_memory_study_s_own_words_resolve_to_the_values_beside_them(command: str, values: str, tmp_path: Path):
+def test_the_memory_study_s_own_words_resolve_to_the_values_beside_them(
+    command: str, values: str, tmp_path: Path
+) -> None:
     """Behind `straw train gsm8k` they stand as they are, and the recipe beside them means the same."""
     found = resolved(command.replace("python run_gsm8k.py", "straw train gsm8k"), tmp_path)
     promised = dict(pair.split("=", 1) for pair in values.split())
     assert {name: found[name] for name in promised} == promised
 
 
-def test_every_command_of_the_memory_study_has_its_line():
+def test_every_command_of_the_memory_study_has_its_line() -> None:
     """Five models, each with pure RL and two memories."""
     words = [study_words(command) for command, _ in MEMORY_STUDY]
     assert {(one["model_name"].rpartition("/")[2], one["use_ir"]) for one in words} == {
@@ -97,7 +99,7 @@ OF_THE_MEMORY = {  # columns of the table that tells paper, code and ours apart
 
 
 @pytest.mark.parametrize("column", OF_THE_MEMORY)
-def test_paper_code_and_ours_resolve_to_the_values_in_their_columns(column: str, tmp_path: Path):
+def test_paper_code_and_ours_resolve_to_the_values_in_their_columns(column: str, tmp_path: Path) -> None:
     _, _, table = README.partition(f"| | {' | '.join(OF_THE_MEMORY)} |\n")
     cells = [row.split(" | ")[1 + list(OF_THE_MEMORY).index(column)] for row in table.split("\n\n")[0].splitlines()[1:]]
     promised = dict(re.findall(r"`(\w+)=([\w.-]+)`", " ".join(cells)))
@@ -107,7 +109,7 @@ def test_paper_code_and_ours_resolve_to_the_values_in_their_columns(column: str,
 
 
 @pytest.mark.parametrize(("command", "values"), promises("sweep"))
-def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, values: str):
+def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, values: str) -> None:
     """The values of what is varied stand side by side: N=16,64."""
     sweep = read_sweep(ROOT / shlex.split(command)[2], {})
     runs = [run for condition in sweep.conditions for run in sweep.runs(condition)]
@@ -119,7 +121,7 @@ def test_every_sweep_of_the_table_has_runs_of_all_its_values(command: str, value
 
 
 @pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
-def test_every_recipe_loads_and_asks_a_question(recipe: Path, tmp_path: Path):
+def test_every_recipe_loads_and_asks_a_question(recipe: Path, tmp_path: Path) -> None:
     plan = plan_of(load_page(recipe, made_data(load_page(recipe), tmp_path)))
     assert plan.page.run.question.endswith("?")
 
@@ -128,7 +130,7 @@ SWEEPS = sorted((ROOT / "recipes" / "sweeps").glob("*.toml"))
 
 
 @pytest.mark.parametrize("path", SWEEPS, ids=lambda path: path.stem)
-def test_every_sweep_can_be_run_asks_a_question_and_has_a_twin_for_a_laptop(path: Path, tmp_path: Path):
+def test_every_sweep_can_be_run_asks_a_question_and_has_a_twin_for_a_laptop(path: Path, tmp_path: Path) -> None:
     sweep = read_sweep(path, {}, tmp_path)
     plans = plan_sweep(sweep, Listener())
     assert sweep.question.endswith("?") and sweep.name == path.stem
@@ -138,7 +140,7 @@ def test_every_sweep_can_be_run_asks_a_question_and_has_a_twin_for_a_laptop(path
     assert small or at_hand or path.with_stem(f"{path.stem}-small") in SWEEPS
 
 
-def test_the_house_in_the_readme_is_the_house():
+def test_the_house_in_the_readme_is_the_house() -> None:
     rooms = {path.name.removesuffix(".py") for path in (ROOT / "src" / "straw").iterdir() if path.name[0] != "_"}
     tree = README[README.index("src/straw/\n") :]
     assert [room for room in sorted(rooms) if not re.search(rf"\b{room}\b", tree)] == []

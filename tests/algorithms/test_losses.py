@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log
+from typing import Any
 
 import pytest
 import torch
@@ -29,13 +30,13 @@ def loss_and_slopes(name: str, batch: TokenBatch) -> tuple[float, list[float]]:
     return float(loss.detach()), slopes.tolist()
 
 
-def test_cross_entropy_is_the_weighted_surprise():
+def test_cross_entropy_is_the_weighted_surprise() -> None:
     loss, slopes = loss_and_slopes("cross_entropy", tokens([1, 2], [9, 9], [1, 0.5]))
     assert loss == pytest.approx(1.5 * log(2))
     assert slopes == [-1, -0.5]  # neither ratios nor advantages matter
 
 
-def test_importance_sampling_weighs_advantages_by_the_ratio():
+def test_importance_sampling_weighs_advantages_by_the_ratio() -> None:
     loss, slopes = loss_and_slopes("importance_sampling", tokens([2, 1], [1, -2], [0.5, 1]))
     assert loss == pytest.approx(-(0.5 * 2 * 1 + 1 * 1 * -2))  # 1
     assert slopes == pytest.approx([-1, 2])  # - w r A
@@ -52,45 +53,47 @@ def test_importance_sampling_weighs_advantages_by_the_ratio():
         (2.0, -1.0, -2.0, -2.0),  # bad and likelier than it was: always pulled back
     ],
 )
-def test_ppo_clips_what_has_gone_far_enough_and_nothing_else(ratio, advantage, objective, slope):
+def test_ppo_clips_what_has_gone_far_enough_and_nothing_else(
+    ratio: float, advantage: float, objective: float, slope: float
+) -> None:
     loss, slopes = loss_and_slopes("ppo", tokens([ratio], [advantage], [1.0]))
     assert loss == pytest.approx(-objective)
     assert slopes == pytest.approx([-slope])
 
 
 @pytest.mark.parametrize("name", ["importance_sampling", "ppo"])
-def test_fresh_replies_have_the_plain_policy_gradient(name):
+def test_fresh_replies_have_the_plain_policy_gradient(name: str) -> None:
     _, slopes = loss_and_slopes(name, tokens([1, 1, 1], [1.0, -0.5, 0.0], [0.25, 0.25, 0.25]))
     assert slopes == pytest.approx([-0.25, 0.125, 0])
 
 
 @pytest.mark.parametrize("name", names("losses"))
-def test_a_token_without_weight_has_no_gradient(name):
+def test_a_token_without_weight_has_no_gradient(name: Any) -> None:
     _, slopes = loss_and_slopes(name, tokens([1.1, 1.1], [1, 1], [0, 1]))
     assert slopes[0] == 0
     assert slopes[1] != 0
 
 
 @pytest.mark.parametrize("name", names("losses"))
-def test_a_batch_cut_in_two_has_the_same_loss(name):
+def test_a_batch_cut_in_two_has_the_same_loss(name: Any) -> None:
     whole, _ = loss_and_slopes(name, tokens([1, 2, 0.5], [1, 2, -1], [0.3, 0.2, 0.1]))
     left, _ = loss_and_slopes(name, tokens([1], [1], [0.3]))
     right, _ = loss_and_slopes(name, tokens([2, 0.5], [2, -1], [0.2, 0.1]))
     assert whole == pytest.approx(left + right)
 
 
-def test_an_unknown_loss_names_its_neighbour():
+def test_an_unknown_loss_names_its_neighbour() -> None:
     with pytest.raises(ConfigError, match="there is no loss_fn 'pppo': did you mean 'ppo'"):
         loss_named("pppo")
 
 
-def test_the_kl_of_a_token_by_hand():
+def test_the_kl_of_a_token_by_hand() -> None:
     one = kl_estimate(torch.tensor(log(1 / 2)), torch.tensor(log(1 / 4)))
     assert float(one) == pytest.approx(1 / 2 + log(2) - 1)  # r - ln r - 1 with r = 1/2
 
 
 @given(st.floats(-20, 0), st.floats(-20, 0))
-def test_the_kl_estimate_is_never_negative_and_zero_only_where_both_agree(ours, theirs):
+def test_the_kl_estimate_is_never_negative_and_zero_only_where_both_agree(ours: Any, theirs: Any) -> None:
     found = float(kl_estimate(torch.tensor(ours, dtype=torch.float64), torch.tensor(theirs, dtype=torch.float64)))
     assert found >= -1e-15
     if ours == theirs:
@@ -99,7 +102,7 @@ def test_the_kl_estimate_is_never_negative_and_zero_only_where_both_agree(ours, 
         assert found > 0
 
 
-def test_in_the_mean_the_gradient_of_the_kl_estimate_is_that_of_the_other_divergence_unless_it_is_weighted():
+def test_in_the_mean_the_gradient_of_the_kl_estimate_is_that_of_the_other_divergence_unless_it_is_weighted() -> None:
     """Over all tokens of a small vocabulary, each as often as the policy writes it; p is free, q the reference."""
     logits = torch.tensor([0.3, -1.0, 0.8], dtype=torch.float64, requires_grad=True)
     q = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
@@ -114,6 +117,6 @@ def test_in_the_mean_the_gradient_of_the_kl_estimate_is_that_of_the_other_diverg
     assert slope((often * ratio * k3).sum()) == pytest.approx(slope((logp.exp() * (logp - q.log())).sum()))
 
 
-def test_the_kl_estimate_averages_to_the_divergence():
+def test_the_kl_estimate_averages_to_the_divergence() -> None:
     p, q = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.2, 0.3, 0.5])
     assert float((p * kl_estimate(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()))

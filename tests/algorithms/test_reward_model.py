@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.special import logsumexp
@@ -34,37 +36,37 @@ def shares(log: dict[int, float], space: int = 100, full: float = 1.0) -> np.nda
     return full_shares(said, paid, replies, np.full(space, 1 / space), full)
 
 
-def test_shares_add_up_to_one():
+def test_shares_add_up_to_one() -> None:
     assert shares({11: 0.2, 37: 0.7, 80: 0.1}).sum() == pytest.approx(1)
 
 
-def test_replies_that_begin_like_a_well_paid_one_are_likelier():
+def test_replies_that_begin_like_a_well_paid_one_are_likelier() -> None:
     found = shares({11: 0.1, 12: 0.15, 51: 0.8, 53: 0.75, 71: 0.3, 74: 0.35, 92: 0.2, 93: 0.1})
     assert found[50:60].sum() > 5 * found[10:20].sum()
 
 
-def test_what_was_paid_less_is_out():
+def test_what_was_paid_less_is_out() -> None:
     found = shares({51: 0.8, 11: 0.1, 71: 0.3})
     assert found[51] < 0.05 * found[52]
 
 
-def test_what_was_paid_in_full_is_the_answer():
+def test_what_was_paid_in_full_is_the_answer() -> None:
     assert shares({51: 1.0, 11: 0.1})[51] == 1.0
 
 
-def test_as_long_as_all_is_paid_alike_the_prior_is_left_on_what_was_not_tried():
+def test_as_long_as_all_is_paid_alike_the_prior_is_left_on_what_was_not_tried() -> None:
     prior = np.array([0.5, 0.3, 0.1, 0.1])
     found = full_shares([number(0)] * 2, [(0.0,), (0.0,)], [number(value) for value in range(4)], prior, 1.0)
     np.testing.assert_allclose(found, [0, 0.6, 0.2, 0.2])
 
 
-def test_a_reply_that_the_start_would_not_give_has_no_share():
+def test_a_reply_that_the_start_would_not_give_has_no_share() -> None:
     prior = np.array([0.0, 0.5, 0.5])
     found = full_shares([number(1)], [(0.0,)], [number(value) for value in range(3)], prior, 1.0)
     np.testing.assert_allclose(found, [0, 0, 1])
 
 
-def test_turns_paid_by_themselves_are_put_together():
+def test_turns_paid_by_themselves_are_put_together() -> None:
     """Two attempts, wrong in different turns: neither was right, and what is right in each is the answer."""
     replies: list[Turns] = [((a, END), (b, END), (c, END)) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
     said = [replies[0b000], replies[0b111]]
@@ -74,7 +76,7 @@ def test_turns_paid_by_themselves_are_put_together():
     assert found.max() > 0.8
 
 
-def test_a_sum_over_places_is_taken_apart():
+def test_a_sum_over_places_is_taken_apart() -> None:
     """Ten attempts at ten bits, paid their sum: enough to tell most bits."""
     random, answer = np.random.default_rng(0), 0b1100101001
     replies = [(tuple(index >> place & 1 for place in range(9, -1, -1)),) for index in range(1024)]
@@ -83,7 +85,7 @@ def test_a_sum_over_places_is_taken_apart():
     assert int(full_shares(tried, paid, replies, np.full(1024, 1 / 1024), 10.0).argmax()) == answer
 
 
-def test_equal_replies_that_are_paid_differently_count_as_noise():
+def test_equal_replies_that_are_paid_differently_count_as_noise() -> None:
     """Three of four times is not full reward, and not none."""
     said = [number(5)] * 4 + [number(6)] * 4
     paid = [(1.0,), (1.0,), (0.0,), (1.0,), (0.0,), (0.0,), (0.0,), (1.0,)]
@@ -91,7 +93,7 @@ def test_equal_replies_that_are_paid_differently_count_as_noise():
     assert found[0] > found[1] > 0
 
 
-def test_where_a_number_is_one_token_a_reward_says_nothing_of_other_numbers():
+def test_where_a_number_is_one_token_a_reward_says_nothing_of_other_numbers() -> None:
     """So it guesses: what was tried is out, and the rest is as likely as before, beside the best pay or not."""
     replies: list[Turns] = [((100 + value, END),) for value in range(40)]
     log = {3: 0.2, 11: 0.9, 30: 0.1, 25: 0.4}
@@ -103,7 +105,7 @@ def test_where_a_number_is_one_token_a_reward_says_nothing_of_other_numbers():
     assert in_digits[12:20].mean() > 1.5 * in_digits[31:40].mean()  # of those that begin like 11, and like 30
 
 
-def test_noise_is_what_equal_replies_differ_by_as_a_share_of_all_that_pay_varies():
+def test_noise_is_what_equal_replies_differ_by_as_a_share_of_all_that_pay_varies() -> None:
     """Within: 1/4 x 2 over 2 degrees of freedom; of 0, 1, 0, 0 together 3/16."""
     assert noise_of([[0.0, 1.0], [0.0, 0.0]]) == pytest.approx((1 / 4) / (3 / 16))
     assert noise_of([[0.2], [0.4, 0.4]]) == noise_of([[0.2], [0.4]]) == noise_of([[0.4, 0.4]]) == JITTER
@@ -154,7 +156,7 @@ def by_the_book(said: list[Turns], paid: list[Paid], replies: list[Turns], full:
 
 @pytest.mark.parametrize("turns", [1, 2])
 @pytest.mark.parametrize("noise", [JITTER, 0.3])
-def test_chances_are_those_of_the_regression_by_the_book(turns, noise):
+def test_chances_are_those_of_the_regression_by_the_book(turns: int, noise: Any) -> None:
     random = np.random.default_rng(turns)
     texts = [tuple(random.integers(0, 3, random.integers(1, 4)).tolist()) for _ in range(6)]
     replies: list[Turns] = [tuple(texts[index] for index in random.integers(0, 6, turns)) for _ in range(12)]
@@ -164,7 +166,7 @@ def test_chances_are_those_of_the_regression_by_the_book(turns, noise):
     np.testing.assert_allclose(ours, by_the_book(said, paid, replies, 1.0, noise), rtol=1e-6, atol=1e-6)
 
 
-def test_a_reply_of_full_length_has_a_variance_of_one():
+def test_a_reply_of_full_length_has_a_variance_of_one() -> None:
     numbers = Numbering(4).of([((1, 2, 3),)], 0)
     assert Shape(0.5, 2.0).own(numbers) == pytest.approx([1 - 0.5 / 4])  # three of four places are there
     np.testing.assert_allclose(Shape(0.5, 2.0).kernel(numbers, numbers), [[1 - 0.5 / 4]])

@@ -8,6 +8,7 @@ import re
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -85,13 +86,15 @@ def secret(*words: str) -> list[str]:
 
 
 @pytest.mark.parametrize("words", BAD)
-def test_a_bad_option_is_one_line_and_leaves_nothing(words, capsys, place):
+def test_a_bad_option_is_one_line_and_leaves_nothing(
+    words: Any, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     line = refused(secret(words), capsys, quiet="warmup" in words)
     assert re.search(BAD[words], line), line
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
-def test_a_device_that_is_not_there(capsys, place):
+def test_a_device_that_is_not_there(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert "cannot be used here" in refused(secret("device=cuda"), capsys)
 
 
@@ -108,7 +111,9 @@ def test_a_device_that_is_not_there(capsys, place):
         (["train", "nowhere.toml"], "nowhere.toml: this page cannot be read (No such file or directory)"),
     ],
 )
-def test_a_bad_command_is_one_line_and_leaves_nothing(words, expected, capsys, place):
+def test_a_bad_command_is_one_line_and_leaves_nothing(
+    words: Any, expected: str, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     assert expected in refused(words, capsys)
 
 
@@ -123,7 +128,9 @@ def test_a_bad_command_is_one_line_and_leaves_nothing(words, expected, capsys, p
         ("N = \xff", "this page is not TOML"),
     ],
 )
-def test_a_page_with_a_mistake_is_named(page, expected, capsys, place):
+def test_a_page_with_a_mistake_is_named(
+    page: str, expected: str, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     (place / "page.toml").write_bytes(page.encode("latin-1"))
     line = refused(["train", "page.toml"], capsys)
     assert line.startswith("straw: page.toml: ")
@@ -133,7 +140,7 @@ def test_a_page_with_a_mistake_is_named(page, expected, capsys, place):
 # --- models and checkpoints
 
 
-def test_a_folder_that_is_no_model(capsys, place):
+def test_a_folder_that_is_no_model(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "empty").mkdir()
     line = refused(["train", "secret", "model_name=empty"], capsys)
     assert "a model folder holds config.json, safetensors and a tokenizer; empty has no config.json" in line
@@ -144,21 +151,21 @@ def checkpoint(place: Path, *words: str) -> Path:
     return place / "first" / "checkpoints" / "step-000001"
 
 
-def test_a_checkpoint_that_was_cut_short(capsys, place):
+def test_a_checkpoint_that_was_cut_short(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     folder = checkpoint(place)
     weights = folder / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     assert "weights.safetensors is damaged" in refused(secret(f"from_checkpoint={folder}"), capsys)
 
 
-def test_a_checkpoint_of_bytes_that_mean_nothing(capsys, place):
+def test_a_checkpoint_of_bytes_that_mean_nothing(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "broken").mkdir()
     (place / "broken" / "weights.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0{not")
     assert "weights.safetensors is damaged" in refused(secret("from_checkpoint=broken"), capsys)
 
 
 @pytest.mark.parametrize("words", ["model_name=tiny-1M", "lora_rank=2"])
-def test_a_checkpoint_of_another_model(words, capsys, place):
+def test_a_checkpoint_of_another_model(words: str, capsys: pytest.CaptureFixture[str], place: Path) -> None:
     folder = checkpoint(place, "" if words != "lora_rank=2" else words)
     reader = secret(f"from_checkpoint={folder}", words if words != "lora_rank=2" else "lora_rank=3")
     assert "another model" in refused(reader, capsys, quiet=True)
@@ -167,7 +174,7 @@ def test_a_checkpoint_of_another_model(words, capsys, place):
 # --- places that cannot be written
 
 
-def test_a_run_folder_in_use_is_not_overwritten(capsys, place):
+def test_a_run_folder_in_use_is_not_overwritten(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "used").mkdir()
     (place / "used" / "thesis.txt").write_text("all of it")
     line = refused(secret("run_dir=used"), capsys)
@@ -175,18 +182,20 @@ def test_a_run_folder_in_use_is_not_overwritten(capsys, place):
     assert "thesis.txt" in refused(["demo", "out=used"], capsys)
 
 
-def test_a_file_where_the_folder_should_be(capsys, place):
+def test_a_file_where_the_folder_should_be(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "file").touch()
     assert "file is a file" in refused(secret("run_dir=file"), capsys)
     assert "nothing can be made in file" in refused(secret("run_dir=file/run"), capsys).replace(str(place) + "/", "")
 
 
-def test_a_place_that_may_not_be_written(capsys, place, monkeypatch):
+def test_a_place_that_may_not_be_written(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "access", lambda path, mode: False)
     assert "a run needs a folder it may write to" in refused(secret("n_batches=1"), capsys)
 
 
-def raises(number: int):
+def raises(number: int) -> Any:
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -197,17 +206,23 @@ def raises(number: int):
     ("number", "expected"),
     [(errno.EACCES, "permission denied"), (errno.EROFS, "read-only file system"), (errno.ENOSPC, "is full: free some")],
 )
-def test_a_place_that_turns_out_not_to_take_a_run(number, expected, capsys, place, monkeypatch):
+def test_a_place_that_turns_out_not_to_take_a_run(
+    number: Any, expected: str, capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(whole.Path, "write_text", raises(number))
     assert expected in refused(secret("n_batches=1"), capsys, quiet=True)
 
 
-def test_a_disk_that_is_full_when_the_run_begins(capsys, place, monkeypatch):
+def test_a_disk_that_is_full_when_the_run_begins(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lines.os, "write", raises(errno.ENOSPC))
     assert "is full: free some" in refused(secret("n_batches=1"), capsys, quiet=True)
 
 
-def test_a_disk_without_room_for_the_checkpoints(capsys, place, monkeypatch):
+def test_a_disk_without_room_for_the_checkpoints(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=3_000_000))
     line = refused(secret("n_batches=4 save_every=2"), capsys, quiet=True)
     assert re.search(r"room for its checkpoints, 7\.\d MB, and the disk of .* has 3\.0 MB left: free some", line), line

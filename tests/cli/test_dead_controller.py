@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.monarch_here import needs_monarch, words_here
@@ -50,7 +51,7 @@ def lives(pid: int) -> bool:
         return False
 
 
-def waited_for(what, seconds: float) -> bool:
+def waited_for(what: Any, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not what():
         if time.monotonic() > deadline:
@@ -60,7 +61,7 @@ def waited_for(what, seconds: float) -> bool:
 
 
 @pytest.mark.slow
-def test_a_dead_controller_leaves_no_process_and_a_folder_that_goes_on(home, tmp_path):
+def test_a_dead_controller_leaves_no_process_and_a_folder_that_goes_on(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "whole", PAGE)
     scratch, run, memory = tmp_path / "scratch", tmp_path / "cut", set(os.listdir("/dev/shm"))
     scratch.mkdir()

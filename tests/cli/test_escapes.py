@@ -74,7 +74,9 @@ def names(place: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("terminal", [False, True])
-def test_no_command_of_a_stranger_reaches_the_screen(terminal, place, capsys, monkeypatch):
+def test_no_command_of_a_stranger_reaches_the_screen(
+    terminal: bool, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     if terminal:
         monkeypatch.setenv("FORCE_COLOR", "1")
         monkeypatch.setenv("TERM", "xterm-256color")
@@ -109,12 +111,12 @@ def test_no_command_of_a_stranger_reaches_the_screen(terminal, place, capsys, mo
             assert "\\u001b]52" in found.lower(), words
 
 
-def test_markup_and_a_turned_name_are_seen_for_what_they_are(place, capsys):
+def test_markup_and_a_turned_name_are_seen_for_what_they_are(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = shown(capsys, "runs")
     assert found.count("[red]b[") >= 3 and "\\u202egpj." in found and "\\u200b" in found
 
 
-def test_a_report_shows_no_name_that_turns_or_hides(place, capsys):
+def test_a_report_shows_no_name_that_turns_or_hides(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown(capsys, "report", "runs", "-o", "report.html", "--figures", "paper")
     page = (place / "report.html").read_text(encoding="utf-8")
     assert "\\u202egpj." in page and "\\u001b]52" in page
@@ -124,7 +126,7 @@ def test_a_report_shows_no_name_that_turns_or_hides(place, capsys):
 
 
 @pytest.mark.parametrize("label", ["$\\frac{$", "$x^$", "a$b", "$$", "\\$", f"_{EVIL}"])
-def test_a_label_that_matplotlib_would_take_for_a_formula_is_drawn_as_it_stands(label, tmp_path):
+def test_a_label_that_matplotlib_would_take_for_a_formula_is_drawn_as_it_stands(label: str, tmp_path: Path) -> None:
     from straw.report.curves.curve import Curve
     from straw.report.curves.picture import draw_picture, in_picture
 

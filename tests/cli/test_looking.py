@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_runs import attempt, curve_rows, make_run, write_run
@@ -25,12 +26,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def printed(capsys, *words: str) -> str:
+def printed(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(list(words)) == 0
     return capsys.readouterr().out
 
 
-def refused(capsys, *words: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(list(words)) == 2
     shown = capsys.readouterr()
     assert shown.out == "" and shown.err.count("\n") == 1
@@ -40,7 +41,9 @@ def refused(capsys, *words: str) -> str:
 # --- show
 
 
-def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(place, capsys):
+def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shown = printed(capsys, "show", "binary")
     assert "N=16" in shown and "seed=3" in shown and "group_size" not in shown
     assert "done" in shown and "2 of 2" in shown and "4.00 of 4.00" in shown
@@ -50,7 +53,7 @@ def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(place, capsy
     assert "python 3." in shown
 
 
-def test_show_tells_events_alarms_and_checkpoints(place, capsys):
+def test_show_tells_events_alarms_and_checkpoints(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "runs/binary/done.json").unlink()  # what is done is never written to
     with RunFolder.open(place / "runs/binary") as folder:
         folder.write_event("alarm", 2, name="kl_spike", value=0.5, advice="try a smaller learning_rate")
@@ -61,13 +64,13 @@ def test_show_tells_events_alarms_and_checkpoints(place, capsys):
     assert "checkpoints  2" in shown
 
 
-def test_any_metric_can_be_drawn_instead(place, capsys):
+def test_any_metric_can_be_drawn_instead(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(capsys, "show", "binary", "--metric=reward", "--samples=0")
     assert "reward against episodes" in shown and "bits known against" not in shown
     assert "best" not in shown
 
 
-def test_show_as_json_has_every_point_and_the_same_samples(place, capsys):
+def test_show_as_json_has_every_point_and_the_same_samples(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = json.loads(printed(capsys, "show", "runs/binary", "--json"))
     assert page["curves"]["bits_known"] == {"episodes": [0, 10, 20], "values": [0.0, 1.0, 4.0]}
     assert page["summary"]["episodes_to_most"] == [10, 20]
@@ -75,14 +78,16 @@ def test_show_as_json_has_every_point_and_the_same_samples(place, capsys):
     assert page["chosen"]["N"] == "16"
 
 
-def test_a_run_that_has_just_begun_can_be_shown(place, capsys):
+def test_a_run_that_has_just_begun_can_be_shown(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(place / "runs/new", done=False)
     shown = printed(capsys, "show", "new")
     assert "stopped" in shown and "no step is done yet" in shown
     assert "no row of metrics yet" in refused(capsys, "show", "new", "--metric", "kl")
 
 
-def test_a_cut_line_of_the_rollouts_is_named_and_one_of_the_metrics_stops(place, capsys):
+def test_a_cut_line_of_the_rollouts_is_named_and_one_of_the_metrics_stops(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rollouts, metrics = place / "runs/binary/rollouts.jsonl", place / "runs/binary/metrics.jsonl"
     rollouts.write_bytes(b'{"step":1,"prob\n' + rollouts.read_bytes())
     assert "cannot be read, passed over: 1" in printed(capsys, "show", "binary")
@@ -113,14 +118,16 @@ def test_a_cut_line_of_the_rollouts_is_named_and_one_of_the_metrics_stops(place,
         (["runs", "--jsn"], "one folder; got '--jsn'"),
     ],
 )
-def test_what_cannot_be_shown_is_one_line_with_a_way_out(place, capsys, words, said):
+def test_what_cannot_be_shown_is_one_line_with_a_way_out(
+    place: Path, capsys: pytest.CaptureFixture[str], words: Any, said: str
+) -> None:
     assert said in refused(capsys, *words)
 
 
 # --- what a model wrote
 
 
-def test_a_reply_cannot_move_the_cursor_or_colour_the_page(place, capsys):
+def test_a_reply_cannot_move_the_cursor_or_colour_the_page(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nasty = "\x1b[2J[red]\nnext\r\u202e"
     write_run(place / "runs/nasty", curve_rows(0.0, 1.0), [(1, attempt(nasty, 1.0))])
     shown = printed(capsys, "show", "nasty")
@@ -128,18 +135,18 @@ def test_a_reply_cannot_move_the_cursor_or_colour_the_page(place, capsys):
     assert "\x1b" not in shown
 
 
-def test_a_long_text_is_cut_in_the_middle_and_one_the_terminal_lacks_is_spelled_out():
+def test_a_long_text_is_cut_in_the_middle_and_one_the_terminal_lacks_is_spelled_out() -> None:
     assert one_line("a" * 500, most=100) == "a" * 75 + " ... " + "a" * 25
     assert one_line("é\ud800", "ascii") == r"\xe9\ud800"
     assert one_line("é") == "é"
 
 
-def test_the_parts_of_a_reward_are_named_and_those_of_turns_stand_in_order():
+def test_the_parts_of_a_reward_are_named_and_those_of_turns_stand_in_order() -> None:
     assert parts({"rewards": {"dense": 2.0}, "turn_rewards": [1.0, 0.0, 1.0]}) == "dense 2, by turn 1 0 1"
     assert parts({"rewards": {}}) == "nothing"
 
 
-def test_short_turns_share_a_line_and_long_ones_have_their_own():
+def test_short_turns_share_a_line_and_long_ones_have_their_own() -> None:
     assert lines_of(["1", "0", "1"]) == ["1 | 0 | 1"]
     assert lines_of(["a" * 40, "b" * 40]) == ["a" * 40, "b" * 40]
     assert lines_of([]) == []
@@ -148,7 +155,7 @@ def test_short_turns_share_a_line_and_long_ones_have_their_own():
 # --- compare
 
 
-def test_compare_puts_differences_and_numbers_side_by_side(place, capsys):
+def test_compare_puts_differences_and_numbers_side_by_side(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     printed(capsys, "compare", "binary", "sweep/bins", "out=rewards.png", "--metric=reward")
     assert (place / "rewards.png").read_bytes().startswith(b"\x89PNG")
     shown = printed(capsys, "compare", "binary", "sweep/bins", "out=curves.png")
@@ -161,7 +168,7 @@ def test_compare_puts_differences_and_numbers_side_by_side(place, capsys):
     assert (place / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_many_runs_are_rows(place, capsys):
+def test_many_runs_are_rows(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for number in range(5):
         write_run(place / f"runs/many/r{number}", curve_rows(0.0, float(number)), N=16, seed=number // 4)
     shown = printed(capsys, "compare", *(f"many/r{number}" for number in range(5)))
@@ -169,14 +176,14 @@ def test_many_runs_are_rows(place, capsys):
     assert "r3 " in shown and "3.00 of 4.00" in shown
 
 
-def test_compare_as_json(place, capsys):
+def test_compare_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = json.loads(printed(capsys, "compare", "binary", "sweep/bins", "--json", "--metric", "reward"))
     assert page["labels"] == ["binary", "bins"]
     assert page["options"]["seed"] == ["3", "0"]
     assert page["curves"][1] == {"label": "bins", "episodes": [0, 10], "reward": [0.0, 0.3]}
 
 
-def test_runs_without_metrics_can_be_compared(place, capsys):
+def test_runs_without_metrics_can_be_compared(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_run(place / "runs/new", done=False, seed=9)
     shown = printed(capsys, "compare", "binary", "new")
     assert "-" in shown and "binary: 4.00 bits" in shown
@@ -185,7 +192,7 @@ def test_runs_without_metrics_can_be_compared(place, capsys):
 # --- runs
 
 
-def test_runs_lists_what_ran_with_its_state_and_key_numbers(place, capsys):
+def test_runs_lists_what_ran_with_its_state_and_key_numbers(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(capsys, "runs")
     (line,) = [line for line in shown.splitlines() if line.startswith("sweep/bins")]
     assert line.split()[:5] == ["sweep/bins", "done", "0", "s", "1/2"]
@@ -193,7 +200,9 @@ def test_runs_lists_what_ran_with_its_state_and_key_numbers(place, capsys):
     assert "binary" not in printed(capsys, "runs", "runs/sweep")
 
 
-def test_a_narrow_terminal_breaks_no_name(place, capsys, monkeypatch):
+def test_a_narrow_terminal_breaks_no_name(
+    place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Names are for copying: they get lines of their own, and the facts stand below them in columns."""
     name = "2026-11-28-201101-secret-N64-binary"
     write_run(place / "runs" / name, curve_rows(0.0, 5.97), N=64, n_batches=96)
@@ -207,7 +216,9 @@ def test_a_narrow_terminal_breaks_no_name(place, capsys, monkeypatch):
     assert any(line.startswith(name) and "5.97 of 6.00" in line for line in printed(capsys, "runs").splitlines())
 
 
-def test_a_run_without_a_secret_has_no_n_and_shows_its_accuracy(place, capsys):
+def test_a_run_without_a_secret_has_no_n_and_shows_its_accuracy(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = [{"step": step, "episodes": 10 * step, "time_s": 1.0, "accuracy": step / 4} for step in range(3)]
     write_run(place / "runs/words", [*rows, {"step": 3, "episodes": 30, "time_s": 2.0}], kind="reverse_digits")
     (line,) = [line for line in printed(capsys, "runs").splitlines() if line.startswith("words")]
@@ -215,7 +226,7 @@ def test_a_run_without_a_secret_has_no_n_and_shows_its_accuracy(place, capsys):
     assert "accuracy" in printed(capsys, "show", "words", "--samples=0")
 
 
-def test_the_command_is_shown_as_it_would_be_typed(place, capsys):
+def test_the_command_is_shown_as_it_would_be_typed(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     about = json.loads((place / "runs/binary/about.json").read_text())
     words = ["__main__.py", "train", "secret", "question=how fast?"]
     (place / "runs/binary/about.json").write_text(json.dumps({**about, "command": words}))
@@ -223,26 +234,28 @@ def test_the_command_is_shown_as_it_would_be_typed(place, capsys):
     assert "python -m straw train secret 'question=how fast?'" in shown and "__main__" not in shown
 
 
-def test_a_run_remembers_what_was_typed(monkeypatch):
+def test_a_run_remembers_what_was_typed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/a/b/straw/__main__.py", "train"])
     assert about_run("N = 3")["command"] == ["python", "-m", "straw", "train"]
     monkeypatch.setattr(sys, "argv", ["/usr/bin/straw", "train"])
     assert about_run("N = 3")["command"] == ["straw", "train"]
 
 
-def test_runs_shows_damage_and_goes_on(place, capsys):
+def test_runs_shows_damage_and_goes_on(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "runs/binary/config.toml").write_text("[")
     shown = printed(capsys, "runs")
     assert "damaged" in shown and "binary: a run's config is TOML" in shown and "sweep/bins" in shown
 
 
-def test_runs_as_json(place, capsys):
+def test_runs_as_json(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = json.loads(printed(capsys, "runs", "--json"))
     assert {run["name"]: run["state"] for run in page} == {"binary": "done", "sweep/bins": "done"}
     assert page[0]["options"]["N"] == "16" and page[0]["summary"]["n_batches"] == 2
 
 
-def test_where_nothing_ran_runs_says_how_to_begin(tmp_path, monkeypatch, capsys):
+def test_where_nothing_ran_runs_says_how_to_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert "no runs under runs yet" in printed(capsys, "runs")
     assert json.loads(printed(capsys, "runs", "--json")) == []
@@ -252,13 +265,13 @@ def test_where_nothing_ran_runs_says_how_to_begin(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.parametrize(("command", "words"), [("show", "--samples"), ("compare", "out="), ("runs", "damaged")])
-def test_help_teaches_with_examples(command, words, capsys):
+def test_help_teaches_with_examples(command: str, words: str, capsys: pytest.CaptureFixture[str]) -> None:
     shown = printed(capsys, command, "--help")
     assert words in shown and shown.count(f"\n  straw {command}") >= 2
 
 
 @pytest.mark.parametrize("words", [["show", "run"], ["compare", "run", "run"], ["runs", "."]])
-def test_looking_needs_no_torch(tmp_path, words):
+def test_looking_needs_no_torch(tmp_path: Path, words: Any) -> None:
     make_run(tmp_path / "run", 40)
     words = [str(tmp_path / word) if word in ("run", ".") else word for word in words]
     program = """

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import WORDS
@@ -31,14 +32,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
-def test_the_door_names_every_command(words, capsys):
+def test_the_door_names_every_command(words: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 0
     shown = capsys.readouterr().out
     assert all(f"straw {command}" in shown for command in ("train", "demo", "models"))
 
 
 @pytest.mark.parametrize("command", ["train", "demo"])
-def test_help_names_every_option_with_its_default_and_a_line(command, capsys):
+def test_help_names_every_option_with_its_default_and_a_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "--help", "all"]) == 0
     lines = capsys.readouterr().out.splitlines()
     for option in describe_options():
@@ -49,14 +50,14 @@ def test_help_names_every_option_with_its_default_and_a_line(command, capsys):
 
 
 @pytest.mark.parametrize("task", ["sum_digits", "reverse_digits"])
-def test_help_behind_a_task_names_its_options(task, capsys):
+def test_help_behind_a_task_names_its_options(task: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", task, "--help"]) == 0
     shown = capsys.readouterr().out
     assert f"kind={task}" in shown and "task_seed=0" in shown and "prompt=none" in shown
     assert "\n  N=" not in shown
 
 
-def test_help_names_what_there_is_to_choose_from(capsys):
+def test_help_names_what_there_is_to_choose_from(capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "--help", "all"])
     shown = capsys.readouterr().out
     assert f"({' | '.join(registry.names('rewards'))})" in shown
@@ -65,7 +66,7 @@ def test_help_names_what_there_is_to_choose_from(capsys):
     assert "--dry-run" in shown and "--quiet" in shown
 
 
-def test_help_of_the_other_commands_names_their_words(capsys):
+def test_help_of_the_other_commands_names_their_words(capsys: pytest.CaptureFixture[str]) -> None:
     for command, names in (
         ("models", ("add", "--force", "model_name")),
         ("demo", ("out=", "secrets=", "stop_at=0.66", "run_dir")),
@@ -75,12 +76,12 @@ def test_help_of_the_other_commands_names_their_words(capsys):
         assert all(name in shown for name in names)
 
 
-def test_the_installed_version_is_told(capsys):
+def test_the_installed_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("straw ")
 
 
-def test_python_dash_m_straw_is_straw_and_help_loads_no_torch():
+def test_python_dash_m_straw_is_straw_and_help_loads_no_torch() -> None:
     program = """
 import runpy, sys
 sys.argv = ["straw", "train", "--help"]
@@ -107,14 +108,16 @@ assert not heavy, heavy
         ["--N=16", "--reward_type=log_distance", "group-size=8"],
     ],
 )
-def test_all_three_spellings_give_the_same_page(words, capsys, place):
+def test_all_three_spellings_give_the_same_page(words: Any, capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert main(["train", "secret", TINY, *words, "--dry-run"]) == 0
     (place / "page.toml").write_text(capsys.readouterr().out)
     page = load_page(place / "page.toml").page
     assert (page.task.N, page.reward.reward_type, page.algorithm.group_size) == (16, "log_distance", 8)
 
 
-def test_a_dry_run_prints_a_page_that_loads_and_creates_nothing(capsys, place, monkeypatch):
+def test_a_dry_run_prints_a_page_that_loads_and_creates_nothing(
+    capsys: pytest.CaptureFixture[str], place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STRAW_HOME", str(place / "home"))
     assert main(["train", "secret", TINY, "--dry-run"]) == 0
     printed = capsys.readouterr()
@@ -131,7 +134,7 @@ def values_in(page: str) -> list[str]:
     return [line.partition("  #")[0].rstrip() for line in page.splitlines()]
 
 
-def test_a_page_comes_before_the_words_behind_it(capsys, place):
+def test_a_page_comes_before_the_words_behind_it(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     (place / "page.toml").write_text('N = 16\nmodel_name = "tiny-0.2M"\nseed = 3\n')
     assert main(["train", "page.toml", "N=32", "--dry-run"]) == 0
     shown = capsys.readouterr().out.splitlines()
@@ -150,7 +153,7 @@ def test_a_page_comes_before_the_words_behind_it(capsys, place):
         ("out=a=b", "a=b", []),
     ],
 )
-def test_an_option_of_the_command_is_taken_off_the_words(words, found, left):
+def test_an_option_of_the_command_is_taken_off_the_words(words: str, found: str | None, left: Any) -> None:
     given = words.split()
     assert take_option(given, "out") == found
     assert given == left
@@ -160,7 +163,9 @@ def test_an_option_of_the_command_is_taken_off_the_words(words, found, left):
     "words",
     ["N=64 N=16", "N=64 --N 16", "task.N=64 N=16", "lr=1e-3 learning_rate=1e-4", "out=a --out b", "kind=sum_digits"],
 )
-def test_an_option_that_is_given_twice_is_refused_with_both_values(words, capsys, place):
+def test_an_option_that_is_given_twice_is_refused_with_both_values(
+    words: str, capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     assert main(["demo" if "out" in words else "train", *["secret"] * ("kind" in words), *words.split()]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     name, first, second = {
@@ -171,17 +176,17 @@ def test_an_option_that_is_given_twice_is_refused_with_both_values(words, capsys
     assert os.listdir(place) == []
 
 
-def test_an_option_of_an_evaluation_too(capsys, place):
+def test_an_option_of_an_evaluation_too(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     assert main(["eval", "countdown", "model=tiny-1M", "num_samples=2", "--num-samples", "4"]) == 2
     assert "num_samples is given twice, num_samples=2 and num_samples=4" in capsys.readouterr().err
 
 
-def test_an_option_without_its_value_says_so():
+def test_an_option_without_its_value_says_so() -> None:
     with pytest.raises(ConfigError, match="--out needs a value"):
         take_option(["--out"], "out")
 
 
-def test_train_alone_teaches_and_trains_nothing(capsys, place):
+def test_train_alone_teaches_and_trains_nothing(capsys: pytest.CaptureFixture[str], place: Path) -> None:
     """What there is to train, three examples, and a way to more; --quiet is no task either."""
     for words in (["train"], ["train", "--quiet"], ["train", "--dry-run"]):
         assert main(words) == 2
@@ -190,7 +195,9 @@ def test_train_alone_teaches_and_trains_nothing(capsys, place):
     assert os.listdir(place) == []
 
 
-def test_a_learning_rate_that_no_weights_survive_is_refused_before_anything_runs(capsys, place):
+def test_a_learning_rate_that_no_weights_survive_is_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], place: Path
+) -> None:
     assert main(["train", "secret", "learning_rate=1000"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert "has to be <= 1; got learning_rate=1000.0" in line and "write learning_rate=3e-4" in line
@@ -200,7 +207,9 @@ def test_a_learning_rate_that_no_weights_survive_is_refused_before_anything_runs
 # --- a run
 
 
-def test_a_run_ends_with_a_table_a_picture_and_a_folder(home, place, capsys):
+def test_a_run_ends_with_a_table_a_picture_and_a_folder(
+    home: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", "secret", *WORDS, "n_batches=4", "eval_every=1", "run_dir=runs/mine"]) == 0
     printed = capsys.readouterr()
     for word in ("bits known", "of 3.00", "p(S)", "episodes", "run folder: runs/mine", "runs/mine/curve.png"):
@@ -212,7 +221,9 @@ def test_a_run_ends_with_a_table_a_picture_and_a_folder(home, place, capsys):
     assert len(read_metrics("runs/mine")) == 5
 
 
-def test_a_run_without_a_folder_gets_one_of_its_own(home, place, capsys):
+def test_a_run_without_a_folder_gets_one_of_its_own(
+    home: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["train", "secret", *WORDS, "n_batches=1", "--quiet"]) == 0
     assert capsys.readouterr().err == ""
     (folder,) = (place / "runs").iterdir()
@@ -220,13 +231,17 @@ def test_a_run_without_a_folder_gets_one_of_its_own(home, place, capsys):
     assert read_config(folder)["run"]["run_dir"] == f"runs/{folder.name}"
 
 
-def test_a_run_of_one_possible_secret_has_a_table_too(home, place, capsys):
+def test_a_run_of_one_possible_secret_has_a_table_too(
+    home: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["N=1" if word.startswith("N=") else word for word in WORDS]
     assert main(["train", "secret", *words, "n_batches=3", "eval_every=1"]) == 0
     assert "of 0.00" in capsys.readouterr().out
 
 
-def test_a_broken_run_is_one_line_below_what_was_watched(home, place, capsys):
+def test_a_broken_run_is_one_line_below_what_was_watched(
+    home: Path, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = [*WORDS, "algorithm=sft", "n_batches=3", "learning_rate=1", "weight_decay=1e38", "run_dir=run"]
     assert main(["train", "secret", *words, "--quiet"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
@@ -234,7 +249,7 @@ def test_a_broken_run_is_one_line_below_what_was_watched(home, place, capsys):
     assert "broken-step-000002.jsonl" in line
 
 
-def test_stopping_by_hand_is_no_traceback(capsys, monkeypatch):
+def test_stopping_by_hand_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(words: list[str]) -> int:
         raise KeyboardInterrupt
 
@@ -243,7 +258,7 @@ def test_stopping_by_hand_is_no_traceback(capsys, monkeypatch):
     assert capsys.readouterr().err.startswith("straw: stopped by you")
 
 
-def test_a_bug_keeps_its_traceback(monkeypatch):
+def test_a_bug_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(words: list[str]) -> int:
         raise ZeroDivisionError
 
@@ -252,14 +267,14 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
         main(["models"])
 
 
-def test_the_models_that_are_there_are_listed(home, capsys):
+def test_the_models_that_are_there_are_listed(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words in (["models"], ["models", "list"]):
         assert main(words) == 0
         shown = capsys.readouterr().out
         assert all(name in shown for name in ("tiny-0.2M", "tiny-1M", "tiny-5M", "embedded", "smollm2"))
 
 
-def test_a_reader_who_has_seen_enough_is_no_error(home):
+def test_a_reader_who_has_seen_enough_is_no_error(home: Path) -> None:
     program = "import sys; from straw.cli import main; sys.exit(main(['train', '--help']))"
     reader = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -270,11 +285,11 @@ def test_a_reader_who_has_seen_enough_is_no_error(home):
     assert (reader.wait(), said) == (0, "")
 
 
-def test_the_words_of_the_tests_are_options():
+def test_the_words_of_the_tests_are_options() -> None:
     assert set(parse_overrides(list(WORDS))) <= {option.name for option in describe_options()}
 
 
-def test_help_begins_with_the_twenty_options_that_people_use_first(capsys):
+def test_help_begins_with_the_twenty_options_that_people_use_first(capsys: pytest.CaptureFixture[str]) -> None:
     main(["train", "--help"])
     shown = capsys.readouterr().out
     listed = re.findall(r"^  (\w+)=", shown, flags=re.MULTILINE)

@@ -32,7 +32,7 @@ def prepared(*words: str) -> str:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc")
-def test_train_and_resume_prepare_while_they_have_one_thread_and_no_torch(tmp_path: Path):
+def test_train_and_resume_prepare_while_they_have_one_thread_and_no_torch(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text(dump(small_page("engine=monarch").page))
     assert prepared("train", "secret", "engine=monarch") == "1 False\n"
     assert prepared("resume", str(tmp_path)) == "1 False\n"
@@ -41,7 +41,9 @@ def test_train_and_resume_prepare_while_they_have_one_thread_and_no_torch(tmp_pa
 @pytest.mark.parametrize(
     ("words", "calls"), [("engine=monarch", 1), ("engine=monarch shared_machine=false", 0), ("engine=local", 0)]
 )
-def test_only_a_page_that_needs_a_wall_enters_a_namespace(monkeypatch, words, calls):
+def test_only_a_page_that_needs_a_wall_enters_a_namespace(
+    monkeypatch: pytest.MonkeyPatch, words: str, calls: int
+) -> None:
     called: list[int] = []
     monkeypatch.setattr(wall, "prepare", lambda: called.append(1))
     wall.prepare_for(small_page(words).page)
@@ -49,7 +51,9 @@ def test_only_a_page_that_needs_a_wall_enters_a_namespace(monkeypatch, words, ca
 
 
 @pytest.mark.parametrize("begin", ["run_page", "resume_run"])
-def test_runs_of_a_sweep_prepare_too_where_they_begin(tmp_path, monkeypatch, begin):
+def test_runs_of_a_sweep_prepare_too_where_they_begin(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begin: str
+) -> None:
     def stop(page: object) -> None:
         raise ZeroDivisionError
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp, isfinite, log, sqrt
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -76,27 +77,27 @@ class Contract:
     # --- a sample is a function of its prompt and its seed -------------------------------
 
     @pytest.mark.parametrize("how", DRAWS)
-    def test_a_sample_has_the_same_bits_alone_and_in_any_group(self, engine: Engine, how: str):
+    def test_a_sample_has_the_same_bits_alone_and_in_any_group(self, engine: Engine, how: str) -> None:
         prompt = prompts_of(engine)[2]
         (crowd,) = engine.sample([prompt], 64, DRAWS[how], [range(64)])
         for size in (1, 4, 16, 23):
             assert engine.sample([prompt], size, DRAWS[how], [range(size)]) == [crowd[:size]]
 
     @pytest.mark.parametrize("how", DRAWS)
-    def test_a_sample_does_not_see_the_other_prompts_of_its_batch(self, engine: Engine, how: str):
+    def test_a_sample_does_not_see_the_other_prompts_of_its_batch(self, engine: Engine, how: str) -> None:
         prompts = prompts_of(engine)
         together = engine.sample(prompts, 3, DRAWS[how], [range(3)] * len(prompts))
         for prompt, replies in zip(prompts, together, strict=True):
             assert engine.sample([prompt], 3, DRAWS[how], [range(3)]) == [replies]
 
-    def test_a_sample_does_not_see_how_many_prompts_there_are(self, engine: Engine):
+    def test_a_sample_does_not_see_how_many_prompts_there_are(self, engine: Engine) -> None:
         words, params = prompts_of(engine)[2], DRAWS["as it is"]
         many = [words[:length] for length in range(1, 18)]
         together = engine.sample(many, 1, params, [[0]] * len(many))
         for prompt, replies in zip(many[::5], together[::5], strict=True):
             assert engine.sample([prompt], 1, params, [[0]]) == [replies]
 
-    def test_a_sample_does_not_see_that_its_neighbours_stop(self, engine: Engine):
+    def test_a_sample_does_not_see_that_its_neighbours_stop(self, engine: Engine) -> None:
         params = SamplingParams(max_tokens=20, stop=stops_of(engine))
         prompts = prompts_of(engine)[1:3]
         together = engine.sample(prompts, 40, params, [range(40)] * 2)
@@ -105,7 +106,7 @@ class Contract:
             alone = [engine.sample([prompt], 1, params, [[seed]])[0][0] for seed in range(6)]
             assert alone == replies[:6]
 
-    def test_replies_are_handed_over_one_by_one_too(self, engine):
+    def test_replies_are_handed_over_one_by_one_too(self, engine: Any) -> None:
         prompts, params = prompts_of(engine)[:2], SamplingParams(max_tokens=6, stop=stops_of(engine, 3))
         told: dict[tuple[int, int], object] = {}
         engine.sample_one_by_one(
@@ -114,13 +115,13 @@ class Contract:
         whole = engine.sample(prompts, 3, params, [range(3)] * 2)
         assert told == {(at, number): reply for at, row in enumerate(whole) for number, reply in enumerate(row)}
 
-    def test_a_long_sample_has_the_same_bits_alone_and_in_a_group(self, engine: Engine):
+    def test_a_long_sample_has_the_same_bits_alone_and_in_a_group(self, engine: Engine) -> None:
         params = SamplingParams(max_tokens=66)  # more keys than are summed at once
         prompt = prompts_of(engine)[1]
         (group,) = engine.sample([prompt], 17, params, [range(17)])
         assert engine.sample([prompt], 1, params, [[0]]) == [group[:1]]
 
-    def test_seeds_decide_and_equal_seeds_agree(self, engine: Engine):
+    def test_seeds_decide_and_equal_seeds_agree(self, engine: Engine) -> None:
         prompt = prompts_of(engine)[1]
         seeds = [0, 1, 2**63 + 1, 2**64 - 1, 0]
         (replies,) = engine.sample([prompt], 5, SamplingParams(max_tokens=12, temperature=1.5), [seeds])
@@ -129,18 +130,18 @@ class Contract:
 
     # --- conversations -------------------------------------------------------------------
 
-    def test_a_conversation_begins_like_a_sample(self, engine: Engine):
+    def test_a_conversation_begins_like_a_sample(self, engine: Engine) -> None:
         prompt, params = prompts_of(engine)[2], SamplingParams(max_tokens=5)
         said = engine.converse(prompt, 3).generate(params, range(3))
         assert [said] == engine.sample([prompt], 3, params, [range(3)])
 
-    def test_a_row_of_a_conversation_does_not_see_the_other_rows(self, engine: Engine):
+    def test_a_row_of_a_conversation_does_not_see_the_other_rows(self, engine: Engine) -> None:
         prompt = prompts_of(engine)[2]
         crowd = talk(engine, engine.converse(prompt, 20), range(20))
         for row in (0, 1, 7):
             assert talk(engine, engine.converse(prompt, 1), [row]) == [crowd[row]]
 
-    def test_the_trainer_reads_a_conversation_as_the_sampler_held_it(self, engine: Engine):
+    def test_the_trainer_reads_a_conversation_as_the_sampler_held_it(self, engine: Engine) -> None:
         prompt, rows = prompts_of(engine)[1], range(6)
         for row, turns in enumerate(talk(engine, engine.converse(prompt, 6), rows)):
             read = prompt
@@ -148,7 +149,7 @@ class Contract:
                 assert gap_to_trainer(engine, read, [reply]) <= 1e-4
                 read = read + reply.tokens + heard(engine, row, turn)
 
-    def test_who_hears_nothing_goes_on_from_what_it_wrote(self, engine: Engine):
+    def test_who_hears_nothing_goes_on_from_what_it_wrote(self, engine: Engine) -> None:
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=4)
         silent, told = engine.converse(prompt, 2), engine.converse(prompt, 2)
         first = silent.generate(params, [1, 2])
@@ -160,7 +161,7 @@ class Contract:
         for one, other in zip(first, second, strict=True):
             assert gap_to_trainer(engine, prompt + one.tokens, [other]) <= 1e-4
 
-    def test_hearing_twice_is_hearing_both(self, engine: Engine):
+    def test_hearing_twice_is_hearing_both(self, engine: Engine) -> None:
         prompt, params, words = prompts_of(engine)[1], SamplingParams(max_tokens=4), prompts_of(engine)[2]
         twice, once = engine.converse(prompt, 2), engine.converse(prompt, 2)
         twice.append([words[:5], words[:2]])
@@ -173,13 +174,13 @@ class Contract:
     # --- what is drawn -------------------------------------------------------------------
 
     @pytest.mark.parametrize("temperature", [1.0, 0.7, 1.6])
-    def test_the_sampler_says_the_logprobs_that_the_trainer_computes(self, engine: Engine, temperature: float):
+    def test_the_sampler_says_the_logprobs_that_the_trainer_computes(self, engine: Engine, temperature: float) -> None:
         params = SamplingParams(max_tokens=8, temperature=temperature)
         prompts = prompts_of(engine)
         for prompt, replies in zip(prompts, engine.sample(prompts, 4, params, [range(4)] * len(prompts)), strict=True):
             assert gap_to_trainer(engine, prompt, replies, temperature) <= 1e-4
 
-    def test_greedy_takes_the_likeliest_token_and_says_its_own_logprob(self, engine: Engine):
+    def test_greedy_takes_the_likeliest_token_and_says_its_own_logprob(self, engine: Engine) -> None:
         prompt = prompts_of(engine)[1]
         for params in (DRAWS["greedy"], replace(DRAWS["as it is"], top_k=1), replace(DRAWS["as it is"], top_p=1e-6)):
             (replies,) = engine.sample([prompt], 2, params, [[0, 1]])
@@ -189,7 +190,7 @@ class Contract:
         assert gap_to_trainer(engine, prompt, likeliest) <= 1e-4
 
     @pytest.mark.parametrize("temperature", [1.0, 0.6])
-    def test_first_tokens_come_as_often_as_their_probability_says(self, engine: Engine, temperature: float):
+    def test_first_tokens_come_as_often_as_their_probability_says(self, engine: Engine, temperature: float) -> None:
         prompt, draws = prompts_of(engine)[1], 3000
         params = SamplingParams(max_tokens=1, temperature=temperature)
         (replies,) = engine.sample([prompt], draws, params, [range(draws)])
@@ -203,7 +204,7 @@ class Contract:
         assert chi_squared < len(cells) + 4 * sqrt(2 * len(cells))  # 4 deviations: 1 in 10,000, and the seeds are fixed
 
     @pytest.mark.parametrize(("top_k", "top_p"), [(5, 1.0), (0, 0.5), (20, 0.7)])
-    def test_what_is_cut_off_is_shared_out_among_the_rest(self, engine: Engine, top_k: int, top_p: float):
+    def test_what_is_cut_off_is_shared_out_among_the_rest(self, engine: Engine, top_k: int, top_p: float) -> None:
         prompt = prompts_of(engine)[1]
         params = SamplingParams(max_tokens=1, top_k=top_k, top_p=top_p)
         (replies,) = engine.sample([prompt], 3000, params, [range(3000)])
@@ -216,7 +217,7 @@ class Contract:
         if max(p.values()) > 0.01:  # then 3000 draws have met them all
             assert sum(map(exp, said.values())) == pytest.approx(1.0, abs=0.02)
 
-    def test_a_stop_token_ends_the_reply_and_belongs_to_it(self, engine: Engine):
+    def test_a_stop_token_ends_the_reply_and_belongs_to_it(self, engine: Engine) -> None:
         params = SamplingParams(max_tokens=7, stop=stops_of(engine))
         (replies,) = engine.sample([prompts_of(engine)[1]], 64, params, [range(64)])
         assert {reply.stopped for reply in replies} == {True, False}
@@ -229,7 +230,7 @@ class Contract:
 
     # --- policies and versions -----------------------------------------------------------
 
-    def test_an_update_reaches_trainer_and_sampler(self, engine: Engine):
+    def test_an_update_reaches_trainer_and_sampler(self, engine: Engine) -> None:
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=4)
         before = engine.logprobs(lesson(engine))
         assert engine.policy_version == 0
@@ -239,7 +240,7 @@ class Contract:
         (replies,) = engine.sample([prompt], 4, params, [range(4)])
         assert gap_to_trainer(engine, prompt, replies) <= 1e-4
 
-    def test_nothing_is_sampled_between_a_step_and_its_publication(self, engine: Engine):
+    def test_nothing_is_sampled_between_a_step_and_its_publication(self, engine: Engine) -> None:
         prompt, params = prompts_of(engine)[1], SamplingParams(max_tokens=2)
         talking = engine.converse(prompt, 2)
         talking.generate(params, [0, 1])
@@ -256,7 +257,7 @@ class Contract:
         with pytest.raises(TrainingError, match="version"):  # its first turns were read by other weights
             talking.append([(), ()])
 
-    def test_only_a_change_makes_a_version(self, engine: Engine):
+    def test_only_a_change_makes_a_version(self, engine: Engine) -> None:
         assert engine.publish() == 0
         learn(engine, 2)
         assert engine.publish() == 1
@@ -264,7 +265,7 @@ class Contract:
         engine.forward_backward(lesson(engine), CROSS_ENTROPY)
         assert engine.publish() == 1
 
-    def test_the_start_stays_the_start(self, engine: Engine):
+    def test_the_start_stays_the_start(self, engine: Engine) -> None:
         data = lesson(engine)
         start = engine.logprobs(data)
         assert engine.logprobs(data, "start") == engine.logprobs(data, "reference") == start
@@ -275,7 +276,7 @@ class Contract:
 
     # --- training ------------------------------------------------------------------------
 
-    def test_gradients_add_up_until_the_step(self, engine: Engine):
+    def test_gradients_add_up_until_the_step(self, engine: Engine) -> None:
         first, second = lesson(engine)
         with engine.undone():
             engine.forward_backward([first, second], CROSS_ENTROPY)
@@ -285,7 +286,7 @@ class Contract:
         assert engine.optim_step(STEP)["grad_norm"] == pytest.approx(together, rel=1e-4)
         assert engine.optim_step(STEP)["grad_norm"] == 0.0
 
-    def test_the_gradient_is_clipped_to_its_norm(self, engine: Engine):
+    def test_the_gradient_is_clipped_to_its_norm(self, engine: Engine) -> None:
         data, small = lesson(engine), AdamParams(learning_rate=1e-3, eps=1.0, grad_clip=1e-3)
         before = engine.logprobs(data)
         engine.forward_backward(data, CROSS_ENTROPY)
@@ -296,13 +297,13 @@ class Contract:
         engine.optim_step(small)
         assert gap(engine.logprobs(data), before) < 0.1 * free
 
-    def test_weights_of_zero_teach_nothing(self, engine: Engine):
+    def test_weights_of_zero_teach_nothing(self, engine: Engine) -> None:
         data = [replace(one, weights=(0.0,) * len(one.tokens)) for one in lesson(engine)]
         output = engine.forward_backward(data, CROSS_ENTROPY)
         assert output.logprobs == [(0.0,) * 3] * 2
         assert engine.optim_step(STEP)["grad_norm"] == 0.0
 
-    def test_the_loss_is_reported_as_its_formula_says(self, engine: Engine):
+    def test_the_loss_is_reported_as_its_formula_says(self, engine: Engine) -> None:
         data = [replace(one, weights=(0.5, 0.25, 1.0), advantages=(2.0, -1.0, 0.5)) for one in lesson(engine)]
         output = engine.forward_backward(data, CROSS_ENTROPY)
         weighted = sum(
@@ -319,7 +320,7 @@ class Contract:
             -2.5, rel=1e-4
         )
 
-    def test_a_soft_target_is_learned_as_a_distribution(self, engine: Engine):
+    def test_a_soft_target_is_learned_as_a_distribution(self, engine: Engine) -> None:
         prompt = prompts_of(engine)[1]
         target = {11: 0.5, 12: 0.25, 13: 0.25}
         one = Datum(prompt=prompt, tokens=(11,), weights=(1.0,), soft_targets=(target,))
@@ -330,7 +331,7 @@ class Contract:
         with pytest.raises(StrawError, match="kl_coef"):
             engine.forward_backward([one], replace(CROSS_ENTROPY, kl_coef=0.1))
 
-    def test_a_gradient_that_is_not_finite_is_not_stepped_along(self, engine: Engine):
+    def test_a_gradient_that_is_not_finite_is_not_stepped_along(self, engine: Engine) -> None:
         data = [replace(lesson(engine)[0], advantages=(float("inf"), 0.0, 0.0), logprobs=(-1.0,) * 3)]
         before = engine.logprobs(data)
         engine.forward_backward(data, Loss(name="importance_sampling"))
@@ -343,7 +344,7 @@ class Contract:
     # --- what can be taken back, and kept ------------------------------------------------
 
     @pytest.mark.parametrize("goes_wrong", [False, True])
-    def test_what_is_undone_leaves_no_bit_behind(self, engine: Engine, another: Engine, goes_wrong: bool):
+    def test_what_is_undone_leaves_no_bit_behind(self, engine: Engine, another: Engine, goes_wrong: bool) -> None:
         for one in (engine, another):
             learn(one)
             one.publish()
@@ -361,7 +362,9 @@ class Contract:
             one.optim_step(STEP)
         assert state(engine) == state(another)
 
-    def test_after_loading_it_goes_on_as_if_it_had_never_stopped(self, engine: Engine, another: Engine, tmp_path: Path):
+    def test_after_loading_it_goes_on_as_if_it_had_never_stopped(
+        self, engine: Engine, another: Engine, tmp_path: Path
+    ) -> None:
         learn(engine, 2)
         engine.publish()
         engine.save(tmp_path / "two")
@@ -377,7 +380,7 @@ class Contract:
 
     def test_a_step_that_waited_for_its_publication_still_does_after_loading(
         self, engine: Engine, another: Engine, tmp_path: Path
-    ):
+    ) -> None:
         learn(engine)
         engine.save(tmp_path / "waits")
         another.load(tmp_path / "waits")
@@ -385,7 +388,7 @@ class Contract:
             another.sample([prompts_of(another)[1]], 1, SamplingParams(max_tokens=1), [[0]])
         assert another.publish() == 1
 
-    def test_weights_alone_are_a_fresh_start(self, engine: Engine, another: Engine, tmp_path: Path):
+    def test_weights_alone_are_a_fresh_start(self, engine: Engine, another: Engine, tmp_path: Path) -> None:
         learn(engine, 2)
         engine.publish()
         engine.save(tmp_path / "taught")
@@ -398,7 +401,7 @@ class Contract:
         data = lesson(engine)
         assert engine.logprobs(data, "start") == another.logprobs(data, "start") != engine.logprobs(data)
 
-    def test_a_folder_without_a_checkpoint_is_refused_in_one_line(self, engine: Engine, tmp_path: Path):
+    def test_a_folder_without_a_checkpoint_is_refused_in_one_line(self, engine: Engine, tmp_path: Path) -> None:
         before = state(engine)
         for optimizer in (True, False):
             with pytest.raises(StrawError) as caught:
@@ -408,7 +411,7 @@ class Contract:
 
     # --- embeddings ----------------------------------------------------------------------
 
-    def test_a_text_is_embedded_the_same_whatever_stands_beside_it(self, engine: Engine):
+    def test_a_text_is_embedded_the_same_whatever_stands_beside_it(self, engine: Engine) -> None:
         texts = ["a", "Name the secret.", "", "Name the secret. " * 6]
         together = engine.embed(texts)
         assert len({len(vector) for vector in together}) == 1

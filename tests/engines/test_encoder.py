@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -26,14 +27,14 @@ def minilm(request: pytest.FixtureRequest) -> BertEncoder:
 @needs_minilm
 @settings(max_examples=5, deadline=None)
 @given(company=st.lists(st.sampled_from(TEXTS), max_size=3))
-def test_a_text_has_equal_bits_alone_and_in_any_company(minilm, company):
+def test_a_text_has_equal_bits_alone_and_in_any_company(minilm: BertEncoder, company: Any) -> None:
     for text in ("a", "She has 3 apples."):
         alone = minilm.encode([text])[0]
         assert torch.equal(minilm.encode([*company, text, *company])[len(company)], alone)
 
 
 @needs_minilm
-def test_vectors_have_length_one_and_alike_texts_are_near(minilm):
+def test_vectors_have_length_one_and_alike_texts_are_near(minilm: BertEncoder) -> None:
     cat, kitten, bill = minilm.encode(["A cat sleeps.", "A kitten is asleep.", "The invoice is due on Monday."])
     assert torch.allclose(torch.stack([cat, kitten, bill]).norm(dim=1), torch.ones(3), atol=1e-6)
     assert float(cat @ kitten) > 0.6 > 0.2 > float(cat @ bill)
@@ -41,7 +42,7 @@ def test_vectors_have_length_one_and_alike_texts_are_near(minilm):
 
 @needs_minilm
 @pytest.mark.slow
-def test_it_is_what_sentence_transformers_computes():
+def test_it_is_what_sentence_transformers_computes() -> None:
     theirs = pytest.importorskip("sentence_transformers").SentenceTransformer(str(minilm_folder()), device="cpu")
     expected = torch.tensor(theirs.encode(TEXTS))
     assert torch.allclose(BertEncoder(minilm_folder()).encode(TEXTS), expected, atol=1e-6)
@@ -49,14 +50,14 @@ def test_it_is_what_sentence_transformers_computes():
 
 
 @needs_minilm
-def test_texts_are_counted_and_none_is_no_work(minilm):
+def test_texts_are_counted_and_none_is_no_work(minilm: BertEncoder) -> None:
     before = minilm.num_encoded
     assert minilm.encode([]).shape == (0, 384)
     minilm.encode(TEXTS[:3])
     assert minilm.num_encoded == before + 3
 
 
-def test_many_tokens_are_read_some_at_a_time():
+def test_many_tokens_are_read_some_at_a_time() -> None:
     texts = [[0] * 3000, [0] * 5000, [0] * 1000, [0] * 9000]
     assert [[len(text) for text in some] for some in in_bunches(texts)] == [[3000, 5000], [1000], [9000]]
 
@@ -69,7 +70,9 @@ def test_many_tokens_are_read_some_at_a_time():
         ("1_Pooling/config.json", {"pooling_mode_max_tokens": True}, "mean or cls"),
     ],
 )
-def test_an_encoder_that_is_not_understood_is_refused(tmp_path, file, change, complaint):
+def test_an_encoder_that_is_not_understood_is_refused(
+    tmp_path: Path, file: str, change: dict[str, Any], complaint: str
+) -> None:
     copy = tmp_path / "model"
     for source in minilm_folder().rglob("*.json"):
         target = copy / source.relative_to(minilm_folder())
@@ -80,7 +83,7 @@ def test_an_encoder_that_is_not_understood_is_refused(tmp_path, file, change, co
         BertEncoder(copy)
 
 
-def test_an_unknown_encoder_is_refused_with_its_neighbour(tmp_path: Path):
+def test_an_unknown_encoder_is_refused_with_its_neighbour(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="did you mean 'minilm'"):
         check_encoder("minilmm")
     with pytest.raises(ModelError, match="sentence-transformers' form"):
@@ -88,13 +91,13 @@ def test_an_unknown_encoder_is_refused_with_its_neighbour(tmp_path: Path):
     assert folder_of(str(tmp_path)) == tmp_path
 
 
-def test_a_missing_package_names_the_extra(monkeypatch):
+def test_a_missing_package_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("straw.engines.encoder.find_spec", lambda name: None)
     with pytest.raises(ModelError, match=r"pip install 'straw\[memory\]'"):
         minilm_folder()
 
 
-def test_the_policy_embeds_without_a_second_model(home):
+def test_the_policy_embeds_without_a_second_model(home: Path) -> None:
     engine = Parts("N=8").engine
     encoder = encoder_named("policy", engine, "cpu", "float32")
     assert isinstance(encoder, PolicyEncoder)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -17,7 +18,9 @@ LAPTOP = "flags\t\t: fpu avx2 f16c\nbugs\t\t: avx512_bf16\n"
 @pytest.mark.parametrize(
     ("told", "is_fast"), [(ZEN4, True), (SAPPHIRE, True), (GRAVITON, True), (LAPTOP, False), ("", False), (None, False)]
 )
-def test_a_processor_is_fast_in_bfloat16_where_it_has_instructions_for_it(tmp_path: Path, monkeypatch, told, is_fast):
+def test_a_processor_is_fast_in_bfloat16_where_it_has_instructions_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: Any, is_fast: bool
+) -> None:
     if told is not None:
         (tmp_path / "cpuinfo").write_text(told)
     monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
@@ -29,10 +32,12 @@ def test_a_processor_is_fast_in_bfloat16_where_it_has_instructions_for_it(tmp_pa
 
 
 @pytest.mark.parametrize(("capability", "is_fast"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
-def test_a_gpu_is_fast_in_bfloat16_from_ampere_on(monkeypatch, capability, is_fast):
+def test_a_gpu_is_fast_in_bfloat16_from_ampere_on(
+    monkeypatch: pytest.MonkeyPatch, capability: Any, is_fast: bool
+) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert is_fast_in_bfloat16("cuda:1") == is_fast
 
 
-def test_nobody_measured_a_mac():
+def test_nobody_measured_a_mac() -> None:
     assert not is_fast_in_bfloat16("mps")

@@ -6,6 +6,7 @@ import ast
 import json
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -106,7 +107,7 @@ def test_a_file_that_is_no_result_of_ours_is_refused(tmp_path: Path, text: str) 
 
 
 @pytest.mark.parametrize("kind", ["deep", "pipe", "sparse", "list", "list of tasks", "no object"])
-def test_a_result_that_is_none_is_one_line(kind, tmp_path):
+def test_a_result_that_is_none_is_one_line(kind: str, tmp_path: Path) -> None:
     path = tmp_path / "results_1.json"
     texts = {"deep": "[" * 100_000, "list": "[]", "list of tasks": '{"results": ["straw_a"]}'}
     texts["no object"] = '{"results": {"straw_a": 3}}'
@@ -120,7 +121,7 @@ def test_a_result_that_is_none_is_one_line(kind, tmp_path):
 
 
 @pytest.mark.parametrize("line", ["[" * 100_000, "{}", '["exact"]', '{"doc": 3, "exact": 1}'])
-def test_a_log_of_samples_that_is_none_is_one_line(line, tmp_path):
+def test_a_log_of_samples_that_is_none_is_one_line(line: Any, tmp_path: Path) -> None:
     (tmp_path / "results_1.json").write_text('{"results": {"straw_a": {"exact,none": 0.5}}}')
     (tmp_path / "samples_straw_a_1.jsonl").write_text('{"doc": {"key": "a"}, "exact": 1}\n' + line + "\n")
     if line == "{}":  # says nothing of this score

@@ -43,7 +43,9 @@ def interval(counts: tuple[int, ...], k: int = 1) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("problems", "replies"), [(5, 4), (16, 2)])
-def test_the_true_mean_is_held_93_times_in_a_hundred_whatever_it_is_and_however_alike_replies_are(problems, replies):
+def test_the_true_mean_is_held_93_times_in_a_hundred_whatever_it_is_and_however_alike_replies_are(
+    problems: int, replies: int
+) -> None:
     """No simulation: so few problems come out in so few ways that all of them are counted."""
     counts = np.array(list(all_counts(problems, replies + 1)))
     ways = gammaln(problems + 1) - gammaln(counts + 1).sum(axis=1)
@@ -56,13 +58,13 @@ def test_the_true_mean_is_held_93_times_in_a_hundred_whatever_it_is_and_however_
             assert held >= 0.93, (mean, likeness)
 
 
-def test_replies_that_are_all_alike_tell_no_more_than_one_of_them_would():
+def test_replies_that_are_all_alike_tell_no_more_than_one_of_them_would() -> None:
     low, high = pass_interval([16] * 4 + [0] * 16, 16, 1)
     assert (low, high) == pytest.approx(share_interval(4, 20), abs=0.02)
     assert low <= share_interval(4, 20)[0] and high >= share_interval(4, 20)[1]
 
 
-def test_problems_that_are_equally_hard_count_for_nearly_as_many_as_their_replies():
+def test_problems_that_are_equally_hard_count_for_nearly_as_many_as_their_replies() -> None:
     """1,000 problems with 4 replies each, of which 0, 1, ... are right as often as four fair coins show heads."""
     right = [0] * 62 + [1] * 250 + [2] * 376 + [3] * 250 + [4] * 62
     low, high = pass_interval(right, 4, 1)
@@ -70,12 +72,12 @@ def test_problems_that_are_equally_hard_count_for_nearly_as_many_as_their_replie
     assert high - low == pytest.approx(exact[1] - exact[0], rel=0.1)
 
 
-def test_right_and_wrong_change_places():
+def test_right_and_wrong_change_places() -> None:
     low, high = pass_interval([0, 1, 1, 3], 4, 1)
     assert pass_interval([4, 3, 3, 1], 4, 1) == pytest.approx((1 - high, 1 - low), abs=1e-6)
 
 
-def test_several_tries_pass_more_often_and_their_interval_lies_higher():
+def test_several_tries_pass_more_often_and_their_interval_lies_higher() -> None:
     right = [0, 1, 1, 3, 4, 0, 0, 2]
     one, two = pass_interval(right, 4, 1), pass_interval(right, 4, 2)
     assert one[0] < two[0] and one[1] < two[1]
@@ -96,14 +98,14 @@ def beta_shares(times: int, problems: int, mean: float, likeness: float) -> np.n
     return rng.beta(mean * size, (1 - mean) * size, (times, problems))
 
 
-def test_a_quick_look_at_the_simulation():
+def test_a_quick_look_at_the_simulation() -> None:
     assert held(20, 4, 1, beta_shares(200, 20, 0.02, 0.3), 0.02) >= 0.9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("replies", [4, 16])
 @pytest.mark.parametrize("problems", [20, 100, 1000])
-def test_2000_simulated_sets_of_problems_hold_their_mean(problems, replies):
+def test_2000_simulated_sets_of_problems_hold_their_mean(problems: int, replies: int) -> None:
     for mean in (0.005, 0.05, 0.3, 0.9):
         for likeness in (0.02, 0.3, 0.9):
             shares = beta_shares(2000 if problems < 1000 else 500, problems, mean, likeness)
@@ -112,7 +114,7 @@ def test_2000_simulated_sets_of_problems_hold_their_mean(problems, replies):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [2, 4])
-def test_pass_at_k_holds_its_truth_too(k):
+def test_pass_at_k_holds_its_truth_too(k: int) -> None:
     """E 1 - (1 - p)^k of a beta, by hand: 1 - b (b + 1) ... / ((a + b) (a + b + 1) ...)."""
     for mean in (0.03, 0.3, 0.8):
         for likeness in (0.1, 0.5):
@@ -123,7 +125,7 @@ def test_pass_at_k_holds_its_truth_too(k):
 
 
 @pytest.mark.slow
-def test_truths_that_are_no_beta_are_held_too():
+def test_truths_that_are_no_beta_are_held_too() -> None:
     """Half of the problems hopeless and half fair coins; one in twenty nearly always right; all between 0.2 and 0.4."""
     rng = np.random.default_rng(1)
     mixtures = {

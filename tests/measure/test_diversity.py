@@ -5,21 +5,21 @@ import math
 from straw.measure.diversity import answers, lexical, semantic
 
 
-def test_answers_all_the_same_and_all_different():
+def test_answers_all_the_same_and_all_different() -> None:
     assert answers([3, 3, 3, 3]) == 0
     assert answers([1, 2, 3, 4]) == 1
     assert answers([1, 1, 2, None]) == 2 / 3
     assert answers([1]) == answers([]) == 0
 
 
-def test_lexical_is_the_share_of_words_that_two_replies_do_not_have_in_common():
+def test_lexical_is_the_share_of_words_that_two_replies_do_not_have_in_common() -> None:
     assert lexical(["two apples", "Two, apples!"]) == 0
     assert lexical(["a b", "c d"]) == 1
     assert math.isclose(lexical(["a b", "b c", "a b"]), (2 / 3 + 0 + 2 / 3) / 3)
     assert lexical(["", ""]) == lexical(["alone"]) == 0
 
 
-def test_semantic_is_one_minus_the_mean_cosine():
+def test_semantic_is_one_minus_the_mean_cosine() -> None:
     assert semantic([[1, 0], [2, 0]]) == 0
     assert math.isclose(semantic([[1, 0], [0, 3]]), 1)
     assert math.isclose(semantic([[1, 0], [0, 1], [0.6, 0.8]]), 1 - (0 + 0.6 + 0.8) / 3)

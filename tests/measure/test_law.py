@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,7 +55,7 @@ def first_step(folder: Path) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     "channel", [pytest.param(one, marks=pytest.mark.slow if one == "dense" else ()) for one in CHANNELS]
 )
-def test_the_law_holds_on_a_language_model(home, tmp_path, channel):
+def test_the_law_holds_on_a_language_model(home: Path, tmp_path: Path, channel: Any) -> None:
     found = play_all(tmp_path, f"{COMMON} {CHANNELS[channel]}")
     check(found)
     assert found["received_bits"].mean() > 1  # or there was nothing to be held
@@ -65,14 +66,16 @@ def test_the_law_holds_on_a_language_model(home, tmp_path, channel):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_the_law_holds_for_other_seeds_and_longer_runs(home, tmp_path, channel, seed):
+def test_the_law_holds_for_other_seeds_and_longer_runs(home: Path, tmp_path: Path, channel: Any, seed: int) -> None:
     check(play_all(tmp_path, f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=12 seed={seed}"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("several", ["num_secrets=2 batch_size=2", "length=2"])
 @pytest.mark.parametrize("channel", ["binary", "continuous"])
-def test_the_law_holds_over_all_pairs_of_secrets(home, tmp_path, monkeypatch, channel, several):
+def test_the_law_holds_over_all_pairs_of_secrets(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, channel: str, several: str
+) -> None:
     """Independent draws are all pairs, each as likely as any other."""
     words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=4 {several}"
     rows = []
@@ -86,7 +89,9 @@ def test_the_law_holds_over_all_pairs_of_secrets(home, tmp_path, monkeypatch, ch
 @needs_monarch
 @pytest.mark.parametrize("words", ["", "max_lag=1"])
 @pytest.mark.parametrize("channel", ["binary", "continuous"])
-def test_the_law_holds_where_generators_and_trainer_are_processes_of_their_own(home, tmp_path, channel, words):
+def test_the_law_holds_where_generators_and_trainer_are_processes_of_their_own(
+    home: Path, tmp_path: Path, channel: str, words: str
+) -> None:
     """With nothing ahead it is the ledger of one process, number for number; ahead, replies are older."""
     ours = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} N=4 n_batches=3"
     rows = [last_row(tmp_path / f"m{secret}", f"{ours} engine=monarch {words}", secret) for secret in range(4)]
@@ -106,7 +111,7 @@ def last_row(folder: Path, words: str, secret: int) -> dict[str, float]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("channel", CHANNELS)
-def test_the_law_holds_for_six_bits(home, tmp_path, channel):
+def test_the_law_holds_for_six_bits(home: Path, tmp_path: Path, channel: Any) -> None:
     words = f"{COMMON} {CHANNELS[channel].split('n_batches')[0]} n_batches=8 replay=1 warmup_steps=1500"
     check(play_all(tmp_path, words.replace("N=16", "N=64")))
 
@@ -122,14 +127,14 @@ def test_the_law_holds_for_six_bits(home, tmp_path, channel):
         (Dense(num_hits=1, credit="sum"), 16, 24, "tree"),
     ],
 )
-def test_the_law_holds_for_tables_that_learn_fast(channel, N, episodes, policy):
+def test_the_law_holds_for_tables_that_learn_fast(channel: Any, N: int, episodes: int, policy: str) -> None:
     for seed in range(5):
         found = play(channel, N, episodes=episodes, learning_rate=10, seed=seed, policy=policy)
         assert holds(found.absorbed, found.received, found.offered), seed
         assert (found.offered <= found.received + 1 + ROUNDING).all()
 
 
-def test_the_entropy_of_groups_in_place_of_the_code_breaks_it():
+def test_the_entropy_of_groups_in_place_of_the_code_breaks_it() -> None:
     """The test of the test: counted after the fact, a rare hit is too cheap."""
     runs = [play(Binary(), 64, episodes=80, learning_rate=10, seed=seed) for seed in range(4)]
     assert max(law(run.absorbed, run.plug_in) for run in runs) > 2
@@ -137,7 +142,7 @@ def test_the_entropy_of_groups_in_place_of_the_code_breaks_it():
 
 
 @pytest.mark.slow
-def test_the_entropy_of_groups_breaks_it_on_a_language_model_too(home, tmp_path):
+def test_the_entropy_of_groups_breaks_it_on_a_language_model_too(home: Path, tmp_path: Path) -> None:
     """A learner that makes use of misses: a group without a hit has no entropy, and says four numbers less."""
     found = play_all(tmp_path, f"N=16 eval_every=100 save_every=0 {GREEDY}")
     plug_in = np.array([group_entropies(tmp_path / str(secret)) for secret in range(16)])
@@ -152,12 +157,12 @@ def group_entropies(folder: Path) -> float:
     return sum(len(paid) * plug_in_entropy_bits(list(Counter(paid).values())) for paid in groups.values())
 
 
-def test_an_observer_that_looks_at_other_rewards_breaks_it():
+def test_an_observer_that_looks_at_other_rewards_breaks_it() -> None:
     """One that received less than the learner was told cannot hold what was absorbed."""
     found = play(Binary(), 16, episodes=24, learning_rate=10, seed=0)
     assert law(found.absorbed, found.received * 0) > 1
 
 
-def test_clamped_bits_do_not_obey_it():
+def test_clamped_bits_do_not_obey_it() -> None:
     found = play(BinnedLogDistance(N=16, bins=2), 16, episodes=40, learning_rate=10, seed=0)
     assert law(np.maximum(found.absorbed, 0), found.received * 0) > law(found.absorbed, found.received * 0)

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from math import exp, log, log2
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,17 +36,17 @@ from straw.types import Metric
         (SecretBits(Hidden(N=6)), ("1", "0"), None),
     ],
 )
-def test_a_reply_is_one_of_the_answers_or_none(task, replies, index):
+def test_a_reply_is_one_of_the_answers_or_none(task: Any, replies: Any, index: int | None) -> None:
     assert task.index_of(replies) == index
 
 
 @pytest.mark.parametrize("task", [Secret(Hidden(N=10, length=2)), SecretBits(Hidden(N=13))])
-def test_every_answer_is_read_as_itself(task):
+def test_every_answer_is_read_as_itself(task: Any) -> None:
     assert [task.index_of(task.answer_at(index)) for index in range(task.space)] == [*range(task.space)]
     assert task.index_of(task.problem(0).reference) == task.target_index(task.problem(0))
 
 
-def test_the_newest_come_first_each_once_and_the_oldest_leave():
+def test_the_newest_come_first_each_once_and_the_oldest_leave() -> None:
     task, channel = game("N=100", 3)
     said = Said()
     said.add(task, [attempt(task, channel, (text,)) for text in ("7", "no", "5", "7", "12")])
@@ -66,7 +68,7 @@ class Locked(Engine):
         self.chat, self.task = parts.chat, parts.task
         self.asked: list[tuple[str, int]] = []
 
-    def logprobs(self, data, policy="current", temperature=1.0):
+    def logprobs(self, data: Any, policy: Any = "current", temperature: Any = 1.0) -> Any:
         self.asked.append((policy, len(data)))
         shares = {77: 0.7, 4321: 0.02} if policy == "current" else {}
         other = 0.13 / 4998 if policy == "current" else 0.9 / 5000
@@ -80,7 +82,7 @@ class Locked(Engine):
 Locked.__abstractmethods__ = frozenset()
 
 
-def test_a_run_that_is_locked_in_is_measured_where_its_mass_is():
+def test_a_run_that_is_locked_in_is_measured_where_its_mass_is() -> None:
     """N=5,000, 33 answers asked for: 0.85 of all replies are answers. By the others alone it were 0.15."""
     parts = Parts("N=5000 fixed_secret=4321 warmup=none")
     engine = Locked(parts)
@@ -105,7 +107,7 @@ def having_said(*answers: int) -> Said:
     return said
 
 
-def test_the_start_is_asked_once_for_each_answer():
+def test_the_start_is_asked_once_for_each_answer() -> None:
     """Nine answers asked for: three places for what was said, and six that are drawn once and for all."""
     parts = Parts("N=5000 fixed_secret=4321 warmup=none")
     engine, start, said = Locked(parts), Start(), having_said()
@@ -131,7 +133,9 @@ WORDS = "N=8 n_batches=6 eval_every=1 save_every=3 eval_answers=5 learning_rate=
 
 
 @pytest.mark.parametrize("learns", [True, False])
-def test_a_run_keeps_what_it_said_and_goes_on_bit_for_bit(home, tmp_path, monkeypatch, learns):
+def test_a_run_keeps_what_it_said_and_goes_on_bit_for_bit(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, learns: bool
+) -> None:
     """Weights that stay the same are measured once, before a kill or after it."""
     if not learns:
         monkeypatch.setattr(Updates, "on", lambda *_: {"updates": Metric(0.0)})
@@ -142,7 +146,7 @@ def test_a_run_keeps_what_it_said_and_goes_on_bit_for_bit(home, tmp_path, monkey
     assert differing(tmp_path / "whole", tmp_path / "cut") == []
 
 
-def test_what_a_run_said_stands_in_its_checkpoints(home, tmp_path):
+def test_what_a_run_said_stands_in_its_checkpoints(home: Path, tmp_path: Path) -> None:
     """Where all answers are asked for nothing has to be kept."""
     words = "N=8 n_batches=3 save_every=3 learning_rate=1e-3 eval_every=1"
     for name, more, kept in (("some", "eval_answers=4", True), ("all", "", False)):

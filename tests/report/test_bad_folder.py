@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_studies import make_study
@@ -87,7 +88,7 @@ def folder(tmp_path: Path, home: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_folder_is_left_out_of_a_report_with_its_reason(kind, folder):
+def test_a_bad_folder_is_left_out_of_a_report_with_its_reason(kind: Any, folder: Path) -> None:
     BAD[kind](folder / "bad")
     found = gathered([folder])
     assert [run.name for run in found.runs] == ["binary-N-8-0", "binary-N-8-2"]
@@ -96,7 +97,7 @@ def test_a_bad_folder_is_left_out_of_a_report_with_its_reason(kind, folder):
 
 
 @pytest.mark.parametrize("kind", [*BAD, *ODD])
-def test_a_bad_folder_is_listed_with_its_reason_beside_the_others(kind, folder):
+def test_a_bad_folder_is_listed_with_its_reason_beside_the_others(kind: Any, folder: Path) -> None:
     (BAD | ODD)[kind](folder / "bad")
     listed = {one.name: one for one in runs_under(folder)}
     assert listed.keys() == {"bad", "binary-N-8-0", "binary-N-8-2"}
@@ -110,7 +111,7 @@ def test_a_bad_folder_is_listed_with_its_reason_beside_the_others(kind, folder):
 
 
 @pytest.mark.parametrize("kind", ODD)
-def test_values_that_are_no_numbers_are_as_if_they_were_not_measured(kind, folder):
+def test_values_that_are_no_numbers_are_as_if_they_were_not_measured(kind: Any, folder: Path) -> None:
     ODD[kind](folder / "bad")
     (bad,) = [one for one in runs_under(folder) if one.name == "bad"]
     assert bad.summary is not None
@@ -119,7 +120,9 @@ def test_values_that_are_no_numbers_are_as_if_they_were_not_measured(kind, folde
 
 
 @pytest.mark.parametrize("problem", [RecursionError, MemoryError, OverflowError, ZeroDivisionError])
-def test_whatever_else_one_folder_may_raise_the_others_are_shown(problem, folder, monkeypatch):
+def test_whatever_else_one_folder_may_raise_the_others_are_shown(
+    problem: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fall(path: Path) -> dict[str, object]:
         if path.name == "bad":
             raise problem("deep down")
@@ -138,7 +141,7 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
 
 
-def test_the_commands_survive_a_folder_of_every_kind(folder, tmp_path):
+def test_the_commands_survive_a_folder_of_every_kind(folder: Path, tmp_path: Path) -> None:
     (folder / "bad").rename(tmp_path / "model")
     for number, spoil in enumerate((BAD | ODD).values()):
         shutil.copytree(tmp_path / "model", folder / f"bad-{number:02d}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import product
 from math import isclose
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def grades() -> list[Grade]:
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_pay_lies_from_lowest_to_highest_and_reaches_both(options):
+def test_pay_lies_from_lowest_to_highest_and_reaches_both(options: Any) -> None:
     channel = make_channel(options, N, num_turns=1)
     paid = [channel(grade, coin).total for grade, coin in product(grades(), COINS)]
     assert isclose(min(paid), channel.lowest, abs_tol=1e-12)
@@ -40,7 +41,7 @@ def test_pay_lies_from_lowest_to_highest_and_reaches_both(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-def test_a_hit_earns_the_highest_pay_wherever_that_points_at_the_target(options):
+def test_a_hit_earns_the_highest_pay_wherever_that_points_at_the_target(options: Any) -> None:
     channel = make_channel(options, N, num_turns=1)
     hit = Grade(hits=(True,), well_formed=True, offsets=(0,))
     if channel.plateau is not None:
@@ -48,7 +49,7 @@ def test_a_hit_earns_the_highest_pay_wherever_that_points_at_the_target(options)
 
 
 @pytest.mark.parametrize("credit", ["turn", "sum"])
-def test_dense_is_full_at_one_a_turn(credit):
+def test_dense_is_full_at_one_a_turn(credit: str) -> None:
     channel = make_channel(Reward(reward_type="dense", credit=credit), N, num_turns=3)
     paid = [channel(Grade(hits=hits, well_formed=True), 0.0).total for hits in product([False, True], repeat=3)]
     assert (min(paid), max(paid)) == (channel.lowest, channel.highest) == (0.0, 3.0)

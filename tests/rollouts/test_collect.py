@@ -1,8 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import Parts
@@ -18,7 +20,7 @@ SINGLE, MULTI = "N=8 num_secrets=2", "N=8 num_secrets=2 env_type=multi_step"
 
 
 @pytest.fixture(scope="module")
-def both(shared_cache):
+def both(shared_cache: Path) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRAW_HOME", str(shared_cache))
         yield {name: Parts(name) for name in (SINGLE, MULTI)}
@@ -33,7 +35,7 @@ def attempts(
     return collect(parts.engine, parts.task, parts.channel, problems, places, group_size, params or parts.params)
 
 
-def test_a_single_turn_is_what_the_engine_wrote(both):
+def test_a_single_turn_is_what_the_engine_wrote(both: Any) -> None:
     parts = both[SINGLE]
     for rollout in attempts(parts, [0], group_size=8)[0]:
         (turn,) = rollout.turns
@@ -44,7 +46,7 @@ def test_a_single_turn_is_what_the_engine_wrote(both):
         assert rollout.rewards == {"binary": float(rollout.replies == rollout.problem.reference)}
 
 
-def test_a_conversation_goes_on_with_the_very_tokens_that_were_written(both):
+def test_a_conversation_goes_on_with_the_very_tokens_that_were_written(both: Any) -> None:
     parts = both[MULTI]
     for rollout in attempts(parts, [0], group_size=8)[0]:
         assert len(rollout.turns) == 3
@@ -59,7 +61,7 @@ def test_a_conversation_goes_on_with_the_very_tokens_that_were_written(both):
         assert rollout.reward == sum(rollout.turn_rewards)
 
 
-def test_a_reply_that_runs_out_of_tokens_is_cut_short(both):
+def test_a_reply_that_runs_out_of_tokens_is_cut_short(both: Any) -> None:
     parts = both[SINGLE]
     (group,) = attempts(parts, [0], group_size=8, params=replace(parts.params, max_tokens=1))
     assert {len(rollout.turns[0].reply) for rollout in group} == {1}
@@ -68,7 +70,7 @@ def test_a_reply_that_runs_out_of_tokens_is_cut_short(both):
     assert not any(rollout.grade.well_formed for rollout in group)
 
 
-def test_a_cut_reply_is_closed_before_the_conversation_goes_on(both):
+def test_a_cut_reply_is_closed_before_the_conversation_goes_on(both: Any) -> None:
     parts = both[MULTI]
     rollout = attempts(parts, [0], group_size=1, params=replace(parts.params, max_tokens=1))[0][0]
     first, second, _ = rollout.turns
@@ -77,7 +79,7 @@ def test_a_cut_reply_is_closed_before_the_conversation_goes_on(both):
     assert rollout.end is End.OUT_OF_TOKENS
 
 
-def test_one_cut_reply_is_enough_to_be_cut_short(both):
+def test_one_cut_reply_is_enough_to_be_cut_short(both: Any) -> None:
     parts = both[MULTI]
     problem = parts.task.problem(0)
     turn = Turn(prompt=(1,), reply=parts.chat.encode_reply("1"), logprobs=(0.0, 0.0), policy_version=0)
@@ -102,7 +104,7 @@ class Talkative:
         return Message("user", "Right or wrong? " * (1 + 2 * (replies[-1] == "1")) + f"Bit {len(replies) + 1}?")
 
 
-def test_each_row_hears_what_was_said_to_it_and_nothing_else(both):
+def test_each_row_hears_what_was_said_to_it_and_nothing_else(both: Any) -> None:
     """The trainer reads what the records say; the sampler must have read the same."""
     parts = both[MULTI]
     problem, place = parts.task.problem(0), SeedKey(seed=0, step=1, group=0)
@@ -118,7 +120,7 @@ def test_each_row_hears_what_was_said_to_it_and_nothing_else(both):
             assert read[first:last] == pytest.approx(turn.logprobs, abs=1e-4)
 
 
-def test_groups_come_back_in_the_order_they_were_asked_for(both):
+def test_groups_come_back_in_the_order_they_were_asked_for(both: Any) -> None:
     for parts in both.values():
         groups = attempts(parts, [1, 0, 3, 2, 5], group_size=2)
         assert [len(group) for group in groups] == [2] * 5
@@ -127,7 +129,7 @@ def test_groups_come_back_in_the_order_they_were_asked_for(both):
 
 
 @pytest.mark.parametrize("name", [SINGLE, MULTI])
-def test_groups_together_equal_groups_alone_bit_for_bit(both, name):
+def test_groups_together_equal_groups_alone_bit_for_bit(both: Any, name: Any) -> None:
     """[0, 2, 4] read one prompt together; in [0, 1, 2] one problem has two groups and the other one."""
     parts = both[name]
     alone = {group: attempts(parts, [group])[0] for group in range(5)}
@@ -135,13 +137,13 @@ def test_groups_together_equal_groups_alone_bit_for_bit(both, name):
         assert attempts(parts, together) == [alone[group] for group in together]
 
 
-def test_an_attempt_does_not_depend_on_how_many_others_there_are(both):
+def test_an_attempt_does_not_depend_on_how_many_others_there_are(both: Any) -> None:
     for parts in both.values():
         (many,), (few,) = attempts(parts, [0], group_size=20), attempts(parts, [0], group_size=3)
         assert many[:3] == few
 
 
-def test_other_steps_and_groups_draw_other_replies(both):
+def test_other_steps_and_groups_draw_other_replies(both: Any) -> None:
     parts = both[SINGLE]
     replies = [
         [rollout.replies for rollout in attempts(parts, [group], 16, step=step)[0]]
@@ -150,7 +152,7 @@ def test_other_steps_and_groups_draw_other_replies(both):
     assert replies[0] != replies[1] != replies[2] != replies[0]
 
 
-def test_a_channel_s_coins_are_those_of_the_place(both):
+def test_a_channel_s_coins_are_those_of_the_place(both: Any) -> None:
     parts = both[SINGLE]
     places = [SeedKey(seed=3, step=5, group=group) for group in (0, 2)]
     problems = [parts.task.problem(0)] * 2

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from math import isclose
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,7 @@ def rollout_of(lengths: list[tuple[int, int]], prompt: int = 2) -> Rollout:
     )
 
 
-def test_a_conversation_of_two_replies_by_hand():
+def test_a_conversation_of_two_replies_by_hand() -> None:
     rollout = rollout_of([(2, 3), (1, 0)])
     assert tokens_behind_prompt(rollout) == (1, 2, 0, 0, 0, 3)
     assert spans(rollout) == [(0, 2), (5, 6)]
@@ -41,12 +42,12 @@ def test_a_conversation_of_two_replies_by_hand():
     assert datum.logprobs == pytest.approx((-0.1, -0.2, 0, 0, 0, -0.3))
 
 
-def test_a_replayed_rollout_counts_as_drawn_just_now():
+def test_a_replayed_rollout_counts_as_drawn_just_now() -> None:
     assert datum_of(rollout_of([(2, 0)]), 1.0, replayed=True).logprobs == ()
 
 
 @given(LENGTHS)
-def test_weights_stand_on_reply_tokens_alone(lengths):
+def test_weights_stand_on_reply_tokens_alone(lengths: Any) -> None:
     rollout = rollout_of(lengths)
     datum = datum_of(rollout, 0.25)
     trained = [token for token, weight in zip(datum.tokens, datum.weights, strict=True) if weight]
@@ -63,12 +64,12 @@ BATCH = [rollout_of([(1, 0)]), rollout_of([(2, 4), (3, 0)])]  # 1 and 5 reply to
     ("weigh", "weights"),
     [("rollout", [1 / 2, 1 / 2]), ("reply", [1 / 2, 1 / 10]), ("token", [1 / 6, 1 / 6])],
 )
-def test_the_three_weighings_by_hand(weigh, weights):
+def test_the_three_weighings_by_hand(weigh: str, weights: Any) -> None:
     assert token_weights(BATCH, weigh) == pytest.approx(weights)
 
 
 @given(st.lists(LENGTHS, min_size=1, max_size=5))
-def test_what_the_weighings_add_up_to(batch):
+def test_what_the_weighings_add_up_to(batch: Any) -> None:
     """rollout: the mean number of tokens; reply and token: 1."""
     rollouts = [rollout_of(lengths) for lengths in batch]
     counts = [sum(reply for reply, _ in lengths) for lengths in batch]
@@ -79,13 +80,13 @@ def test_what_the_weighings_add_up_to(batch):
 
 
 @given(st.lists(LENGTHS, min_size=1, max_size=5))
-def test_each_reply_counts_the_same_when_replies_are_weighed(batch):
+def test_each_reply_counts_the_same_when_replies_are_weighed(batch: Any) -> None:
     rollouts = [rollout_of(lengths) for lengths in batch]
     weights = token_weights(rollouts, "reply")
     shares = [sum(datum_of(one, weight).weights) for one, weight in zip(rollouts, weights, strict=True)]
     assert shares == pytest.approx([1 / len(batch)] * len(batch))
 
 
-def test_an_unknown_weighing_is_a_bug():
+def test_an_unknown_weighing_is_a_bug() -> None:
     with pytest.raises(ValueError, match="unknown weighing 'words'"):
         token_weights(BATCH, "words")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.test_files import link, pipe
@@ -22,14 +23,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "eval"
 
 
-def test_replies_are_found_again(folder):
+def test_replies_are_found_again(folder: Path) -> None:
     with EvaluationFolder.open(folder, {"seed": 1}) as opened:
         assert opened.replies == {(0, 0): REPLY}
 
 
 @pytest.mark.parametrize("name", ["replies.jsonl", ".lock", "settings.json"])
 @pytest.mark.parametrize("make", [link, pipe])
-def test_no_file_of_it_leads_elsewhere_or_waits(name, make, folder, tmp_path):
+def test_no_file_of_it_leads_elsewhere_or_waits(name: str, make: Any, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("half a line")
     (folder / name).unlink()
     make(*((folder / name, tmp_path / "mine") if make is link else (folder / name,)))
@@ -40,7 +41,7 @@ def test_no_file_of_it_leads_elsewhere_or_waits(name, make, folder, tmp_path):
 
 
 @pytest.mark.parametrize("line", [{}, {"index": "0", "sample": 0}, {"index": 0}, {"index": [0], "sample": 0}])
-def test_a_line_that_is_no_reply_is_one_line(line, folder):
+def test_a_line_that_is_no_reply_is_one_line(line: dict[str, Any], folder: Path) -> None:
     (folder / "replies.jsonl").write_text(json.dumps(line) + "\n")
     with pytest.raises(RunError, match="has an index and a sample"):
         EvaluationFolder.open(folder, {"seed": 1})

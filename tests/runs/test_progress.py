@@ -1,4 +1,7 @@
+from __future__ import annotations
+
 from io import BytesIO, StringIO, TextIOWrapper
+from typing import Any
 
 from rich.console import Console
 
@@ -10,11 +13,11 @@ class Clock:
 
     now = 100.0
 
-    def __call__(self):
+    def __call__(self) -> Any:
         return self.now
 
 
-def written(*, terminal, steps, seconds_each, **options):
+def written(*, terminal: Any, steps: Any, seconds_each: Any, **options: Any) -> Any:
     """What a run of `steps` steps of 64 episodes writes."""
     clock, file = Clock(), StringIO()
     console = Console(file=file, force_terminal=terminal, width=140, color_system=None)
@@ -25,19 +28,19 @@ def written(*, terminal, steps, seconds_each, **options):
     return file.getvalue()
 
 
-def test_a_log_gets_a_plain_line_every_five_seconds_and_the_end():
+def test_a_log_gets_a_plain_line_every_five_seconds_and_the_end() -> None:
     lines = written(terminal=False, steps=12, seconds_each=1).splitlines()
     assert [line.split()[1] for line in lines] == ["1/12", "6/12", "11/12", "12/12"]
     assert lines[1] == "secret  6/12  0:06 left  384 episodes  64/s  bits known 0.10 (at step 1)"
 
 
-def test_a_terminal_is_redrawn_at_most_four_times_a_second():
+def test_a_terminal_is_redrawn_at_most_four_times_a_second() -> None:
     output = written(terminal=True, steps=1000, seconds_each=0.001)  # one second
     assert 4 <= output.count("episodes") <= 6
     assert "1000/1000" in output
 
 
-def test_a_narrow_terminal_cuts_the_lines_and_keeps_their_number():
+def test_a_narrow_terminal_cuts_the_lines_and_keeps_their_number() -> None:
     clock, file = Clock(), StringIO()
     with Progress(1, "a long title", console=Console(file=file, force_terminal=True, width=20), clock=clock) as bar:
         bar.update(1, {"episodes": 64, "reward": 0.5, "p_secret": 0.25})
@@ -46,25 +49,25 @@ def test_a_narrow_terminal_cuts_the_lines_and_keeps_their_number():
     assert last.count("…") == 2
 
 
-def test_bits_are_shown_with_their_ceiling():
+def test_bits_are_shown_with_their_ceiling() -> None:
     assert "bits known 0.10 of 6.00" in written(terminal=False, steps=1, seconds_each=1, ceiling_bits=6)
 
 
-def test_what_is_offered_stands_beside_what_of_it_is_usable():
+def test_what_is_offered_stands_beside_what_of_it_is_usable() -> None:
     bar = Progress(2, "secret", console=Console(file=StringIO()), clock=Clock())
     bar.update(1, {"episodes": 4, "ledger/offered_bits": 1.25, "ledger/usable_bits": 0.0})
     assert bar.numbers().endswith("offered 1.2  usable 0.0")
 
 
-def test_a_number_of_this_step_says_no_age():
+def test_a_number_of_this_step_says_no_age() -> None:
     assert "bits known 0.10\n" in written(terminal=False, steps=1, seconds_each=1)
 
 
-def test_quiet_is_quiet():
+def test_quiet_is_quiet() -> None:
     assert written(terminal=True, steps=3, seconds_each=1, quiet=True) == ""
 
 
-def test_a_slow_beginning_is_forgotten_by_the_pace():
+def test_a_slow_beginning_is_forgotten_by_the_pace() -> None:
     clock = Clock()
     bar = Progress(1000, "secret", console=Console(file=StringIO(), force_terminal=True), clock=clock)
     clock.now += 500
@@ -75,11 +78,11 @@ def test_a_slow_beginning_is_forgotten_by_the_pace():
     assert bar.place() == "100/1000  15:00 left"  # 900 steps of one second
 
 
-def test_a_run_that_fails_before_its_first_step_shows_no_step():
+def test_a_run_that_fails_before_its_first_step_shows_no_step() -> None:
     assert written(terminal=False, steps=0, seconds_each=1) == ""
 
 
-def test_the_end_table_shows_the_numbers_and_an_unbroken_path():
+def test_the_end_table_shows_the_numbers_and_an_unbroken_path() -> None:
     file = StringIO()
     path = "runs/2026-05-01-143207-" + "secret" * 20
     rows = [("bits known", "5.98 of 6"), ("answer", "[bold]37[/bold]")]
@@ -89,7 +92,7 @@ def test_the_end_table_shows_the_numbers_and_an_unbroken_path():
     assert f"run folder: {path}\n" in file.getvalue()
 
 
-def test_an_ascii_terminal_gets_ascii_only():
+def test_an_ascii_terminal_gets_ascii_only() -> None:
     raw = BytesIO()
     file = TextIOWrapper(raw, encoding="ascii")
     console = Console(file=file, force_terminal=True, width=60)

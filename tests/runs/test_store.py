@@ -1,9 +1,14 @@
+from __future__ import annotations
+
 import json
 import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
@@ -32,17 +37,17 @@ ROLLOUT = Rollout(
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Iterator[Any]:
     with RunFolder.create(tmp_path / "runs" / "mine", "[task]\nN = 64\n") as made:
         yield made
 
 
-def test_a_new_folder_has_its_config_and_reads_as_a_run_without_steps(folder):
+def test_a_new_folder_has_its_config_and_reads_as_a_run_without_steps(folder: Path) -> None:
     assert read_config(folder.path) == {"task": {"N": 64}}
     assert read_metrics(folder.path) == list(read_rollouts(folder.path)) == read_checkpoints(folder.path) == []
 
 
-def test_metrics_come_back_in_order_and_nan_is_null(folder):
+def test_metrics_come_back_in_order_and_nan_is_null(folder: Path) -> None:
     folder.write_metrics({"step": 1, "episodes": 64, "reward": 0.1 + 0.2})
     folder.write_metrics({"step": 2, "episodes": 128, "reward": float("nan")})
     assert [row["reward"] for row in read_metrics(folder.path)] == [0.1 + 0.2, None]
@@ -50,7 +55,7 @@ def test_metrics_come_back_in_order_and_nan_is_null(folder):
         json.loads(line, parse_constant=pytest.fail)
 
 
-def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder):
+def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder: Path) -> None:
     folder.write_rollouts([rollout_record(3, ROLLOUT, "user: Say it.")])
     (record,) = read_rollouts(folder.path)
     assert record == {
@@ -73,14 +78,14 @@ def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder):
     }
 
 
-def test_scores_stand_beside_what_was_paid_and_a_reason_where_there_are_none():
+def test_scores_stand_beside_what_was_paid_and_a_reason_where_there_are_none() -> None:
     scored = rollout_record(1, replace(ROLLOUT, scores={"explore": 0.5}, bonuses={"explore": 0.25}), "")
     assert (scored["scores"], scored["bonuses"]) == ({"explore": 0.5}, {"explore": 0.25}) and "unscored" not in scored
     unscored = rollout_record(1, replace(ROLLOUT, unscored="a reason"), "")
     assert unscored["unscored"] == "a reason" and not {"scores", "bonuses", "raw_rewards"} & unscored.keys()
 
 
-def test_a_turn_that_forgets_what_was_said_is_written_whole_and_says_so():
+def test_a_turn_that_forgets_what_was_said_is_written_whole_and_says_so() -> None:
     first, second = ROLLOUT.turns
     forgetful = replace(ROLLOUT, turns=(first, replace(second, prompt=(7, 9))))
     turn = rollout_record(1, forgetful, "")["turns"][1]
@@ -88,14 +93,14 @@ def test_a_turn_that_forgets_what_was_said_is_written_whole_and_says_so():
     assert turn["prompt_tokens"] == (7, 9)
 
 
-def test_an_attempt_that_failed_before_its_first_turn_is_a_record_too():
+def test_an_attempt_that_failed_before_its_first_turn_is_a_record_too() -> None:
     failed = Rollout(problem=PROBLEM, turns=(), replies=(), end=End.FAILED, grade=Grade(hits=(), well_formed=False))
     record = rollout_record(1, failed, "")
     assert record["policy_version"] is None
     assert record["turns"] == []
 
 
-def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder):
+def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder: Path) -> None:
     with folder.checkpoint(100, policy_version=7) as empty:
         (empty / "model.safetensors").write_bytes(b"weights")
         assert read_checkpoints(folder.path) == []
@@ -109,7 +114,7 @@ def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder):
     assert os.listdir(folder.path / "checkpoints") == ["step-000100"]
 
 
-def test_a_checkpoint_that_failed_is_as_if_never_begun(folder):
+def test_a_checkpoint_that_failed_is_as_if_never_begun(folder: Path) -> None:
     with pytest.raises(ZeroDivisionError), folder.checkpoint(1) as empty:
         (empty / "model.safetensors").write_bytes(b"wei")
         raise ZeroDivisionError
@@ -117,7 +122,7 @@ def test_a_checkpoint_that_failed_is_as_if_never_begun(folder):
     assert not (folder.path / "checkpoints").exists()
 
 
-def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder):
+def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder: Path) -> None:
     for step in (1, 1_000_000, 20):
         with folder.checkpoint(step) as empty:
             (empty / "model.safetensors").write_bytes(b"weights")
@@ -125,14 +130,14 @@ def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder):
     assert [row["step"] for row in read_checkpoints(folder.path)] == [1, 20]
 
 
-def test_a_checkpoint_is_not_written_twice(folder):
+def test_a_checkpoint_is_not_written_twice(folder: Path) -> None:
     with folder.checkpoint(5) as empty:
         (empty / "a").touch()
     with pytest.raises(RunError, match="overwrites nothing"), folder.checkpoint(5) as empty:
         (empty / "a").touch()
 
 
-def test_a_process_killed_inside_a_checkpoint_leaves_a_folder_that_opens(tmp_path):
+def test_a_process_killed_inside_a_checkpoint_leaves_a_folder_that_opens(tmp_path: Path) -> None:
     program = """
 import os, signal, sys
 from straw.runs.store import RunFolder
@@ -154,19 +159,21 @@ for step in (1, 2):
     assert read_metrics(tmp_path / "run") == [{"step": 1}, {"step": 2}]
 
 
-def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path):
+def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years of work")
     with pytest.raises(RunError, match=r"overwrites nothing, and .* holds thesis.tex: choose another run_dir"):
         RunFolder.create(tmp_path, "")
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
-def test_a_folder_with_a_run_in_it_says_how_to_go_on_with_it(folder):
+def test_a_folder_with_a_run_in_it_says_how_to_go_on_with_it(folder: Path) -> None:
     with pytest.raises(RunError, match=r"choose another run_dir, or go on with the run.*straw resume .*, or --resume"):
         check_is_free(folder.path)
 
 
-def test_an_empty_folder_is_welcome_but_not_the_one_we_stand_in(tmp_path, monkeypatch):
+def test_an_empty_folder_is_welcome_but_not_the_one_we_stand_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "here").mkdir()
     RunFolder.create(tmp_path / "here", "").close()
     (tmp_path / "there").mkdir()
@@ -175,7 +182,7 @@ def test_an_empty_folder_is_welcome_but_not_the_one_we_stand_in(tmp_path, monkey
         RunFolder.create(".", "")
 
 
-def test_a_file_in_the_way_is_refused(tmp_path):
+def test_a_file_in_the_way_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="is a file"):
         check_is_free(tmp_path / "file")
@@ -183,15 +190,17 @@ def test_a_file_in_the_way_is_refused(tmp_path):
         check_is_free(tmp_path / "file" / "run")
 
 
-def test_a_place_without_permission_is_refused_before_anything_is_made(tmp_path, monkeypatch):
+def test_a_place_without_permission_is_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(store, "access", lambda path, mode: False)
     with pytest.raises(RunError, match=f"nothing can be made in {re.escape(str(tmp_path))}"):
         RunFolder.create(tmp_path / "a" / "b", "")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_may_not_be_looked_into_is_one_line_too(tmp_path, monkeypatch):
-    def forbidden(path):
+def test_a_folder_that_may_not_be_looked_into_is_one_line_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(path: Any) -> None:
         raise PermissionError(13, "Permission denied", str(path))
 
     (tmp_path / "locked").mkdir()
@@ -200,7 +209,9 @@ def test_a_folder_that_may_not_be_looked_into_is_one_line_too(tmp_path, monkeypa
         check_is_free(tmp_path / "locked")
 
 
-def test_runs_without_a_name_of_their_own_get_date_time_and_number(tmp_path, monkeypatch):
+def test_runs_without_a_name_of_their_own_get_date_time_and_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(store.time, "strftime", lambda form: "2026-05-01-143207")
     paths = []
@@ -211,12 +222,12 @@ def test_runs_without_a_name_of_their_own_get_date_time_and_number(tmp_path, mon
     assert paths == [first, first + "-2", first + "-3"]
 
 
-def test_what_is_no_run_folder_says_so(tmp_path):
+def test_what_is_no_run_folder_says_so(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"holds config\.toml"):
         read_metrics(tmp_path)
 
 
-def test_reading_and_drawing_runs_needs_no_torch():
+def test_reading_and_drawing_runs_needs_no_torch() -> None:
     program = """
 import sys
 import straw.runs.store, straw.runs.metrics, straw.runs.progress

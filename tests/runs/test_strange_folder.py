@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.test_files import link, pipe
@@ -61,7 +62,7 @@ def contents(folder: Path) -> dict[str, bytes | None]:
 
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("kind", [link, os.link])
-def test_no_file_of_a_run_leads_a_writer_elsewhere(name, kind, run, home):
+def test_no_file_of_a_run_leads_a_writer_elsewhere(name: Any, kind: Any, run: Path, home: Path) -> None:
     before = contents(home)
     (run / name).unlink()
     kind(*((run / name, home / ".bashrc") if kind is link else (home / ".bashrc", run / name)))
@@ -73,7 +74,7 @@ def test_no_file_of_a_run_leads_a_writer_elsewhere(name, kind, run, home):
     RunFolder.open(run).close()  # and the refusal has let the lock go
 
 
-def test_the_lock_of_a_run_leads_nowhere(run, home):
+def test_the_lock_of_a_run_leads_nowhere(run: Path, home: Path) -> None:
     before = contents(home)
     (run / ".lock").unlink()
     link(run / ".lock", home / "new")
@@ -84,7 +85,7 @@ def test_the_lock_of_a_run_leads_nowhere(run, home):
 
 @pytest.mark.parametrize("done", ["{}", "a link"])
 @pytest.mark.parametrize("name", FILES)
-def test_of_a_run_that_is_done_nothing_is_opened_for_writing(name, done, run, home):
+def test_of_a_run_that_is_done_nothing_is_opened_for_writing(name: Any, done: str, run: Path, home: Path) -> None:
     """A half line at the end of a file is cut off by whoever goes on; a link to .bashrc lost its last line so."""
     before = contents(home)
     (run / "done.json").write_text(done) if done == "{}" else link(run / "done.json", home / ".bashrc")
@@ -98,7 +99,7 @@ def test_of_a_run_that_is_done_nothing_is_opened_for_writing(name, done, run, ho
 
 
 @pytest.mark.parametrize("name", ["checkpoints", "start"])
-def test_no_folder_of_a_run_leads_elsewhere(name, run, home):
+def test_no_folder_of_a_run_leads_elsewhere(name: str, run: Path, home: Path) -> None:
     before = contents(home)
     with RunFolder.open(run) as folder:
         (run / name).rename(run / "aside")
@@ -115,7 +116,7 @@ def test_no_folder_of_a_run_leads_elsewhere(name, run, home):
     assert contents(home) == before
 
 
-def test_what_a_killed_process_left_is_removed_and_a_link_beside_it_is_not_followed(run, home):
+def test_what_a_killed_process_left_is_removed_and_a_link_beside_it_is_not_followed(run: Path, home: Path) -> None:
     before = contents(home)
     (run / ".done.json.1.tmp").touch()
     (run / "checkpoints" / ".step-000004.1.tmp").mkdir()
@@ -125,7 +126,9 @@ def test_what_a_killed_process_left_is_removed_and_a_link_beside_it_is_not_follo
     assert not list(run.rglob("*.tmp"))
 
 
-def test_a_file_that_waits_to_be_whole_cannot_have_been_put_there_before(run, home, monkeypatch):
+def test_a_file_that_waits_to_be_whole_cannot_have_been_put_there_before(
+    run: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = contents(home)
     monkeypatch.setattr("straw.runs.files.atomic_write.token_hex", lambda size: "guessed")
     link(run / ".curve.png.guessed.tmp", home / ".bashrc")
@@ -134,7 +137,7 @@ def test_a_file_that_waits_to_be_whole_cannot_have_been_put_there_before(run, ho
     assert contents(home) == before
 
 
-def test_a_damaged_pipe_of_a_run_is_named_and_nobody_waits_for_it(run):
+def test_a_damaged_pipe_of_a_run_is_named_and_nobody_waits_for_it(run: Path) -> None:
     (run / "metrics.jsonl").unlink()
     pipe(run / "metrics.jsonl")
     with pytest.raises(RunError, match=r"cannot read .*metrics\.jsonl: it is no regular file"):
@@ -152,7 +155,9 @@ def say_of_checkpoints(run: Path, **changes: object) -> None:
 
 
 @pytest.mark.parametrize("folder", ["../home/photos", "/etc", "checkpoints/../../home/photos/step-000009", "", None, 7])
-def test_the_folder_of_a_checkpoint_follows_from_its_step_and_from_nothing_else(folder, run, home):
+def test_the_folder_of_a_checkpoint_follows_from_its_step_and_from_nothing_else(
+    folder: Any, run: Path, home: Path
+) -> None:
     before = contents(home)
     say_of_checkpoints(run, folder=folder)
     rows = read_checkpoints(run)
@@ -164,21 +169,21 @@ def test_the_folder_of_a_checkpoint_follows_from_its_step_and_from_nothing_else(
 
 
 @pytest.mark.parametrize("step", ["../../home/photos", -1, True, 1.5, None, [1], 10**30])
-def test_a_step_is_a_count(step, run):
+def test_a_step_is_a_count(step: Any, run: Path) -> None:
     say_of_checkpoints(run, step=step)
     with pytest.raises(RunError, match="one has step"):
         read_checkpoints(run)
 
 
 @pytest.mark.parametrize("lines", [{"../../home/.bashrc": 1}, {"metrics.jsonl": -5}, {"metrics.jsonl": "9"}, [], None])
-def test_the_lengths_that_a_checkpoint_knows_are_those_of_the_run_s_own_files(lines, run):
+def test_the_lengths_that_a_checkpoint_knows_are_those_of_the_run_s_own_files(lines: Any, run: Path) -> None:
     say_of_checkpoints(run, lines=lines)
     with pytest.raises(RunError, match="says how long the others were"):
         read_checkpoints(run)
 
 
 @pytest.mark.parametrize("name", ["step-000003", "step-000003/weights.safetensors"])
-def test_a_checkpoint_that_leads_elsewhere_is_none(name, run, home):
+def test_a_checkpoint_that_leads_elsewhere_is_none(name: str, run: Path, home: Path) -> None:
     """Neither read, nor copied to a branch, nor removed; the one before it is taken."""
     before = contents(home)
     path = run / "checkpoints" / name
@@ -199,7 +204,7 @@ def test_a_checkpoint_that_leads_elsewhere_is_none(name, run, home):
 
 
 @pytest.mark.parametrize("odd", ["start/weights.safetensors", "checkpoints/step-000002/weights.safetensors"])
-def test_a_branch_copies_files_and_no_link(odd, run, home):
+def test_a_branch_copies_files_and_no_link(odd: str, run: Path, home: Path) -> None:
     (row,) = [one for one in read_checkpoints(run) if one["step"] == 2]
     (run / odd).unlink()
     link(run / odd, home / ".bashrc")
@@ -215,7 +220,7 @@ def modes(folder: Path) -> dict[str, int]:
     return {path.name: stat.S_IMODE(path.stat().st_mode) for path in (folder, *folder.rglob("*"))}
 
 
-def test_nobody_else_may_write_to_a_run_and_its_lock_is_its_owner_s(tmp_path):
+def test_nobody_else_may_write_to_a_run_and_its_lock_is_its_owner_s(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         with RunFolder.create(tmp_path / "runs" / "run", "[task]\nN = 64\n") as folder:
@@ -231,7 +236,7 @@ def test_nobody_else_may_write_to_a_run_and_its_lock_is_its_owner_s(tmp_path):
     assert len(found) == 15 and all(not mode & stat.S_IWOTH for mode in found.values()), found
 
 
-def test_what_the_umask_takes_away_stays_away(tmp_path):
+def test_what_the_umask_takes_away_stays_away(tmp_path: Path) -> None:
     before = os.umask(0o077)
     try:
         RunFolder.create(tmp_path / "run", "[task]\nN = 64\n").close()
@@ -240,14 +245,16 @@ def test_what_the_umask_takes_away_stays_away(tmp_path):
     assert set(modes(tmp_path / "run").values()) == {0o700, 0o600}
 
 
-def test_the_lock_of_an_older_version_is_closed_to_others(run):
+def test_the_lock_of_an_older_version_is_closed_to_others(run: Path) -> None:
     os.chmod(run / ".lock", 0o666)
     Lock(run).release()
     assert modes(run)[".lock"] == 0o600
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_a_file_system_without_locks_is_not_another_writer(number, run, monkeypatch):
+def test_a_file_system_without_locks_is_not_another_writer(
+    number: Any, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(descriptor: int, operation: int) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -257,7 +264,7 @@ def test_a_file_system_without_locks_is_not_another_writer(number, run, monkeypa
         RunFolder.open(run).close()
 
 
-def test_another_writer_is_one_and_is_seen_without_the_right_to_ask(run, monkeypatch):
+def test_another_writer_is_one_and_is_seen_without_the_right_to_ask(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RunFolder.open(run):
         assert is_held(run)
         with pytest.raises(RunError, match="another process is writing"):
@@ -271,7 +278,7 @@ def test_another_writer_is_one_and_is_seen_without_the_right_to_ask(run, monkeyp
     assert not is_held(run)
 
 
-def test_who_does_not_hold_the_lock_opens_nothing_for_writing(run):
+def test_who_does_not_hold_the_lock_opens_nothing_for_writing(run: Path) -> None:
     """What the other one is just writing looks like a line that was cut."""
     with RunFolder.open(run):
         with (run / "metrics.jsonl").open("a") as file:
@@ -300,7 +307,7 @@ def writer(goal: Path) -> tuple[subprocess.Popen[str], Path]:
     return process, Path(process.stdout.readline().strip())
 
 
-def test_what_a_killed_process_began_is_removed_and_what_another_writes_is_not(tmp_path):
+def test_what_a_killed_process_began_is_removed_and_what_another_writes_is_not(tmp_path: Path) -> None:
     killed, dead = writer(tmp_path / "warm")
     living, alive = writer(tmp_path / "warm")
     try:
@@ -322,7 +329,7 @@ def test_what_a_killed_process_began_is_removed_and_what_another_writes_is_not(t
     assert sorted(path.name for path in tmp_path.iterdir()) == ["other", "warm"]
 
 
-def test_who_writes_a_folder_again_removes_what_a_killed_process_began_of_it(tmp_path):
+def test_who_writes_a_folder_again_removes_what_a_killed_process_began_of_it(tmp_path: Path) -> None:
     killed, dead = writer(tmp_path / "warm")
     killed.kill()
     killed.communicate()
@@ -331,7 +338,9 @@ def test_who_writes_a_folder_again_removes_what_a_killed_process_began_of_it(tmp
 
 
 @pytest.mark.parametrize("moment", ["open_folder", "took_lock"])
-def test_a_folder_that_was_taken_for_abandoned_as_it_began_is_begun_again(moment, tmp_path, monkeypatch):
+def test_a_folder_that_was_taken_for_abandoned_as_it_began_is_begun_again(
+    moment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between making it and locking it there is a moment in which somebody who cleans up may come by."""
     real, removed = getattr(whole, moment), []
 
@@ -351,7 +360,7 @@ def test_a_folder_that_was_taken_for_abandoned_as_it_began_is_begun_again(moment
 # --- what about.json says
 
 
-def test_what_about_json_calls_a_version_is_one(run):
+def test_what_about_json_calls_a_version_is_one(run: Path) -> None:
     """It is compared with ours, and what differs is written to the run's events: a shell's line once came that way."""
     about = json.loads((run / "about.json").read_text())
     about["versions"] = {
@@ -367,7 +376,7 @@ def test_what_about_json_calls_a_version_is_one(run):
 
 
 @pytest.mark.parametrize("value", [7, "text", ["a"], {"a": 1}, None])
-def test_what_is_of_another_kind_is_left_out(value, run):
+def test_what_is_of_another_kind_is_left_out(value: Any, run: Path) -> None:
     names = ("versions", "machine", "command", "parent", "config", "config_hash")
     (run / "about.json").write_text(json.dumps(dict.fromkeys(names, value)))
     kinds = {"versions": dict, "machine": dict, "command": list, "parent": dict, "config": dict, "config_hash": str}

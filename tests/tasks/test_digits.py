@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +15,7 @@ KINDS = [SumDigits, ReverseDigits]
 PROMPTS = ["long", "short"]
 
 
-def test_the_digit_sum_of_the_study():
+def test_the_digit_sum_of_the_study() -> None:
     task = SumDigits()
     assert task.right((123, 45, 67)) == 28  # 1+2+3 + 4+5 + 6+7
     assert task.question((123, 45, 67)) == "What is the total digit sum of [123, 45, 67]?"
@@ -24,18 +27,18 @@ def test_the_digit_sum_of_the_study():
 @pytest.mark.parametrize(
     ("number", "reversed_"), [(123456, 654321), (1200, 21), (1_000_000, 1), (100_001, 100_001), (5_480_300, 30845)]
 )
-def test_trailing_zeros_become_leading_ones_and_are_dropped(number, reversed_):
+def test_trailing_zeros_become_leading_ones_and_are_dropped(number: int, reversed_: int) -> None:
     assert ReverseDigits().right((number,)) == reversed_
 
 
-def test_the_worked_example_of_a_prompt_is_right_and_no_problem():
+def test_the_worked_example_of_a_prompt_is_right_and_no_problem() -> None:
     assert "304: 3 + 0 + 4 = 7\n1208: 1 + 2 + 0 + 8 = 11\n7 + 11 = 18\n[ANSWER] 18" in SumDigits().system()
     assert "reversed?\nDigits: 7, 3, 5, 2, 0\nFrom the last to the first: 0, 2, 5, 3, 7\n" in ReverseDigits().system()
     assert ReverseDigits().system().endswith("[ANSWER] 2537")
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_problems_lie_in_their_ranges(seed, index):
+def test_problems_lie_in_their_ranges(seed: Any, index: Path) -> None:
     for problem in (SumDigits(task_seed=seed).problem(index), SumDigits(task_seed=seed).held_out(index)):
         numbers = [int(word) for word in problem.key.split("-")[1:]]
         assert 2 <= len(numbers) <= 4 and all(10 <= number <= 999 for number in numbers)
@@ -45,7 +48,7 @@ def test_problems_lie_in_their_ranges(seed, index):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("prompt", PROMPTS)
-def test_the_reference_earns_full_reward_and_has_the_tag(kind: type[Digits], prompt):
+def test_the_reference_earns_full_reward_and_has_the_tag(kind: type[Digits], prompt: Any) -> None:
     task = kind(prompt=prompt)
     for index in range(100):
         problem = task.problem(index)
@@ -56,29 +59,29 @@ def test_the_reference_earns_full_reward_and_has_the_tag(kind: type[Digits], pro
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_problem_is_on_both_sides_whatever_the_seeds(kind: type[Digits]):
+def test_no_problem_is_on_both_sides_whatever_the_seeds(kind: type[Digits]) -> None:
     trained = {kind(task_seed=seed).problem(index).key for seed in range(3) for index in range(2000)}
     asked = {kind(task_seed=seed).held_out(index).key for seed in range(3) for index in range(300)}
     assert len(asked) > 800 and not trained & asked
 
 
-def test_the_same_numbers_in_another_order_are_on_the_same_side():
+def test_the_same_numbers_in_another_order_are_on_the_same_side() -> None:
     assert split_of((12, 345, 67)) == split_of((67, 12, 345))
 
 
-def test_a_tenth_is_held_out():
+def test_a_tenth_is_held_out() -> None:
     held = sum(split_of((number,)) == "held out" for number in range(100_000, 110_000))
     assert held / 10_000 == pytest.approx(HELD_OUT, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_problem_is_a_function_of_seed_and_index(kind: type[Digits]):
+def test_a_problem_is_a_function_of_seed_and_index(kind: type[Digits]) -> None:
     keys = [kind(task_seed=seed).problem(index).key for seed in range(20) for index in range(20)]
     assert len(set(keys)) > 395
     assert kind(task_seed=3).problem(7) == kind(task_seed=3).problem(7)
 
 
-def test_a_wrong_number_is_a_miss_and_a_missing_tag_is_told():
+def test_a_wrong_number_is_a_miss_and_a_missing_tag_is_told() -> None:
     task = SumDigits()
     problem = task.problem(0)
     answer = problem.facts["answer"]
@@ -90,18 +93,18 @@ def test_a_wrong_number_is_a_miss_and_a_missing_tag_is_told():
     assert (silent.hits, silent.well_formed, silent.answer) == ((False,), False, None)
 
 
-def test_a_reply_that_was_cut_behind_its_answer_counts():
+def test_a_reply_that_was_cut_behind_its_answer_counts() -> None:
     task = SumDigits()
     problem = task.problem(0)
     assert task.grade(problem, [f"[ANSWER] {problem.facts['answer']} and"], End.OUT_OF_TOKENS).hits == (True,)
 
 
-def test_the_short_prompt_is_a_few_characters():
+def test_the_short_prompt_is_a_few_characters() -> None:
     assert [len(message.content) < 40 for message in SumDigits(prompt="short").problem(0).messages] == [True]
     assert len(ReverseDigits(prompt="short").problem(0).messages[0].content) < 20
     assert [message.role for message in ReverseDigits().problem(0).messages] == ["system", "user"]
 
 
-def test_digits_can_be_held_out_and_not_listed():
+def test_digits_can_be_held_out_and_not_listed() -> None:
     assert isinstance(SumDigits(), HeldOut) and not isinstance(SumDigits(), Enumerable)
     assert SumDigits().num_problems is None

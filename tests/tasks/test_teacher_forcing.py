@@ -16,7 +16,7 @@ def chat() -> Chat:
     return Chat(character_tokenizer())
 
 
-def test_a_forced_reply_is_its_characters_and_the_end_token(chat):
+def test_a_forced_reply_is_its_characters_and_the_end_token(chat: Chat) -> None:
     task = Secret(Hidden(N=64, fixed_secret=37))
     datum = forced(chat, task, task.problem(0), ("37",), weight=0.5)
     assert datum.prompt == chat.opening(task.problem(0).messages)
@@ -25,7 +25,7 @@ def test_a_forced_reply_is_its_characters_and_the_end_token(chat):
     assert datum.advantages == datum.logprobs == ()
 
 
-def test_in_a_conversation_only_the_replies_have_weight(chat):
+def test_in_a_conversation_only_the_replies_have_weight(chat: Chat) -> None:
     task = SecretBits(Hidden(N=4, fixed_secret=2))
     datum = forced(chat, task, task.problem(0), ("1", "0"))
     assert chat.tokenizer.decode(datum.tokens) == "1<|end|><|user|>Bit 2?<|end|><|assistant|>0<|end|>"
@@ -34,7 +34,7 @@ def test_in_a_conversation_only_the_replies_have_weight(chat):
     assert sum(datum.weights) == 4
 
 
-def test_a_forced_conversation_is_what_the_chat_would_have_been(chat):
+def test_a_forced_conversation_is_what_the_chat_would_have_been(chat: Chat) -> None:
     """prompt + reply + continuation + reply, in the tokens of the three parts."""
     task = SecretBits(Hidden(N=4))
     problem = task.problem(0)
@@ -43,7 +43,7 @@ def test_a_forced_conversation_is_what_the_chat_would_have_been(chat):
     assert datum.tokens == chat.encode_reply("0") + heard + chat.encode_reply("1")
 
 
-def test_a_conversation_that_is_broken_off_ends_with_the_last_reply(chat):
+def test_a_conversation_that_is_broken_off_ends_with_the_last_reply(chat: Chat) -> None:
     task = SecretBits(Hidden(N=8))
     datum = forced(chat, task, task.problem(0), ("1",))
     assert datum.tokens == chat.encode_reply("1")

@@ -48,7 +48,7 @@ def fallen_and_resumed(folder: Path, words: str) -> Path:
 
 
 @pytest.mark.parametrize("lag", [1, 3])
-def test_attempts_are_written_by_the_version_that_is_lag_steps_behind(home, tmp_path, lag):
+def test_attempts_are_written_by_the_version_that_is_lag_steps_behind(home: Path, tmp_path: Path, lag: int) -> None:
     folder = run(tmp_path / "run", f"max_lag={lag}")
     updates = [row["step"] for row in read_metrics(folder) if "grad_norm" in row]
     written_by = {record["step"]: record["policy_version"] for record in read_rollouts(folder)}
@@ -59,11 +59,11 @@ def test_attempts_are_written_by_the_version_that_is_lag_steps_behind(home, tmp_
     "words",
     ["max_lag=1", pytest.param("max_lag=3 env_type=multi_step num_secrets=2 batch_size=2", marks=pytest.mark.slow)],
 )
-def test_a_run_that_is_ahead_goes_on_bit_for_bit(home, tmp_path, words):
+def test_a_run_that_is_ahead_goes_on_bit_for_bit(home: Path, tmp_path: Path, words: str) -> None:
     assert differing(run(tmp_path / "whole", words), fallen_and_resumed(tmp_path / "cut", words)) == []
 
 
-def test_what_was_made_ahead_belongs_to_the_state(home, tmp_path, monkeypatch):
+def test_what_was_made_ahead_belongs_to_the_state(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = run(tmp_path / "whole", "max_lag=2")
     load = RunState.load_state_dict
     monkeypatch.setattr(RunState, "load_state_dict", lambda state, kept: load(state, {**kept, "ahead": {}}))

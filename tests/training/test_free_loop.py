@@ -65,7 +65,9 @@ def run(folder: Path, words: str, watcher: Listener | None = None) -> Path:
     return run_page(small_page(f"run_dir={folder}", WORDS, words), watcher or Listener()).folder
 
 
-def test_every_step_learns_from_a_whole_batch_that_is_not_too_old(home, tmp_path, free_in_one_process):
+def test_every_step_learns_from_a_whole_batch_that_is_not_too_old(
+    home: Path, tmp_path: Path, free_in_one_process: None
+) -> None:
     folder = run(tmp_path / "run", "max_lag=1")
     rows = read_metrics(folder)[1:]
     assert [row["step"] for row in rows] == list(range(1, 9))
@@ -73,11 +75,15 @@ def test_every_step_learns_from_a_whole_batch_that_is_not_too_old(home, tmp_path
     assert sum(1 for _ in read_rollouts(folder)) == 8 * 2 * 4
 
 
-def test_with_generators_of_equal_pace_nothing_is_dropped(home, tmp_path, free_in_one_process):
+def test_with_generators_of_equal_pace_nothing_is_dropped(
+    home: Path, tmp_path: Path, free_in_one_process: None
+) -> None:
     assert sum(row["stale_groups"] for row in read_metrics(run(tmp_path / "run", "max_lag=2"))[1:]) == 0
 
 
-def test_a_group_that_others_overtook_is_dropped_counted_and_told(home, tmp_path, free_in_one_process):
+def test_a_group_that_others_overtook_is_dropped_counted_and_told(
+    home: Path, tmp_path: Path, free_in_one_process: None
+) -> None:
     Copied.dawdles.set()
     folder = run(tmp_path / "run", "max_lag=2 n_batches=30")
     rows = read_metrics(folder)[1:]
@@ -94,7 +100,7 @@ class Falling(Listener):
             raise ZeroDivisionError
 
 
-def test_a_run_that_fell_goes_on(home, tmp_path, free_in_one_process):
+def test_a_run_that_fell_goes_on(home: Path, tmp_path: Path, free_in_one_process: None) -> None:
     with pytest.raises(ZeroDivisionError):
         run(tmp_path / "run", "max_lag=1", Falling())
     folder = resume_run(tmp_path / "run", Listener()).folder
@@ -102,7 +108,7 @@ def test_a_run_that_fell_goes_on(home, tmp_path, free_in_one_process):
     assert [row["step"] for row in read_metrics(folder)] == list(range(9))
 
 
-def test_generators_without_work_are_told_of(home, tmp_path, free_in_one_process):
+def test_generators_without_work_are_told_of(home: Path, tmp_path: Path, free_in_one_process: None) -> None:
     listener = Listener()
     run(tmp_path / "run", "max_lag=1 batch_size=1 num_generators=3", listener)
     assert "at most 1 of 3 generators can work: raise max_lag or batch_size" in listener.lines
@@ -118,7 +124,7 @@ def test_generators_without_work_are_told_of(home, tmp_path, free_in_one_process
         ("engine=monarch max_lag=1 pace=free fresh_weights=true weights=pushed", r"fresh_weights=true with weights="),
     ],
 )
-def test_what_does_not_go_together_is_refused(words, complaint):
+def test_what_does_not_go_together_is_refused(words: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         small_page(words)
 
@@ -129,7 +135,7 @@ def test_what_does_not_go_together_is_refused(words, complaint):
 @needs_monarch
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["", "fresh_weights=true rows_at_once=16"], ids=["newest", "fresh"])
-def test_generators_of_their_own_run_free(home, tmp_path, words):
+def test_generators_of_their_own_run_free(home: Path, tmp_path: Path, words: str) -> None:
     folder = run(tmp_path / "run", f"engine=monarch max_lag=1 group_size=24 {words}")
     rows = read_metrics(folder)[1:]
     assert all(0 <= row["lag"] <= 1 for row in rows)

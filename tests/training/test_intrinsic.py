@@ -76,22 +76,22 @@ def after_a_failure(novelty: str) -> list[float]:
     return advantages(pay.paid([[attempt(text) for text in (FAILED_BEFORE, *NEW)]], 2))
 
 
-def test_inside_the_group_a_repeated_failure_pays_for_other_wrong_replies():
+def test_inside_the_group_a_repeated_failure_pays_for_other_wrong_replies() -> None:
     assert after_a_failure("inside") == pytest.approx([-0.75, 0.25, 0.25, 0.25], abs=NEARLY)
 
 
-def test_outside_no_wrong_reply_gains_by_being_new_and_none_pays_for_it():
+def test_outside_no_wrong_reply_gains_by_being_new_and_none_pays_for_it() -> None:
     assert after_a_failure("outside") == [0, 0, 0, 0]
 
 
-def test_outside_a_right_reply_that_is_unlike_what_failed_earns_more():
+def test_outside_a_right_reply_that_is_unlike_what_failed_earns_more() -> None:
     pay = paying(use_ir="knn+", exploit_weight=0.0)
     pay.paid([[attempt(FAILED_BEFORE)]], 1)
     told = [attempt(FAILED_BEFORE), attempt("bear"), attempt("cat", is_right=True), attempt("cat", is_right=True)]
     assert advantages(pay.paid([told], 2)) == pytest.approx([-0.5, -0.5, 1.5, 1.5], abs=NEARLY)
 
 
-def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing():
+def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing() -> None:
     for novelty in ("inside", "outside"):
         pay = paying(use_ir="knn+", novelty=novelty, constant_window=1.0)
         pay.paid([[attempt(FAILED_BEFORE)]], 1)
@@ -100,7 +100,7 @@ def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing():
 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), min_size=2, max_size=8))
-def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one(told):
+def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one(told: Any) -> None:
     for use_ir in ("knn+", "surprise", "entropy", "elliptical"):
         pay = paying(use_ir=use_ir, encoder="minilm", exploit_weight=0.0)
         group = [attempt(text, is_right=is_right, logprob=-float(ord(text))) for text, is_right in told]
@@ -110,7 +110,7 @@ def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one
             assert bonus >= 0 if one.grade.hits[0] else bonus == 0
 
 
-def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none():
+def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none() -> None:
     inside, outside = (paying(use_ir="knn+", novelty=where, explore_weight=0.5) for where in ("inside", "outside"))
     told = [[attempt("apple"), attempt("bear", is_right=True)]]
     for pay in (inside, outside):
@@ -123,7 +123,7 @@ def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none():
     assert outside.metrics()["rewards/explore/mean"].mean == pytest.approx(2 / 3, abs=NEARLY)
 
 
-def test_where_turns_are_paid_one_by_one_each_gets_what_the_attempt_earned():
+def test_where_turns_are_paid_one_by_one_each_gets_what_the_attempt_earned() -> None:
     pay = paying(use_ir="surprise", novelty="inside")
     turns = [replace(attempt("a", logprob=lp), turn_rewards=(1.0, 0.0)) for lp in (-1.0, -2.0)]
     assert [one.turn_rewards for one in pay.paid([turns], 1)[0]] == [(1.0, 0.0), pytest.approx((2.0, 1.0), abs=NEARLY)]
@@ -132,7 +132,7 @@ def test_where_turns_are_paid_one_by_one_each_gets_what_the_attempt_earned():
 # --- what is recorded
 
 
-def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt():
+def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt() -> None:
     for novelty in ("inside", "outside"):
         pay = paying(use_ir="knn+", novelty=novelty, explore_warmup=2)
         pay.paid([[attempt(FAILED_BEFORE)]], 1)
@@ -143,7 +143,7 @@ def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt(
         assert [dict(one.bonuses) for one in found] == [{}, {}, {}]
 
 
-def test_so_does_that_of_a_wrong_reply_that_outside_nobody_pays():
+def test_so_does_that_of_a_wrong_reply_that_outside_nobody_pays() -> None:
     pay = paying(use_ir="knn+", exploit_weight=0.25)
     pay.paid([[attempt(FAILED_BEFORE)]], 1)
     (wrong, right) = pay.paid([[attempt("bear"), attempt("bear", is_right=True)]], 2)[0]
@@ -151,7 +151,7 @@ def test_so_does_that_of_a_wrong_reply_that_outside_nobody_pays():
     assert (wrong.bonuses, right.bonuses) == ({}, {"explore": 0.5})
 
 
-def test_scores_are_kept_before_weights_and_annealing():
+def test_scores_are_kept_before_weights_and_annealing() -> None:
     pay = paying(use_ir="knn+", novelty="inside", explore_weight=0.5, anneal_rate=0.5, explore_warmup=0)
     pay.paid([[attempt(FAILED_BEFORE)]], 1)
     found = pay.paid([[attempt("bear"), attempt(FAILED_BEFORE)]], 2)[0]
@@ -160,7 +160,7 @@ def test_scores_are_kept_before_weights_and_annealing():
     assert [one.rewards["explore"] for one in found] == pytest.approx([0.25, 0], abs=NEARLY)
 
 
-def test_what_there_was_nothing_to_compare_with_has_no_score():
+def test_what_there_was_nothing_to_compare_with_has_no_score() -> None:
     (one,) = paying(use_ir="knn+").paid([[attempt("apple")]], 1)[0]
     assert one.scores == {} and one.unscored == "" and one.raw_rewards == {"exploit": 0}
 
@@ -182,7 +182,7 @@ class Poisoned(Letters):
 
 
 @pytest.mark.parametrize("options", [{}, {"novelty": "inside"}, {"write_first": True, "novelty": "inside"}])
-def test_a_reply_without_a_finite_embedding_has_no_intrinsic_reward_and_poisons_nobody(options):
+def test_a_reply_without_a_finite_embedding_has_no_intrinsic_reward_and_poisons_nobody(options: dict[str, Any]) -> None:
     pay, clean = (paying(use_ir="knn+", **options) for _ in range(2))
     pay.encoder = Poisoned("poison")
     for step, (text, is_right) in enumerate([("apple", False), ("bear", True), ("cat", False), ("dog", True)], 1):
@@ -197,7 +197,7 @@ def test_a_reply_without_a_finite_embedding_has_no_intrinsic_reward_and_poisons_
     assert {name: array.tolist() for name, array in mine.items()} == {n: a.tolist() for n, a in yours.items()}
 
 
-def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(tmp_path):
+def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(tmp_path: Path) -> None:
     pay = paying(use_ir="knn+")
     pay.encoder = Poisoned("q?")
     for step in (1, 2):
@@ -208,7 +208,7 @@ def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(
     paying(use_ir="knn+").load(tmp_path)
 
 
-def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score():
+def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score() -> None:
     pay = paying(use_ir="elliptical", encoder="minilm", novelty="inside")
     pay.encoder = Poisoned("poison")
     (one,) = pay.paid([[replace(attempt("poison"), turn_rewards=(1.0, 0.0))]], 1)[0]
@@ -216,7 +216,7 @@ def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score(
 
 
 @pytest.mark.parametrize("name", ["judge.success.sums", "window.exploit", "questions.vectors"])
-def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_path, name):
+def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_path: Path, name: str) -> None:
     pay = paying(use_ir="knn+")
     for step in (1, 2):
         pay.paid([[attempt("apple", is_right=True), attempt("bear")]], step)
@@ -228,7 +228,7 @@ def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_pa
         paying(use_ir="knn+").load(tmp_path)
 
 
-def test_a_step_in_which_nobody_replied_pays_nobody():
+def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
     silent = replace(attempt(""), replies=(), turns=(), end=End.FAILED)
     for use_ir in ("knn+", "elliptical", "entropy", "surprise"):
         pay = paying(use_ir=use_ir, encoder="minilm")
@@ -239,7 +239,7 @@ def test_a_step_in_which_nobody_replied_pays_nobody():
 
 
 @pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise"])
-def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir, tmp_path):
+def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp_path: Path) -> None:
     one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
     for step, texts in enumerate(("ab", "cd", "ae"), 1):
         one.paid([[attempt(text, is_right=text < "c", logprob=-float(ord(text))) for text in texts]], step)
@@ -251,7 +251,7 @@ def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir, tmp_path
     assert {key: v.tolist() for key, v in one.questions.items()} == {k: v.tolist() for k, v in other.questions.items()}
 
 
-def test_questions_are_kept_by_their_hash_and_the_newest_stay():
+def test_questions_are_kept_by_their_hash_and_the_newest_stay() -> None:
     pay = paying(use_ir="knn", memory_keys=2)
     for step, question in enumerate(("a?", "b?", "a?", "c?"), 1):
         pay.paid([[attempt("apple", question=question)]], step)
@@ -261,7 +261,7 @@ def test_questions_are_kept_by_their_hash_and_the_newest_stay():
 # --- what is embedded
 
 
-def test_a_step_is_one_call_for_its_distinct_texts_and_a_known_question_costs_nothing():
+def test_a_step_is_one_call_for_its_distinct_texts_and_a_known_question_costs_nothing() -> None:
     pay = paying(use_ir="knn+")
     group = [attempt("apple"), attempt("bear"), attempt("apple", is_right=True)]
     pay.paid([group, [attempt("bear", question="other?")]], 1)
@@ -271,7 +271,7 @@ def test_a_step_is_one_call_for_its_distinct_texts_and_a_known_question_costs_no
     assert pay.metrics()["memory/encoded"].mean == 2
 
 
-def test_every_reply_is_filed_under_its_own_question():
+def test_every_reply_is_filed_under_its_own_question() -> None:
     pay = paying(use_ir="knn+", k=1, novelty="inside")
     pay.paid([[attempt("apple")], [attempt("bear", question="other?")]], 1)
     first, second = pay.paid([[attempt("bear"), attempt("apple")], [attempt("bear", question="other?")]], 2)
@@ -293,11 +293,13 @@ def test_every_reply_is_filed_under_its_own_question():
         ("", ""),
     ],
 )
-def test_what_stands_behind_the_last_reasoning_tag_is_embedded_up_to_its_end_or_the_reply_s(reply, reasoning):
+def test_what_stands_behind_the_last_reasoning_tag_is_embedded_up_to_its_end_or_the_reply_s(
+    reply: str, reasoning: str
+) -> None:
     assert embedded_part(reply, "reasoning") == reasoning
 
 
-def test_a_response_is_embedded_as_it_is_but_for_a_tag_that_never_closes():
+def test_a_response_is_embedded_as_it_is_but_for_a_tag_that_never_closes() -> None:
     for reply in ("<reasoning>2+2</reasoning><answer>4</answer>", " no tag", "2+2</reasoning>"):
         assert embedded_part(reply, "response") == reply
     assert embedded_part("<reasoning>\n2+2 is", "response") == "2+2 is"
@@ -306,14 +308,14 @@ def test_a_response_is_embedded_as_it_is_but_for_a_tag_that_never_closes():
 
 @pytest.mark.parametrize("embed", ["reasoning", "response"])
 @pytest.mark.parametrize("options", [{}, {"write_first": True, "novelty": "inside"}, {"memory_unit": "sentence"}])
-def test_in_every_mode_the_encoder_gets_an_open_reasoning_without_its_tag(embed, options):
+def test_in_every_mode_the_encoder_gets_an_open_reasoning_without_its_tag(embed: str, options: dict[str, Any]) -> None:
     pay = paying(use_ir="knn+", embed=embed, **options)
     pay.paid([[attempt("<reasoning>\nbear")]], 1)
     assert isinstance(pay.encoder, Letters)
     assert pay.encoder.calls == [["q?", "bear"]]
 
 
-def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_question():
+def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_question() -> None:
     asked = ("q?", "other?", "third?", "last?")
     groups = [[attempt("apple", question=question), attempt("bear", question=question)] for question in asked]
     keys = {}
@@ -327,19 +329,19 @@ def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_ques
     assert keys == {1: [q, other, third, last], 2: [q, q, third, third], 3: [q, q, q, last]}
 
 
-def test_replies_to_two_questions_under_one_key_are_two_groups_of_diversity():
+def test_replies_to_two_questions_under_one_key_are_two_groups_of_diversity() -> None:
     pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=2)
     pay.paid([[attempt("apple")] * 2, [attempt("bear", question="other?")] * 2], 1)
     assert pay.metrics()["diversity/semantic"] == Metric(0.0, 2)
 
 
-def test_diversity_is_of_two_replies_and_more():
+def test_diversity_is_of_two_replies_and_more() -> None:
     pay = paying(use_ir="knn+")
     pay.paid([[attempt("apple"), attempt("bear")], [attempt("cat", question="other?")]], 1)
     assert pay.metrics()["diversity/semantic"] == Metric(1.0, 1)  # at right angles
 
 
-def test_a_sentence_memory_compares_sentence_by_sentence():
+def test_a_sentence_memory_compares_sentence_by_sentence() -> None:
     pay = paying(use_ir="knn+", memory_unit="sentence", novelty="inside")
     pay.paid([[attempt("apple. Bear.")]], 1)
     found = pay.paid([[attempt("apple. Cat."), attempt("apple."), attempt("dog.")]], 2)[0]
@@ -349,7 +351,7 @@ def test_a_sentence_memory_compares_sentence_by_sentence():
 # --- in a run
 
 
-def test_an_empty_memory_shows_in_the_metrics_and_rewards_are_logged(home, tmp_path):
+def test_an_empty_memory_shows_in_the_metrics_and_rewards_are_logged(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", f"n_batches=4 {KNN} novelty=inside eval_every=9")
     rows = list(read_metrics(tmp_path / "run"))[1:]
     assert rows[0]["memory/empty"] == 1 and rows[0]["rewards/exploit/mean"] == 0
@@ -359,13 +361,13 @@ def test_an_empty_memory_shows_in_the_metrics_and_rewards_are_logged(home, tmp_p
     assert [row["memory/values"] for row in rows] == [4, 8, 12, 16]
 
 
-def test_bonuses_stand_in_the_record_of_an_attempt(home, tmp_path):
+def test_bonuses_stand_in_the_record_of_an_attempt(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", f"n_batches=6 {KNN} N=2 eval_every=9")
     told = [row for row in read_rollouts(tmp_path / "run") if "bonuses" in row]
     assert told and all(all(row["grade"]["hits"]) for row in told)
 
 
-def test_scores_that_pay_nothing_stand_in_rollouts_jsonl(home, tmp_path):
+def test_scores_that_pay_nothing_stand_in_rollouts_jsonl(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", "n_batches=4 use_ir=knn+ encoder=policy explore_warmup=9 eval_every=9")
     rows = [row for row in read_rollouts(tmp_path / "run") if row["step"] > 1]
     assert len(rows) == 12 and all(0 <= row["scores"]["explore"] <= 1 for row in rows)
@@ -373,7 +375,7 @@ def test_scores_that_pay_nothing_stand_in_rollouts_jsonl(home, tmp_path):
 
 
 @pytest.mark.slow
-def test_runs_with_a_memory_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path):
+def test_runs_with_a_memory_that_are_killed_go_on_as_if_they_had_not_been(home: Path, tmp_path: Path) -> None:
     tally, chance = Tally(), random.Random(5)
     words = f"{COMMON} {KNN} memory_keys=2 memory_values=3 num_secrets=3 batch_size=2"
     while tally.kills < 1 and tally.runs < 4:
@@ -397,7 +399,9 @@ class Dying(Listener):
         pytest.param("use_ir=entropy explore_warmup=0", False, marks=pytest.mark.slow),
     ],
 )
-def test_a_run_goes_on_bit_by_bit_with_its_memory_and_only_with_it(home, tmp_path, monkeypatch, words, forgets):
+def test_a_run_goes_on_bit_by_bit_with_its_memory_and_only_with_it(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: Any, forgets: bool
+) -> None:
     words = f"{COMMON} {words}"
     assert work(words, tmp_path / "alone")
     if forgets:
@@ -408,13 +412,13 @@ def test_a_run_goes_on_bit_by_bit_with_its_memory_and_only_with_it(home, tmp_pat
     assert bool(differing(tmp_path / "alone", tmp_path / "run")) == forgets
 
 
-def test_a_checkpoint_without_its_memory_is_refused(home, tmp_path):
+def test_a_checkpoint_without_its_memory_is_refused(home: Path, tmp_path: Path) -> None:
     pay = paying(use_ir="knn+")
     with pytest.raises(RunError, match=r"use_ir=knn\+ holds memory.safetensors"):
         pay.load(tmp_path)
 
 
-def test_a_run_without_intrinsic_reward_keeps_no_memory(home, tmp_path):
+def test_a_run_without_intrinsic_reward_keeps_no_memory(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", "n_batches=2")
     (kept,) = read_checkpoints(tmp_path / "run")
     assert not (tmp_path / "run" / kept["folder"] / MEMORY).exists()
@@ -423,7 +427,7 @@ def test_a_run_without_intrinsic_reward_keeps_no_memory(home, tmp_path):
 @needs_monarch
 @pytest.mark.slow
 @pytest.mark.parametrize("lag", [0, 1])
-def test_a_memory_works_with_generators_that_run_ahead(home, tmp_path: Path, lag: int):
+def test_a_memory_works_with_generators_that_run_ahead(home: Path, tmp_path: Path, lag: int) -> None:
     train(tmp_path / "run", f"n_batches=4 {KNN} engine=monarch num_generators=1 max_lag={lag} eval_every=9")
     rows = list(read_metrics(tmp_path / "run"))[1:]
     assert [row["memory/values"] for row in rows] == [4, 8, 12, 16]
@@ -432,7 +436,7 @@ def test_a_memory_works_with_generators_that_run_ahead(home, tmp_path: Path, lag
 # --- pages
 
 
-def test_the_page_decides_who_embeds():
+def test_the_page_decides_who_embeds() -> None:
     assert plan_of(small_page("use_ir=elliptical")).page.memory.encoder == "policy"
     ours = plan_of(small_page("use_ir=knn encoder=policy")).page.memory
     assert (ours.encoder, ours.encoder_device) == ("policy", "cpu") and ours.encoder_dtype != "auto"
@@ -448,33 +452,33 @@ def test_the_page_decides_who_embeds():
         ("use_ir=kn", "did you mean 'knn'"),
     ],
 )
-def test_pages_that_cannot_be_meant_are_refused(words, complaint):
+def test_pages_that_cannot_be_meant_are_refused(words: str, complaint: str) -> None:
     with pytest.raises(ConfigError, match=complaint):
         plan_of(small_page(words))
 
 
-def test_the_highest_reward_counts_what_enters_inside_alone():
+def test_the_highest_reward_counts_what_enters_inside_alone() -> None:
     assert [Memory(use_ir=use_ir).highest for use_ir in ("no", "knn", "knn+", "entropy")] == [0, 1, 1, 0]
     assert [Memory(use_ir=use_ir, novelty="inside").highest for use_ir in ("knn", "knn+", "entropy")] == [1, 2, 1]
 
 
-def test_an_encoder_that_is_not_there_is_refused_before_anything_is_loaded():
+def test_an_encoder_that_is_not_there_is_refused_before_anything_is_loaded() -> None:
     with pytest.raises(ModelError, match="there is no encoder 'minilmm'"):
         plan_of(small_page("use_ir=knn encoder=minilmm"))
 
 
-def test_only_a_memory_says_how_empty_it_is():
+def test_only_a_memory_says_how_empty_it_is() -> None:
     for use_ir, says in (("knn", True), ("knn+", True), ("elliptical", False), ("surprise", False)):
         pay = paying(use_ir=use_ir, encoder="minilm")
         pay.paid([[attempt("apple")]], 1)
         assert ("memory/empty" in pay.metrics()) == says
 
 
-def test_surprisal_is_a_mean_over_the_tokens_of_all_turns_and_0_of_none():
+def test_surprisal_is_a_mean_over_the_tokens_of_all_turns_and_0_of_none() -> None:
     turn = attempt("a", logprob=-1.0).turns[0]
     assert surprisal(replace(attempt("a"), turns=(turn, replace(turn, reply=(2,), logprobs=(-4.0,))))) == 2
     assert surprisal(replace(attempt("a"), turns=())) == 0
 
 
-def test_a_hash_tells_questions_apart():
+def test_a_hash_tells_questions_apart() -> None:
     assert hash_of("a") == hash_of("a") != hash_of("b") and len(hash_of("")) == 32

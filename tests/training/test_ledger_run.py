@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import log2
+from pathlib import Path
 
 import pytest
 from tests.small_runs import train
@@ -14,7 +15,7 @@ from straw.runs.reading import read_metrics, read_rollouts
 SHORT = "n_batches=4 eval_every=2 learning_rate=1e-3 save_every=0"
 
 
-def test_a_run_keeps_its_ledger_in_every_row(home, tmp_path):
+def test_a_run_keeps_its_ledger_in_every_row(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", SHORT)
     found = ledger_of(tmp_path / "run")
     assert found.bound == "law"
@@ -32,14 +33,14 @@ def test_a_run_keeps_its_ledger_in_every_row(home, tmp_path):
     assert rows["received by an ideal observer"] == f"{found.last('received_bits'):.2f} bits"
 
 
-def test_a_student_can_use_all_that_is_offered(home, tmp_path):
+def test_a_student_can_use_all_that_is_offered(home: Path, tmp_path: Path) -> None:
     """Its groups have no advantage here, and it learns from its log."""
     train(tmp_path / "run", "N=8 n_batches=2 algorithm=reward_aware baseline=group most_updates=1 save_every=0")
     found = ledger_of(tmp_path / "run")
     assert found.last("wasted_bits") == 0 < found.last("usable_bits") == found.last("offered_bits")
 
 
-def test_received_is_what_the_attempts_in_the_folder_say(home, tmp_path):
+def test_received_is_what_the_attempts_in_the_folder_say(home: Path, tmp_path: Path) -> None:
     """Binary, 8 secrets: each wrong guess excludes itself."""
     train(tmp_path / "run", SHORT)
     said = {one["replies"][0] for one in read_rollouts(tmp_path / "run")}
@@ -48,7 +49,7 @@ def test_received_is_what_the_attempts_in_the_folder_say(home, tmp_path):
     assert ledger_of(tmp_path / "run").last("received_bits") == pytest.approx(log2(8 / left))
 
 
-def test_supervised_learning_absorbs_and_is_offered_nothing(home, tmp_path):
+def test_supervised_learning_absorbs_and_is_offered_nothing(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", SHORT, "algorithm=sft")
     found = ledger_of(tmp_path / "run")
     assert found.last("offered_bits") is found.last("eta") is None
@@ -56,7 +57,7 @@ def test_supervised_learning_absorbs_and_is_offered_nothing(home, tmp_path):
     assert found.last("kl_from_start_bits") > 0
 
 
-def test_a_task_whose_answers_cannot_be_listed_tells_what_it_can(home, tmp_path):
+def test_a_task_whose_answers_cannot_be_listed_tells_what_it_can(home: Path, tmp_path: Path) -> None:
     words = "kind=reverse_digits prompt=short warmup=none n_batches=2 group_size=2 max_tokens=20 eval_samples=2"
     train(tmp_path / "run", words)
     found = ledger_of(tmp_path / "run")

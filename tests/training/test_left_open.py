@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder
@@ -13,11 +14,11 @@ from straw.training.resolve import generators as processes
 from straw.training.resolve.page_to_plan import plan_of
 
 
-def page_of(*words: str):
+def page_of(*words: str) -> Any:
     return plan_of(load_page(None, parse_overrides(list(words)))).page
 
 
-def test_the_study_s_defaults():
+def test_the_study_s_defaults() -> None:
     page = page_of("task=sum_digits", "model_name=some/model")
     assert (page.task.kind, page.run.n_batches, page.run.eval_samples, page.run.verbose) == (
         "sum_digits",
@@ -44,21 +45,21 @@ CODE = {
 
 
 @pytest.mark.parametrize("task", ["sum_digits", "reverse_digits"])
-def test_a_real_model_takes_what_the_study_s_code_says(task):
+def test_a_real_model_takes_what_the_study_s_code_says(task: str) -> None:
     page = page_of(f"task={task}", "model_name=Qwen/Qwen2.5-0.5B-Instruct")
     assert {
         section: {name: getattr(getattr(page, section), name) for name in CODE[section]} for section in CODE
     } == CODE
 
 
-def test_an_embedded_model_keeps_what_was_tuned_for_it():
+def test_an_embedded_model_keeps_what_was_tuned_for_it() -> None:
     page = page_of("task=reverse_digits")
     assert (page.optimizer.learning_rate, page.optimizer.beta2, page.optimizer.weight_decay) == (1e-4, 0.95, 0.0)
     assert (page.algorithm.ema_start, page.algorithm.ema_update) == (0.0, "reply")
     assert (page.sampling.temperature, page.run.eval_temperature) == (1.0, None)
 
 
-def test_the_study_s_values_give_way_to_what_the_page_says():
+def test_the_study_s_values_give_way_to_what_the_page_says() -> None:
     real = ("task=sum_digits", "model_name=some/model")
     assert page_of(*real, "temperature=1", "ema_start=0").sampling.temperature == 1
     assert page_of(*real, "eval_replies=4").run.eval_temperature is None
@@ -79,14 +80,16 @@ def test_the_study_s_values_give_way_to_what_the_page_says():
     ],
 )
 @pytest.mark.parametrize("task", ["task=sum_digits", "task=secret"])
-def test_who_names_generators_means_processes(words, reason, engine, said, task, monkeypatch):
+def test_who_names_generators_means_processes(
+    words: str, reason: str | None, engine: str, said: str, task: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(processes, "lack_of_monarch", lambda: reason)
     plan = plan_of(load_page(None, parse_overrides([task, *words.split()])))
     assert plan.page.engine.engine == engine
     assert [said in note for note in plan.notes] == [True] * bool(said)
 
 
-def test_what_is_missing_of_monarch_is_told_in_a_few_words(monkeypatch):
+def test_what_is_missing_of_monarch_is_told_in_a_few_words(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError
 
@@ -94,7 +97,7 @@ def test_what_is_missing_of_monarch_is_told_in_a_few_words(monkeypatch):
     assert processes.lack_of_monarch() == "engine=monarch needs torchmonarch 0.7 and it is not installed"
 
 
-def test_a_model_that_can_talk_gets_the_long_prompt_and_no_warm_up():
+def test_a_model_that_can_talk_gets_the_long_prompt_and_no_warm_up() -> None:
     real, small = page_of("task=reverse_digits", "model_name=some/model"), page_of("task=reverse_digits")
     assert (real.task.prompt, real.warmup.warmup, real.warmup.warmup_accuracy) == ("long", "none", None)
     assert (small.task.prompt, small.warmup.warmup, small.warmup.warmup_accuracy) == ("short", "auto", 0.35)
@@ -114,44 +117,44 @@ def test_a_model_that_can_talk_gets_the_long_prompt_and_no_warm_up():
         ("group_size=4 samples_per_step=8 batch_size=2", 4, 2),
     ],
 )
-def test_a_batch_has_an_attempt_of_each_generator_unless_it_is_told_its_size(words, group_size, batch_size):
+def test_a_batch_has_an_attempt_of_each_generator_unless_it_is_told_its_size(
+    words: str, group_size: int, batch_size: int
+) -> None:
     ours = page_of("task=sum_digits", *words.split()).algorithm
     assert (ours.group_size, ours.batch_size, ours.samples_per_step) == (group_size, batch_size, None)
 
 
-def test_attempts_that_make_no_whole_groups_are_refused():
+def test_attempts_that_make_no_whole_groups_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"got samples_per_step=6 with group_size=4\. Leave batch_size out"):
         page_of("task=sum_digits", "group_size=4", "samples_per_step=6")
     with pytest.raises(ConfigError, match="samples_per_step=8 with group_size=4 and batch_size=3"):
         page_of("task=sum_digits", "group_size=4", "samples_per_step=8", "batch_size=3")
 
 
-def test_the_secret_game_keeps_its_batches_whatever_the_generators():
+def test_the_secret_game_keeps_its_batches_whatever_the_generators() -> None:
     ours = small_plan("num_generators=4").page.algorithm
     assert (ours.group_size, ours.batch_size) == (4, 1)
     assert small_plan("samples_per_step=12").page.algorithm.batch_size == 3
 
 
-def test_no_generators_are_refused():
-    with pytest.raises(
-        ConfigError, match=r"num_generators is the number of generator processes .* and has to be >= 1"
-    ):
+def test_no_generators_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"num_generators is the number of generator processes .* and has to be >= 1"):
         page_of("task=sum_digits", "num_generators=0")
 
 
-def test_a_warm_up_for_a_secret_cannot_be_measured_by_accuracy():
+def test_a_warm_up_for_a_secret_cannot_be_measured_by_accuracy() -> None:
     with pytest.raises(ConfigError, match=r"got warmup_accuracy=0\.5\. Write warmup_mass and warmup_distance"):
         small_plan("warmup_accuracy=0.5")
 
 
-def test_what_pays_by_parts_or_distance_is_refused_for_digits():
+def test_what_pays_by_parts_or_distance_is_refused_for_digits() -> None:
     with pytest.raises(ConfigError, match="Write reward_type=plus_minus"):
         page_of("task=sum_digits", "reward_type=dense")
     with pytest.raises(ConfigError, match="write reward_type=plus_minus"):
         page_of("task=sum_digits", "reward_type=log_distance")
 
 
-def test_options_of_one_task_are_none_of_another():
+def test_options_of_one_task_are_none_of_another() -> None:
     with pytest.raises(ConfigError, match="there is no option 'N'"):
         page_of("task=sum_digits", "N=8")
     with pytest.raises(ConfigError, match="there is no option 'prompt'"):
@@ -161,7 +164,7 @@ def test_options_of_one_task_are_none_of_another():
 @pytest.mark.parametrize(
     "words", ["task=sum_digits", "task=reverse_digits model_name=a/b num_generators=3 algorithm=sft"]
 )
-def test_a_plan_of_digits_written_as_a_page_is_the_same_plan(words, tmp_path):
+def test_a_plan_of_digits_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path) -> None:
     page = plan_of(small_page(words)).page
     (tmp_path / "page.toml").write_text(dump(page))
     assert plan_of(load_page(tmp_path / "page.toml")).page == page
@@ -194,13 +197,13 @@ def memory_of(page: Page) -> tuple[object, ...]:
         ("use_ir=elliptical", OURS),
     ],
 )
-def test_problems_that_are_read_get_the_study_s_memory(words, values, tmp_path):
+def test_problems_that_are_read_get_the_study_s_memory(words: str, values: Any, tmp_path: Path) -> None:
     page = study(tmp_path, *words.split())
     assert memory_of(page) == values
     assert page.sampling.temperature == 0.9
 
 
-def test_a_value_that_somebody_names_stays(tmp_path):
+def test_a_value_that_somebody_names_stays(tmp_path: Path) -> None:
     words = "use_ir=knn write_first=true memory_values=7 embed=response explore_warmup_keys=3 temperature=1"
     page = study(tmp_path, *words.split())
     assert memory_of(page) == ("inside", True, "response", 7, 0, 3, 0.5, 1)
@@ -209,7 +212,7 @@ def test_a_value_that_somebody_names_stays(tmp_path):
 
 
 @pytest.mark.parametrize("task", ["countdown", "secret", "sum_digits"])
-def test_problems_that_are_made_get_ours(task):
+def test_problems_that_are_made_get_ours(task: str) -> None:
     page = page_of(f"task={task}", "use_ir=knn+", "encoder=policy")
     assert (memory_of(page), page.sampling.temperature) == (OURS, 1)
     as_published = page_of(f"task={task}", "use_ir=knn+", "encoder=policy", "write_first=true", "bs=3", "gc=2")
@@ -217,7 +220,7 @@ def test_problems_that_are_made_get_ours(task):
 
 
 @pytest.mark.parametrize("words", ["use_ir=knn+", "use_ir=knn write_first=true bs=2 gc=2"])
-def test_a_plan_of_the_study_written_as_a_page_is_the_same_plan(words, tmp_path):
+def test_a_plan_of_the_study_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path) -> None:
     page = study(tmp_path, *words.split())
     (tmp_path / "page.toml").write_text(dump(page))
     assert plan_of(load_page(tmp_path / "page.toml")).page == page
@@ -237,6 +240,8 @@ def test_a_plan_of_the_study_written_as_a_page_is_the_same_plan(words, tmp_path)
         ("kind=reverse_digits", 20, 100),  # accuracy: before and after
     ],
 )
-def test_bits_are_measured_often_enough_to_draw_a_curve_unless_somebody_chose(words, steps, every):
+def test_bits_are_measured_often_enough_to_draw_a_curve_unless_somebody_chose(
+    words: str, steps: int, every: int
+) -> None:
     page = page_of(*words.split())
     assert (page.run.n_batches, page.run.eval_every) == (steps, every)

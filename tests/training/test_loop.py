@@ -28,7 +28,7 @@ def kept_batch(folder: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("words", ["algorithm=sft", "reward_type=log_distance"])
-def test_weights_that_grow_beyond_all_numbers_stop_the_run(home, tmp_path, words):
+def test_weights_that_grow_beyond_all_numbers_stop_the_run(home: Path, tmp_path: Path, words: str) -> None:
     with pytest.raises(
         TrainingError, match=r"step 2 had to stop, .*batch is kept in .*smaller learning_rate"
     ) as caught:
@@ -48,7 +48,9 @@ def test_weights_that_grow_beyond_all_numbers_stop_the_run(home, tmp_path, words
         ("reward_type=binary replay=0", "the policy has no finite probabilities"),  # nothing is hit, so no loss tells
     ],
 )
-def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(home, tmp_path, words, reason):
+def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(
+    home: Path, tmp_path: Path, words: str, reason: str
+) -> None:
     parts = Parts("N=8 n_batches=3", words)
     with torch.no_grad():
         parts.engine.model.model.norm.weight[0] = torch.nan
@@ -61,7 +63,7 @@ def test_weights_that_are_no_numbers_stop_the_run_and_keep_the_batch(home, tmp_p
     assert read_metrics(tmp_path / "run")[0]["bits_known"] is None  # measured, and no number
 
 
-def test_a_gradient_that_is_no_number_stops_too(home, tmp_path, monkeypatch):
+def test_a_gradient_that_is_no_number_stops_too(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts("N=8 algorithm=sft n_batches=3")
 
     def breaks(*_: object) -> None:
@@ -89,14 +91,18 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("writes", [0, 1, 2, 3, 4])
-def test_a_disk_that_is_full_at_the_start_leaves_no_folder(home, tmp_path, monkeypatch, writes):
+def test_a_disk_that_is_full_at_the_start_leaves_no_folder(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
     monkeypatch.setattr(lines.os, "write", FullDisk(writes))
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "runs" / "mine", "n_batches=3")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monkeypatch):
+def test_a_disk_that_fills_up_later_leaves_what_was_written(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lines.os, "write", FullDisk(8))  # two events, rows 0 to 2 and the rollouts of 1 to 3
     with pytest.raises(RunError, match="is full"):
         train(tmp_path / "run", "n_batches=9")
@@ -104,7 +110,9 @@ def test_a_disk_that_fills_up_later_leaves_what_was_written(home, tmp_path, monk
     assert {record["step"] for record in read_rollouts(tmp_path / "run")} == {1, 2, 3}
 
 
-def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch):
+def test_a_checkpoint_that_does_not_fit_is_not_there(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full_behind_the_start(tensors: dict[str, object], path: Path) -> None:
         if "checkpoints" in path.parts:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -117,7 +125,7 @@ def test_a_checkpoint_that_does_not_fit_is_not_there(home, tmp_path, monkeypatch
     assert state_of(tmp_path / "run") == "failed"
 
 
-def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
+def test_the_entropy_bonus_falls_in_a_line(home: Path, tmp_path: Path) -> None:
     parts = Parts("N=8 entropy_coef=0.4 n_batches=4")
     with RunFolder.create(tmp_path / "run", "") as folder:
         loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
@@ -127,7 +135,7 @@ def test_the_entropy_bonus_falls_in_a_line(home, tmp_path):
     assert bonus == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 
-def test_groups_take_the_problems_in_turn_across_steps(home, tmp_path):
+def test_groups_take_the_problems_in_turn_across_steps(home: Path, tmp_path: Path) -> None:
     parts = Parts("N=8 num_secrets=2 batch_size=3")
     asked = [problem.key for step in (1, 2) for problem in problems_of(parts.plan, step)]
     assert asked == ["secret-0", "secret-1"] * 3
@@ -146,7 +154,7 @@ def attempt(reward: float, end: End = End.ANSWERED, well_formed: bool = True, to
     )
 
 
-def test_the_summary_of_a_step_by_hand():
+def test_the_summary_of_a_step_by_hand() -> None:
     groups = [[attempt(1.0), attempt(0.0, End.OUT_OF_TOKENS, False, 6)], [attempt(0.0), attempt(0.0)]]
     assert summary(groups) == {
         "reward": Metric(0.25, 4),
@@ -164,7 +172,7 @@ def test_the_summary_of_a_step_by_hand():
     }
 
 
-def test_a_run_is_over_when_it_knows_enough(home, tmp_path):
+def test_a_run_is_over_when_it_knows_enough(home: Path, tmp_path: Path) -> None:
     words = "algorithm=sft n_batches=60 eval_every=2 learning_rate=3e-3"
     whole = train(tmp_path / "whole", words)
     short = train(tmp_path / "short", words, "stop_at=0.9")
@@ -177,14 +185,14 @@ def test_a_run_is_over_when_it_knows_enough(home, tmp_path):
     assert read_checkpoints(tmp_path / "short")[-1]["step"] == short.steps
 
 
-def test_accuracy_can_be_enough_too(home, tmp_path):
+def test_accuracy_can_be_enough_too(home: Path, tmp_path: Path) -> None:
     finished = train(
         tmp_path / "run", "kind=sum_digits warmup=none n_batches=4 eval_every=1 eval_samples=4 stop_at=0.0001"
     )
     assert finished.steps == 4  # an empty model is never right
 
 
-def test_equal_weights_are_measured_once(home, tmp_path, monkeypatch):
+def test_equal_weights_are_measured_once(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = Parts("N=8 n_batches=6 eval_every=1")
     monkeypatch.setattr(Updates, "on", lambda *_: {"updates": Metric(0.0)})
     asked = []
@@ -196,7 +204,9 @@ def test_equal_weights_are_measured_once(home, tmp_path, monkeypatch):
     assert len(asked) == 1
 
 
-def test_what_is_known_of_the_secret_does_not_depend_on_how_many_others_are_asked_for(home, tmp_path):
+def test_what_is_known_of_the_secret_does_not_depend_on_how_many_others_are_asked_for(
+    home: Path, tmp_path: Path
+) -> None:
     words = "env_type=multi_step N=8 n_batches=3 eval_every=1"
     train(tmp_path / "all", words)
     train(tmp_path / "some", words, "eval_answers=2")

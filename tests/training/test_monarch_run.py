@@ -57,7 +57,9 @@ def on_monarch(folder: Path, words: str, generators: int, watcher: Listener | No
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("generators", "words"), [(1, ""), (2, ""), (4, ""), (2, "env_type=multi_step lora_rank=2")])
-def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_path, generators, words):
+def test_any_number_of_generators_leaves_what_the_local_engine_leaves(
+    home: Path, tmp_path: Path, generators: int, words: str
+) -> None:
     train(tmp_path / "local", WORDS, words)
     on_monarch(tmp_path / "monarch", f"{WORDS} {words}", generators)
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
@@ -69,7 +71,9 @@ def test_any_number_of_generators_leaves_what_the_local_engine_leaves(home, tmp_
 
 
 @pytest.mark.slow
-def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, tmp_path, monkeypatch):
+def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     train(tmp_path / "local", WORDS)
     monkeypatch.setattr(named, "Prefetching", lambda attempts, engine: Lagged(attempts, engine, {}))
     on_monarch(tmp_path / "monarch", WORDS, 2)
@@ -78,7 +82,7 @@ def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(home, t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("words", ["max_lag=1", "max_lag=2 env_type=multi_step"])
-def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home, tmp_path, words):
+def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home: Path, tmp_path: Path, words: str) -> None:
     words = f"{WORDS} {words} n_batches=6"
     lag = 2 if "max_lag=2" in words else 1
     one = on_monarch(tmp_path / "one", words, 2)
@@ -91,7 +95,7 @@ def test_runs_that_are_ahead_repeat_themselves_and_go_on_bit_for_bit(home, tmp_p
     assert differing(tmp_path / "one", tmp_path / "two") == []
 
 
-def test_to_run_ahead_takes_processes():
+def test_to_run_ahead_takes_processes() -> None:
     with pytest.raises(ConfigError, match=r"got max_lag=1 with engine=local\. Write engine=monarch"):
         small_page("max_lag=1")
 
@@ -107,7 +111,7 @@ def test_to_run_ahead_takes_processes():
         pytest.param("env_type=multi_step lora_rank=2", id="adapters", marks=pytest.mark.slow),
     ],
 )
-def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home, tmp_path, words):
+def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home: Path, tmp_path: Path, words: str) -> None:
     train(tmp_path / "local", WORDS, words)
     on_monarch(tmp_path / "monarch", f"{WORDS} {words}", 2, Meddler(2, signal.SIGKILL, "generator"))
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
@@ -119,7 +123,7 @@ def test_a_generator_that_is_killed_is_replaced_and_nobody_can_tell(home, tmp_pa
 
 
 @pytest.mark.slow
-def test_a_generator_that_is_frozen_is_replaced_when_patience_ends(home, tmp_path):
+def test_a_generator_that_is_frozen_is_replaced_when_patience_ends(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "local", WORDS)
     on_monarch(tmp_path / "monarch", f"{WORDS} answer_s=5", 2, Meddler(2, signal.SIGSTOP, "generator"))
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
@@ -128,7 +132,7 @@ def test_a_generator_that_is_frozen_is_replaced_when_patience_ends(home, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home, tmp_path):
+def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "local", WORDS)
     on_monarch(tmp_path / "monarch", WORDS, 1, Meddler(3, signal.SIGKILL, "trainer"))
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
@@ -137,7 +141,7 @@ def test_a_trainer_that_is_killed_is_resumed_from_the_newest_checkpoint(home, tm
     assert children() == {}
 
 
-def test_more_generators_than_memory_allows(home, tmp_path, monkeypatch):
+def test_more_generators_than_memory_allows(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("straw.engines.monarch.memory.memory_check.available_memory", lambda: 2 * 2**30)
     with pytest.raises(ConfigError, match=r"num_generators=9 would take .* GiB are free\. Write num_generators=4\."):
         on_monarch(tmp_path / "run", WORDS, 9)
@@ -146,7 +150,7 @@ def test_more_generators_than_memory_allows(home, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("which", ["generator", "trainer"])
-def test_whoever_is_frozen_is_found_within_ten_seconds_by_default(home, tmp_path, which):
+def test_whoever_is_frozen_is_found_within_ten_seconds_by_default(home: Path, tmp_path: Path, which: str) -> None:
     """The trainer too: the run goes on from its newest checkpoint."""
     train(tmp_path / "local", WORDS)
     frozen = Meddler(3, signal.SIGSTOP, which)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.monarch_here import needs_monarch
 from tests.processes import children
@@ -26,7 +28,7 @@ WORDS = "n_batches=4 eval_every=2 save_every=2 group_size=6 learning_rate=1e-3 b
         pytest.param("max_lag=0 rows_at_once=16 group_size=40", marks=pytest.mark.slow),
     ],
 )
-def test_weights_that_are_pushed_leave_what_the_local_engine_leaves(home, tmp_path, words):
+def test_weights_that_are_pushed_leave_what_the_local_engine_leaves(home: Path, tmp_path: Path, words: str) -> None:
     train(tmp_path / "local", WORDS, words)
     run_page(
         small_page(f"run_dir={tmp_path / 'monarch'} engine=monarch num_generators=2 weights=pushed", WORDS, words),

@@ -227,19 +227,19 @@ def check(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", some_cases(), ids=str)
-def test_the_gradient_is_that_of_the_definition(case: Case):
+def test_the_gradient_is_that_of_the_definition(case: Case) -> None:
     check(case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ROWS)
-def test_every_combination_has_the_gradient_of_the_definition(algorithm: str):
+def test_every_combination_has_the_gradient_of_the_definition(algorithm: str) -> None:
     for case in every_case():
         if case.algorithm == algorithm:
             check(case)
 
 
-def test_a_rollout_without_advantage_is_still_held_to_the_reference():
+def test_a_rollout_without_advantage_is_still_held_to_the_reference() -> None:
     """grpo as it comes, one group of two paid alike: without that group's KL the gradient would be another."""
     case = Case("grpo", None, 0.3, 0.0, "half", 1.0, None, 1)
     _, model, start = policy()

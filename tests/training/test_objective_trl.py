@@ -91,7 +91,7 @@ def inputs_of(trainer: Any, groups: list[list[Rollout]], start: Any, scale_rewar
 @pytest.mark.parametrize("pair", PAIRS)
 def test_the_gradient_is_trls(
     pair: str, kl_coef: float, zeros: str, temperature: float, kl_by_ratio: bool, tmp_path: Path
-):
+) -> None:
     from trl.trainer.utils import add_fused_lm_head
 
     words, loss_type, scale_rewards, factor = PAIRS[pair]

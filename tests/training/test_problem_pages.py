@@ -36,7 +36,7 @@ def plan(folder: Path, words: str = "") -> Plan:
     return plan_of(page(folder, f"model_name=org/name dtype=float32 {words}"))
 
 
-def test_a_bare_page_has_the_settings_of_the_memory_study(made):
+def test_a_bare_page_has_the_settings_of_the_memory_study(made: Path) -> None:
     found = plan(made).page
     ours, adam = found.algorithm, found.optimizer
     assert (ours.algorithm, ours.baseline, ours.kl_coef) == ("grpo", "zscore", 0.04)
@@ -58,7 +58,9 @@ def test_a_bare_page_has_the_settings_of_the_memory_study(made):
         ("samples_per_step=32", 2, 40),
     ],
 )
-def test_batches_are_bs_times_gc_groups_and_passes_are_counted_in_them(made, words, batch_size, n_batches):
+def test_batches_are_bs_times_gc_groups_and_passes_are_counted_in_them(
+    made: Path, words: str, batch_size: int, n_batches: int
+) -> None:
     found = plan(made, words).page
     assert (found.algorithm.batch_size, found.run.n_batches) == (batch_size, n_batches)
 
@@ -73,21 +75,21 @@ def test_batches_are_bs_times_gc_groups_and_passes_are_counted_in_them(made, wor
         ("reward_weights=correctness=0", r"somebody has to pay; got reward_weights=correctness=0 with use_ir=no"),
     ],
 )
-def test_what_contradicts_itself_is_refused(made, words, message):
+def test_what_contradicts_itself_is_refused(made: Path, words: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         plan(made, words)
 
 
-def test_without_any_part_an_intrinsic_reward_may_pay_alone(made):
+def test_without_any_part_an_intrinsic_reward_may_pay_alone(made: Path) -> None:
     assert plan(made, "reward_weights=correctness=0 use_ir=elliptical").channel.highest == 0.0
 
 
-def test_problems_that_never_repeat_have_no_passes():
+def test_problems_that_never_repeat_have_no_passes() -> None:
     with pytest.raises(ConfigError, match=r"those of sum_digits never repeat; got num_epochs=2\. Write n_batches"):
         plan_of(load_page(None, {"kind": "sum_digits", "nepochs": "2"}))
 
 
-def test_a_written_page_loads_as_the_same_plan(made, tmp_path):
+def test_a_written_page_loads_as_the_same_plan(made: Path, tmp_path: Path) -> None:
     first = plan(made, "--bs 2 --gc 8 --nepochs=2 reward_weights=cosine=1,integer=0.5").page
     (tmp_path / "page.toml").write_text(dump(first))
     assert plan_of(load_page(tmp_path / "page.toml")).page == first
@@ -103,7 +105,7 @@ def attempt(form: dict[str, float], right: bool) -> Rollout:
     return Rollout(problem=problem, turns=(turn,), replies=("5",), end=End.ANSWERED, grade=grade, advantages=(0.0,))
 
 
-def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others():
+def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others() -> None:
     channel = Weighted(weights=read_weights(["correctness=2", "integer=0.5"]))
     group = pay([attempt({}, True), attempt({"integer": 1.0}, False)], channel, [0.0, 0.0], 1)
     assert [one.reward for one in group] == [2.0, 0.5]
@@ -113,17 +115,17 @@ def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others():
     assert found["rewards/correctness/mean"].mean == 0.5
 
 
-def test_an_attempt_with_parts_comes_back_from_a_checkpoint():
+def test_an_attempt_with_parts_comes_back_from_a_checkpoint() -> None:
     (one,) = pay([attempt({"integer": 1.0}, True)], Weighted(weights=read_weights(["integer=0.5"])), [0.0], 1)
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 
-def test_so_does_what_intrinsic_rewards_made_of_it():
+def test_so_does_what_intrinsic_rewards_made_of_it() -> None:
     one = replace(attempt({}, True), bonuses={"explore": 0.25}, scores={"explore": 0.5}, unscored="a reason")
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 
-def test_a_run_logs_every_part_apart(made, tmp_path, home):
+def test_a_run_logs_every_part_apart(made: Path, tmp_path: Path, home: Path) -> None:
     words = "model_name=tiny-0.2M warmup=none L=8 --bs 2 --gc 1 group_size=2 n_batches=1 eval_samples=1"
     weights = "correctness=0,cosine=1,integer=0.5,strict_format=0.5,soft_format=0.5,xmlcount=0.5"
     run_page(page(made, f"{words} run_dir={tmp_path / 'run'} reward_weights={weights}"), Listener())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder
@@ -24,11 +25,11 @@ class Stopping(Listener):
 
 
 @pytest.fixture
-def made(tmp_path):
+def made(tmp_path: Path) -> Any:
     return gsm8k_folder(tmp_path / "made")
 
 
-def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home, tmp_path, made):
+def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home: Path, tmp_path: Path, made: Path) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made}", FEW)
     rows, records = read_metrics(tmp_path / "run"), list(read_rollouts(tmp_path / "run"))
     assert {"accuracy", "format_compliance"} <= rows[0].keys() and {"reward", "reward_std"} <= rows[1].keys()
@@ -38,7 +39,7 @@ def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home, tmp_pat
     assert all(record["extracted"] is None or isinstance(record["extracted"], str) for record in asked)
 
 
-def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home, tmp_path, made):
+def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home: Path, tmp_path: Path, made: Path) -> None:
     words = f"task=gsm8k path={made} max_prompt_tokens=170 long_prompts=skip save_every=1 {FEW}"
     train(tmp_path / "whole", words)
     run_page(small_page(words, f"run_dir={tmp_path / 'cut'}"), Stopping())
@@ -47,19 +48,19 @@ def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home, tmp_pat
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
-def test_there_are_as_many_held_out_questions_as_there_are(home, tmp_path, made):
+def test_there_are_as_many_held_out_questions_as_there_are(home: Path, tmp_path: Path, made: Path) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made}", FEW, "eval_samples=50")
     assert len(read_evaluations(tmp_path / "run")) == 2 * 4
 
 
-def test_solutions_can_be_learned_by_imitation(home, tmp_path, made):
+def test_solutions_can_be_learned_by_imitation(home: Path, tmp_path: Path, made: Path) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made} algorithm=sft learning_rate=1e-2", FEW, "n_batches=12")
     losses = [row["loss"] for row in read_metrics(tmp_path / "run") if "loss" in row]
     assert losses[-1] < 0.8 * losses[0]
 
 
 @pytest.mark.parametrize("task", ["countdown", "gym:chain_sum"])
-def test_made_problems_are_trained_without_end(home, tmp_path, task):
+def test_made_problems_are_trained_without_end(home: Path, tmp_path: Path, task: str) -> None:
     if task.startswith("gym"):
         pytest.importorskip("reasoning_gym")
     train(tmp_path / "run", f"task={task}", FEW, "max_tokens=none" if task == "countdown" else "")
@@ -67,7 +68,7 @@ def test_made_problems_are_trained_without_end(home, tmp_path, task):
     assert len({record["problem"] for record in records}) == 4
 
 
-def test_what_the_page_leaves_open_is_filled_in(made):
+def test_what_the_page_leaves_open_is_filled_in(made: Path) -> None:
     page = small_plan(f"task=gsm8k path={made} seed=5 batch_size=2").page
     assert (page.task.task_seed, page.task.grader, page.run.n_batches) == (5, "exact", 6)
     assert small_plan(f"task=gsm8k path={made} system_prompt=boxed").page.task.grader == "extract"
@@ -79,7 +80,7 @@ def test_what_the_page_leaves_open_is_filled_in(made):
 
 
 @pytest.mark.parametrize("words", ["task=gsm8k path={made}", "task=countdown", "task=gym:chain_sum"])
-def test_a_plan_written_as_a_page_is_the_same_plan(words, tmp_path, made):
+def test_a_plan_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path, made: Path) -> None:
     if "gym" in words:
         pytest.importorskip("reasoning_gym")
     page = plan_of(small_page(words.format(made=made))).page
@@ -87,7 +88,9 @@ def test_a_plan_written_as_a_page_is_the_same_plan(words, tmp_path, made):
     assert plan_of(load_page(tmp_path / "page.toml")).page == page
 
 
-def test_the_first_word_names_the_task(home, tmp_path, made, monkeypatch, capsys):
+def test_the_first_word_names_the_task(
+    home: Path, tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     words = [f"path={made}", "model_name=tiny-0.2M", "run_dir=run", *FEW.split()]
     assert main(["train", "gsm8k", *words, "--quiet"]) == 0
@@ -99,7 +102,7 @@ def test_the_first_word_names_the_task(home, tmp_path, made, monkeypatch, capsys
 
 @pytest.mark.slow
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data is not here")
-def test_gsm8k_on_a_real_model_for_a_few_steps(tmp_path):
+def test_gsm8k_on_a_real_model_for_a_few_steps(tmp_path: Path) -> None:
     """Needs `straw models add smollm2`."""
     words = [
         "task=gsm8k", f"path={DATA / 'gsm8k'}", "model_name=smollm2", "group_size=2", "batch_size=1", "n_batches=2",

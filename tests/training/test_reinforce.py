@@ -36,7 +36,7 @@ def gradients(data: list[Datum]) -> list[list[float]]:
     return out
 
 
-def test_an_attempt_counts_the_same_however_long_it_is():
+def test_an_attempt_counts_the_same_however_long_it_is() -> None:
     """Right in two tokens, wrong in four: B = 2, so -(1/2)(+1)(1/2) a token and -(1/2)(-1)(1/4)."""
     plan = small_plan("task=reverse_digits")
     groups = credited([[attempt("a", 1.0, 2)], [attempt("b", -1.0, 4)]], plan.credit())
@@ -44,7 +44,7 @@ def test_an_attempt_counts_the_same_however_long_it_is():
     assert gradients(data) == [pytest.approx([-0.25] * 2), pytest.approx([0.125] * 4)]
 
 
-def test_the_running_mean_moves_after_the_batch_and_stays_for_the_next():
+def test_the_running_mean_moves_after_the_batch_and_stays_for_the_next() -> None:
     """0 -> .1 * 1 = .1 -> .9 * .1 - .1 = -.01; the next right attempt is worth 1.01."""
     credit = small_plan("task=reverse_digits").credit()
     credited([[attempt("a", 1.0, 2)], [attempt("b", -1.0, 4)]], credit)
@@ -55,7 +55,7 @@ def test_the_running_mean_moves_after_the_batch_and_stays_for_the_next():
     assert group[0].advantages == pytest.approx((1.01,))
 
 
-def test_a_real_model_gets_the_advantages_of_the_study_s_own_loop():
+def test_a_real_model_gets_the_advantages_of_the_study_s_own_loop() -> None:
     """Recorded from its `run_sync_loop` (torchtitan dba4ece) with four replies a batch, rewarded as told here."""
     rewards = [[-1, -1, -1, -1], [-1, 1, -1, -1], [-1, -1, -1, -1], [1, 1, -1, 1], [1, 1, 1, 1], [-1, 1, 1, 1]]
     recorded = [
@@ -69,7 +69,7 @@ def test_a_real_model_gets_the_advantages_of_the_study_s_own_loop():
         assert [group[0].advantages[0] for group in groups] == pytest.approx(recorded[step])
 
 
-def test_several_samples_of_a_problem_may_be_compared_with_each_other_instead():
+def test_several_samples_of_a_problem_may_be_compared_with_each_other_instead() -> None:
     """Of four attempts at one problem one is right: its mean is -.5, so +1.5 and three times -.5."""
     credit = small_plan("task=reverse_digits group_size=4 baseline=group").credit()
     groups = credited([[attempt("a", reward, 1) for reward in (1.0, -1.0, -1.0, -1.0)]], credit)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import Listener, small_page, train
@@ -76,7 +77,7 @@ def cut(home: Path, made: Path, tmp_path: Path) -> Path:
     ["", "lora_rank=2", "env_type=multi_step", "algorithm=sft", "algorithm=grpo updates_per_batch=2"],
 )
 @pytest.mark.parametrize("at", [*(pytest.param(step, marks=pytest.mark.slow) for step in (1, 3)), 4])
-def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home, tmp_path, words, at):
+def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home: Path, tmp_path: Path, words: str, at: Any) -> None:
     words = f"{WORDS} {words}".replace("baseline=ema", "" if "algorithm" in words else "baseline=ema")
     words = words.replace("kl_coef=0.1 ", "") if "sft" in words else words
     whole = train(tmp_path / "whole", words)
@@ -92,7 +93,7 @@ def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home, tmp_path, words, at
     ]
 
 
-def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home, tmp_path, made):
+def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home: Path, tmp_path: Path, made: Path) -> None:
     stopped = run_page(small_page(f"run_dir={tmp_path / 'cut'}", WORDS), Stopping(3))
     assert (stopped.is_done, stopped.steps, state_of(tmp_path / "cut")) == (False, 3, "stopped")
     assert [row["step"] for row in read_checkpoints(tmp_path / "cut")] == [2, 3]
@@ -100,7 +101,7 @@ def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home, tmp_path, m
     assert everything(tmp_path / "cut") == everything(made / "whole")
 
 
-def test_no_cache_is_needed_to_go_on(home, tmp_path, monkeypatch):
+def test_no_cache_is_needed_to_go_on(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the warm-up, nor for adapters the weights beneath them."""
     words = f"{WORDS} lora_rank=2"
     whole = train(tmp_path / "whole", words)
@@ -111,7 +112,7 @@ def test_no_cache_is_needed_to_go_on(home, tmp_path, monkeypatch):
     assert not (tmp_path / "empty").exists()
 
 
-def test_a_run_that_is_done_is_left_alone(home, tmp_path):
+def test_a_run_that_is_done_is_left_alone(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", WORDS)
     before = everything(tmp_path / "run")
     listener = Listener()
@@ -142,7 +143,9 @@ def damage_bit(path: Path) -> None:
         (Path.unlink, "state.json"),
     ],
 )
-def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path, damage, file, made):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    cut: Path, tmp_path: Path, damage: Any, file: str, made: Path
+) -> None:
     damage(cut / "checkpoints" / "step-000005" / file)
     listener = Listener()
     resume_run(cut, listener)
@@ -152,7 +155,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(cut, tmp_path,
     assert everything(cut) == everything(made / "whole")
 
 
-def test_a_line_that_was_cut_by_a_kill_is_written_again(cut, tmp_path, made):
+def test_a_line_that_was_cut_by_a_kill_is_written_again(cut: Path, tmp_path: Path, made: Path) -> None:
     with (cut / "rollouts.jsonl").open("ab") as file:
         file.write(b'{"step":6,"problem":"sec')
     resume_run(cut, Listener())
@@ -160,20 +163,20 @@ def test_a_line_that_was_cut_by_a_kill_is_written_again(cut, tmp_path, made):
 
 
 @pytest.mark.parametrize("file", ["metrics.jsonl", "rollouts.jsonl"])
-def test_lines_that_are_missing_stop_it(cut, file):
+def test_lines_that_are_missing_stop_it(cut: Path, file: str) -> None:
     (cut / file).write_text("")
     with pytest.raises(RunError, match=rf"{file} had [\d,]+ bytes at step 5 and has 0, lines are missing: restore it"):
         resume_run(cut, Listener())
 
 
-def test_a_config_that_was_edited_is_refused_and_the_edit_named(cut):
+def test_a_config_that_was_edited_is_refused_and_the_edit_named(cut: Path) -> None:
     config = cut / "config.toml"
     config.write_text(config.read_text().replace("learning_rate = 0.001", "learning_rate = 0.002", 1))
     with pytest.raises(RunError, match=r"learning_rate=0\.002, not 0\.001.*--branch learning_rate=0\.002"):
         resume_run(cut, Listener())
 
 
-def test_one_writer_at_a_time(cut):
+def test_one_writer_at_a_time(cut: Path) -> None:
     from straw.runs.store import RunFolder
 
     with RunFolder.open(cut), pytest.raises(RunError, match="one writer"):
@@ -183,20 +186,20 @@ def test_one_writer_at_a_time(cut):
 # --- --resume
 
 
-def test_the_same_page_goes_on_and_another_is_refused(cut, tmp_path, made):
+def test_the_same_page_goes_on_and_another_is_refused(cut: Path, tmp_path: Path, made: Path) -> None:
     with pytest.raises(RunError, match="group_size=8, not 4"):
         continue_page(small_page(f"run_dir={cut}", WORDS, "group_size=8"), Listener())
     continue_page(small_page(f"run_dir={cut}", WORDS), Listener())
     assert everything(cut) == everything(made / "whole")
 
 
-def test_to_resume_what_never_began_is_to_begin(home, tmp_path):
+def test_to_resume_what_never_began_is_to_begin(home: Path, tmp_path: Path) -> None:
     assert continue_page(small_page(f"run_dir={tmp_path / 'new'}", "n_batches=1"), Listener()).is_done
     with pytest.raises(ConfigError, match="write run_dir="):
         continue_page(small_page("n_batches=1"), Listener())
 
 
-def test_a_run_may_be_moved(cut, tmp_path, made):
+def test_a_run_may_be_moved(cut: Path, tmp_path: Path, made: Path) -> None:
     shutil.move(cut, tmp_path / "elsewhere")
     resume_run(tmp_path / "elsewhere", Listener())
     assert everything(tmp_path / "elsewhere") == everything(made / "whole")
@@ -205,7 +208,7 @@ def test_a_run_may_be_moved(cut, tmp_path, made):
 # --- what a folder tells
 
 
-def test_a_folder_tells_what_ran_it(home, tmp_path):
+def test_a_folder_tells_what_ran_it(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "n_batches=2")
     about = read_about(finished.folder)
     assert about["versions"].keys() >= {"python", "torch", "transformers"}
@@ -214,7 +217,7 @@ def test_a_folder_tells_what_ran_it(home, tmp_path):
     assert [event["event"] for event in read_events(finished.folder)] == ["started", "gates", "checkpoint", "finished"]
 
 
-def test_the_newest_and_the_best_are_kept(home, tmp_path):
+def test_the_newest_and_the_best_are_kept(home: Path, tmp_path: Path) -> None:
     words = "algorithm=sft n_batches=6 save_every=1 keep_last=2"
     kept = train(tmp_path / "falls", words, "schedule=linear keep_best=learning_rate").folder
     assert [row["step"] for row in read_checkpoints(kept)] == [1, 5, 6]
@@ -225,7 +228,7 @@ def test_the_newest_and_the_best_are_kept(home, tmp_path):
     assert [row["step"] for row in read_checkpoints(kept)] == [5, 6]
 
 
-def test_a_best_metric_that_no_checkpoint_has_keeps_none_and_is_told(home, tmp_path):
+def test_a_best_metric_that_no_checkpoint_has_keeps_none_and_is_told(home: Path, tmp_path: Path) -> None:
     listener = Listener()
     finished = run_page(
         small_page(f"run_dir={tmp_path / 'run'}", "n_batches=3 save_every=1 keep_last=1 keep_best=bits_know"), listener
@@ -252,7 +255,7 @@ def without_weights(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [gone, without_weights])
-def test_a_run_whose_checkpoints_are_gone_is_refused_and_its_history_stays(cut, damage):
+def test_a_run_whose_checkpoints_are_gone_is_refused_and_its_history_stays(cut: Path, damage: Any) -> None:
     before = files_of(cut)
     damage(cut)
     with pytest.raises(RunError, match=r"checkpoints/step-000005 gone or damaged.* over 5 steps.*straw resume .*--br"):
@@ -262,7 +265,7 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_its_history_stays(cut, 
     assert files_of(cut) == before
 
 
-def test_without_its_start_either_it_is_a_new_run_of_the_same_page(cut):
+def test_without_its_start_either_it_is_a_new_run_of_the_same_page(cut: Path) -> None:
     gone(cut)
     shutil.rmtree(cut / "start")
     with pytest.raises(RunError, match=r"another folder: straw train .*cut/config.toml run_dir=NEW"):
@@ -277,7 +280,9 @@ def fallen_early(folder: Path) -> Path:
     return folder
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_does_its_steps_again_and_says_so(home, tmp_path):
+def test_a_run_that_was_killed_before_its_first_checkpoint_does_its_steps_again_and_says_so(
+    home: Path, tmp_path: Path
+) -> None:
     run, listener = fallen_early(tmp_path / "cut"), Listener()
     whole = train(tmp_path / "whole", WORDS.replace("save_every=2", "save_every=5"))
     assert resume_run(run, listener).is_done
@@ -285,7 +290,9 @@ def test_a_run_that_was_killed_before_its_first_checkpoint_does_its_steps_again_
     assert everything(run) == everything(whole.folder)
 
 
-def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monkeypatch):
+def test_it_is_refused_where_they_would_come_out_otherwise(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = fallen_early(tmp_path / "cut")
     before = files_of(run)
     monkeypatch.setattr("straw.training.session.processor", lambda: "another one")
@@ -297,7 +304,7 @@ def test_it_is_refused_where_they_would_come_out_otherwise(home, tmp_path, monke
 
 
 @pytest.mark.parametrize("steps", [(1,), (1, 1), (1, 2)])
-def test_kills_inside_the_first_checkpoint_lose_nothing(home, tmp_path, steps):
+def test_kills_inside_the_first_checkpoint_lose_nothing(home: Path, tmp_path: Path, steps: Any) -> None:
     """Its line is written before its folder is there, by each process that dies there."""
     run = fallen_early(tmp_path / "cut")
     with (run / "checkpoints.jsonl").open("w") as file:
@@ -308,7 +315,7 @@ def test_kills_inside_the_first_checkpoint_lose_nothing(home, tmp_path, steps):
 
 
 @pytest.mark.parametrize("event", ["checkpoint", "resumed"])
-def test_what_was_whole_and_is_gone_is_known_by_either_event(cut, event):
+def test_what_was_whole_and_is_gone_is_known_by_either_event(cut: Path, event: str) -> None:
     gone(cut)
     events = [line for line in (cut / "events.jsonl").read_text().splitlines() if '"event":"checkpoint"' not in line]
     line = json.loads(events[-1]) | {"event": event, "step": 2}

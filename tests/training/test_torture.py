@@ -31,7 +31,7 @@ STATEFUL = f"{COMMON.replace('eval_every=4', 'eval_every=10')} {REPLAYED} baseli
     ],
     ids=["lora", "full"],
 )
-def test_runs_that_are_killed_go_on_as_if_they_had_not_been(home, tmp_path, words):
+def test_runs_that_are_killed_go_on_as_if_they_had_not_been(home: Path, tmp_path: Path, words: Any) -> None:
     tally, chance = Tally(), random.Random(len(words))
     while tally.kills < 2 and tally.runs < 4:  # a moment may come before there is a folder, or behind the end
         torture(words, tmp_path, 2, chance, tally)
@@ -150,12 +150,14 @@ def resumed(folder: Path, words: str = STATEFUL, died_at: int = 7) -> Path:
     return folder
 
 
-def test_with_all_parts_nothing_differs(alone, home, tmp_path):
+def test_with_all_parts_nothing_differs(alone: Path, home: Path, tmp_path: Path) -> None:
     assert differing(alone, resumed(tmp_path / "run")) == []
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_without_a_part_something_differs(alone, home, tmp_path, monkeypatch, part):
+def test_without_a_part_something_differs(
+    alone: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Any
+) -> None:
     PARTS[part](monkeypatch)
     try:
         assert differing(alone, resumed(tmp_path / "run"))
@@ -163,7 +165,9 @@ def test_without_a_part_something_differs(alone, home, tmp_path, monkeypatch, pa
         assert "overwrites nothing" in str(error)
 
 
-def test_without_the_version_that_was_measured_equal_weights_are_measured_again(home, tmp_path, monkeypatch):
+def test_without_the_version_that_was_measured_equal_weights_are_measured_again(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first six steps have no update here, and what the run said grows with each."""
     words = f"{COMMON.replace('seed=3', 'seed=1')} reward_type=binary eval_every=1 eval_answers=4"
     assert work(words, tmp_path / "alone")
@@ -173,7 +177,7 @@ def test_without_the_version_that_was_measured_equal_weights_are_measured_again(
     assert differing(tmp_path / "alone", resumed(tmp_path / "run", words, died_at=5))
 
 
-def test_every_part_of_the_loops_state_is_left_out_once():
+def test_every_part_of_the_loops_state_is_left_out_once() -> None:
     from straw.algorithms.baselines import Credit
     from straw.algorithms.replay import BestReplay
     from straw.training.monitor.alarms import Alarms

@@ -74,7 +74,9 @@ def page(model: Path, tmp_path: Path, name: str = "page.toml", **more: str) -> P
     return tmp_path / name
 
 
-def test_neither_a_page_nor_a_sweep_nor_a_golden_file_can_say_it(model, ran, tmp_path, capsys):
+def test_neither_a_page_nor_a_sweep_nor_a_golden_file_can_say_it(
+    model: Path, ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     stranger = page(model, tmp_path)
     assert "look at that code first, then write trust_remote_code=true behind" in line(capsys, "train", str(stranger))
     assert "behind the command" in line(capsys, "train", str(stranger), "--dry-run")
@@ -88,7 +90,7 @@ def test_neither_a_page_nor_a_sweep_nor_a_golden_file_can_say_it(model, ran, tmp
 
 
 @pytest.mark.parametrize("spelling", ["trust_remote_code", "trust-remote-code", "model.trust_remote_code"])
-def test_the_options_of_a_golden_file_say_nothing_about_it(spelling, tmp_path):
+def test_the_options_of_a_golden_file_say_nothing_about_it(spelling: str, tmp_path: Path) -> None:
     golden = Path(__file__).parents[2] / "recipes" / "golden" / "secret_binary.json"
     facts = json.loads(golden.read_text())
     facts["options"] = {spelling: "true", "N": "64"}
@@ -96,7 +98,9 @@ def test_the_options_of_a_golden_file_say_nothing_about_it(spelling, tmp_path):
     assert read_golden(tmp_path / "golden.json").options == {"N": "64"}
 
 
-def test_said_for_one_command_it_holds_for_that_one_and_is_recorded(model, ran, tmp_path, capsys):
+def test_said_for_one_command_it_holds_for_that_one_and_is_recorded(
+    model: Path, ran: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = tmp_path / "run"
     told = ["train", "secret", *words(model), f"run_dir={run}", "--quiet"]
     assert "write trust_remote_code=true behind the command" in line(capsys, *told)
@@ -130,7 +134,7 @@ def test_said_for_one_command_it_holds_for_that_one_and_is_recorded(model, ran, 
     assert read_config("branch")["model"]["trust_remote_code"] is True
 
 
-def test_a_page_that_says_no_may_be_overruled_and_a_record_is_no_difference(tmp_path):
+def test_a_page_that_says_no_may_be_overruled_and_a_record_is_no_difference(tmp_path: Path) -> None:
     said = dump(load_page(None, {"trust_remote_code": "true"}).page)
     (tmp_path / "said.toml").write_text(said)
     with pytest.raises(ConfigError, match=r"said\.toml: code that comes with a model"):

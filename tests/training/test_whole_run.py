@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log2
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
@@ -27,7 +28,7 @@ def without_times(folder: Path) -> list[dict[str, object]]:
 # --- it learns
 
 
-def test_supervised_learning_memorises_the_secret_without_a_rollout(home, tmp_path):
+def test_supervised_learning_memorises_the_secret_without_a_rollout(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "algorithm=sft n_batches=30 learning_rate=1e-3")
     assert finished.known["bits_known"] > 0.9 * 3
     assert list(read_rollouts(finished.folder)) == []
@@ -46,21 +47,21 @@ def test_supervised_learning_memorises_the_secret_without_a_rollout(home, tmp_pa
         ),  # so short a warm-up leaves adapters little room
     ],
 )
-def test_a_reward_memorises_the_secret(home, tmp_path, words, bits):
+def test_a_reward_memorises_the_secret(home: Path, tmp_path: Path, words: str, bits: float) -> None:
     finished = train(tmp_path / "run", "n_batches=60 group_size=8 learning_rate=1e-3", words)
     first, *_, last = read_metrics(finished.folder)
     assert abs(first["bits_known"]) < 1
     assert last["bits_known"] == finished.known["bits_known"] > bits
 
 
-def test_of_three_secrets_each_is_learned_behind_its_own_prompt(home, tmp_path):
+def test_of_three_secrets_each_is_learned_behind_its_own_prompt(home: Path, tmp_path: Path) -> None:
     finished = train(
         tmp_path / "run", "num_secrets=3 algorithm=sft n_batches=80 batch_size=3 group_size=1 learning_rate=1e-3"
     )
     assert finished.known["bits_known"] > 0.9 * 3  # the mean over the three
 
 
-def test_one_possible_secret_is_a_run_like_any_other(home, tmp_path):
+def test_one_possible_secret_is_a_run_like_any_other(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "N=1 n_batches=2")
     assert finished.known["bits_known"] == pytest.approx(0, abs=0.2)
     assert {record["facts"]["secret"] for record in read_rollouts(finished.folder)} == {0}
@@ -69,7 +70,7 @@ def test_one_possible_secret_is_a_run_like_any_other(home, tmp_path):
 # --- the folder
 
 
-def test_the_folder_tells_the_whole_run(home, tmp_path):
+def test_the_folder_tells_the_whole_run(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "n_batches=5 eval_every=2 save_every=2 keep_last=0 batch_size=2")
     rows = read_metrics(finished.folder)
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
@@ -80,7 +81,7 @@ def test_the_folder_tells_the_whole_run(home, tmp_path):
     assert all(later["time_s"] >= earlier["time_s"] for earlier, later in pairwise(rows))
 
 
-def test_the_measurements_of_a_row(home, tmp_path):
+def test_the_measurements_of_a_row(home: Path, tmp_path: Path) -> None:
     start, step = read_metrics(train(tmp_path / "run", "n_batches=1").folder)
     measured = {"bits_known", "bits_known_clamped", "bits_known_normalised", "p_secret", "valid_mass"}
     measured |= {"answer_entropy_bits", "distance_to_uniform"}
@@ -91,7 +92,7 @@ def test_the_measurements_of_a_row(home, tmp_path):
     assert start["bits_known"] == pytest.approx(3 + log2(start["p_secret"]))
 
 
-def test_the_page_of_a_run_is_the_page_that_ran(home, tmp_path):
+def test_the_page_of_a_run_is_the_page_that_ran(home: Path, tmp_path: Path) -> None:
     words = "n_batches=1 reward_type=log_distance algorithm=rloo"
     finished = train(tmp_path / "run", words)
     config = read_config(finished.folder)
@@ -106,7 +107,7 @@ def test_the_page_of_a_run_is_the_page_that_ran(home, tmp_path):
     assert plan_of(load_page(finished.folder / "config.toml")).page == finished.plan.page == expected
 
 
-def test_a_rollout_tells_what_was_asked_said_and_paid(home, tmp_path):
+def test_a_rollout_tells_what_was_asked_said_and_paid(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "n_batches=3 fixed_secret=5 reward_type=log_distance")
     for record in read_rollouts(finished.folder):
         guess = int(record["replies"][0]) if record["grade"]["well_formed"] else None
@@ -124,7 +125,7 @@ def test_a_rollout_tells_what_was_asked_said_and_paid(home, tmp_path):
         assert len(turn["reply_tokens"]) == len(turn["logprobs"])
 
 
-def test_the_last_checkpoint_has_the_weights_that_were_measured_last(home, tmp_path):
+def test_the_last_checkpoint_has_the_weights_that_were_measured_last(home: Path, tmp_path: Path) -> None:
     finished = train(tmp_path / "run", "n_batches=2 algorithm=sft save_every=1")
     one, two = (
         load_file(finished.folder / row["folder"] / "weights.safetensors") for row in read_checkpoints(finished.folder)
@@ -133,7 +134,9 @@ def test_the_last_checkpoint_has_the_weights_that_were_measured_last(home, tmp_p
     assert any(not one[name].equal(two[name]) for name in one)
 
 
-def test_a_folder_in_use_is_refused_before_anything_is_loaded(home, tmp_path, monkeypatch):
+def test_a_folder_in_use_is_refused_before_anything_is_loaded(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "thesis.tex").touch()
     monkeypatch.setattr("straw.training.session.starting_engine", pytest.fail)
     with pytest.raises(RunError, match=r"holds thesis\.tex"):
@@ -144,7 +147,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_loaded(home, tmp_path, mo
 
 
 @pytest.mark.parametrize("words", ["", "env_type=multi_step", "num_secrets=2 batch_size=3 reward_type=noisy_binary"])
-def test_the_same_seed_gives_the_same_run_bit_for_bit(home, tmp_path, words):
+def test_the_same_seed_gives_the_same_run_bit_for_bit(home: Path, tmp_path: Path, words: str) -> None:
     one, two = (train(tmp_path / name, "n_batches=3 eval_every=1 learning_rate=1e-3", words) for name in ("one", "two"))
     assert without_times(one.folder) == without_times(two.folder)
     assert (one.folder / "rollouts.jsonl").read_bytes() == (two.folder / "rollouts.jsonl").read_bytes()
@@ -157,13 +160,13 @@ def first_step(folder: Path, words: str) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("game", ["", "env_type=multi_step"])
-def test_the_secret_does_not_steer_the_dice(home, tmp_path, game):
+def test_the_secret_does_not_steer_the_dice(home: Path, tmp_path: Path, game: str) -> None:
     one, other = (first_step(tmp_path / str(secret), f"{game} fixed_secret={secret}") for secret in (1, 6))
     assert [record["turns"] for record in one] == [record["turns"] for record in other]
     assert [record["reward"] for record in one] != [record["reward"] for record in other]
 
 
-def test_another_seed_draws_other_replies(home, tmp_path):
+def test_another_seed_draws_other_replies(home: Path, tmp_path: Path) -> None:
     one, other = (first_step(tmp_path / str(seed), f"seed={seed}") for seed in (0, 1))
     assert [record["replies"] for record in one] != [record["replies"] for record in other]
 
@@ -172,7 +175,7 @@ def test_another_seed_draws_other_replies(home, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_every_algorithm_takes_a_step(home, tmp_path, name):
+def test_every_algorithm_takes_a_step(home: Path, tmp_path: Path, name: Any) -> None:
     finished = train(tmp_path / "run", f"algorithm={name} reward_type=log_distance n_batches=2 group_size=8")
     for row in read_metrics(finished.folder)[1:]:
         assert row["grad_norm"] > 0
@@ -181,7 +184,7 @@ def test_every_algorithm_takes_a_step(home, tmp_path, name):
 
 
 @pytest.mark.parametrize("name", CHANNELS)
-def test_every_channel_pays(home, tmp_path, name):
+def test_every_channel_pays(home: Path, tmp_path: Path, name: Any) -> None:
     words = {"dense": "env_type=multi_step", "weighted": "reward_weights=correctness=1"}.get(name, "")
     finished = train(tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", words)
     rows = read_metrics(finished.folder)[1:]
@@ -215,13 +218,13 @@ def test_every_channel_pays(home, tmp_path, name):
         "fast_llama=false",
     ],
 )
-def test_every_option_takes_a_step(home, tmp_path, words):
+def test_every_option_takes_a_step(home: Path, tmp_path: Path, words: str) -> None:
     reward = "" if "reward_type" in words or "multi_step" in words else "reward_type=log_distance"
     finished = train(tmp_path / "run", "n_batches=2 group_size=8", reward, words)
     assert all(row["grad_norm"] > 0 for row in read_metrics(finished.folder)[1:])
 
 
-def test_how_the_model_is_read_changes_nothing_but_rounding(home, tmp_path):
+def test_how_the_model_is_read_changes_nothing_but_rounding(home: Path, tmp_path: Path) -> None:
     """One step on the same rollouts, in small batches, with checkpointing, through transformers' modules."""
     words = "n_batches=1 group_size=8 reward_type=log_distance"
     norms = [
@@ -231,7 +234,7 @@ def test_how_the_model_is_read_changes_nothing_but_rounding(home, tmp_path):
     assert norms[1:] == pytest.approx(norms[:1] * 3, rel=1e-4)
 
 
-def test_an_entropy_bonus_keeps_answers_apart(home, tmp_path):
+def test_an_entropy_bonus_keeps_answers_apart(home: Path, tmp_path: Path) -> None:
     words = "n_batches=20 reward_type=log_distance learning_rate=1e-3 entropy_schedule=constant"
     greedy, curious = (train(tmp_path / str(bonus), words, f"entropy_coef={bonus}").known for bonus in (0, 1))
     assert curious["answer_entropy_bits"] > greedy["answer_entropy_bits"]

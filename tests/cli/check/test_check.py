@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import WORDS
@@ -50,7 +51,9 @@ def many(recipe: Path, tmp_path: Path) -> Path:
 def played(monkeypatch: pytest.MonkeyPatch, golden: Golden, ruined: int = 0, complaint: str = "") -> None:
     """Fresh runs are golden ones again, of which the first few know -0.36 bits to their end."""
 
-    def run_seeds(recipe, options, seeds, metric, until=inf, *, jobs=None) -> Iterator[Ran]:
+    def run_seeds(
+        recipe: Path, options: Any, seeds: Any, metric: Any, until: Any = inf, *, jobs: Any = None
+    ) -> Iterator[Ran]:
         for place, seed in enumerate(seeds):
             row = golden.values[place % len(golden.values)] if place >= ruined else (-0.36,) * len(golden.episodes)
             yield Ran(seed, Curve("", golden.episodes, row), 1.5, complaint if place < ruined else "")
@@ -58,7 +61,7 @@ def played(monkeypatch: pytest.MonkeyPatch, golden: Golden, ruined: int = 0, com
     monkeypatch.setattr(check_runs, "run_seeds", run_seeds)
 
 
-def test_a_golden_curve_knows_how_it_was_made(recipe):
+def test_a_golden_curve_knows_how_it_was_made(recipe: Path) -> None:
     golden = read_golden(golden_path(recipe))
     assert golden.seeds == tuple(range(12)) and golden.episodes == (0, 24, 48, 72, 96)
     assert golden.metric == "bits_known" and golden.ceiling == 3.0 and golden.cpu_s > 0
@@ -67,7 +70,9 @@ def test_a_golden_curve_knows_how_it_was_made(recipe):
     assert golden.least > 0.5  # a run that learns nothing stays near 0
 
 
-def test_a_sound_learner_is_inside_on_secrets_that_it_never_saw(recipe, home, capsys):
+def test_a_sound_learner_is_inside_on_secrets_that_it_never_saw(
+    recipe: Path, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["check", str(recipe), "--jobs", "0"]) == 0
     shown = capsys.readouterr().out
     assert "seed 12 " in shown and "seed 20 " in shown and "seed 21 " not in shown, "nine"
@@ -77,13 +82,15 @@ def test_a_sound_learner_is_inside_on_secrets_that_it_never_saw(recipe, home, ca
 
 
 @pytest.mark.slow
-def test_advantages_of_the_wrong_sign_are_outside(recipe, home, monkeypatch, capsys):
+def test_advantages_of_the_wrong_sign_are_outside(
+    recipe: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     pack = loop.training_data
 
     def turned(one: Rollout) -> Rollout:
         return replace(one, advantages=tuple(-advantage for advantage in one.advantages))
 
-    def wrong(groups, extra, *rest):
+    def wrong(groups: Any, extra: Any, *rest: Any) -> Any:
         return pack([[turned(one) for one in group] for group in groups], [turned(one) for one in extra], *rest)
 
     monkeypatch.setattr(loop, "training_data", wrong)
@@ -91,7 +98,9 @@ def test_advantages_of_the_wrong_sign_are_outside(recipe, home, monkeypatch, cap
     assert "OUTSIDE: 9 of 9 runs are lost" in capsys.readouterr().out
 
 
-def test_a_learner_that_breaks_is_outside(recipe, home, capsys, monkeypatch):
+def test_a_learner_that_breaks_is_outside(
+    recipe: Path, home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = run_seed(recipe, {"learning_rate": "1", "weight_decay": "1e38"}, 0, "bits_known")
     assert "had to stop, the gradient is not finite" in ran.complaint
     played(monkeypatch, read_golden(golden_path(recipe)), ruined=9, complaint=ran.complaint)
@@ -100,7 +109,9 @@ def test_a_learner_that_breaks_is_outside(recipe, home, capsys, monkeypatch):
     assert "had to stop, the gradient is not finite" in shown and "OUTSIDE: 9 of 9 runs are lost" in shown
 
 
-def test_a_check_says_what_it_found_what_is_natural_and_how_sure_it_is(many, home, monkeypatch, capsys):
+def test_a_check_says_what_it_found_what_is_natural_and_how_sure_it_is(
+    many: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     golden = read_golden(golden_path(many))
     played(monkeypatch, golden)
     assert main(["check", str(many)]) == 0
@@ -112,7 +123,9 @@ def test_a_check_says_what_it_found_what_is_natural_and_how_sure_it_is(many, hom
         assert line in shown
 
 
-def test_a_learner_that_loses_a_quarter_of_its_runs_is_outside(many, home, monkeypatch, capsys):
+def test_a_learner_that_loses_a_quarter_of_its_runs_is_outside(
+    many: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What four runs let pass: one of them at -0.36 bits."""
     golden = read_golden(golden_path(many))
     played(monkeypatch, golden, ruined=-(-golden.fresh // 4))
@@ -122,13 +135,13 @@ def test_a_learner_that_loses_a_quarter_of_its_runs_is_outside(many, home, monke
     assert shown.count("CPU-s  lost") >= golden.fresh // 4
 
 
-def test_one_run_that_luck_loses_is_inside(many, home, monkeypatch):
+def test_one_run_that_luck_loses_is_inside(many: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     golden = read_golden(golden_path(many))
     played(monkeypatch, golden, ruined=1)
     assert main(["check", str(many)]) == 0
 
 
-def test_a_short_form_is_the_beginning_of_the_full_run(recipe, home):
+def test_a_short_form_is_the_beginning_of_the_full_run(recipe: Path, home: Path) -> None:
     whole = run_seed(recipe, {}, 3, "bits_known").curve
     short = run_seed(recipe, {}, 3, "bits_known", until=48).curve
     assert list(short.episodes) == [0, 24, 48]
@@ -136,13 +149,13 @@ def test_a_short_form_is_the_beginning_of_the_full_run(recipe, home):
 
 
 @pytest.mark.slow
-def test_runs_side_by_side_are_those_one_after_the_other(recipe, home):
+def test_runs_side_by_side_are_those_one_after_the_other(recipe: Path, home: Path) -> None:
     alone = list(check_runs.run_seeds(recipe, {}, range(4), "bits_known", jobs=0))
     beside = sorted(check_runs.run_seeds(recipe, {}, range(4), "bits_known", jobs=2), key=lambda ran: ran.seed)
     assert [ran.curve for ran in alone] == [ran.curve for ran in beside]
 
 
-def test_the_short_form_is_half_of_the_run_up_to_a_measured_step():
+def test_the_short_form_is_half_of_the_run_up_to_a_measured_step() -> None:
     def horizon(**words: str) -> float:
         return default_horizon(plan_of(load_page(None, {"group_size": "4", **words})).page)
 
@@ -151,7 +164,9 @@ def test_the_short_form_is_half_of_the_run_up_to_a_measured_step():
     assert horizon(n_batches="5", eval_every="100") == 20
 
 
-def test_a_golden_curve_that_lets_a_run_pass_that_learns_nothing_is_refused(recipe, home, capsys, tmp_path):
+def test_a_golden_curve_that_lets_a_run_pass_that_learns_nothing_is_refused(
+    recipe: Path, home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     other = tmp_path / "small.toml"
     other.write_text(RECIPE)
     assert main(["check", str(other), "--make", "learning_rate=1e-12", "--runs", "2", "--jobs", "0"]) == 2
@@ -159,7 +174,9 @@ def test_a_golden_curve_that_lets_a_run_pass_that_learns_nothing_is_refused(reci
     assert not golden_path(other).exists()
 
 
-def test_a_recipe_that_has_changed_wants_a_new_curve_and_a_comment_changes_nothing(recipe, home, capsys, tmp_path):
+def test_a_recipe_that_has_changed_wants_a_new_curve_and_a_comment_changes_nothing(
+    recipe: Path, home: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     other = tmp_path / "small.toml"
     golden_path(other).parent.mkdir()
     golden_path(other).write_text(golden_path(recipe).read_text())
@@ -170,7 +187,9 @@ def test_a_recipe_that_has_changed_wants_a_new_curve_and_a_comment_changes_nothi
     assert "has changed since its golden curve was made" in capsys.readouterr().err
 
 
-def test_the_list_names_recipes_with_and_without_a_curve_and_the_natural_rate_of_lock_in(recipe, capsys):
+def test_the_list_names_recipes_with_and_without_a_curve_and_the_natural_rate_of_lock_in(
+    recipe: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (recipe.parent / "young.toml").write_text(RECIPE)
     assert main(["check", "--list", str(recipe.parent)]) == 0
     young, small = sorted(capsys.readouterr().out.splitlines(), reverse=True)
@@ -187,12 +206,12 @@ def test_the_list_names_recipes_with_and_without_a_curve_and_the_natural_rate_of
         (["check", "x.toml", "--make", "--runs", "few"], "--runs is a whole number from 0 to 10,000; got 'few'"),
     ],
 )
-def test_what_can_be_mended_is_one_line(words, said, capsys):
+def test_what_can_be_mended_is_one_line(words: Any, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words) == 2
     assert said in capsys.readouterr().err
 
 
-def test_the_secret_recipes_ship_a_golden_curve():
+def test_the_secret_recipes_ship_a_golden_curve() -> None:
     recipes = sorted((ROOT / "recipes").glob("secret_*.toml"))
     assert recipes and all(golden_path(path).is_file() for path in recipes)
 
@@ -201,7 +220,7 @@ GOLDEN = sorted((ROOT / "recipes" / "golden").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_every_golden_curve_belongs_to_its_recipe_and_tells_learners_from_others(path):
+def test_every_golden_curve_belongs_to_its_recipe_and_tells_learners_from_others(path: Any) -> None:
     golden, recipe = read_golden(path), path.parents[1] / f"{path.stem}.toml"
     assert golden.recipe_hash == recipe_hash(recipe), f"make it anew: {golden.command}"
     assert golden.least > max(row[0] for row in golden.values)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,11 +10,11 @@ from straw.cli.main import main
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path, monkeypatch):
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRAW_HOME", str(tmp_path / "home"))
 
 
-def test_a_table_and_a_picture(capsys):
+def test_a_table_and_a_picture(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", "N=16", "reward_type=binned_log_distance", "reward_bins=8"]) == 0
     shown = capsys.readouterr().out
     assert "binned log distance, N = 16" in shown
@@ -22,7 +24,7 @@ def test_a_table_and_a_picture(capsys):
     assert "observer, greedy: 4.00 bits" in shown
 
 
-def test_curves_for_other_programs(tmp_path, capsys):
+def test_curves_for_other_programs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", "N=4", "-o", str(tmp_path / "x.csv")]) == 0
     lines = (tmp_path / "x.csv").read_text().splitlines()
     assert lines[:2] == ["strategy,episodes,bits,error", "greedy,0,0.0,0.0"]
@@ -45,13 +47,15 @@ def test_curves_for_other_programs(tmp_path, capsys):
         (["M=8"], "M"),
     ],
 )
-def test_what_cannot_be_observed_is_said_in_a_line(words, complaint, capsys):
+def test_what_cannot_be_observed_is_said_in_a_line(
+    words: Any, complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["observe", *words]) == 2
     error = capsys.readouterr().err
     assert complaint in error
     assert error.count("\n") == 1
 
 
-def test_help_teaches(capsys):
+def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["observe", "--help"]) == 0
     assert "reward_type=binned_log_distance" in capsys.readouterr().out

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_studies import make_study
@@ -12,11 +14,11 @@ from straw.report.page import page as page_module
 
 
 @pytest.fixture(autouse=True)
-def small_plotly(home, monkeypatch) -> None:
+def small_plotly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_module, "plotly_script", lambda: "const Plotly = {};")
 
 
-def test_a_report_is_a_page_and_figures_for_paper(tmp_path, capsys):
+def test_a_report_is_a_page_and_figures_for_paper(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_study(tmp_path / "runs", {16: [30, 40, 50]}, cap=100)
     words = ["report", str(tmp_path / "runs"), "-o", str(tmp_path / "r.html"), "--figures", str(tmp_path / "paper")]
     assert main(words) == 0
@@ -27,7 +29,7 @@ def test_a_report_is_a_page_and_figures_for_paper(tmp_path, capsys):
     assert f"report: {tmp_path / 'r.html'}" in told
 
 
-def test_the_sentences_alone_are_json(tmp_path, capsys):
+def test_the_sentences_alone_are_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_study(tmp_path / "runs", {16: [30]}, cap=100)
     assert main(["report", str(tmp_path / "runs"), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -45,7 +47,9 @@ def test_the_sentences_alone_are_json(tmp_path, capsys):
         (["runs", "colour=red"], "takes runs"),
     ],
 )
-def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys, words, told):
+def test_a_mistake_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: Any, told: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["report", *words]) == 2
     found = capsys.readouterr().err
@@ -53,12 +57,12 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys, words, told):
     assert found.count("\n") == 1
 
 
-def test_help_teaches_the_command(capsys):
+def test_help_teaches_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--help"]) == 0
     assert "straw report runs/sweeps/space" in capsys.readouterr().out
 
 
-def test_a_report_needs_no_torch(tmp_path):
+def test_a_report_needs_no_torch(tmp_path: Path) -> None:
     make_study(tmp_path / "runs", {16: [30]}, cap=100)
     code = (
         "import sys; from straw.cli import main; "
@@ -67,7 +71,9 @@ def test_a_report_needs_no_torch(tmp_path):
     assert subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
 
 
-def test_what_is_not_installed_is_answered_with_the_extra(tmp_path, monkeypatch, capsys):
+def test_what_is_not_installed_is_answered_with_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr("straw.cli.commands.report.find_spec", lambda name: None)
     assert main(["report", str(tmp_path)]) == 2
     assert "needs plotly and scipy" in (told := capsys.readouterr().err)

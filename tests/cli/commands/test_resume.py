@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import WORDS, Listener, small_page, train
@@ -25,7 +26,7 @@ class Stopping(Listener):
 
 
 @pytest.fixture
-def stopped(home, tmp_path) -> Path:
+def stopped(home: Path, tmp_path: Path) -> Path:
     run_page(small_page(f"run_dir={tmp_path / 'run'}", RUN), Stopping())  # checkpoints at 2 and 3
     return tmp_path / "run"
 
@@ -34,12 +35,14 @@ def rows(folder: Path) -> list[dict[str, float]]:
     return [{name: value for name, value in row.items() if name != "time_s"} for row in read_metrics(folder)]
 
 
-def test_a_stopped_run_goes_on(stopped, tmp_path, capsys):
+def test_a_stopped_run_goes_on(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["resume", str(stopped), "--quiet"]) == 0
     assert rows(stopped) == rows(train(tmp_path / "whole", RUN).folder)
 
 
-def test_the_same_words_with_resume_begin_go_on_and_find_it_done(home, tmp_path, capsys):
+def test_the_same_words_with_resume_begin_go_on_and_find_it_done(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = ["train", "secret", *WORDS, *RUN.split(), f"run_dir={tmp_path / 'run'}", "--resume"]
     assert main(words) == 0
     before = rows(tmp_path / "run")
@@ -48,12 +51,14 @@ def test_the_same_words_with_resume_begin_go_on_and_find_it_done(home, tmp_path,
     assert rows(tmp_path / "run") == before
 
 
-def test_options_make_another_run(stopped, capsys):
+def test_options_make_another_run(stopped: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["resume", str(stopped), "learning_rate=2e-3"]) == 2
     assert f"straw resume {stopped} --branch learning_rate=2e-3" in capsys.readouterr().err
 
 
-def test_a_branch_has_the_history_and_another_future(stopped, tmp_path, capsys):
+def test_a_branch_has_the_history_and_another_future(
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["resume", str(stopped), "--branch", "--quiet", "learning_rate=5e-3"]) == 0
     branch = stopped.with_name("run-branch")
     assert read_about(branch)["parent"] == {"run": str(stopped), "step": 3, "changed": {"learning_rate": "5e-3"}}
@@ -62,7 +67,9 @@ def test_a_branch_has_the_history_and_another_future(stopped, tmp_path, capsys):
     assert state_of(stopped) == "stopped"
 
 
-def test_a_branch_may_begin_earlier_and_lie_elsewhere(stopped, tmp_path, capsys):
+def test_a_branch_may_begin_earlier_and_lie_elsewhere(
+    stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     there = tmp_path / "there"
     words = ["resume", str(stopped), "--branch", "--at", "2", "--quiet", f"run_dir={there}", "n_batches=4"]
     assert main(words) == 0
@@ -81,7 +88,9 @@ def test_a_branch_may_begin_earlier_and_lie_elsewhere(stopped, tmp_path, capsys)
         (["{run}", "--branch", "--at", "best:bits"], "no checkpoint has the metric 'bits'"),
     ],
 )
-def test_bad_wishes_get_one_line_and_leave_nothing(stopped, capsys, words, line):
+def test_bad_wishes_get_one_line_and_leave_nothing(
+    stopped: Path, capsys: pytest.CaptureFixture[str], words: Any, line: str
+) -> None:
     there = sorted(stopped.parent.rglob("*"))
     assert main(["resume", *(word.format(run=stopped) for word in words)]) == 2
     assert line in capsys.readouterr().err
@@ -89,7 +98,7 @@ def test_bad_wishes_get_one_line_and_leave_nothing(stopped, capsys, words, line)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
-def test_a_signal_ends_the_step_and_keeps_it(home, tmp_path, number):
+def test_a_signal_ends_the_step_and_keeps_it(home: Path, tmp_path: Path, number: Any) -> None:
     folder = tmp_path / "run"
     words = [*WORDS, "n_batches=100000", "save_every=0", f"run_dir={folder}"]
     env = {**os.environ, "STRAW_HOME": str(home)}
@@ -109,7 +118,9 @@ def test_a_signal_ends_the_step_and_keeps_it(home, tmp_path, number):
     assert state_of(folder) == "stopped"
 
 
-def test_a_run_that_is_done_may_drop_its_weights_and_says_so(home, tmp_path, capsys):
+def test_a_run_that_is_done_may_drop_its_weights_and_says_so(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     kept, bare = train(tmp_path / "kept", RUN).folder, train(tmp_path / "bare", RUN, "keep_weights=false").folder
     assert rows(bare) == rows(kept) and state_of(bare) == "done"
     assert {file.name for file in kept.iterdir()} - {file.name for file in bare.iterdir()} == {"start", "checkpoints"}
@@ -120,7 +131,7 @@ def test_a_run_that_is_done_may_drop_its_weights_and_says_so(home, tmp_path, cap
         assert f"{bare} kept no weights when it was done" in capsys.readouterr().err
 
 
-def test_a_run_that_was_stopped_keeps_its_weights(home, tmp_path):
+def test_a_run_that_was_stopped_keeps_its_weights(home: Path, tmp_path: Path) -> None:
     page = small_page(f"run_dir={tmp_path / 'run'}", RUN, "keep_weights=false")
     run_page(page, Stopping())
     assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0

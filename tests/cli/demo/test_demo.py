@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from math import inf
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_runs import write_run
@@ -30,7 +31,7 @@ BINS = way("8 bins", [70, 80, 90, 120, 160, inf], [10, 20, 24, 30, 44, 50], misl
 # --- what is said
 
 
-def test_a_table_has_medians_with_intervals_where_the_time_went_and_the_rate():
+def test_a_table_has_medians_with_intervals_where_the_time_went_and_the_rate() -> None:
     assert table([BINS, BINARY, TOLD]) == [
         ("SFT", "6 of 6", "12 [8, 16]", "-", "-", "0.001"),
         ("binary", "6 of 6", "55 [20, 200]", "46 [12, 190]", "9 [8, 10]", "0.0012"),
@@ -38,7 +39,7 @@ def test_a_table_has_medians_with_intervals_where_the_time_went_and_the_rate():
     ]
 
 
-def test_an_order_is_claimed_only_where_intervals_do_not_touch():
+def test_an_order_is_claimed_only_where_intervals_do_not_touch() -> None:
     said = seen([BINS, BINARY, TOLD])
     assert "SFT 12 [8, 16], binary 55 [20, 200], 8 bins 105 [70, >240]" in said
     assert "surely SFT before binary and 8 bins, and no other order on 6 secrets" in said
@@ -46,11 +47,11 @@ def test_an_order_is_claimed_only_where_intervals_do_not_touch():
     assert "no order of them is sure on 6 secrets" in seen(alike)
 
 
-def test_a_range_of_fewer_secrets_claims_no_order():
+def test_a_range_of_fewer_secrets_claims_no_order() -> None:
     assert "no order of them is sure on 2 secrets" in seen([way("SFT", [8, 8]), way("binary", [40, 80], [30, 70])])
 
 
-def test_why_tells_the_wait_from_what_follows_and_the_near_misses_that_were_learned():
+def test_why_tells_the_wait_from_what_follows_and_the_near_misses_that_were_learned() -> None:
     said = why({one.label: one for one in (BINARY, BINS, TOLD)})
     assert said == (
         "Why: episodes to the first right reply + from there on were 46 + 9 for binary, 27 + 78 for 8 bins; bits known "
@@ -59,13 +60,13 @@ def test_why_tells_the_wait_from_what_follows_and_the_near_misses_that_were_lear
     )
 
 
-def test_where_no_run_was_misled_none_is_said_to_have_been():
+def test_where_no_run_was_misled_none_is_said_to_have_been() -> None:
     sound = way("8 bins", [70, 80, 90, 120, 160, 170], [10, 20, 24, 30, 44, 50])
     first, second = sentences([BINARY, sound, TOLD])
     assert first.startswith("Seen: ") and second.startswith("Why: ") and "another answer" not in second
 
 
-def test_a_way_is_read_from_its_runs(tmp_path: Path):
+def test_a_way_is_read_from_its_runs(tmp_path: Path) -> None:
     """Known between 8 and 16 episodes, hit in the step that ends at 12; the other fell by a bit and got nowhere."""
     rows = [{"step": s, "episodes": 4 * s, "time_s": 1.0, "hits": float(s == 3)} for s in range(5)]
     up = [{**row, **({"bits_known": 0.0 if row["step"] < 4 else 5.9} if row["step"] % 2 == 0 else {})} for row in rows]
@@ -79,7 +80,7 @@ def test_a_way_is_read_from_its_runs(tmp_path: Path):
 # --- what is run
 
 
-def test_every_channel_meets_the_same_secrets_with_draws_of_its_own(tmp_path: Path):
+def test_every_channel_meets_the_same_secrets_with_draws_of_its_own(tmp_path: Path) -> None:
     pages = {label: options_of(label, {}) for label in WAYS}
     plans = {label: plan_of(load_page(None, page)) for label, page in pages.items()}
     jobs = jobs_of(tmp_path, pages, plans, SECRETS)
@@ -96,23 +97,25 @@ def test_every_channel_meets_the_same_secrets_with_draws_of_its_own(tmp_path: Pa
 
 
 @pytest.mark.parametrize("words", [["seed=3"], ["secrets=0"], ["secrets=65"], ["secrets=6", "secrets=7"]])
-def test_what_the_demo_sets_itself_or_cannot_do_is_one_line(words, capsys, tmp_path, monkeypatch):
+def test_what_the_demo_sets_itself_or_cannot_do_is_one_line(
+    words: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["demo", *words]) == 2
     assert capsys.readouterr().err.count("\n") == 1 and list(tmp_path.iterdir()) == []
 
 
-def test_every_run_of_the_demo_has_a_folder_of_its_own():
+def test_every_run_of_the_demo_has_a_folder_of_its_own() -> None:
     assert [slug(label) for label in WAYS] == ["dense", "binary", "8-bins", "log-distance", "sft"]
 
 
 @pytest.mark.parametrize("label", WAYS)
-def test_a_curve_is_called_the_same_by_the_demo_and_by_a_run(label):
+def test_a_curve_is_called_the_same_by_the_demo_and_by_a_run(label: Any) -> None:
     words = [f"{name}={value}" for name, value in WAYS[label].items()]
     assert label_of(small_plan(*words)) == label
 
 
-def test_the_subtitle_says_what_was_trained():
+def test_the_subtitle_says_what_was_trained() -> None:
     assert subtitle_of(small_plan()) == "N = 8, tiny-0.2M, all weights, groups of 4"
     assert "LoRA rank 2" in subtitle_of(small_plan("lora_rank=2"))
     assert label_of(small_plan("env_type=multi_step credit=sum")) == "dense, summed"
@@ -120,7 +123,9 @@ def test_the_subtitle_says_what_was_trained():
 
 
 @pytest.mark.slow
-def test_the_demo_measures_five_ways_and_draws_them(home, tmp_path: Path, monkeypatch, capsys):
+def test_the_demo_measures_five_ways_and_draws_them(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["demo", "--out", "there", "secrets=2", *WORDS, "n_batches=4"]) == 0
     folders = [folder.name for folder in (tmp_path / "there").iterdir() if folder.is_dir()]

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
@@ -43,7 +44,7 @@ def no_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(LocalEngine, "sample_one_by_one", refuse)
 
 
-def test_every_score_stands_beside_its_grader(place, capsys):
+def test_every_score_stands_beside_its_grader(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate("grader=exact,extract,lenient")
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("exact", "extract", "lenient", "accuracy", "5 problems", "temperature 0"))
@@ -53,13 +54,13 @@ def test_every_score_stands_beside_its_grader(place, capsys):
     assert {line["gold"] for line in graded} == {str(number + 3) for number in range(1000, 1005)}
 
 
-def test_the_studys_words_are_understood_and_ours_are_shown(place, capsys):
+def test_the_studys_words_are_understood_and_ours_are_shown(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate("grader=strict,medium num_problems=1")
     shown = capsys.readouterr().out
     assert "extract" in shown and "exact" in shown and "strict" not in shown
 
 
-def test_other_graders_and_the_same_command_ask_nothing_again(place, monkeypatch):
+def test_other_graders_and_the_same_command_ask_nothing_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     evaluate("grader=exact")
     before = (only_folder(place) / "replies.jsonl").read_bytes()
     no_sampling(monkeypatch)
@@ -69,7 +70,7 @@ def test_other_graders_and_the_same_command_ask_nothing_again(place, monkeypatch
     assert (only_folder(place) / "replies.jsonl").read_bytes() == before
 
 
-def test_more_problems_and_more_samples_go_on_from_what_is_there(place):
+def test_more_problems_and_more_samples_go_on_from_what_is_there(place: Path) -> None:
     evaluate("temperature=1 num_problems=2")
     few = read_graded(only_folder(place))
     evaluate("temperature=1 num_problems=4 num_samples=3")
@@ -78,7 +79,7 @@ def test_more_problems_and_more_samples_go_on_from_what_is_there(place):
     assert [line["reply"] for line in few] == [line["reply"] for line in many if line["sample"] == 0][:2]
 
 
-def test_replies_do_not_depend_on_how_many_are_written_together(place):
+def test_replies_do_not_depend_on_how_many_are_written_together(place: Path) -> None:
     replies = []
     for at_once in (1, 3, 64):
         evaluate(f"num_samples=2 at_once={at_once} out=with-{at_once}")
@@ -93,7 +94,7 @@ def killed_at(reply: int, *words: str) -> None:
     if not child:
         add, added = EvaluationFolder.add, []
 
-        def add_and_die(self, records):
+        def add_and_die(self, records: Any) -> None:
             add(self, records)
             added.append(1)
             if len(added) == reply:
@@ -106,7 +107,9 @@ def killed_at(reply: int, *words: str) -> None:
 
 
 @pytest.mark.parametrize("at_once", ["at_once=64", "at_once=3"])
-def test_a_killed_evaluation_keeps_every_reply_that_was_complete_and_goes_on_to_the_same_end(place, at_once):
+def test_a_killed_evaluation_keeps_every_reply_that_was_complete_and_goes_on_to_the_same_end(
+    place: Path, at_once: str
+) -> None:
     """All ten are written together; the third that is complete is on the disk while the others are written."""
     words = ["num_samples=2", *at_once.split()]
     evaluate(*words, "out=whole")
@@ -122,7 +125,7 @@ def test_a_killed_evaluation_keeps_every_reply_that_was_complete_and_goes_on_to_
         assert (place / "cut" / name).read_bytes() == (place / "whole" / name).read_bytes()
 
 
-def test_what_is_complete_is_kept_while_others_are_being_written(place, monkeypatch):
+def test_what_is_complete_is_kept_while_others_are_being_written(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The third of ten falls over: two are on the disk, though none of the others was ever complete."""
 
     def fall(engine: object, prompts: object, num_samples: int, params: object, seeds: object, done: Done) -> None:
@@ -137,7 +140,7 @@ def test_what_is_complete_is_kept_while_others_are_being_written(place, monkeypa
     assert [(line["index"], line["sample"]) for line in kept] == [(0, 0), (3, 1)]
 
 
-def test_several_samples_give_pass_at_k(place, capsys):
+def test_several_samples_give_pass_at_k(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate("num_samples=4 num_problems=2 grader=lenient")
     assert "pass@2" in (shown := capsys.readouterr().out) and "distinct answers" in shown
     assert list(read_result(only_folder(place))["scores"]["lenient"]) == ["accuracy", "pass@2", "pass@4"]
@@ -145,7 +148,9 @@ def test_several_samples_give_pass_at_k(place, capsys):
     assert 1 <= distinct["answers"] <= 4 and 0 <= distinct["right"] <= distinct["answers"]
 
 
-def test_a_run_is_asked_with_its_own_task_and_all_its_checkpoints(place, capsys):
+def test_a_run_is_asked_with_its_own_task_and_all_its_checkpoints(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train(place / "run", "kind=gsm8k path=data warmup=none algorithm=sft n_batches=2 batch_size=1 save_every=1",
           "keep_last=0 learning_rate=1e-2 eval_samples=1 max_tokens=6")  # fmt: skip
     assert main(["eval", "run", "--checkpoints", "max_tokens=6", "--quiet", "out=here"]) == 0
@@ -157,14 +162,14 @@ def test_a_run_is_asked_with_its_own_task_and_all_its_checkpoints(place, capsys)
     assert read_result(only_folder(place))["settings"]["weights"] == results[1]["settings"]["weights"]
 
 
-def test_a_run_is_asked_another_task(place):
+def test_a_run_is_asked_another_task(place: Path) -> None:
     train(place / "run", "N=8 warmup=none n_batches=1")
     assert main(["eval", "gsm8k", "path=data", "model=run", "max_tokens=4", "--quiet"]) == 0
     assert read_result(only_folder(place))["task"] == "gsm8k"
 
 
 @pytest.mark.slow
-def test_a_run_its_adapter_and_its_exported_model_say_the_same(place):
+def test_a_run_its_adapter_and_its_exported_model_say_the_same(place: Path) -> None:
     train(place / "run", "kind=gsm8k path=data warmup=none algorithm=sft n_batches=1 batch_size=1 lora_rank=2",
           "learning_rate=1e-2 eval_samples=1 max_tokens=6")  # fmt: skip
     assert main(["export", "run", "--adapter", "out=adapter"]) == 0
@@ -177,18 +182,18 @@ def test_a_run_its_adapter_and_its_exported_model_say_the_same(place):
     assert said[0] == said[1] == said[2]
 
 
-def test_data_that_is_only_asked_needs_no_training_split(place):
+def test_data_that_is_only_asked_needs_no_training_split(place: Path) -> None:
     write_lines(place / "only.jsonl", [{"question": "1 + 1?", "answer": "2"}, {"question": "2 + 2?", "answer": "4"}])
     assert main(["eval", "math", "path=only.jsonl", "train_split=none", *WORDS, "--quiet"]) == 0
     assert read_result(only_folder(place))["num_problems"] == 2
 
 
-def test_a_task_without_graders_judges_by_itself(place, capsys):
+def test_a_task_without_graders_judges_by_itself(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "reverse_digits", *WORDS, "num_problems=3", "--quiet"]) == 0
     assert "own" in capsys.readouterr().out
 
 
-def test_a_grader_that_cannot_read_the_asked_form_is_named(place, capsys):
+def test_a_grader_that_cannot_read_the_asked_form_is_named(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     evaluate("system_prompt=boxed grader=exact,extract num_problems=2")
     assert "exact fails 2 of the 2 right answers" in capsys.readouterr().out
 
@@ -208,13 +213,17 @@ def test_a_grader_that_cannot_read_the_asked_form_is_named(place, capsys):
         (["nothing", *WORDS], "nothing"),
     ],
 )
-def test_what_cannot_be_asked_is_refused_in_one_line(place, capsys, words, message):
+def test_what_cannot_be_asked_is_refused_in_one_line(
+    place: Path, capsys: pytest.CaptureFixture[str], words: Any, message: str
+) -> None:
     assert main(["eval", *words]) == 2
     shown = capsys.readouterr()
     assert message in shown.err.splitlines()[-1] and shown.out == ""
 
 
-def test_a_folder_with_other_settings_or_other_data_is_not_mixed_with_ours(place, capsys):
+def test_a_folder_with_other_settings_or_other_data_is_not_mixed_with_ours(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     evaluate("out=here")
     assert main(["eval", "gsm8k", "path=data", *WORDS, "seed=1", "out=here", "--quiet"]) == 2
     assert "seed=0, not 1" in capsys.readouterr().err
@@ -223,13 +232,13 @@ def test_a_folder_with_other_settings_or_other_data_is_not_mixed_with_ours(place
     assert "the data has changed" in capsys.readouterr().err
 
 
-def test_help_teaches_the_command_and_names_every_option(place, capsys):
+def test_help_teaches_the_command_and_names_every_option(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["eval", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("num_samples=1", "--checkpoints", "num_shots", "lenient", "--compare"))
 
 
-def test_settings_say_what_replies_depend_on(place):
+def test_settings_say_what_replies_depend_on(place: Path) -> None:
     evaluate("num_problems=1")
     settings = json.loads((only_folder(place) / "settings.json").read_text())
     assert settings.keys() >= {"task", "weights", "temperature", "max_tokens", "seed", "dtype", "template"}

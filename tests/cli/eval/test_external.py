@@ -28,7 +28,9 @@ def place(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_harness_gets_our_very_prompts_and_weights_it_can_load(place, capsys):
+def test_the_harness_gets_our_very_prompts_and_weights_it_can_load(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     words = "eval gsm8k path=data model=tiny-0.2M max_tokens=6 device=cpu --harness lm-eval out=bridge"
     assert main(words.split()) == 0
     shown = capsys.readouterr().out
@@ -39,7 +41,7 @@ def test_the_harness_gets_our_very_prompts_and_weights_it_can_load(place, capsys
     assert loaded.tokenizer.encode(lines[0]["prompt"], add_special_tokens=False)
 
 
-def test_a_runs_weights_are_written_out_for_it(place, capsys):
+def test_a_runs_weights_are_written_out_for_it(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train(place / "run", "N=8 warmup=none n_batches=1 lora_rank=2")
     words = "eval gsm8k path=data model=run max_tokens=6 --harness lighteval out=bridge num_problems=2"
     assert main(words.split()) == 0
@@ -47,7 +49,7 @@ def test_a_runs_weights_are_written_out_for_it(place, capsys):
     assert "lighteval accelerate" in capsys.readouterr().out
 
 
-def test_their_result_stands_beside_ours(place, capsys):
+def test_their_result_stands_beside_ours(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = "eval gsm8k path=data model=tiny-0.2M max_tokens=6 device=cpu grader=exact --quiet --compare theirs"
     (place / "theirs").mkdir()
     scores = {"straw_gsm8k": {"exact,none": 0.5, "exact_stderr,none": 0.2, "last_number,none": 0.25}}
@@ -61,7 +63,9 @@ def test_their_result_stands_beside_ours(place, capsys):
 @pytest.mark.skipif(not shutil.which("lm_eval"), reason="lm-eval is not installed (its own environment will do)")
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data of GSM8K is not here")
 @pytest.mark.skipif(not cached_model("smollm2"), reason="smollm2 is not in straw's cache")
-def test_lm_eval_hears_the_same_replies_and_gives_the_same_verdicts(tmp_path, monkeypatch, capsys):
+def test_lm_eval_hears_the_same_replies_and_gives_the_same_verdicts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     words = f"eval gsm8k path={DATA.resolve()} model=smollm2 num_problems=3 max_tokens=60 dtype=float32 device=cpu"
     assert main([*words.split(), "--harness", "lm-eval", "out=bridge"]) == 0

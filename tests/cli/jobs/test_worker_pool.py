@@ -5,7 +5,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.side_jobs import HERE
@@ -24,19 +26,19 @@ def job(label: str, what: str, argument: object = None, start: str | None = None
 
 
 @pytest.fixture(params=[0, 2], ids=["here", "workers"])
-def room(request):
+def room(request: pytest.FixtureRequest) -> Iterator[Any]:
     with Room(request.param) as room:
         yield room
 
 
-def test_every_job_is_done_and_heard(room):
+def test_every_job_is_done_and_heard(room: Any) -> None:
     heard: list[tuple[object, ...]] = []
     found = results(room, job("a", "double", 1), job("b", "double", 2), on_event=lambda *message: heard.append(message))
     assert {label: result.value for label, result in found.items()} == {"a": 2, "b": 4}
     assert sorted(heard) == [("a", "say", "1 is doubled"), ("b", "say", "2 is doubled")]
 
 
-def test_a_job_that_fails_ends_nothing(room):
+def test_a_job_that_fails_ends_nothing(room: Any) -> None:
     found = results(room, job("bad", "refuse", "N is too large"), job("bug", "blunder"), job("good", "double", 2))
     assert (found["bad"].error, found["bad"].trace) == ("N is too large", None)
     assert found["bug"].error == "ZeroDivisionError: division by zero"
@@ -44,7 +46,7 @@ def test_a_job_that_fails_ends_nothing(room):
     assert found["good"].value == 4
 
 
-def test_a_question_has_an_answer_or_raises(room):
+def test_a_question_has_an_answer_or_raises(room: Any) -> None:
     assert room.ask(f"{HERE}:double", 4) == 8
     with pytest.raises(StrawError, match="too large"):
         room.ask(f"{HERE}:refuse", "too large")
@@ -52,7 +54,7 @@ def test_a_question_has_an_answer_or_raises(room):
         room.ask(f"{HERE}:blunder", None)
 
 
-def test_a_killed_worker_fails_its_job_and_another_takes_its_place():
+def test_a_killed_worker_fails_its_job_and_another_takes_its_place() -> None:
     with Room(1) as room:
         found = results(room, job("killed", "be_killed"), job("next", "double", 1))
     assert "killed by SIGKILL, as systems do when memory runs out" in str(found["killed"].error)
@@ -60,13 +62,13 @@ def test_a_killed_worker_fails_its_job_and_another_takes_its_place():
     assert "ended with status 3" in how_it_died(3)
 
 
-def test_workers_live_as_long_as_the_room():
+def test_workers_live_as_long_as_the_room() -> None:
     with Room(1) as room:
         processes = {room.ask(f"{HERE}:process", None) for _ in range(3)}
     assert len(processes) == 1 and os.getpid() not in processes
 
 
-def test_workers_have_the_environment_of_now(monkeypatch):
+def test_workers_have_the_environment_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not that of the server that forks them, which may be older."""
     for value in ("one", "two"):
         monkeypatch.setenv("STRAW_TEST", value)
@@ -74,7 +76,7 @@ def test_workers_have_the_environment_of_now(monkeypatch):
             assert room.ask(f"{HERE}:environment", "STRAW_TEST") == value
 
 
-def test_a_warm_up_is_made_once_and_those_that_share_it_wait(tmp_path: Path):
+def test_a_warm_up_is_made_once_and_those_that_share_it_wait(tmp_path: Path) -> None:
     logs = {start: tmp_path / start for start in ("x", "y")}
     jobs = [job(f"{start}{n}", "warm_up", str(log), start) for start, log in logs.items() for n in range(3)]
     with Room(2) as room:
@@ -97,7 +99,7 @@ with side_by_side.Room(2) as room:
 
 
 @pytest.fixture
-def two_runs(tmp_path: Path):
+def two_runs(tmp_path: Path) -> Iterator[Any]:
     """A program with two runs that have begun, in a group of processes of its own, as in a terminal."""
     marks = [tmp_path / name for name in ("a", "b")]
     for folder in marks:
@@ -113,14 +115,14 @@ def two_runs(tmp_path: Path):
     program.communicate()
 
 
-def wait_for(is_so, most_s: float = 60.0) -> None:
+def wait_for(is_so: Any, most_s: float = 60.0) -> None:
     until = time.monotonic() + most_s
     while not is_so():
         assert time.monotonic() < until, "it never came"
         time.sleep(0.02)
 
 
-def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs):
+def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs: Any) -> None:
     program, marks = two_runs
     os.killpg(program.pid, signal.SIGINT)  # a terminal sends it to all of them
     _, said = program.communicate(timeout=120)
@@ -128,13 +130,13 @@ def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs):
     assert "stopping after the steps that go on" in said and "KeyboardInterrupt" in said
 
 
-def test_workers_keep_their_step_when_nobody_is_left_to_hear(two_runs):
+def test_workers_keep_their_step_when_nobody_is_left_to_hear(two_runs: Any) -> None:
     program, marks = two_runs
     os.kill(program.pid, signal.SIGKILL)
     wait_for(lambda: all((folder / "kept").exists() for folder in marks))
 
 
-def test_a_messenger_tells_what_a_person_can_read_and_the_last_step():
+def test_a_messenger_tells_what_a_person_can_read_and_the_last_step() -> None:
     told: list[tuple[str, object]] = []
     messenger = Messenger(lambda *message: told.append(message), lambda: False)
     messenger.total, messenger.told_at = 3, time.monotonic() + 1000

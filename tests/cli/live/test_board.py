@@ -14,7 +14,7 @@ def shown(board: Board) -> list[str]:
     return [line.strip() for line in console.export_text().splitlines()]
 
 
-def test_the_board_shows_every_run_from_waiting_to_done():
+def test_the_board_shows_every_run_from_waiting_to_done() -> None:
     board = Board(["binary", "SFT"])
     assert [line.split() for line in shown(board)[1:]] == [["binary", "waiting"], ["SFT", "waiting"]]
     assert board.take("binary", "say", "warm-up 50 steps") == "binary: warm-up 50 steps"
@@ -29,14 +29,14 @@ def test_the_board_shows_every_run_from_waiting_to_done():
     assert "5.90" in shown(board)[1]
 
 
-def test_what_runs_of_one_warm_up_say_of_it_is_said_once():
+def test_what_runs_of_one_warm_up_say_of_it_is_said_once() -> None:
     board = Board(["a", "b"])
     assert board.take("a", "say", "warm-up 50 steps") == "a: warm-up 50 steps"
     assert board.take("b", "say", "warm-up 50 steps") is None
     assert board.take("b", "say", "going on from step 3") == "b: going on from step 3"
 
 
-def test_of_many_runs_those_that_go_on_are_shown_and_the_others_counted():
+def test_of_many_runs_those_that_go_on_are_shown_and_the_others_counted() -> None:
     board = Board([f"run-{number}" for number in range(20)])
     board.take("run-3", "begin", 10)
     board.take("run-3", "update", (5, {"episodes": 20.0}))
@@ -47,7 +47,7 @@ def test_of_many_runs_those_that_go_on_are_shown_and_the_others_counted():
     assert lines[-1] == "1 done, 1 failed, 17 waiting of 20 runs"
 
 
-def test_a_log_gets_lines_and_no_table():
+def test_a_log_gets_lines_and_no_table() -> None:
     log = StringIO()
     with LiveBoard(["a"], console=Console(file=log, width=80)) as board:
         board.on_event("a", "say", "warm-up 50 steps")

@@ -30,7 +30,7 @@ def shown(facts: dict[str, Any], row: dict[str, float]) -> list[str]:
     return [line.rstrip() for line in console.export_text().splitlines()]
 
 
-def test_every_generator_has_a_line_with_what_it_does():
+def test_every_generator_has_a_line_with_what_it_does() -> None:
     header, first, second, last = shown(FACTS, {"lag": 1.0, "stale_groups": 0})
     assert header.split() == ["generator", "state", "tokens/s", "tokens", "replaced"]
     assert first.split() == ["0", "sampling", "1,230", "88,200", "0"]
@@ -38,16 +38,16 @@ def test_every_generator_has_a_line_with_what_it_does():
     assert last == "weights taken over 120 times, 0.054 s the last time  lag 1.0"
 
 
-def test_groups_that_were_dropped_are_told_when_there_are_some():
+def test_groups_that_were_dropped_are_told_when_there_are_some() -> None:
     assert shown(FACTS, {"lag": 1.5, "stale_groups": 3})[-1].endswith("lag 1.5  3 stale groups")
     assert shown({**FACTS, "syncs": 0}, {})[-1] == "weights taken over 0 times"
 
 
-def test_without_processes_there_is_no_table():
+def test_without_processes_there_is_no_table() -> None:
     assert engine_table({}, {}) is None
 
 
-def test_the_table_stands_below_the_live_lines():
+def test_the_table_stands_below_the_live_lines() -> None:
     file = StringIO()
     console = Console(file=file, force_terminal=True, width=100, color_system=None)
     watcher = LiveWatcher(quiet=False)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import WORDS, small_words
@@ -40,7 +41,9 @@ def runs_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if (path / "config.toml").is_file())
 
 
-def test_a_sweep_leaves_a_folder_for_every_run_and_its_own_files(place, capsys):
+def test_a_sweep_leaves_a_folder_for_every_run_and_its_own_files(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sweep() == 0
     assert runs_in(place / "out") == NAMES
     assert all(state_of(place / "out" / name) == "done" for name in NAMES)
@@ -51,7 +54,7 @@ def test_a_sweep_leaves_a_folder_for_every_run_and_its_own_files(place, capsys):
     assert "2 of 2" in printed and "episodes to 90%, median" in printed and "out/sweep.csv" in printed
 
 
-def test_a_run_of_a_sweep_is_the_run_of_train_with_the_same_options(place):
+def test_a_run_of_a_sweep_is_the_run_of_train_with_the_same_options(place: Path) -> None:
     assert sweep() == 0
     own = ["reward_type=binned_log_distance", "secret_seed=1", "seed=1", "run_dir=alone"]
     assert main(["train", *small_words(*SHORT, *own), "--quiet"]) == 0
@@ -69,7 +72,9 @@ def without(record: dict, name: str) -> dict:
     }
 
 
-def test_what_is_done_is_left_alone_and_what_was_stopped_goes_on(place, capsys):
+def test_what_is_done_is_left_alone_and_what_was_stopped_goes_on(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sweep() == 0
     stopped, kept, missing = (place / "out" / name for name in NAMES[:3])
     before = {path: path.stat().st_mtime_ns for path in kept.rglob("*")}
@@ -86,7 +91,9 @@ def test_what_is_done_is_left_alone_and_what_was_stopped_goes_on(place, capsys):
     assert f"{NAMES[0]}: done" in printed and f"{NAMES[1]}: done" not in printed
 
 
-def test_one_failed_run_ends_nothing_and_is_shown_with_its_reason(place, capsys):
+def test_one_failed_run_ends_nothing_and_is_shown_with_its_reason(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page_at(place, BINARY_AND_BINS + '[[condition]]\nname = "no stop"\nstop = "END"\n')
     assert sweep() == 1
     assert runs_in(place / "out") == NAMES
@@ -97,7 +104,9 @@ def test_one_failed_run_ends_nothing_and_is_shown_with_its_reason(place, capsys)
     assert rows["binary-seed-0"]["state"] == "done"
 
 
-def test_the_rate_that_is_found_on_other_secrets_is_that_of_the_runs_that_are_judged(place, capsys):
+def test_the_rate_that_is_found_on_other_secrets_is_that_of_the_runs_that_are_judged(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page_at(place, "seeds = [0]\n" + TUNE)
     assert sweep("reward_type=log_distance") == 0
     assert runs_in(place / "out" / "tune") == ["lr-0.0002-seed-100", "lr-0.0006-seed-100"]
@@ -114,7 +123,9 @@ def test_the_rate_that_is_found_on_other_secrets_is_that_of_the_runs_that_are_ju
     assert (place / "out" / "sweep.csv").exists()
 
 
-def test_a_run_that_is_done_is_not_passed_off_as_one_of_another_rate(place, capsys):
+def test_a_run_that_is_done_is_not_passed_off_as_one_of_another_rate(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     page_at(place, "seeds = [0]\n")
     assert sweep("reward_type=log_distance") == 0
     page_at(place, "seeds = [0]\n" + TUNE)
@@ -125,7 +136,9 @@ def test_a_run_that_is_done_is_not_passed_off_as_one_of_another_rate(place, caps
     )
 
 
-def test_a_dry_run_tells_states_and_episodes_and_leaves_nothing(place, capsys):
+def test_a_dry_run_tells_states_and_episodes_and_leaves_nothing(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sweep("--dry-run", jobs="") == 0
     assert not (place / "out").exists()
     printed = capsys.readouterr().out
@@ -156,14 +169,16 @@ def test_a_dry_run_tells_states_and_episodes_and_leaves_nothing(place, capsys):
         ),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(place, words, said, capsys):
+def test_bad_input_is_one_line_and_leaves_nothing(
+    place: Path, words: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(words) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(said, line), line
     assert [path.name for path in place.iterdir()] == ["page.toml"]
 
 
-def test_two_sweeps_do_not_write_one_folder(place, capsys):
+def test_two_sweeps_do_not_write_one_folder(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "out").mkdir()
     lock = Lock(place / "out")
     assert sweep() == 2
@@ -171,7 +186,7 @@ def test_two_sweeps_do_not_write_one_folder(place, capsys):
     lock.release()
 
 
-def test_workers_leave_what_one_process_leaves(place):
+def test_workers_leave_what_one_process_leaves(place: Path) -> None:
     assert sweep() == 0
     (place / "out").rename(place / "one")
     assert sweep(jobs="--jobs 2") == 0
@@ -180,7 +195,7 @@ def test_workers_leave_what_one_process_leaves(place):
 
 
 @pytest.mark.slow
-def test_a_sweep_that_is_interrupted_keeps_its_runs(place):
+def test_a_sweep_that_is_interrupted_keeps_its_runs(place: Path) -> None:
     words = [*WORDS, "n_batches=100000", "eval_every=100000", "save_every=100000"]
     program = subprocess.Popen(
         [sys.executable, "-m", "straw", "sweep", "page.toml", "out=out", "--jobs", "2", *words],
@@ -200,20 +215,22 @@ def test_a_sweep_that_is_interrupted_keeps_its_runs(place):
     assert rows == dict(zip(NAMES, ["missing", "missing", "stopped", "stopped"], strict=True))
 
 
-def test_help_shows_a_page(capsys):
+def test_help_shows_a_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(word in shown for word in ("--jobs N", "--sequential", "--dry-run", "out=FOLDER", "[grid]", "[tune]"))
 
 
-def test_the_page_of_the_help_can_be_read(tmp_path):
+def test_the_page_of_the_help_can_be_read(tmp_path: Path) -> None:
     example = SWEEP.split("A page:\n")[1].split("\nThe folder holds")[0]
     path = tmp_path / "page.toml"
     path.write_text("\n".join(re.split("   +", line.strip())[0] for line in example.splitlines()))
     assert [one.label for one in read_sweep(path, {}).conditions] == ["binary, reward_bins=4", "binary, reward_bins=8"]
 
 
-def test_a_sweep_of_accuracies_ends_with_them_and_compares_with_the_first(place, capsys):
+def test_a_sweep_of_accuracies_ends_with_them_and_compares_with_the_first(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     conditions = '[[condition]]\nname = "no"\n[[condition]]\nname = "surprise"\nuse_ir = "surprise"\n'
     base = '[base]\nkind = "countdown"\nwarmup = "none"\neval_samples = 3\neval_replies = 2\ngroup_size = 2\n'
     page_at(place, f'seeds = [0]\nseed_options = ["seed"]\n{base}{conditions}')

@@ -16,7 +16,7 @@ def datum(prompt: tuple[int, ...], *tokens: int, **fields: object) -> Datum:
     return Datum(prompt=prompt, tokens=tokens, **{"weights": (1.0,) * len(tokens), **fields})  # type: ignore[arg-type]
 
 
-def test_a_group_reads_its_prompt_once_and_never_its_last_tokens():
+def test_a_group_reads_its_prompt_once_and_never_its_last_tokens() -> None:
     data = [datum((1, 2, 3), 10, 11), datum((1, 2, 3), 12), datum((1, 2, 3), 13, 14, 15)]
     flat = flatten(data, [[0, 1, 2]], CPU, every_token=True)
     assert flat.tokens.tolist() == [1, 2, 3, 10, 13, 14]
@@ -29,7 +29,7 @@ def test_a_group_reads_its_prompt_once_and_never_its_last_tokens():
     assert list(zip(flat.owner, flat.place, strict=True)) == [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (2, 2)]
 
 
-def test_tokens_of_weight_zero_are_read_and_not_predicted():
+def test_tokens_of_weight_zero_are_read_and_not_predicted() -> None:
     data = [datum((1,), 10, 11, 12, weights=(1.0, 0.0, 0.5), advantages=(2.0, 3.0, 4.0))]
     flat = flatten(data, [[0]], CPU, every_token=False)
     assert flat.tokens.tolist() == [1, 10, 11]
@@ -41,7 +41,7 @@ def test_tokens_of_weight_zero_are_read_and_not_predicted():
     assert len(flatten(data, [[0]], CPU, every_token=True).targets) == 3
 
 
-def test_a_soft_target_is_several_weighted_targets_on_one_state():
+def test_a_soft_target_is_several_weighted_targets_on_one_state() -> None:
     soft = ({20: 0.75, 21: 0.25}, {11: 1.0})
     data = [datum((1,), 10, 11, weights=(2.0, 1.0), soft_targets=soft)]
     flat = flatten(data, [[0]], CPU, every_token=False)
@@ -56,7 +56,9 @@ def test_a_soft_target_is_several_weighted_targets_on_one_state():
     lengths=st.lists(st.tuples(st.integers(1, 4), st.integers(1, 6)), min_size=1, max_size=20),
     max_tokens=st.integers(1, 30),
 )
-def test_every_datum_is_in_one_micro_batch_and_none_is_too_large(lengths: list[tuple[int, int]], max_tokens: int):
+def test_every_datum_is_in_one_micro_batch_and_none_is_too_large(
+    lengths: list[tuple[int, int]], max_tokens: int
+) -> None:
     data = [datum((7,) * prompt, *range(reply)) for prompt, reply in lengths]
     batches = list(micro_batches(data, max_tokens))
     assert sorted(index for batch in batches for group in batch for index in group) == list(range(len(data)))

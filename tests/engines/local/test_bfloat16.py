@@ -38,7 +38,7 @@ def coarse(*shape: int, scale: float = 1.0) -> Tensor:
 
 
 @pytest.mark.parametrize("num_keys", [3, 38, 100])
-def test_keys_that_nobody_sees_change_no_weight(num_keys: int):
+def test_keys_that_nobody_sees_change_no_weight(num_keys: int) -> None:
     scores = coarse(20_000, num_keys, scale=3.0)
     padded = F.pad(scores, (0, 64))
     bias = torch.zeros(num_keys + 64).index_fill_(0, torch.arange(num_keys, num_keys + 64), FORBIDDEN)
@@ -47,20 +47,20 @@ def test_keys_that_nobody_sees_change_no_weight(num_keys: int):
     assert torch.equal(weights[:, :num_keys], softmax_weights(scores, torch.zeros(num_keys), Rule(1.0)))
 
 
-def test_weights_are_rounded_from_a_sum_that_is_next_to_exact():
+def test_weights_are_rounded_from_a_sum_that_is_next_to_exact() -> None:
     """In float32 the last bit depends on the machine's way to add, and one weight in some thousands rounds with it."""
     scores = coarse(20_000, 38, scale=3.0)
     exact = torch.softmax(scores.double(), dim=-1).bfloat16()
     assert torch.equal(softmax_weights(scores, None, Rule(1.0)), exact)
 
 
-def test_values_are_weighed_alike_with_and_without_a_gradient():
+def test_values_are_weighed_alike_with_and_without_a_gradient() -> None:
     weights, values = coarse(8, 16, 200).abs(), coarse(8, 200, 64)
     assert torch.equal(weigh(weights, values), weigh(weights.clone().requires_grad_(), values).detach())
 
 
 @pytest.mark.parametrize("rule", [Rule(0.125), Rule(0.125, window=16)])
-def test_a_prompt_among_longer_ones_is_read_as_it_is_alone(rule: Rule):
+def test_a_prompt_among_longer_ones_is_read_as_it_is_alone(rule: Rule) -> None:
     """The first is shorter than the window, the others are longer."""
     lengths = [9, 33, 70]
     q, k, v = (coarse(sum(lengths), heads, 64) for heads in (9, 3, 3))
@@ -72,7 +72,7 @@ def test_a_prompt_among_longer_ones_is_read_as_it_is_alone(rule: Rule):
     assert torch.equal(together, torch.cat(alone))
 
 
-def test_replies_are_attended_alike_all_at_once_and_token_by_token():
+def test_replies_are_attended_alike_all_at_once_and_token_by_token() -> None:
     lengths, rows, count, rule = [37, 90, 5], 24, 11, Rule(0.125)
     prompts = [[coarse(n, heads, 64, scale=2.0) for heads in (9, 3, 3)] for n in lengths]
     replies = [coarse(len(lengths), rows, count, heads, 64, scale=2.0) for heads in (9, 3, 3)]
@@ -112,7 +112,7 @@ def apart(engine: LocalEngine, temperature: float, num_rows: int, max_tokens: in
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
-def test_sampler_and_trainer_agree_in_bfloat16(kind: str):
+def test_sampler_and_trainer_agree_in_bfloat16(kind: str) -> None:
     engine = make_engine(kind, dtype="bfloat16", tokens_per_microbatch=600)
     assert max(apart(engine, temperature=0.7, num_rows=2, max_tokens=70)) <= LIMIT
 
@@ -122,12 +122,12 @@ def test_sampler_and_trainer_agree_in_bfloat16(kind: str):
 @pytest.mark.parametrize("kind", [*KINDS, SMOLLM2])
 def test_sampler_and_trainer_agree_in_bfloat16_for_every_kind(
     kind: str, temperature: float, num_rows: int, max_tokens: int
-):
+) -> None:
     engine = make_engine(kind, dtype="bfloat16", tokens_per_microbatch=375)
     assert max(apart(engine, temperature, num_rows, max_tokens)) <= LIMIT
 
 
-def test_keys_and_values_are_kept_in_bfloat16():
+def test_keys_and_values_are_kept_in_bfloat16() -> None:
     """Positions make keys float32 again; kept so they would take twice the memory and a cast at every token."""
     engine = make_engine("embedded", dtype="bfloat16")
     with engine.sampling(10), torch.no_grad():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.engines.contract import prompts_of, stops_of
@@ -43,7 +45,9 @@ def limited(
     [(1, 40, 16), (5, 7, 16), (24, 1, 16), pytest.param(24, 3, 20, marks=pytest.mark.slow), (20, 5, 64)],
 )
 @pytest.mark.parametrize("share", [2, 13], ids=["short replies", "long replies"])
-def test_a_sample_has_the_same_bits_in_any_place(engine, num_prompts, num_samples, limit, share):
+def test_a_sample_has_the_same_bits_in_any_place(
+    engine: LocalEngine, num_prompts: int, num_samples: int, limit: int, share: int
+) -> None:
     together = limited(engine, None, num_prompts, num_samples, share)
     assert len({len(reply.tokens) for replies in together for reply in replies}) > 3
     assert limited(engine, limit, num_prompts, num_samples, share) == together
@@ -51,7 +55,9 @@ def test_a_sample_has_the_same_bits_in_any_place(engine, num_prompts, num_sample
 
 @pytest.mark.parametrize(("limit", "num_samples"), [(32, 40), (48, 100)])
 @pytest.mark.parametrize("short_first", [True, False])
-def test_who_waits_takes_no_place_of_one_that_still_writes(engine, limit, num_samples, short_first):
+def test_who_waits_takes_no_place_of_one_that_still_writes(
+    engine: LocalEngine, limit: int, num_samples: int, short_first: bool
+) -> None:
     """All samples of one prompt end with their first token, so its places leave while others wait for theirs."""
     prompts = prompts_of(engine)[1:3]
     seeds = [range(num_samples), range(1000, 1000 + num_samples)]
@@ -69,7 +75,7 @@ def test_who_waits_takes_no_place_of_one_that_still_writes(engine, limit, num_sa
 
 
 @pytest.mark.parametrize("limit", [None, 16])
-def test_a_sample_is_handed_over_when_it_is_complete(engine, limit):
+def test_a_sample_is_handed_over_when_it_is_complete(engine: LocalEngine, limit: int | None) -> None:
     """Each once, as it is in the end; where all begin together, shorter ones before longer ones."""
     together = limited(engine, limit, 24, 3, share=13)
     prompts = [prompts_of(engine)[index % 4] for index in range(24)]
@@ -85,7 +91,9 @@ def test_a_sample_is_handed_over_when_it_is_complete(engine, limit):
     assert limit is not None or lengths == sorted(lengths)
 
 
-def test_more_rows_than_decode_together_are_handed_over_in_their_turn(engine, monkeypatch):
+def test_more_rows_than_decode_together_are_handed_over_in_their_turn(
+    engine: LocalEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("straw.engines.local.engine.MAX_ROWS", 4)
     engine.settings = replace(engine.settings, rows_at_once=None)
     told: list[tuple[int, int]] = []
@@ -103,7 +111,7 @@ class Counted(places.Places):
 
     rows: list[int]
 
-    def draw(self, at):
+    def draw(self, at: Any) -> Any:
         type(self).rows.append(len(self.logits))
         return super().draw(at)
 
@@ -115,7 +123,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     yield Counted
 
 
-def test_no_more_rows_are_read_than_there_are_places(engine, counted):
+def test_no_more_rows_are_read_than_there_are_places(engine: LocalEngine, counted: type[Counted]) -> None:
     limited(engine, 32, 9, 7, 13)
     assert max(counted.rows) == 27  # nine prompts with three places each
     counted.rows.clear()
@@ -123,7 +131,7 @@ def test_no_more_rows_are_read_than_there_are_places(engine, counted):
     assert max(counted.rows) == 18  # three equal shares that fill a tile
 
 
-def test_every_prompt_is_read_once(engine, monkeypatch):
+def test_every_prompt_is_read_once(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
     real = places.read_prompt
     monkeypatch.setattr(places, "read_prompt", lambda *given: read.append(given[2]) or real(*given))
@@ -131,18 +139,18 @@ def test_every_prompt_is_read_once(engine, monkeypatch):
     assert len(read) == 24
 
 
-def test_a_run_does_not_show_how_many_rows_were_written_at_once(home, tmp_path):
+def test_a_run_does_not_show_how_many_rows_were_written_at_once(home: Path, tmp_path: Path) -> None:
     words = "n_batches=3 group_size=24 learning_rate=1e-3 save_every=1 eval_every=3"
     train(tmp_path / "all", words)
     train(tmp_path / "some", words, "rows_at_once=16")
     assert differing(tmp_path / "all", tmp_path / "some") == []
 
 
-def test_fewer_rows_than_a_tile_are_refused():
+def test_fewer_rows_than_a_tile_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"got rows_at_once=8\. A matmul of fewer rows .* write rows_at_once=16"):
         small_page("rows_at_once=8")
 
 
-def test_a_conversation_cannot_leave_its_place():
+def test_a_conversation_cannot_leave_its_place() -> None:
     with pytest.raises(ConfigError, match=r"got rows_at_once=16 with several turns\. Leave rows_at_once out"):
         small_page("rows_at_once=16 env_type=multi_step")

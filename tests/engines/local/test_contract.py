@@ -30,7 +30,7 @@ class TestLocal(Contract):
             yield pair[1]
 
 
-def test_prompts_beyond_what_decodes_together_take_turns(monkeypatch: pytest.MonkeyPatch):
+def test_prompts_beyond_what_decodes_together_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     engine, params = make_engine("embedded"), SamplingParams(max_tokens=4)
     prompts = prompts_of(engine)
     at_once = engine.sample(prompts, 3, params, [range(3)] * 5)
@@ -39,7 +39,7 @@ def test_prompts_beyond_what_decodes_together_take_turns(monkeypatch: pytest.Mon
     assert engine.sample([], 3, params, []) == []
 
 
-def test_more_tokens_than_the_model_has_positions_are_refused():
+def test_more_tokens_than_the_model_has_positions_are_refused() -> None:
     engine = make_engine("llama")  # 512 positions
     prompt = (20,) * 500
     engine.sample([prompt], 1, SamplingParams(max_tokens=12), [[0]])
@@ -76,7 +76,7 @@ class TestBfloat16:
     test_conversation = Contract.test_a_row_of_a_conversation_does_not_see_the_other_rows
 
     @pytest.mark.parametrize("kind", KINDS)
-    def test_sampler_and_trainer_are_less_than_half_a_nat_apart(self, kind: str):
+    def test_sampler_and_trainer_are_less_than_half_a_nat_apart(self, kind: str) -> None:
         engine = make_engine(kind, dtype="bfloat16")
         prompt = prompts_of(engine)[2]
         (replies,) = engine.sample([prompt], 16, SamplingParams(max_tokens=8), [range(16)])

@@ -159,7 +159,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_the_gradient_of_a_shared_prefix_is_that_of_the_plain_forward(case: str, engine: LocalEngine):
+def test_the_gradient_of_a_shared_prefix_is_that_of_the_plain_forward(case: str, engine: LocalEngine) -> None:
     make, loss = CASES[case]
     data = make()
     _, gradients = shared(engine, data, loss)
@@ -168,7 +168,7 @@ def test_the_gradient_of_a_shared_prefix_is_that_of_the_plain_forward(case: str,
     assert close(ours, (logprobs, expected), allowed(engine))
 
 
-def test_the_loss_sees_the_same_logprobs_and_leaves_out_what_does_not_train(engine: LocalEngine):
+def test_the_loss_sees_the_same_logprobs_and_leaves_out_what_does_not_train(engine: LocalEngine) -> None:
     data = ragged()
     seen, _ = shared(engine, data, IMPORTANCE)
     there = engine.logprobs(data)
@@ -179,7 +179,7 @@ def test_the_loss_sees_the_same_logprobs_and_leaves_out_what_does_not_train(engi
     assert seen[3][6:13] == [0.0] * 7 and there[3][6] != 0.0
 
 
-def test_kl_to_the_start_has_the_gradient_of_its_formula(engine: LocalEngine):
+def test_kl_to_the_start_has_the_gradient_of_its_formula(engine: LocalEngine) -> None:
     data, loss = ragged(), Loss(name="cross_entropy", kl_coef=0.5, temperature=1.3)
     with engine.undone():
         start = deepcopy(engine.model)
@@ -200,14 +200,14 @@ CROSS_ENTROPY = Loss(name="cross_entropy")
 
 @pytest.mark.parametrize("max_tokens", [1, 12, 30, 60])
 @pytest.mark.parametrize("kind", KINDS)
-def test_micro_batches_change_neither_gradient_nor_order(kind: str, max_tokens: int):
+def test_micro_batches_change_neither_gradient_nor_order(kind: str, max_tokens: int) -> None:
     data, whole, cut = ragged(), make_engine(kind), make_engine(kind, tokens_per_microbatch=max_tokens)
     ours, theirs = shared(cut, data, PPO), shared(whole, data, PPO)
     assert close(ours, theirs)
     assert gap(cut.logprobs(data), whole.logprobs(data)) <= 1e-5
 
 
-def test_metrics_are_sums_so_that_micro_batches_do_not_change_them():
+def test_metrics_are_sums_so_that_micro_batches_do_not_change_them() -> None:
     data = ragged()
     one, many = (make_engine("embedded", tokens_per_microbatch=size).forward_backward(data, PPO) for size in (9999, 20))
     assert one.metrics == pytest.approx(many.metrics, rel=1e-5)
@@ -233,7 +233,7 @@ def kept_bytes(engine: LocalEngine, data: Sequence[Datum]) -> int:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_gradient_checkpointing_keeps_less_and_changes_nothing(kind: str):
+def test_gradient_checkpointing_keeps_less_and_changes_nothing(kind: str) -> None:
     data = ragged()
     keeping, forgetting = make_engine(kind), make_engine(kind, gradient_checkpointing=True)
     assert close(shared(forgetting, data, PPO), shared(keeping, data, PPO))
@@ -279,7 +279,7 @@ def other_model(kind: str) -> PreTrainedModel:
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("kind", OTHERS)
-def test_other_architectures_are_read_right_too(kind: str, checkpointing: bool):
+def test_other_architectures_are_read_right_too(kind: str, checkpointing: bool) -> None:
     chat = make_engine("embedded").chat
     engine = LocalEngine(other_model(kind), chat, LocalSettings(gradient_checkpointing=checkpointing))
     data, loss = ragged(), Loss(name="importance_sampling", entropy_coef=0.1, temperature=1.5)
@@ -293,7 +293,7 @@ def test_other_architectures_are_read_right_too(kind: str, checkpointing: bool):
 
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
-def test_bfloat16_is_near_float32(kind: str, checkpointing: bool):
+def test_bfloat16_is_near_float32(kind: str, checkpointing: bool) -> None:
     data = ragged()
     fine, coarse = make_engine(kind), make_engine(kind, dtype="bfloat16", gradient_checkpointing=checkpointing)
     (there, gradients), (here, rough) = shared(fine, data, IMPORTANCE), shared(coarse, data, IMPORTANCE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from tests.engines.contract import lesson, prompts_of
@@ -43,7 +44,7 @@ def num_layers(engine: LocalEngine) -> int:
 
 
 @pytest.mark.parametrize("words", READERS)
-def test_every_layer_beats_in_prefill_and_for_every_token(words, beats):
+def test_every_layer_beats_in_prefill_and_for_every_token(words: Any, beats: list[int]) -> None:
     engine = made(words)
     beats.clear()
     sample(engine, max_tokens=1)
@@ -53,7 +54,7 @@ def test_every_layer_beats_in_prefill_and_for_every_token(words, beats):
 
 
 @pytest.mark.parametrize("words", READERS)
-def test_every_layer_beats_in_training_on_the_way_there_and_on_the_way_back(words, beats):
+def test_every_layer_beats_in_training_on_the_way_there_and_on_the_way_back(words: Any, beats: list[int]) -> None:
     engine = made(words)
     data = lesson(engine)
     beats.clear()
@@ -65,7 +66,7 @@ def test_every_layer_beats_in_training_on_the_way_there_and_on_the_way_back(word
 
 
 @pytest.mark.parametrize("words", READERS)
-def test_who_is_watched_computes_the_same_bits(words):
+def test_who_is_watched_computes_the_same_bits(words: Any) -> None:
     watched, alone = made(words), made(words)
     pulse.watch(lambda: None)
     try:
@@ -75,7 +76,7 @@ def test_who_is_watched_computes_the_same_bits(words):
     assert found == (sample(alone), gradient(alone), alone.logprobs(lesson(alone)))
 
 
-def test_nobody_is_called_where_nobody_watches(beats):
+def test_nobody_is_called_where_nobody_watches(beats: list[int]) -> None:
     engine = made("")
     pulse.watch(None)
     beats.clear()

@@ -32,14 +32,14 @@ def heard() -> Iterator[list[str]]:
     logger.removeHandler(handler)
 
 
-def test_a_row_that_ends_with_the_padding_token_is_no_warning(heard):
+def test_a_row_that_ends_with_the_padding_token_is_no_warning(heard: list[str]) -> None:
     model = small_model(end=7)
     with plainly(model):
         model(input_ids=torch.tensor([[3, 4, 7]]))
     assert heard == []
 
 
-def test_neither_is_one_that_our_reader_reads(heard):
+def test_neither_is_one_that_our_reader_reads(heard: list[str]) -> None:
     model = small_model(end=9)
     reader = ModulesReader(model)
     model.set_attn_implementation("eager")  # without a layout of ours
@@ -47,7 +47,7 @@ def test_neither_is_one_that_our_reader_reads(heard):
     assert heard == []
 
 
-def test_without_us_it_would_be_one(heard):
+def test_without_us_it_would_be_one(heard: list[str]) -> None:
     """Or the tests above could not fail."""
     small_model(end=11)(input_ids=torch.tensor([[3, 4, 11]]))
     assert any("attention_mask" in line for line in heard)

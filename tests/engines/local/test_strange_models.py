@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -72,7 +73,7 @@ class Pickled:
 @pytest.mark.parametrize(
     "name", ["../x.safetensors", "../model/../x.safetensors", "sub/x.safetensors", "..", "x.bin", ""]
 )
-def test_an_index_names_files_of_its_own_folder_and_of_one_kind(name, model):
+def test_an_index_names_files_of_its_own_folder_and_of_one_kind(name: str, model: Path) -> None:
     (model / "sub").mkdir()
     for place in (model / "sub" / "x.safetensors", model / "x.bin"):
         shutil.copyfile(model.parent / "x.safetensors", place)
@@ -80,12 +81,12 @@ def test_an_index_names_files_of_its_own_folder_and_of_one_kind(name, model):
     assert "shards are .safetensors files beside it" in refusal(model)
 
 
-def test_an_index_with_a_whole_path_is_refused(model):
+def test_an_index_with_a_whole_path_is_refused(model: Path) -> None:
     index(model, lambda file: str(model.parent / "x.safetensors"))
     assert "shards are .safetensors files beside it" in refusal(model)
 
 
-def test_nothing_is_ever_unpickled(model, tmp_path):
+def test_nothing_is_ever_unpickled(model: Path, tmp_path: Path) -> None:
     torch.save({"model.norm.weight": Pickled(tmp_path / "the-code-has-run")}, model / "x.bin")
     index(model, lambda file: "x.bin")
     assert "names 'x.bin'" in refusal(model)
@@ -93,26 +94,26 @@ def test_nothing_is_ever_unpickled(model, tmp_path):
 
 
 @pytest.mark.parametrize("value", [1, None, ["a"], {"a": 1}])
-def test_an_index_of_anything_but_names_cannot_be_read(value, model):
+def test_an_index_of_anything_but_names_cannot_be_read(value: Any, model: Path) -> None:
     index(model, lambda file: value)
     assert f"a {INDEX} that cannot be read" in refusal(model)
 
 
-def test_a_link_out_of_the_folder_is_not_followed(model):
+def test_a_link_out_of_the_folder_is_not_followed(model: Path) -> None:
     first = min(model.glob("*-of-*.safetensors"))
     first.unlink()
     first.symlink_to(model.parent / "x.safetensors")
     assert f"has a {first.name} that leads to another folder" in refusal(model)
 
 
-def test_a_single_file_beside_an_index_is_looked_at_too_since_it_is_the_one_that_is_read(model):
+def test_a_single_file_beside_an_index_is_looked_at_too_since_it_is_the_one_that_is_read(model: Path) -> None:
     (model / WEIGHTS).symlink_to(model.parent / "x.safetensors")
     assert f"has a {WEIGHTS} that leads to another folder" in refusal(model)
     (model / WEIGHTS).unlink()
     assert model / WEIGHTS not in weight_files(model)
 
 
-def test_the_hub_s_cache_keeps_the_files_of_a_model_aside(model, tmp_path):
+def test_the_hub_s_cache_keeps_the_files_of_a_model_aside(model: Path, tmp_path: Path) -> None:
     """snapshots/REVISION/model.safetensors is a link to blobs/HASH, two folders up, and to nothing else."""
     home = tmp_path / "hub" / "models--org--name"
     (home / "snapshots").mkdir(parents=True)
@@ -139,14 +140,14 @@ def test_the_hub_s_cache_keeps_the_files_of_a_model_aside(model, tmp_path):
         {"text_config": {"_attn_implementation": "evil/kernel:run"}},
     ],
 )
-def test_a_config_does_not_name_other_files_or_code_of_the_hub(changes, model):
+def test_a_config_does_not_name_other_files_or_code_of_the_hub(changes: dict[str, Any], model: Path) -> None:
     config = json.loads((model / "config.json").read_text())
     (model / "config.json").write_text(json.dumps(config | changes))
     assert "has a config.json that leads elsewhere" in refusal(model)
 
 
 @pytest.mark.parametrize("name", ["config.json", INDEX, "tokenizer_config.json"])
-def test_json_without_bottom_and_files_without_end_are_one_line(name, model):
+def test_json_without_bottom_and_files_without_end_are_one_line(name: Any, model: Path) -> None:
     (model / name).write_text("[" * 100_000)
     assert str(model) in refusal(model)
     with (model / name).open("wb") as file:
@@ -154,7 +155,9 @@ def test_json_without_bottom_and_files_without_end_are_one_line(name, model):
     assert f"has a {name} of 10,737,418,240 bytes" in refusal(model)
 
 
-def test_a_model_folder_with_adapters_in_it_does_not_send_transformers_to_another_model(model, monkeypatch, tmp_path):
+def test_a_model_folder_with_adapters_in_it_does_not_send_transformers_to_another_model(
+    model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("STRAW_HOME", str(tmp_path / "home"))
     shutil.copytree(model, tmp_path / "home" / "models" / "mine")
     (tmp_path / "home" / "models" / "mine" / ADAPTER_CONFIG).write_text(json.dumps({"base_model_name_or_path": "../x"}))
@@ -163,7 +166,7 @@ def test_a_model_folder_with_adapters_in_it_does_not_send_transformers_to_anothe
 
 
 @pytest.mark.parametrize("template", ["{% for i in range(10**9) %}{% endfor %}", "{{ 1 / 0 }}", "{{ messages[9].x }}"])
-def test_a_chat_template_that_cannot_be_rendered_is_one_line(template, model):
+def test_a_chat_template_that_cannot_be_rendered_is_one_line(template: str, model: Path) -> None:
     (model / "chat_template.jinja").write_text(template)
     assert "the model's chat template cannot be rendered" in refusal(model)
 
@@ -184,7 +187,7 @@ def config(folder: Path, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize("pattern", [r"(.*)*(.*)*(.*)*x", r"(\w+\.?)+!", r".*up_proj|.*down_proj", "(", "up_proj"])
-def test_a_pattern_for_layers_is_not_used_since_the_weights_say_which_there_are(pattern, adapter):
+def test_a_pattern_for_layers_is_not_used_since_the_weights_say_which_there_are(pattern: str, adapter: Path) -> None:
     began = time.process_time()
     expected = logits(load_adapter(make_small("llama"), adapter))
     loaded = load_adapter(make_small("llama"), config(adapter, target_modules=pattern))
@@ -216,7 +219,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_is_not_plain_lora_is_refused_by_its_name(name, adapter):
+def test_what_is_not_plain_lora_is_refused_by_its_name(name: Any, adapter: Path) -> None:
     with pytest.raises(ModelError, match=f"straw reads plain LoRA adapters, and those in .* have {name}=") as caught:
         load_adapter(make_small("llama"), config(adapter, **{name: HOSTILE[name]}))
     assert "\n" not in str(caught.value)
@@ -231,33 +234,33 @@ def test_what_is_not_plain_lora_is_refused_by_its_name(name, adapter):
         {"peft_version": "99", "auto_mapping": {"parent_library": "evil"}, "init_lora_weights": "gaussian"},
     ],
 )
-def test_plain_settings_of_others_are_read(changes, adapter):
+def test_plain_settings_of_others_are_read(changes: dict[str, Any], adapter: Path) -> None:
     expected = logits(load_adapter(make_small("llama"), adapter))
     assert torch.equal(logits(load_adapter(make_small("llama"), config(adapter, **changes))), expected)
 
 
 @pytest.mark.parametrize("value", [{"target_modules": 3}, {"base_model_name_or_path": {"a": 1}}, {"peft_type": 3}])
-def test_settings_of_another_kind_are_one_line(value, adapter):
+def test_settings_of_another_kind_are_one_line(value: dict[str, Any], adapter: Path) -> None:
     with pytest.raises(ModelError) as caught:
         adapter_config(config(adapter, **value))
         load_model(str(adapter))
     assert "\n" not in str(caught.value)
 
 
-def test_the_weights_of_adapters_lie_in_their_folder(adapter, tmp_path):
+def test_the_weights_of_adapters_lie_in_their_folder(adapter: Path, tmp_path: Path) -> None:
     (adapter / ADAPTER_WEIGHTS).rename(tmp_path / "elsewhere.safetensors")
     (adapter / ADAPTER_WEIGHTS).symlink_to(tmp_path / "elsewhere.safetensors")
     with pytest.raises(ModelError, match="is a link out of it"):
         load_adapter(make_small("llama"), adapter)
 
 
-def test_adapters_that_name_each_other_have_no_model_beneath_them(adapter):
+def test_adapters_that_name_each_other_have_no_model_beneath_them(adapter: Path) -> None:
     assert "lies beneath 4 adapters, which name each other" in refusal(
         config(adapter, base_model_name_or_path=str(adapter))
     )
 
 
-def test_a_pattern_and_weights_of_other_layers_are_still_another_model_s(adapter):
+def test_a_pattern_and_weights_of_other_layers_are_still_another_model_s(adapter: Path) -> None:
     tensors = load_file(adapter / ADAPTER_WEIGHTS)
     tensors = {name.replace("up_proj", "flying"): tensor for name, tensor in tensors.items()}
     save_file(tensors, adapter / ADAPTER_WEIGHTS, metadata={"format": "pt"})

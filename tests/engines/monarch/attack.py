@@ -4,6 +4,8 @@ call    connect to each name; prints those that answer
 spawn   attach to each as a controller does, and run code there; prints what it found
 """
 
+from __future__ import annotations
+
 import os
 import socket
 import sys

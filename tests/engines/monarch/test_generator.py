@@ -75,7 +75,7 @@ def sampled(engine: LocalEngine) -> Any:
 
 
 @pytest.mark.parametrize("words", ["", "lora_rank=2", "dtype=bfloat16", "dtype=bfloat16 fast_llama=false"])
-def test_weights_that_were_fetched_are_as_good_as_those_that_are_looked_at(words):
+def test_weights_that_were_fetched_are_as_good_as_those_that_are_looked_at(words: str) -> None:
     engine, memory = begun(words)
     source = FakeSource(memory)
     fetching = Generator(page_of(f"{words} weights=pushed"), None, source)
@@ -85,7 +85,7 @@ def test_weights_that_were_fetched_are_as_good_as_those_that_are_looked_at(words
     memory.close()
 
 
-def test_only_what_trains_travels():
+def test_only_what_trains_travels() -> None:
     engine, memory = begun("lora_rank=2")
     source = FakeSource(memory)
     generator = Generator(page_of("lora_rank=2 weights=pushed"), None, source)
@@ -97,7 +97,7 @@ def test_only_what_trains_travels():
     memory.close()
 
 
-def test_where_matmuls_are_in_bfloat16_their_weights_travel_in_half_the_bytes():
+def test_where_matmuls_are_in_bfloat16_their_weights_travel_in_half_the_bytes() -> None:
     engine, memory = begun("dtype=bfloat16")
     halved = halved_weights(engine)
     source = FakeSource(memory)
@@ -108,7 +108,7 @@ def test_where_matmuls_are_in_bfloat16_their_weights_travel_in_half_the_bytes():
     memory.close()
 
 
-def test_large_weights_come_in_chunks_and_over_those_before():
+def test_large_weights_come_in_chunks_and_over_those_before() -> None:
     large = torch.arange(3 * CHUNK // 4 + 5, dtype=torch.float32)
     weights = {"large": large, "small": torch.ones(2, dtype=torch.int64)}
     memory = Shared.holding(weights)
@@ -121,7 +121,7 @@ def test_large_weights_come_in_chunks_and_over_those_before():
     memory.close()
 
 
-def test_a_trainer_that_gives_no_weights_is_lost_and_they_are_asked_for_again():
+def test_a_trainer_that_gives_no_weights_is_lost_and_they_are_asked_for_again() -> None:
     engine, memory = begun("")
     source = FakeSource(memory, broken=True)
     generator = Generator(page_of("weights=pushed"), None, source)
@@ -152,7 +152,7 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> Any:
         memory.close()
 
 
-def test_new_weights_are_taken_between_two_tokens(fresh, monkeypatch):
+def test_new_weights_are_taken_between_two_tokens(fresh: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     generator, board, handles, engine = fresh
     before = generator.sample(Version(0, 0, handles[0]), job(engine))[0]
     reads = []
@@ -176,7 +176,7 @@ def test_new_weights_are_taken_between_two_tokens(fresh, monkeypatch):
     assert generator.engine.policy_version == 1
 
 
-def test_without_news_a_fresh_generator_writes_what_any_other_does(fresh):
+def test_without_news_a_fresh_generator_writes_what_any_other_does(fresh: Any) -> None:
     generator, board, handles, engine = fresh
     board.show(1)
     assert generator.sample(Version(1, 1, handles[1]), job(engine)) == sampled(engine)

@@ -6,6 +6,7 @@ import os
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -25,7 +26,7 @@ GIB = 2**30
 WEIGHTS = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor([7], dtype=torch.int64), "c": torch.ones(3).bfloat16()}
 
 
-def test_others_look_at_the_same_bytes():
+def test_others_look_at_the_same_bytes() -> None:
     shared = Shared.holding(WEIGHTS)
     there = mapped(shared.handle)
     assert all(torch.equal(there[name], tensor) for name, tensor in WEIGHTS.items())
@@ -37,7 +38,7 @@ def test_others_look_at_the_same_bytes():
         mapped(shared.handle)
 
 
-def test_the_same_path_on_another_machine_is_not_mapped():
+def test_the_same_path_on_another_machine_is_not_mapped() -> None:
     shared, other = Shared.holding(WEIGHTS), Shared.holding(WEIGHTS)
     with pytest.raises(RuntimeError, match="lies on another machine"):
         mapped(replace(shared.handle, path=other.handle.path))
@@ -45,11 +46,11 @@ def test_the_same_path_on_another_machine_is_not_mapped():
     other.close()
 
 
-def test_every_tensor_begins_at_a_line_of_the_cache():
+def test_every_tensor_begins_at_a_line_of_the_cache() -> None:
     assert [place.start for place in places_of(WEIGHTS).values()] == [0, 64, 128]
 
 
-def test_without_nameless_memory_a_private_file_does(monkeypatch):
+def test_without_nameless_memory_a_private_file_does(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(os, "memfd_create", raising=False)
     shared = Shared.holding(WEIGHTS)
     folder = os.path.dirname(shared.handle.path)
@@ -59,7 +60,7 @@ def test_without_nameless_memory_a_private_file_does(monkeypatch):
     assert not os.path.exists(folder)
 
 
-def test_a_missing_monarch_is_told_with_its_extra(monkeypatch):
+def test_a_missing_monarch_is_told_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
@@ -68,13 +69,13 @@ def test_a_missing_monarch_is_told_with_its_extra(monkeypatch):
         adapter.check_monarch()
 
 
-def test_another_monarch_is_told_with_the_one_that_is_wanted(monkeypatch):
+def test_another_monarch_is_told_with_the_one_that_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(adapter.metadata, "version", lambda name: "0.3.0")
     with pytest.raises(ConfigError, match=r"got 0\.3\.0: pip install torchmonarch==0\.7\.0"):
         adapter.check_monarch()
 
 
-def test_generators_that_do_not_fit_are_refused_with_the_number_that_does():
+def test_generators_that_do_not_fit_are_refused_with_the_number_that_does() -> None:
     check_room(2, GIB, GIB, slots=2, available=16 * GIB)
     with pytest.raises(ConfigError, match=r"num_generators=30 would take about .* Write num_generators=22\."):
         check_room(30, GIB, GIB, slots=2, available=16 * GIB)  # 16 - 7 - 0.39 GiB, at 0.39 each: 22
@@ -93,7 +94,9 @@ def test_generators_that_do_not_fit_are_refused_with_the_number_that_does():
         (RuntimeError("Cannot allocate memory (12)"), "memory is"),
     ],
 )
-def test_what_strikes_while_an_engine_begins_is_one_line(monkeypatch, error, words):
+def test_what_strikes_while_an_engine_begins_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Any, words: str
+) -> None:
     def strike(weights: object) -> None:
         raise error
 
@@ -112,7 +115,9 @@ def test_what_strikes_while_an_engine_begins_is_one_line(monkeypatch, error, wor
         (room, "available_memory", lambda: 0, "generators have to fit into memory"),
     ],
 )
-def test_an_engine_looks_for_room_before_anything_begins(monkeypatch, place, name, found, said):
+def test_an_engine_looks_for_room_before_anything_begins(
+    monkeypatch: pytest.MonkeyPatch, place: Any, name: str, found: Any, said: str
+) -> None:
     page = small_plan("engine=monarch").page
     start = load_engine(page)
     monkeypatch.setattr(place, name, found)
@@ -139,7 +144,7 @@ def two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return inner
 
 
-def test_the_tightest_control_group_bounds_the_memory(two, monkeypatch):
+def test_the_tightest_control_group_bounds_the_memory(two: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cgroup.memory_left() == GIB // 2
     (two / "memory.max").write_text("max\n")
     assert cgroup.memory_left() == 3 * GIB  # 8 - 6 + 1 that are only copies of files
@@ -147,25 +152,25 @@ def test_the_tightest_control_group_bounds_the_memory(two, monkeypatch):
     assert cgroup.memory_left() == cgroup.NO_LIMIT
 
 
-def test_generators_that_do_not_fit_into_the_control_group_are_refused_before_they_start(two):
+def test_generators_that_do_not_fit_into_the_control_group_are_refused_before_they_start(two: Path) -> None:
     with pytest.raises(
         ConfigError, match=r"and 0\.5 GiB are free below the limit of the control group\. Write engine=local"
     ):
         check_room(2, GIB // 100, GIB // 100, slots=2)
 
 
-def test_whom_the_system_ended_for_want_of_memory_is_counted_in_our_group(two):
+def test_whom_the_system_ended_for_want_of_memory_is_counted_in_our_group(two: Path) -> None:
     assert cgroup.oom_kills() == 2
     (two / "memory.events").write_text("oom_kill 5\n")
     assert cgroup.oom_kills() == 5
 
 
-def test_the_groups_of_this_process_are_found():
+def test_the_groups_of_this_process_are_found() -> None:
     for kind, folder in cgroup.groups():
         assert cgroup.left_in(kind, folder) > 0
 
 
-def test_files_that_may_be_open_are_taken_or_refused_with_the_way_out(monkeypatch):
+def test_files_that_may_be_open_are_taken_or_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     limits: list[tuple[int, int]] = [(64, 4096)]
     monkeypatch.setattr(room.resource, "getrlimit", lambda kind: limits[-1])
     monkeypatch.setattr(room.resource, "setrlimit", lambda kind, new: limits.append(new))
@@ -181,13 +186,13 @@ def test_files_that_may_be_open_are_taken_or_refused_with_the_way_out(monkeypatc
         check_files(2)
 
 
-def test_weights_that_are_shared_have_no_place_in_a_file_system():
+def test_weights_that_are_shared_have_no_place_in_a_file_system() -> None:
     """So a full /dev/shm is none of their concern."""
     shared = Shared.holding(WEIGHTS)
     assert os.readlink(shared.handle.path).startswith("/memfd:")
     shared.close()
 
 
-def test_no_generator_is_none():
+def test_no_generator_is_none() -> None:
     with pytest.raises(ConfigError, match=r"num_generators is .* has to be >= 1; got num_generators=0"):
         small_page("engine=monarch num_generators=0")

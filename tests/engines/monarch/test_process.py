@@ -52,7 +52,7 @@ async def lost(process: Process, method: str, *given: Any) -> tuple[str, float]:
     return str(error.value), time.monotonic() - begun
 
 
-def test_slow_work_that_beats_is_waited_for_and_silence_is_not(do):
+def test_slow_work_that_beats_is_waited_for_and_silence_is_not(do: Do) -> None:
     before = sorted(beating())
     process = do(started(Patient))
     assert len(beating()) > len(before)
@@ -72,7 +72,7 @@ def test_slow_work_that_beats_is_waited_for_and_silence_is_not(do):
     [("sample", 2), ("sample", 9), ("train", 2), ("train", 7)],
     ids=["prefill", "decoding", "training", "the way back"],
 )  # fmt: skip
-def test_who_is_frozen_in_the_middle_of_its_work_is_found(do, kind, at):
+def test_who_is_frozen_in_the_middle_of_its_work_is_found(do: Do, kind: str, at: int) -> None:
     process = do(started(Freezing))
     assert do(process.call("work", kind, 0))
     words, seconds = do(lost(process, "work", kind, at))
@@ -90,7 +90,7 @@ def beating() -> list[str]:
     return [one for one in found if "beats" in one or "pidfd" in one]
 
 
-def test_what_the_system_lacks_is_told_with_the_way_out():
+def test_what_the_system_lacks_is_told_with_the_way_out() -> None:
     assert in_a_line(OSError(24, "Too many open files")) == (
         "no more files may be open: raise ulimit -n, or lower num_generators"
     )

@@ -45,10 +45,10 @@ def sampled(num_prompts: int, num_samples: int, rows_at_once: int | None = None)
     ("num_prompts", "num_samples", "pieces"),
     [(5, 4, [3, 2]), (1, 6, [1, 1]), (256, 4, [128, 128]), (1319, 1, [330, 330, 330, 329])],
 )
-def test_a_large_share_is_several_pieces_of_work(num_prompts, num_samples, pieces):
+def test_a_large_share_is_several_pieces_of_work(num_prompts: int, num_samples: int, pieces: Any) -> None:
     assert sampled(num_prompts, num_samples) == pieces
     assert all(size * num_samples <= MAX_ROWS for size in pieces)
 
 
-def test_where_replies_follow_one_another_in_places_a_share_is_one_piece():
+def test_where_replies_follow_one_another_in_places_a_share_is_one_piece() -> None:
     assert sampled(1319, 1, rows_at_once=64) == [660, 659]

@@ -90,7 +90,7 @@ def events(told: Told) -> list[str]:
     return [event for event, _ in told if event != "generator_started"]
 
 
-def test_answers_come_back_in_order():
+def test_answers_come_back_in_order() -> None:
     async def slowly(fake: Fake, job: int) -> int:
         await asyncio.sleep(0.02 / (1 + job))
         return job * 10
@@ -100,7 +100,7 @@ def test_answers_come_back_in_order():
         assert events(told) == []
 
 
-def test_work_that_one_generator_raises_at_is_done_by_another():
+def test_work_that_one_generator_raises_at_is_done_by_another() -> None:
     def act(fake: Fake, job: int) -> str:
         if fake.name.startswith("generator-0"):
             raise WorkerRaised("RuntimeError: out of luck")
@@ -113,7 +113,7 @@ def test_work_that_one_generator_raises_at_is_done_by_another():
         assert ours.states() == ["ready", "ready"]  # who raises lives on
 
 
-def test_work_that_everybody_raises_at_ends_with_the_last_error():
+def test_work_that_everybody_raises_at_ends_with_the_last_error() -> None:
     def act(fake: Fake, job: int) -> None:
         raise WorkerRaised("IndexError: list index out of range")
 
@@ -121,7 +121,7 @@ def test_work_that_everybody_raises_at_ends_with_the_last_error():
         ours.work("sample", version(1), [0])
 
 
-def test_what_is_wrong_everywhere_is_not_tried_again():
+def test_what_is_wrong_everywhere_is_not_tried_again() -> None:
     def act(fake: Fake, job: int) -> None:
         raise ConfigError("this model reads 512 tokens")
 
@@ -131,7 +131,7 @@ def test_what_is_wrong_everywhere_is_not_tried_again():
         assert events(told) == []
 
 
-def test_the_dead_are_replaced_and_their_work_goes_to_others():
+def test_the_dead_are_replaced_and_their_work_goes_to_others() -> None:
     def act(fake: Fake, job: int) -> str:
         if fake.name == "generator-0-0":
             raise WorkerDied("generator-0-0 died")
@@ -143,7 +143,7 @@ def test_the_dead_are_replaced_and_their_work_goes_to_others():
         assert events(told) == ["generator_died"]
 
 
-def test_somebody_who_never_starts_is_given_up_and_the_others_go_on():
+def test_somebody_who_never_starts_is_given_up_and_the_others_go_on() -> None:
     def act(fake: Fake, job: int) -> str:
         return fake.name
 
@@ -153,7 +153,7 @@ def test_somebody_who_never_starts_is_given_up_and_the_others_go_on():
         assert events(told) == ["generator_died"] * 3 + ["generator_given_up"]
 
 
-def test_a_generator_that_answers_now_and_then_is_replaced_for_ever():
+def test_a_generator_that_answers_now_and_then_is_replaced_for_ever() -> None:
     dealt: set[int] = set()
 
     def act(fake: Fake, job: int) -> str:
@@ -167,7 +167,7 @@ def test_a_generator_that_answers_now_and_then_is_replaced_for_ever():
         assert events(told) == ["generator_died"] * 5
 
 
-def test_when_nobody_is_left_it_ends():
+def test_when_nobody_is_left_it_ends() -> None:
     def act(fake: Fake, job: int) -> None:
         raise WorkerDied(f"{fake.name} died")
 
@@ -177,7 +177,7 @@ def test_when_nobody_is_left_it_ends():
         assert events(told).count("generator_given_up") == 2
 
 
-def test_work_without_a_version_takes_the_newest_when_it_begins():
+def test_work_without_a_version_takes_the_newest_when_it_begins() -> None:
     held = asyncio.Event()
 
     async def act(fake: Fake, job: int) -> int:
@@ -197,7 +197,7 @@ def test_work_without_a_version_takes_the_newest_when_it_begins():
         assert second.version == version(2)
 
 
-def test_what_a_generator_took_by_itself_is_in_use_and_what_it_left_is_not():
+def test_what_a_generator_took_by_itself_is_in_use_and_what_it_left_is_not() -> None:
     held = asyncio.Event()
 
     async def act(fake: Fake, job: int) -> int:
@@ -215,7 +215,7 @@ def test_what_a_generator_took_by_itself_is_in_use_and_what_it_left_is_not():
         work.answer.result()
 
 
-def test_generators_are_seen_from_outside():
+def test_generators_are_seen_from_outside() -> None:
     held = asyncio.Event()
 
     async def act(fake: Fake, job: int) -> list[Reply]:
@@ -233,14 +233,14 @@ def test_generators_are_seen_from_outside():
             pass
 
 
-def test_tokens_are_counted_however_replies_are_wrapped():
+def test_tokens_are_counted_however_replies_are_wrapped() -> None:
     reply = Reply((1, 2), (-1.0, -1.0), False)
     assert tokens_in([[reply, reply], [reply]]) == 6
     assert tokens_in([reply]) == 2
     assert tokens_in(None) == 0
 
 
-def test_somebody_who_is_stopped_at_rest_is_replaced_before_there_is_work():
+def test_somebody_who_is_stopped_at_rest_is_replaced_before_there_is_work() -> None:
     def act(fake: Fake, job: int) -> str:
         return fake.name
 
@@ -274,7 +274,7 @@ def answer_within(work: Any, seconds: float = 20.0) -> Any:
 
 @pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
 @pytest.mark.parametrize("place", PLACES)
-def test_whatever_one_generator_meets_another_does_its_work(place, error):
+def test_whatever_one_generator_meets_another_does_its_work(place: Any, error: Any) -> None:
     with pool(failing(place, "generator-0", error), replacements=2) as (ours, told):
         works = [ours.submit("sample", version(1), job, prefer=0) for job in range(3)]
         assert {answer_within(work) for work in works} == {(1, "generator-1-0")}
@@ -285,7 +285,7 @@ def test_whatever_one_generator_meets_another_does_its_work(place, error):
 
 @pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
 @pytest.mark.parametrize("place", PLACES)
-def test_whatever_all_generators_meet_the_wait_ends_and_says_what_it_was(place, error):
+def test_whatever_all_generators_meet_the_wait_ends_and_says_what_it_was(place: Any, error: Any) -> None:
     words = "no more files may be open: raise ulimit -n" if isinstance(error, OSError) else str(error)
     with pool(failing(place, "", error), replacements=2) as (ours, told):
         works = [ours.submit("sample", version(1), job) for job in range(4)]
@@ -300,14 +300,14 @@ def test_whatever_all_generators_meet_the_wait_ends_and_says_what_it_was(place, 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["OSError", "ValueError", "RuntimeError"])
 @pytest.mark.parametrize("place", ["make", "start"])
-def test_a_trainer_that_cannot_be_begun_ends_the_wait_too(place, error):
+def test_a_trainer_that_cannot_be_begun_ends_the_wait_too(place: str, error: Any) -> None:
     with pool(lambda fake, job: fake.name) as (ours, _):
         with pytest.raises(WorkerDied, match="a process could not be begun"):
             ours.start(lambda: Fake("trainer", failing(place, "trainer", error)))  # type: ignore[arg-type, return-value]
         assert not any(process.name == "trainer" for process in ours.processes)
 
 
-def test_a_mistake_in_the_pool_itself_ends_no_wait_in_silence(monkeypatch):
+def test_a_mistake_in_the_pool_itself_ends_no_wait_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(self: Any, slot: Any) -> None:
         raise KeyError("nobody thought of this")
 
@@ -318,7 +318,7 @@ def test_a_mistake_in_the_pool_itself_ends_no_wait_in_silence(monkeypatch):
         assert events(told).count("generator_given_up") == 2
 
 
-def test_who_listens_may_fail_and_work_goes_on():
+def test_who_listens_may_fail_and_work_goes_on() -> None:
     def full(event: str, **facts: Any) -> None:
         raise OSError(28, "No space left on device")
 
@@ -328,7 +328,7 @@ def test_who_listens_may_fail_and_work_goes_on():
     made.close()
 
 
-def test_who_waits_when_the_engine_is_closed_waits_no_longer():
+def test_who_waits_when_the_engine_is_closed_waits_no_longer() -> None:
     async def never(fake: Fake, job: int) -> None:
         await asyncio.Event().wait()
 

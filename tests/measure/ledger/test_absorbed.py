@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from math import log, log2
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.small_runs import Parts
@@ -23,21 +25,21 @@ def nats(*probabilities: float) -> dict[int, float]:
     return {index: log(p) for index, p in enumerate(probabilities)}
 
 
-def test_effort_is_the_divergence_of_the_answers_and_of_what_is_none():
+def test_effort_is_the_divergence_of_the_answers_and_of_what_is_none() -> None:
     """From 1/4 each to 1/2, 1/4, 1/8, 1/8: 1/2 - 1/8 - 1/8 bits."""
     assert answers_kl_bits(4, nats(1 / 2, 1 / 4, 1 / 8, 1 / 8), nats(*[1 / 4] * 4), 0) == pytest.approx(0.25)
     assert answers_kl_bits(2, nats(0.5, 0.25), nats(0.5, 0.25), 0) == 0
     assert answers_kl_bits(2, nats(0.5, 0.25), nats(0.25, 0.25), 0) == pytest.approx(0.5 + 0.25 * log2(0.25 / 0.5))
 
 
-def test_where_some_answers_stand_for_others_effort_is_estimated():
+def test_where_some_answers_stand_for_others_effort_is_estimated() -> None:
     """16 answers of 1/16, all mass to the first: 4 bits; six of them listed."""
     before = {index: log(1 / 16) for index in range(6)}
     now = {0: log(1 - 15e-6), **{index: log(1e-6) for index in range(1, 6)}}
     assert answers_kl_bits(16, now, before, 0) == pytest.approx(4, abs=1e-3)
 
 
-def test_levels_add_up_over_prompts():
+def test_levels_add_up_over_prompts() -> None:
     known = [known_among(4, nats(1 / 2, 1 / 8, 1 / 8, 1 / 8), 0), known_among(4, nats(1 / 4, 1 / 4, 1 / 4, 1 / 4), 1)]
     found = absorbed_of(4, known)
     assert found["absorbed_bits"] == pytest.approx(1 + 0)
@@ -47,7 +49,7 @@ def test_levels_add_up_over_prompts():
     assert all(bits_known(4, log(one.p_secret)) <= 2 for one in known)
 
 
-def test_the_start_is_the_same_whenever_it_is_asked_for(home):
+def test_the_start_is_the_same_whenever_it_is_asked_for(home: Path) -> None:
     """At the first measurement, and in a process that takes over later: bit for bit."""
     parts = Parts()
     early, late = Start(), Start()
@@ -58,19 +60,19 @@ def test_the_start_is_the_same_whenever_it_is_asked_for(home):
     assert len(known) == 1
 
 
-def test_effort_of_replies_by_hand():
+def test_effort_of_replies_by_hand() -> None:
     """One token, twice as likely as at the start: d = -ln 2, e^d - d - 1 = 1/2 + ln 2 - 1."""
     assert rollouts_kl_bits([[log(0.5)]], [[log(0.25)]]) == pytest.approx((log(2) - 0.5) / log(2))
     assert rollouts_kl_bits([[-1.0, -2.0], [-3.0]], [[-1.0, -2.0], [-3.0]]) == 0
 
 
-def test_effort_of_replies_is_right_in_the_mean():
+def test_effort_of_replies_is_right_in_the_mean() -> None:
     """Two tokens, 0.9 and 0.1 where the start had halves: the KL is 0.531 bits."""
     terms = [(p, rollouts_kl_bits([[log(p)]], [[log(0.5)]])) for p in (0.9, 0.1)]
     assert sum(p * bits for p, bits in terms) == pytest.approx(0.9 * log2(1.8) + 0.1 * log2(0.2))
 
 
-def test_decoys_have_the_format_and_not_the_answer():
+def test_decoys_have_the_format_and_not_the_answer() -> None:
     cases = gold_cases(ReverseDigits(prompt="short"))
     assert len(cases) == 8
     for problem, (gold, *decoys) in cases:
@@ -88,7 +90,7 @@ class Shifted:
         self.gold = {problem.key: texts[0] for problem, texts in gold_cases(parts.task)}
         self.prompts = {self.chat.opening(p.messages): p.key for p, _ in gold_cases(parts.task)}
 
-    def logprobs(self, data, policy="current", temperature=1.0):
+    def logprobs(self, data: Any, policy: Any = "current", temperature: Any = 1.0) -> Any:
         if policy == "start":
             return [[-1.0] * len(datum.tokens) for datum in data]
         out = []
@@ -100,7 +102,7 @@ class Shifted:
         return out
 
 
-def test_what_was_learned_of_the_format_cancels(home):
+def test_what_was_learned_of_the_format_cancels(home: Path) -> None:
     parts = Parts("kind=reverse_digits model_name=tiny-0.2M warmup=none prompt=short")
     assert gold_bits(Shifted(parts, form=0.5, answer=0.0), parts.task, Start(), is_start=False) == pytest.approx(0)
     learned = Shifted(parts, form=0.5, answer=3 * log(2))

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from math import log2
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ def numbers(ledger: Ledger, absorbed: float | None = None) -> dict[str, float]:
     return {name.removeprefix("ledger/"): value for name, value in ledger.row(absorbed).items()}
 
 
-def test_a_run_by_hand():
+def test_a_run_by_hand() -> None:
     """N=10: misses 0, 7, 7, 0 exclude two, then 3 is the secret, and repeats cost nothing.
 
     After two misses an observer gave 9/10 x 8/9 = 4/5 to what was paid, the zeros 1, the counts 1/2 x 3/4 = 3/8; after
@@ -61,12 +62,12 @@ def test_a_run_by_hand():
     assert found["eta"] == pytest.approx(1 / found["offered_bits"])
 
 
-def test_a_group_that_agrees_is_wasted_unless_its_baseline_is_fixed():
+def test_a_group_that_agrees_is_wasted_unless_its_baseline_is_fixed() -> None:
     assert numbers(entered("", [["0", "7", "7", "0"]]))["usable_bits"] == 0
     assert numbers(entered("", [["0", "7", "7", "0"]], baseline="constant"))["wasted_bits"] == 0
 
 
-def test_whoever_keeps_a_log_can_use_a_group_that_agrees():
+def test_whoever_keeps_a_log_can_use_a_group_that_agrees() -> None:
     """A student learns from the rewards themselves: no advantage is no waste."""
     ledger, groups = groups_of("", [["0", "7", "7", "0"]])
     ledger.enter(groups, credited(groups, Credit(baseline="group")), is_logged=True)
@@ -75,7 +76,9 @@ def test_whoever_keeps_a_log_can_use_a_group_that_agrees():
 
 @settings(deadline=None)
 @given(GUESSES, st.sampled_from(DETERMINISTIC))
-def test_what_a_deterministic_channel_offers_is_at_most_a_bit_more_than_an_observer_receives(guesses, words):
+def test_what_a_deterministic_channel_offers_is_at_most_a_bit_more_than_an_observer_receives(
+    guesses: Any, words: str
+) -> None:
     """So it never is more than log2 N + 1, through floats or not."""
     found = numbers(entered(words, guesses))
     assert found["offered_bits"] <= found["received_bits"] + 1 + 1e-9 <= log2(10) + 1 + 2e-9
@@ -84,7 +87,7 @@ def test_what_a_deterministic_channel_offers_is_at_most_a_bit_more_than_an_obser
 @settings(max_examples=5, deadline=None)
 @pytest.mark.parametrize("words", [*SINGLE, "reward_type=noisy_binary flip_probability=0.2", "reward_type=random"])
 @given(data=st.data())
-def test_offered_is_a_probability_of_what_was_told(words, data):
+def test_offered_is_a_probability_of_what_was_told(words: Any, data: Any) -> None:
     """Every secret and every coin: equal news are charged alike, and all news together have a probability."""
     turns = game(words)[0].max_turns
     spoken = [tuple(data.draw(st.sampled_from(REPLIES)) for _ in range(turns)) for _ in range(3)]
@@ -102,14 +105,14 @@ def test_offered_is_a_probability_of_what_was_told(words, data):
 
 
 @pytest.mark.parametrize("words", [*DETERMINISTIC, "reward_type=weighted reward_weights=integer=0.5,xmlcount=0.5"])
-def test_where_nothing_is_ever_paid_at_most_two_bits_are_offered(words):
+def test_where_nothing_is_ever_paid_at_most_two_bits_are_offered(words: Any) -> None:
     """Unread replies, each another one; a raw distance pays its lowest for them."""
     found = numbers(entered(words, [[f"no {group} {row}" for row in range(4)] for group in range(24)]))
     assert found["offered_bits"] <= 2
     assert found["usable_bits"] == 0
 
 
-def test_where_answers_cannot_be_listed_a_run_of_zeros_costs_at_most_a_bit():
+def test_where_answers_cannot_be_listed_a_run_of_zeros_costs_at_most_a_bit() -> None:
     """A million secrets are too many for an observer, and none of 96 guesses is near: 24 bits were charged for it."""
     task, channel = game("N=1000000 reward_type=log_distance", 999_999)
     ledger = Ledger.of(task, channel)
@@ -121,7 +124,9 @@ def test_where_answers_cannot_be_listed_a_run_of_zeros_costs_at_most_a_bit():
 
 @pytest.mark.parametrize(("flips", "words"), [(0.2, "reward_type=noisy_binary flip_probability=0.2"),
                                               (0.5, "reward_type=random")])  # fmt: skip
-def test_a_channel_that_flips_offers_a_bit_at_most_beside_what_is_received_and_its_noise(flips, words):
+def test_a_channel_that_flips_offers_a_bit_at_most_beside_what_is_received_and_its_noise(
+    flips: float, words: str
+) -> None:
     """-log2 of what the flips are likely to be, for one who knows the secret: each is told apart."""
     coins = [0.1, 0.9, 0.9, 0.4, 0.9, 0.15]
     task, channel = game(words, 3)
@@ -133,13 +138,13 @@ def test_a_channel_that_flips_offers_a_bit_at_most_beside_what_is_received_and_i
     assert numbers(ledger)["offered_bits"] <= numbers(ledger)["received_bits"] + noise + 1 + 1e-9
 
 
-def test_groups_of_one_are_one_group():
+def test_groups_of_one_are_one_group() -> None:
     ledger, groups = groups_of("", [["0"], ["3"]])
     ledger.enter(groups, credited(groups, Credit(baseline="group")))
     assert numbers(ledger)["wasted_bits"] == 0 < numbers(ledger)["usable_bits"]
 
 
-def test_what_is_not_defined_is_absent():
+def test_what_is_not_defined_is_absent() -> None:
     assert "capacity_bits" not in numbers(entered("reward_type=log_distance", [["0", "3", "7", "no"]]))
     assert "eta_channel" not in numbers(Ledger.of(*game("")))  # 0 / 0
     assert "eta_absorb" not in numbers(entered("", [["no"] * 4]), absorbed=1.0)
@@ -147,7 +152,7 @@ def test_what_is_not_defined_is_absent():
     assert efficiencies(0.0, None, 1.0) == {"eta_channel": None, "eta_absorb": None, "eta": None}
 
 
-def test_turns_that_are_credited_alone_are_one_symbol():
+def test_turns_that_are_credited_alone_are_one_symbol() -> None:
     task, channel = game("N=8 env_type=multi_step", 5)
     one = attempt(task, channel, ("1", "1", "0"))
     assert rewards_of(one) == (1, 0, 0)
@@ -164,7 +169,7 @@ def test_turns_that_are_credited_alone_are_one_symbol():
 
 @settings(deadline=None)
 @given(GUESSES, st.sampled_from(["", "reward_type=binned_log_distance", "reward_type=log_distance"]))
-def test_sums_are_those_of_the_steps_and_never_fall(guesses, words):
+def test_sums_are_those_of_the_steps_and_never_fall(guesses: Any, words: str) -> None:
     ledger, groups = groups_of(words, guesses)
     before = numbers(ledger)
     for group in groups:
@@ -178,7 +183,7 @@ def test_sums_are_those_of_the_steps_and_never_fall(guesses, words):
 
 @settings(deadline=None)
 @given(GUESSES)
-def test_other_names_for_the_answers_change_nothing_where_only_hits_are_paid(guesses):
+def test_other_names_for_the_answers_change_nothing_where_only_hits_are_paid(guesses: Any) -> None:
     names = {"0": "9", "3": "3", "7": "1", "no": "what"}
     exchanged = [[names[one] for one in group] for group in guesses]
     assert numbers(entered("", guesses)) == numbers(entered("", exchanged))
@@ -186,7 +191,7 @@ def test_other_names_for_the_answers_change_nothing_where_only_hits_are_paid(gue
 
 @settings(deadline=None)
 @given(GUESSES, GUESSES)
-def test_a_ledger_that_was_kept_goes_on_bit_for_bit(before, after):
+def test_a_ledger_that_was_kept_goes_on_bit_for_bit(before: Any, after: Any) -> None:
     one, groups = groups_of("num_secrets=2 reward_type=binned_log_distance", before + after)
     two, _ = groups_of("num_secrets=2 reward_type=binned_log_distance", [])
     for place, group in enumerate(groups):
@@ -199,7 +204,7 @@ def test_a_ledger_that_was_kept_goes_on_bit_for_bit(before, after):
 
 
 @given(st.lists(st.integers(0, 20), min_size=1, max_size=8).filter(any))
-def test_entropies_of_a_group_are_in_order(counts):
+def test_entropies_of_a_group_are_in_order(counts: Any) -> None:
     levels = len(counts)
     plain, corrected = plug_in_entropy_bits(counts), miller_madow_bits(counts, levels)
     assert 0 <= plain <= log2(sum(counts)) + 1e-9

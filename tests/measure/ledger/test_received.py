@@ -4,6 +4,7 @@ import json
 from functools import cache
 from itertools import product
 from math import log2
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def observe(observer: Observer, task: Enumerable, rollout: Rollout) -> float:
 @settings(max_examples=8, deadline=None)
 @pytest.mark.parametrize("words", GAMES)
 @given(data=st.data())
-def test_those_are_left_that_would_have_been_paid_alike(words, data):
+def test_those_are_left_that_would_have_been_paid_alike(words: Any, data: Any) -> None:
     """Against the channel itself, asked for every secret there is; a sequence is varied in its first item."""
     task, channel = game(words)
     turns = task.max_turns
@@ -84,7 +85,7 @@ def test_those_are_left_that_would_have_been_paid_alike(words, data):
             assert alike == (other in left), (other, spoken)
 
 
-def test_a_sequence_is_judged_item_by_item():
+def test_a_sequence_is_judged_item_by_item() -> None:
     """Secret 3 1 of 16; one of "1 1" is right, so "0 1", "2 1", "3 1", "1 0", "1 2" and "1 3" are left."""
     task, channel = game("N=4 length=2 reward_type=dense credit=sum", 3)
     assert task.hidden.of(0) == (3, 1)
@@ -100,21 +101,21 @@ def test_a_sequence_is_judged_item_by_item():
     }
 
 
-def test_a_turn_that_was_not_read_says_nothing_and_the_others_do():
+def test_a_turn_that_was_not_read_says_nothing_and_the_others_do() -> None:
     task, channel = game("N=8 env_type=multi_step", 5)
     observer = observer_of(task, channel)
     observe(observer, task, attempt(task, channel, ("1", "maybe", "0")))
     assert list(observer.left["secret-0"]) == [5, 7]
 
 
-def test_prompts_have_sets_of_their_own():
+def test_prompts_have_sets_of_their_own() -> None:
     task, channel = game("num_secrets=2")
     observer = observer_of(task, channel)
     observe(observer, task, attempt(task, channel, task.problem(0).reference))
     assert observer.received_bits == pytest.approx(log2(10))
 
 
-def test_what_was_heard_is_kept():
+def test_what_was_heard_is_kept() -> None:
     task, channel = game("reward_type=binned_log_distance", 3)
     one, two = observer_of(task, channel), observer_of(task, channel)
     observe(one, task, attempt(task, channel, ("9",)))
@@ -125,7 +126,7 @@ def test_what_was_heard_is_kept():
     assert np.array_equal(one.left["secret-0"], two.left["secret-0"])
 
 
-def test_a_fair_coin_says_nothing():
+def test_a_fair_coin_says_nothing() -> None:
     task, channel = game("reward_type=random")
     observer = observer_of(task, channel)
     observe(observer, task, attempt(task, channel, ("3",)))
@@ -133,7 +134,7 @@ def test_a_fair_coin_says_nothing():
     np.testing.assert_allclose(observer.shares("secret-0"), 1 / task.space)
 
 
-def test_a_flipped_reward_moves_the_odds():
+def test_a_flipped_reward_moves_the_odds() -> None:
     """e = 1/4: a 1 for guess 3 makes it three times likelier than another: 3 / 12 of the mass; 4 goes to 1/3."""
     task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
     observer = observer_of(task, channel)
@@ -147,7 +148,7 @@ def test_a_flipped_reward_moves_the_odds():
     assert again.received_bits == observer.received_bits
 
 
-def test_noise_of_none_is_the_binary_channel():
+def test_noise_of_none_is_the_binary_channel() -> None:
     """Seven of ten excluded, one way and the other."""
     quiet, plain = game("reward_type=noisy_binary flip_probability=0", 9), game("", 9)
     observers = [observer_of(*quiet), observer_of(*plain)]
@@ -157,7 +158,7 @@ def test_noise_of_none_is_the_binary_channel():
     assert observers[0].received_bits == pytest.approx(observers[1].received_bits, abs=1e-6)
 
 
-def test_the_posterior_gives_what_is_told_and_no_more():
+def test_the_posterior_gives_what_is_told_and_no_more() -> None:
     """The mean of N P(S) over all secrets and all coins is what it has to be: mean 1/posterior-odds obeys Bayes."""
     outcomes = []
     for secret, coins in product(range(4), product((False, True), repeat=3)):
@@ -171,7 +172,7 @@ def test_the_posterior_gives_what_is_told_and_no_more():
     assert sum(chance * bits for chance, bits in outcomes) > 0
 
 
-def test_what_an_observer_expected_is_a_code():
+def test_what_an_observer_expected_is_a_code() -> None:
     """Ten secrets: a miss had 9 in 10 and the next 8 in 9; a flipped reward is likelier to be 0 than to be right."""
     task, channel = game("", 3)
     observer = observer_of(task, channel)
@@ -180,7 +181,7 @@ def test_what_an_observer_expected_is_a_code():
     assert sum(told) == pytest.approx(observer.received_bits)
 
 
-def test_what_an_observer_of_flips_expected_is_a_code_too():
+def test_what_an_observer_of_flips_expected_is_a_code_too() -> None:
     """e = 1/4, the first guess paid: 1/10 x 3/4 + 9/10 x 1/4 = 0.3. Then it has 3 of 12: 1/4 x 3/4 + 3/4 x 1/4."""
     task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
     observer = observer_of(task, channel)
@@ -189,7 +190,7 @@ def test_what_an_observer_of_flips_expected_is_a_code_too():
     assert observe(observer, task, attempt(task, channel, ("3",), coin=0.1)) == pytest.approx(-log2(1 - 0.375))
 
 
-def test_flips_that_never_come_are_no_logarithm_of_nothing():
+def test_flips_that_never_come_are_no_logarithm_of_nothing() -> None:
     task, _ = game("", 3)
     channel = NoisyBinary(flip_probability=0.0)
     observer = observer_of(task, channel)
@@ -197,5 +198,5 @@ def test_flips_that_never_come_are_no_logarithm_of_nothing():
     assert all(0 <= bits < 4 for bits in told) and observer.received_bits == pytest.approx(log2(10), abs=1e-6)
 
 
-def test_too_many_secrets_are_not_listed():
+def test_too_many_secrets_are_not_listed() -> None:
     assert observer_of(*game("N=100000")) is None

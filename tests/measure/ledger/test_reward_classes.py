@@ -14,19 +14,19 @@ def classes(words: str) -> Classes | None:
     return classes_of(*game_of(load_page(None, parse_overrides(words.split())).page))
 
 
-def test_secrets_of_one_bin_are_in_one_class():
+def test_secrets_of_one_bin_are_in_one_class() -> None:
     bins = classes("N=8 reward_type=binned_log_distance reward_bins=2")
     paid = bins.of((4,), np.arange(8))
     assert [list(np.flatnonzero(paid == one)) for one in np.unique(paid)[::-1]] == [[3, 4, 5], [0, 1, 2, 6, 7]]
 
 
-def test_items_of_a_sequence_are_parts_and_so_are_bits_that_are_paid_for():
+def test_items_of_a_sequence_are_parts_and_so_are_bits_that_are_paid_for() -> None:
     assert classes("N=4 length=2").parts(np.array([13])).tolist() == [[3, 1]]
     assert classes("N=16 env_type=multi_step").parts(np.array([13])).tolist() == [[1, 1, 0, 1]]
     assert classes("N=16 env_type=multi_step reward_type=binary").parts(np.array([13])).tolist() == [[13]]
 
 
-def test_a_sequence_with_parts_of_a_reward_is_not_sorted():
+def test_a_sequence_with_parts_of_a_reward_is_not_sorted() -> None:
     assert classes("N=4 reward_type=weighted reward_weights=correctness=1,integer=0.5") is not None
     assert classes("N=4 length=2 reward_type=weighted reward_weights=correctness=1,integer=0.5") is None
 
@@ -39,7 +39,7 @@ def test_a_sequence_with_parts_of_a_reward_is_not_sorted():
         "N=12 length=2 reward_type=higher_lower", "N=33 reward_type=log_distance",
     ],
 )  # fmt: skip
-def test_secrets_are_in_one_class_where_their_pay_is_written_alike(words):
+def test_secrets_are_in_one_class_where_their_pay_is_written_alike(words: str) -> None:
     """The ledger writes down the whole pay to six digits, not each item: a class must be neither more nor less."""
     task, channel = game_of(load_page(None, parse_overrides(words.split())).page)
     sorted_by = classes_of(task, channel)

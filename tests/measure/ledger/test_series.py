@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_runs import write_run
@@ -17,7 +19,7 @@ ROWS = [
 ]  # fmt: skip
 
 
-def test_a_run_tells_its_series(tmp_path):
+def test_a_run_tells_its_series(tmp_path: Path) -> None:
     found = ledger_of(write_run(tmp_path / "run", ROWS))
     assert found.episodes == [0, 4, 8]
     assert found["absorbed_bits"] == [0.0, None, 1.5]
@@ -27,7 +29,7 @@ def test_a_run_tells_its_series(tmp_path):
     assert ("absorbed / received", "0.50") in ledger_rows(tmp_path / "run")
 
 
-def test_efficiencies_are_ratios_of_sums(tmp_path):
+def test_efficiencies_are_ratios_of_sums(tmp_path: Path) -> None:
     """(3 + 1) / (4 + 4), not the mean of 3/4 and 1/4 by luck: absorbed 1.5 + 0.5 of 4."""
     one = ledger_of(write_run(tmp_path / "one", ROWS))
     last = {**ROWS[-1], "ledger/received_bits": 1.0, "ledger/absorbed_bits": 0.5, "ledger/offered_bits": 12.0}
@@ -45,12 +47,12 @@ def test_efficiencies_are_ratios_of_sums(tmp_path):
         ({"kind": "sum_digits"}, "none", "cannot be listed"),
     ],
 )
-def test_why_nothing_was_received_is_said(tmp_path, options, bound, why):
+def test_why_nothing_was_received_is_said(tmp_path: Path, options: dict[str, Any], bound: str, why: str) -> None:
     found = ledger_of(write_run(tmp_path / "run", [{"step": 0, "episodes": 0}], **options))
     assert found.bound == bound
     assert why in found.no_received
 
 
-def test_reading_a_ledger_and_an_observer_needs_no_torch():
+def test_reading_a_ledger_and_an_observer_needs_no_torch() -> None:
     code = "import sys, straw.report.ledger, straw.report.curves.observer; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -10,7 +10,7 @@ from straw.measure.observer.greedy import greedy_pace, partition_bits
 @pytest.mark.parametrize(
     "words", ["N=10", "N=37 reward_type=higher_lower", "N=100 reward_type=binned_log_distance reward_bins=5"]
 )
-def test_greedy_is_as_the_law_of_small_trees_says(words):
+def test_greedy_is_as_the_law_of_small_trees_says(words: str) -> None:
     """Brute force: the bits behind two episodes, from the best first split and the best second ones."""
     found = table(words)
     N, pace = found.N, greedy_pace(found.codes, found.num_codes)
@@ -22,12 +22,12 @@ def test_greedy_is_as_the_law_of_small_trees_says(words):
     assert pace.bits[2] == pytest.approx(first.max() + second)
 
 
-def test_one_true_bit_halves_what_is_left():
+def test_one_true_bit_halves_what_is_left() -> None:
     assert watch("N=64 reward_type=higher_lower", runs=100).paces["greedy"].to_know == 6
     assert watch("N=64 reward_type=higher_lower", runs=100).paces["greedy"].bits[:7] == pytest.approx(range(7))
 
 
-def test_shuffled_bins_say_as_much_as_bins():
+def test_shuffled_bins_say_as_much_as_bins() -> None:
     plain, shuffled = (f"N=64 reward_type={kind} reward_bins=8" for kind in ("binned_log_distance", "shuffled_bins"))
     exact = [watch(words, runs=100).paces["greedy"].bits for words in (plain, shuffled)]
     assert exact[0] == pytest.approx(exact[1], abs=1e-9)

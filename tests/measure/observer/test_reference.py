@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from math import log2
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,14 +26,14 @@ def check_first(name: str, N: int) -> None:
 
 @pytest.mark.parametrize("name", FIRST)
 @pytest.mark.parametrize("N", SIZES[:2])
-def test_what_the_first_reward_says(name, N):
+def test_what_the_first_reward_says(name: Any, N: Any) -> None:
     check_first(name, N)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FIRST)
 @pytest.mark.parametrize("N", SIZES[2:])
-def test_what_the_first_reward_says_among_more_secrets(name, N):
+def test_what_the_first_reward_says_among_more_secrets(name: Any, N: Any) -> None:
     check_first(name, N)
 
 
@@ -73,7 +74,7 @@ CHEAP = [(name, N) for name in TO_KNOW for N in SIZES[:2]] + [("B8", 1024), ("co
 
 
 @pytest.mark.parametrize(("name", "N"), CHEAP)
-def test_how_long_it_takes(name, N):
+def test_how_long_it_takes(name: Any, N: Any) -> None:
     check_tables(name, N)
 
 
@@ -82,14 +83,14 @@ def test_how_long_it_takes(name, N):
     ("name", "N"),
     [(name, N) for name, rows in TO_KNOW.items() for N, _ in zip(SIZES, rows, strict=False) if (name, N) not in CHEAP],
 )
-def test_how_long_it_takes_among_more_secrets(name, N):
+def test_how_long_it_takes_among_more_secrets(name: Any, N: Any) -> None:
     check_tables(name, N)
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=() if name == "B8" else pytest.mark.slow) for name in CURVES]
 )
-def test_bits_against_episodes(name):
+def test_bits_against_episodes(name: Any) -> None:
     found = watch(f"N=1024 {NAMES[name]}")
     for strategy, expected in zip(("greedy", "uniform", "thompson"), CURVES[name], strict=True):
         for power, bits in enumerate(expected):
@@ -99,7 +100,7 @@ def test_bits_against_episodes(name):
 
 
 @pytest.mark.slow
-def test_a_thousand_secrets_in_seconds():
+def test_a_thousand_secrets_in_seconds() -> None:
     begun = time.process_time()
     watch.__wrapped__("N=1024 reward_type=binned_log_distance reward_bins=8")
     assert time.process_time() - begun < 20

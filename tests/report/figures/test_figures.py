@@ -17,7 +17,7 @@ from straw.report.study.load_runs import gathered
 
 
 @pytest.fixture(autouse=True)
-def own_cache(home) -> None:
+def own_cache(home: Path) -> None:
     """Observers are kept there."""
 
 
@@ -37,21 +37,21 @@ def whole_study(folder: Path) -> Path:
     return folder
 
 
-def test_every_figure_is_there_where_the_runs_have_its_data(tmp_path):
+def test_every_figure_is_there_where_the_runs_have_its_data(tmp_path: Path) -> None:
     figures = figures_at(whole_study(tmp_path))
     assert [name for name, figure in figures.items() if not figure.panels] == []
     assert all(table.rows for figure in figures.values() for table in figure.tables)
     assert all(len(row) == len(t.header) for figure in figures.values() for t in figure.tables for row in t.rows)
 
 
-def test_a_figure_without_data_says_why(tmp_path):
+def test_a_figure_without_data_says_why(tmp_path: Path) -> None:
     figures = figures_at(make_study(tmp_path, {16: [30]}, cap=100))
     absent = {name: figure.absent for name, figure in figures.items() if not figure.panels}
     assert absent.keys() == {"accuracy", "equal", "scaling", "levels", "capacity", "rates", "controls"}
     assert "the same N" in absent["scaling"]
 
 
-def test_usable_stands_beside_offered_in_the_picture_and_in_the_table(tmp_path):
+def test_usable_stands_beside_offered_in_the_picture_and_in_the_table(tmp_path: Path) -> None:
     """3.88 bits are known, two more were offered and one more was usable."""
     figure = figures_at(make_study(tmp_path, {16: [30]}, cap=100))["ledger"]
     ends = {mark.label: mark.y[-1] for mark in figure.panels[0].marks}
@@ -61,21 +61,21 @@ def test_usable_stands_beside_offered_in_the_picture_and_in_the_table(tmp_path):
     assert table.header[place + 1] == "usable" and table.rows[0][place : place + 2] == ("5.88", "4.88")
 
 
-def test_an_observer_lies_beside_the_runs_and_looks_like_them(tmp_path):
+def test_an_observer_lies_beside_the_runs_and_looks_like_them(tmp_path: Path) -> None:
     (panel,) = figures_at(make_study(tmp_path, {16: [30]}, cap=100))["bits"].panels
     run, observer = panel.marks
     assert (run.look, observer.look, run.colour) == ("line", "thin", observer.colour)
     assert observer.y[-1] == pytest.approx(4)
 
 
-def test_a_median_that_was_not_reached_is_a_triangle_where_watching_ended(tmp_path):
+def test_a_median_that_was_not_reached_is_a_triangle_where_watching_ended(tmp_path: Path) -> None:
     make_study(tmp_path, {16: [30, 30, 30], 64: [never] * 3}, cap=100)
     panel = figures_at(tmp_path)["scaling"].panels[0]
     (mark,) = [mark for mark in panel.marks if mark.look == "never"]
     assert (list(mark.x), list(mark.y)) == ([64], [100])
 
 
-def test_a_line_for_every_rank_over_the_weights_of_its_models(tmp_path):
+def test_a_line_for_every_rank_over_the_weights_of_its_models(tmp_path: Path) -> None:
     for size, rank, known in (("0.2M", 0, 90), ("5M", 0, 30), ("0.2M", 4, never), ("5M", 4, 40), ("5M", 16, 50)):
         make_study(tmp_path, {64: [known] * 3}, cap=100, name=f"{size}-{rank}", model_name=f"tiny-{size}",
                    lora_rank=rank)  # fmt: skip
@@ -90,7 +90,7 @@ def test_a_line_for_every_rank_over_the_weights_of_its_models(tmp_path):
     assert [row[0] for row in figure.tables[0].rows][-2:] == ["tiny-5M, rank 4", "tiny-5M, rank 16"]
 
 
-def test_models_whose_names_tell_no_size_stand_in_the_table(tmp_path):
+def test_models_whose_names_tell_no_size_stand_in_the_table(tmp_path: Path) -> None:
     for name in ("one", "two"):
         make_study(tmp_path, {64: [40] * 3}, cap=100, name=name, model_name=name)
     figure = figures_at(tmp_path)["capacity"]
@@ -98,14 +98,14 @@ def test_models_whose_names_tell_no_size_stand_in_the_table(tmp_path):
     assert len(figure.tables[0].rows) == 2
 
 
-def test_a_panel_for_a_browser_is_plain_json(tmp_path):
+def test_a_panel_for_a_browser_is_plain_json(tmp_path: Path) -> None:
     for figure in figures_at(whole_study(tmp_path)).values():
         for panel in figure.panels:
             text = json.dumps(drawn(panel), allow_nan=False)
             assert '"meta"' in text
 
 
-def test_series_differ_by_more_than_their_colour():
+def test_series_differ_by_more_than_their_colour() -> None:
     marks = [Mark(label=str(place), x=[], y=[], colour=place) for place in range(70)]
     assert len({(dash_of(mark).browser, colour_of(mark)) for mark in marks}) == 5 * len(COLOURS) == 70
     points = [Mark(label=str(place), x=[], y=[], colour=place, look="points") for place in range(98)]
@@ -113,7 +113,7 @@ def test_series_differ_by_more_than_their_colour():
     assert len({marker_of(mark)[0] for mark in points[:7]}) == 7  # without any colour at all
 
 
-def test_figures_for_paper_come_as_png_and_svg_and_equal_runs_give_equal_files(tmp_path):
+def test_figures_for_paper_come_as_png_and_svg_and_equal_runs_give_equal_files(tmp_path: Path) -> None:
     band = Mark(label="binary", x=[0, 10], y=[0, 4], low=[0, 3], high=[1, 4], colour=0)
     odd = Mark(label="$broken_{tex", x=[10], y=[4], look="never", colour=1)
     panel = Panel(title="N = 16", x_title="episodes", y_title="bits", marks=[band, odd], ceiling=4, floor=0)

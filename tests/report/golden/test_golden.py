@@ -7,6 +7,7 @@ from itertools import combinations
 from math import comb, inf, isclose, isnan, nan
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def curves(*ends_at: float) -> list[Curve]:
     return [Curve("", (0, 10), (0.0, value)) for value in ends_at]
 
 
-def test_the_height_of_a_run_is_its_mean_over_the_first_episodes():
+def test_the_height_of_a_run_is_its_mean_over_the_first_episodes() -> None:
     curve = Curve("", (0, 10, 20), (0.0, 4.0, 100.0))
     assert height(curve, 10) == 2.0
     assert height(curve, 15) == (10 * 2 + 5 * 4) / 15  # what is measured behind the horizon does not count
@@ -41,7 +42,7 @@ def test_the_height_of_a_run_is_its_mean_over_the_first_episodes():
     assert at_end(curve, 15) == 4.0 and isnan(at_end(Curve("", (), ()), 15))
 
 
-def test_a_run_of_no_numbers_lies_below_everything_and_is_lost():
+def test_a_run_of_no_numbers_lies_below_everything_and_is_lost() -> None:
     golden = golden_from(RISING)
     for value in (nan, -inf):
         broken = Curve("", (0, 10), (0.0, value))
@@ -49,7 +50,7 @@ def test_a_run_of_no_numbers_lies_below_everything_and_is_lost():
     assert golden.is_lost(Curve("", (), ())) and height(Curve("", (), ()), 10) == -inf
 
 
-def test_a_run_is_lost_that_gained_less_than_half_of_what_the_median_run_did():
+def test_a_run_is_lost_that_gained_less_than_half_of_what_the_median_run_did() -> None:
     """From 0 to 2.475, so below 1.2375."""
     golden = golden_from([*RISING[:-2], (0.0, 1.2), (0.0, -13.0)])
     assert golden.least == pytest.approx((2.0 + 0.465) / 2, abs=0.01) and golden.num_lost == 2
@@ -57,7 +58,7 @@ def test_a_run_is_lost_that_gained_less_than_half_of_what_the_median_run_did():
     assert golden.natural_rate == "2.1% (2 of 96, 95% interval 0.4% to 6.9%)"
 
 
-def test_the_chance_is_that_of_counting_every_order():
+def test_the_chance_is_that_of_counting_every_order() -> None:
     """Which ranks do 3 fresh runs among 5 golden ones take? At least two of them below the second golden."""
     golden, fresh, depth, count, seen = 5, 3, 2, 2, 0
     for ranks in combinations(range(golden + fresh), fresh):
@@ -67,14 +68,14 @@ def test_the_chance_is_that_of_counting_every_order():
     assert isclose(below(golden, fresh, depth, 0), 1.0)
 
 
-def test_the_band_ends_where_the_median_of_a_sound_check_lies_in_all_but_a_thousandth_of_cases():
+def test_the_band_ends_where_the_median_of_a_sound_check_lies_in_all_but_a_thousandth_of_cases() -> None:
     golden = golden_from(RISING)
     assert below(96, 15, golden.depth, 8) < 0.0005 <= below(96, 15, golden.depth + 1, 8)
     assert golden.band == ends(golden.heights, golden.depth)
     assert ends([5, 1, 4, 2, 3], 2) == (2, 4) and ends([1, 2], 0) == (-inf, inf)
 
 
-def test_one_bad_run_of_many_is_luck_and_a_few_are_not():
+def test_one_bad_run_of_many_is_luck_and_a_few_are_not() -> None:
     """The learner that passed before: a quarter of its runs at -0.36, the others as they should be."""
     golden, sound = golden_from(RISING), [2.4 + index / 100 for index in range(15)]
     assert golden.fresh == 15 and golden.most_lost == 1 and golden.finds > 0.9
@@ -84,7 +85,7 @@ def test_one_bad_run_of_many_is_luck_and_a_few_are_not():
     assert said == "4 of 15 runs are lost, and 1 are the most that luck explains"
 
 
-def test_a_change_that_slows_or_speeds_all_is_seen_though_none_is_lost():
+def test_a_change_that_slows_or_speeds_all_is_seen_though_none_is_lost() -> None:
     golden = golden_from(RISING)
     low, high = golden.band
     for end, side in ((2 * low - 0.02, "below"), (2 * high + 0.02, "above")):
@@ -92,7 +93,7 @@ def test_a_change_that_slows_or_speeds_all_is_seen_though_none_is_lost():
         assert f"lies {side} the band" in said
 
 
-def test_runs_that_broke_are_lost_and_lie_below():
+def test_runs_that_broke_are_lost_and_lie_below() -> None:
     said = golden_from(RISING).complaints(curves(2.4), broken=14)
     assert len(said) == 2 and said[0].startswith("14 of 15 runs are lost")
 
@@ -105,7 +106,7 @@ def study(rng: Random, lost: float, count: int) -> list[tuple[float, float]]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [0.0, 0.01, 0.06])
-def test_sound_learners_fail_in_fewer_than_one_of_a_hundred_checks(lost):
+def test_sound_learners_fail_in_fewer_than_one_of_a_hundred_checks(lost: float) -> None:
     """2,000 golden files, each with a check of the same learner."""
     rng, failed, checks = Random(1), 0, 2000
     for _ in range(checks):
@@ -127,7 +128,7 @@ def drawn(golden: Golden, rng: Random, ruined: float) -> list[Curve]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
-def test_a_shipped_golden_curve_holds_its_word(path):
+def test_a_shipped_golden_curve_holds_its_word(path: Any) -> None:
     """1,000 checks drawn from its own runs: sound ones pass, and a ruined quarter is found in nine of ten."""
     golden, rng = read_golden(path), Random(0)
     if not golden.is_enough:
@@ -138,7 +139,7 @@ def test_a_shipped_golden_curve_holds_its_word(path):
     assert failed < 0.01 and found >= 0.9 - 0.02  # two standard errors of 1,000 checks
 
 
-def test_a_golden_file_reads_back_and_says_what_it_means(tmp_path: Path):
+def test_a_golden_file_reads_back_and_says_what_it_means(tmp_path: Path) -> None:
     golden = golden_from(RISING, options={"N": "16"}, versions={"torch": "2"}, metric="accuracy", unit="", cpu_s=1.5)
     golden.save(tmp_path / "golden" / "r.json")
     rounded = tuple(tuple(round(value, 4) for value in row) for row in RISING)
@@ -150,20 +151,20 @@ def test_a_golden_file_reads_back_and_says_what_it_means(tmp_path: Path):
     assert facts["metric"] == "accuracy" and facts["command"] and len(facts["seeds"]) == 96
 
 
-def test_a_file_of_few_runs_can_be_read_and_tells_that_it_can_tell_little():
+def test_a_file_of_few_runs_can_be_read_and_tells_that_it_can_tell_little() -> None:
     few = golden_from(RISING[:8])
     assert not few.is_enough and few.fresh == 9 and few.finds < 0.5
     assert few.complaints(curves(*[0.0] * 9)), "a learner that never learns is found even so"
 
 
-def test_rows_that_do_not_fit_are_refused():
+def test_rows_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ConfigError, match="one row a seed"):
         golden_from(RISING, seeds=(1, 2))
     with pytest.raises(ConfigError, match="one value a measured episode"):
         golden_from([(0.0, 1.0), (0.0,)], episodes=(0.0, 10.0))
 
 
-def test_a_golden_file_that_is_missing_or_damaged_is_one_line(tmp_path: Path):
+def test_a_golden_file_that_is_missing_or_damaged_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"there is no golden curve .* --make"):
         read_golden(tmp_path / "none.json")
     for text in ("{", "[]", '{"recipe": "r"}'):

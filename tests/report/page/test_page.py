@@ -24,7 +24,7 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e"
 
 
 @pytest.fixture(autouse=True)
-def small_plotly(home, monkeypatch) -> None:
+def small_plotly(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Five megabytes are read by nobody here."""
     monkeypatch.setattr(page_module, "plotly_script", lambda: "const Plotly = {};")
 
@@ -58,7 +58,7 @@ class Read(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
 
-def test_every_tag_closes_and_every_id_is_there_once(tmp_path):
+def test_every_tag_closes_and_every_id_is_there_once(tmp_path: Path) -> None:
     read = Read(page_at(make_study(tmp_path, {16: [30, 40, 50], 64: [90, 90, 90]}, cap=300)))
     assert read.open == []
     ids = [attributes["id"] for _, attributes in read.tags if "id" in attributes]
@@ -66,7 +66,7 @@ def test_every_tag_closes_and_every_id_is_there_once(tmp_path):
     assert {link["href"].removeprefix("#") for link in read.of("a")} <= set(ids)
 
 
-def test_tables_are_made_for_those_who_hear_them(tmp_path):
+def test_tables_are_made_for_those_who_hear_them(tmp_path: Path) -> None:
     text = page_at(make_study(tmp_path, {16: [30, 40, 50]}, cap=300))
     read = Read(text)
     assert len(read.of("table")) == len(read.of("caption")) >= 4
@@ -76,7 +76,7 @@ def test_tables_are_made_for_those_who_hear_them(tmp_path):
     assert all(plot["role"] == "img" and plot["aria-label"] for plot in plots)
 
 
-def test_what_a_model_wrote_is_text_and_nothing_else(tmp_path):
+def test_what_a_model_wrote_is_text_and_nothing_else(tmp_path: Path) -> None:
     write_run(
         tmp_path / "run", curve_rows(0.0, 1.0), [(1, attempt(HOSTILE, 0.0, prompt=HOSTILE))], N=16,
         question=HOSTILE[:30], learning_rate=1e-3,
@@ -88,7 +88,7 @@ def test_what_a_model_wrote_is_text_and_nothing_else(tmp_path):
     assert "&lt;img src=x onerror=alert(2)&gt;" in text
 
 
-def test_the_policy_allows_the_scripts_of_the_page_and_no_connection(tmp_path):
+def test_the_policy_allows_the_scripts_of_the_page_and_no_connection(tmp_path: Path) -> None:
     text = page_at(make_study(tmp_path, {16: [30]}))
     (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy.startswith("default-src 'none'")
@@ -97,13 +97,13 @@ def test_the_policy_allows_the_scripts_of_the_page_and_no_connection(tmp_path):
     assert not re.findall(r'(?:src|href)="(?!#|data:)', text)
 
 
-def test_every_run_has_its_command_and_config(tmp_path):
+def test_every_run_has_its_command_and_config(tmp_path: Path) -> None:
     text = page_at(make_study(tmp_path, {16: [30, 40]}))
     assert text.count("secret_seed = 0") == text.count("secret_seed = 1") == 1
     assert "pytest" in text  # what made these runs
 
 
-def test_runs_that_were_left_out_are_named(tmp_path):
+def test_runs_that_were_left_out_are_named(tmp_path: Path) -> None:
     make_study(tmp_path, {16: [30, 40]})
     (tmp_path / "binary-N-16-0" / "config.toml").write_text("x =")
     text = page_at(tmp_path)
@@ -111,19 +111,19 @@ def test_runs_that_were_left_out_are_named(tmp_path):
     assert "binary-N-16-0</code>" in text
 
 
-def test_a_running_run_is_a_report_too(tmp_path):
+def test_a_running_run_is_a_report_too(tmp_path: Path) -> None:
     write_run(tmp_path / "young", [], N=16, done=False, learning_rate=1e-3)
     text = page_at(tmp_path)
     assert "have measured nothing yet" in text
     assert "Not in these runs" in text
 
 
-def test_the_question_is_the_title_where_all_runs_ask_it(tmp_path):
+def test_the_question_is_the_title_where_all_runs_ask_it(tmp_path: Path) -> None:
     make_study(tmp_path, {16: [30, 40]}, question="How fast?")
     assert "<h1>How fast?</h1>" in page_at(tmp_path)
 
 
-def test_small_pieces():
+def test_small_pieces() -> None:
     assert pretty("a N^β < N^-0.5 [1, 2]") == "a N<sup>β</sup> &lt; N<sup>-0.5</sup> [1, 2]"
     assert pretty("2^(a - b) of log2 N") == "2<sup>(a - b)</sup> of log<sub>2</sub> N"
     assert visible("a\x00b\u202ec\n", lines=True) == "a\\u0000b\\u202ec\n"

@@ -1,7 +1,9 @@
+from __future__ import annotations
+
 from straw.report.runs.events import history
 
 
-def test_events_of_a_kind_are_one_line_and_alarms_say_what_to_do():
+def test_events_of_a_kind_are_one_line_and_alarms_say_what_to_do() -> None:
     events = [
         {"time": 1.0, "event": "started", "step": 0},
         {"time": 2.0, "event": "checkpoint", "step": 20},
@@ -17,7 +19,7 @@ def test_events_of_a_kind_are_one_line_and_alarms_say_what_to_do():
     ]
 
 
-def test_what_gates_found_are_sentences_and_no_dict_is_spelled_as_python_does():
+def test_what_gates_found_are_sentences_and_no_dict_is_spelled_as_python_does() -> None:
     events = [
         {"event": "gates", "step": 0, "found": {"end_tokens": "ends at <|end|>", "paid_form": "", "full": "earns 1"}},
         {"event": "resumed", "step": 3, "versions_changed": {}},
@@ -45,5 +47,5 @@ def test_what_gates_found_are_sentences_and_no_dict_is_spelled_as_python_does():
     assert not any(mark in line for _, line in lines for mark in "{}[]'")
 
 
-def test_an_event_of_another_version_is_shown_as_it_stands():
+def test_an_event_of_another_version_is_shown_as_it_stands() -> None:
     assert history([{"what": 3}]) == [("event", "step None, what 3")]

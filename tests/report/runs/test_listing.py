@@ -19,7 +19,7 @@ def begun_at(run: Path, seconds: float) -> Path:
     return run
 
 
-def test_runs_are_found_however_deep_and_the_newest_is_first(tmp_path):
+def test_runs_are_found_however_deep_and_the_newest_is_first(tmp_path: Path) -> None:
     begun_at(write_run(tmp_path / "old", curve_rows(1.0)), 100.0)
     begun_at(write_run(tmp_path / "sweep/lr/new", curve_rows(2.0), done=False), 300.0)
     begun_at(write_run(tmp_path / "sweep/mid", curve_rows(3.0)), 200.0)
@@ -32,7 +32,7 @@ def test_runs_are_found_however_deep_and_the_newest_is_first(tmp_path):
     ]
 
 
-def test_a_folder_that_is_not_whole_yet_and_one_that_is_no_run_are_no_runs(tmp_path):
+def test_a_folder_that_is_not_whole_yet_and_one_that_is_no_run_are_no_runs(tmp_path: Path) -> None:
     write_run(tmp_path / ".new.123.tmp", curve_rows(1.0))
     (tmp_path / "project").mkdir()
     (tmp_path / "project/config.toml").write_text("N = 3")
@@ -40,11 +40,11 @@ def test_a_folder_that_is_not_whole_yet_and_one_that_is_no_run_are_no_runs(tmp_p
     assert runs_under(tmp_path / "nowhere") == []
 
 
-def test_the_folder_itself_may_be_a_run(tmp_path):
+def test_the_folder_itself_may_be_a_run(tmp_path: Path) -> None:
     assert [run.name for run in runs_under(write_run(tmp_path / "one", curve_rows(1.0)))] == ["one"]
 
 
-def test_a_run_that_is_being_written_says_so(tmp_path):
+def test_a_run_that_is_being_written_says_so(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", curve_rows(1.0), done=False)
     with RunFolder.open(run):
         assert runs_under(tmp_path)[0].state == "running"
@@ -65,7 +65,9 @@ def test_a_run_that_is_being_written_says_so(tmp_path):
         ("about.json", b"{", "about.json"),
     ],
 )
-def test_a_damaged_run_is_shown_with_the_reason_beside_those_that_are_not(tmp_path, file, content, reason):
+def test_a_damaged_run_is_shown_with_the_reason_beside_those_that_are_not(
+    tmp_path: Path, file: str, content: bytes | None, reason: str
+) -> None:
     write_run(tmp_path / "good", curve_rows(1.0))
     bad = write_run(tmp_path / "bad", curve_rows(1.0))
     (bad / file).unlink()
@@ -77,13 +79,13 @@ def test_a_damaged_run_is_shown_with_the_reason_beside_those_that_are_not(tmp_pa
     assert found["good"].damage == ""
 
 
-def test_a_start_that_is_no_time_is_no_start(tmp_path):
+def test_a_start_that_is_no_time_is_no_start(tmp_path: Path) -> None:
     run = begun_at(write_run(tmp_path / "run", curve_rows(1.0)), "noon")
     (found,) = runs_under(tmp_path)
     assert (found.state, found.summary.started, found.started) == ("done", None, run.stat().st_mtime)
 
 
-def test_what_is_doubtful_and_can_be_read_keeps_its_state(tmp_path):
+def test_what_is_doubtful_and_can_be_read_keeps_its_state(tmp_path: Path) -> None:
     edited = write_run(tmp_path / "edited", curve_rows(1.0), N=16)
     path = edited / "config.toml"
     path.write_text(path.read_text().replace("N = 16", "N = 32"))
@@ -94,7 +96,7 @@ def test_what_is_doubtful_and_can_be_read_keeps_its_state(tmp_path):
     assert found["lost"] == ("done", "rollouts.jsonl missing")
 
 
-def test_of_a_long_file_the_end_is_read_and_the_last_measurement_however_old(tmp_path):
+def test_of_a_long_file_the_end_is_read_and_the_last_measurement_however_old(tmp_path: Path) -> None:
     bare = [{"step": step, "episodes": step, "time_s": 1.0, "reward": 0.5, "pad": "x" * 200} for step in range(1, 900)]
     run = write_run(tmp_path / "run", [*curve_rows(2.5), *bare], done=False)
     assert (run / "metrics.jsonl").stat().st_size > 2 * TAIL
@@ -104,7 +106,7 @@ def test_of_a_long_file_the_end_is_read_and_the_last_measurement_however_old(tmp
     assert (summary.step, summary.bits_known, summary.reward) == (899, 2.5, 0.5)
 
 
-def test_a_row_that_is_still_being_written_is_not_there_yet(tmp_path):
+def test_a_row_that_is_still_being_written_is_not_there_yet(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", curve_rows(1.0, 2.0))
     with (run / "metrics.jsonl").open("ab") as file:
         file.write(b'{"step":2,"epis')
@@ -114,7 +116,7 @@ def test_a_row_that_is_still_being_written_is_not_there_yet(tmp_path):
 # --- names
 
 
-def test_a_run_is_named_by_its_path_or_by_its_name_below_runs(tmp_path, monkeypatch):
+def test_a_run_is_named_by_its_path_or_by_its_name_below_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_run(tmp_path / "runs/first", curve_rows(1.0))
     assert run_named("first") == run_named("runs/first") == Path("runs/first")
@@ -122,7 +124,9 @@ def test_a_run_is_named_by_its_path_or_by_its_name_below_runs(tmp_path, monkeypa
     assert os.fspath(run_named("runs/first/")) == "runs/first"
 
 
-def test_a_run_that_is_not_there_is_answered_with_its_neighbour(tmp_path, monkeypatch):
+def test_a_run_that_is_not_there_is_answered_with_its_neighbour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RunError, match=r"there is no run at frist: `straw runs` lists"):
         run_named("frist")
@@ -133,7 +137,7 @@ def test_a_run_that_is_not_there_is_answered_with_its_neighbour(tmp_path, monkey
         run_named("runs/frist")
 
 
-def test_a_run_that_lost_its_config_is_there_but_cannot_be_read(tmp_path):
+def test_a_run_that_lost_its_config_is_there_but_cannot_be_read(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", curve_rows(1.0))
     (run / "config.toml").unlink()
     with pytest.raises(RunError, match=r"holds config\.toml"):

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -33,11 +34,11 @@ def run(tmp_path: Path) -> Path:
     )
 
 
-def texts(records):
+def texts(records: Any) -> Any:
     return [record["replies"][0] for record in records]
 
 
-def test_the_best_come_first_every_text_once_and_the_later_of_equals(run):
+def test_the_best_come_first_every_text_once_and_the_later_of_equals(run: Path) -> None:
     found = samples_of(run, 4).best
     assert [(record["step"], record["reward"], record["times"]) for record in found] == [
         (3, 1.0, 1),
@@ -48,34 +49,34 @@ def test_the_best_come_first_every_text_once_and_the_later_of_equals(run):
     assert texts(found) == ["37", "40", "41", "12"]
 
 
-def test_the_worst_come_from_the_other_end(run):
+def test_the_worst_come_from_the_other_end(run: Path) -> None:
     assert texts(samples_of(run, 2).worst) == ["12", "40"]
 
 
-def test_what_changed_is_early_beside_late_and_the_problem_that_moved_most_is_in_front(run):
+def test_what_changed_is_early_beside_late_and_the_problem_that_moved_most_is_in_front(run: Path) -> None:
     pairs = [(pair["early"], pair["late"]) for pair in samples_of(run, 9).changed]
     assert [(early["problem"], *texts([early, late])) for early, late in pairs] == [("a", "12", "37")]
 
 
-def test_a_reply_that_comes_back_has_not_changed_and_neither_has_a_run_of_one_step(tmp_path):
+def test_a_reply_that_comes_back_has_not_changed_and_neither_has_a_run_of_one_step(tmp_path: Path) -> None:
     same = write_run(tmp_path / "same", rollouts=[(1, attempt("4", 0.0)), (2, attempt("4", 0.0))])
     short = write_run(tmp_path / "short", rollouts=[(1, attempt("4", 0.0)), (1, attempt("5", 0.0))])
     assert samples_of(same, 5).changed == samples_of(short, 5).changed == []
 
 
-def test_every_part_of_the_reward_is_there_and_the_tokens_are_not(tmp_path):
+def test_every_part_of_the_reward_is_there_and_the_tokens_are_not(tmp_path: Path) -> None:
     run = write_run(tmp_path / "run", rollouts=[(1, attempt("4", 0.0, binary=0.0, format=0.25))])
     (record,) = samples_of(run, 5).best
     assert record["rewards"] == {"binary": 0.0, "format": 0.25} and record["reward"] == 0.25
     assert "turns" not in record
 
 
-def test_a_run_without_attempts_has_no_samples(tmp_path):
+def test_a_run_without_attempts_has_no_samples(tmp_path: Path) -> None:
     found = samples_of(write_run(tmp_path / "sft"), 5)
     assert (found.num_attempts, found.best, found.worst, found.changed) == (0, [], [], [])
 
 
-def test_no_samples_can_be_asked_for(run):
+def test_no_samples_can_be_asked_for(run: Path) -> None:
     found = samples_of(run, 0)
     assert (found.num_attempts, found.best, found.changed) == (6, [], [])
 
@@ -83,7 +84,7 @@ def test_no_samples_can_be_asked_for(run):
 # --- lines that are not as they should be
 
 
-def damage(run: Path, line: int, change) -> None:
+def damage(run: Path, line: int, change: Any) -> None:
     path = run / ROLLOUTS
     lines = path.read_bytes().splitlines(keepends=True)
     lines[line - 1] = change(lines[line - 1])
@@ -101,7 +102,7 @@ def damage(run: Path, line: int, change) -> None:
         lambda line: b'{"step":3}\n',
     ],
 )
-def test_a_damaged_line_is_named_and_passed_over(run, change):
+def test_a_damaged_line_is_named_and_passed_over(run: Path, change: Any) -> None:
     damage(run, 5, change)
     found = samples_of(run, 5)
     assert found.unreadable == [5]
@@ -109,20 +110,20 @@ def test_a_damaged_line_is_named_and_passed_over(run, change):
     assert "37" not in texts(found.best)
 
 
-def test_a_line_that_is_still_being_written_is_not_there_yet(run):
+def test_a_line_that_is_still_being_written_is_not_there_yet(run: Path) -> None:
     path = run / ROLLOUTS
     path.write_bytes(path.read_bytes()[:-20])
     found = samples_of(run, 5)
     assert (found.num_attempts, found.unreadable) == (5, [])
 
 
-def test_a_line_spelled_otherwise_is_read_the_slow_way(run):
+def test_a_line_spelled_otherwise_is_read_the_slow_way(run: Path) -> None:
     damage(run, 5, lambda line: json.dumps(json.loads(line), indent=None).encode() + b"\n")  # blanks behind the colons
     found = samples_of(run, 5)
     assert (found.num_attempts, found.unreadable, found.best[0]["reward"]) == (6, [], 1.0)
 
 
-def test_an_attempt_without_a_reward_is_neither_best_nor_worst(run):
+def test_an_attempt_without_a_reward_is_neither_best_nor_worst(run: Path) -> None:
     damage(run, 5, lambda line: line.replace(b'"reward":1.0', b'"reward":null'))
     found = samples_of(run, 9)
     assert found.num_attempts == 6
@@ -133,7 +134,9 @@ def test_an_attempt_without_a_reward_is_neither_best_nor_worst(run):
 @given(
     st.lists(st.tuples(st.text(), st.text(), st.floats(allow_nan=False, allow_infinity=False)), min_size=1, max_size=8)
 )
-def test_whatever_a_model_writes_the_bytes_find_what_parsing_finds(tmp_path_factory, said):
+def test_whatever_a_model_writes_the_bytes_find_what_parsing_finds(
+    tmp_path_factory: pytest.TempPathFactory, said: Any
+) -> None:
     rollouts = [
         (step, attempt(reply, reward, prompt=prompt, problem=prompt))
         for step, (prompt, reply, reward) in enumerate(said)
@@ -151,7 +154,7 @@ def test_whatever_a_model_writes_the_bytes_find_what_parsing_finds(tmp_path_fact
 # --- what it costs
 
 
-def test_only_the_chosen_lines_are_parsed(tmp_path, monkeypatch):
+def test_only_the_chosen_lines_are_parsed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path / "run", 2000)
     parsed = []
     real = json.loads
@@ -162,7 +165,7 @@ def test_only_the_chosen_lines_are_parsed(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_run_of_100_000_attempts_is_shown_within_two_seconds_of_cpu_time(tmp_path):
+def test_a_run_of_100_000_attempts_is_shown_within_two_seconds_of_cpu_time(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", 100_000)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(

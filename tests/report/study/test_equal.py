@@ -27,7 +27,7 @@ def equal_at(folder: Path) -> Equal:
     return found
 
 
-def test_conditions_with_one_reward_are_compared_where_the_shortest_of_them_ended(tmp_path):
+def test_conditions_with_one_reward_are_compared_where_the_shortest_of_them_ended(tmp_path: Path) -> None:
     learner(tmp_path, "plain", [2.0, 4.0])
     learner(tmp_path, "bonus", [4.0, 4.0], until=150, entropy_coef=0.05)
     equal = equal_at(tmp_path)
@@ -36,7 +36,7 @@ def test_conditions_with_one_reward_are_compared_where_the_shortest_of_them_ende
     assert found == pytest.approx({"entropy_coef=none": 3.0, "entropy_coef=0.05": 2.0})
 
 
-def test_a_run_that_knew_enough_keeps_what_it_knew(tmp_path):
+def test_a_run_that_knew_enough_keeps_what_it_knew(tmp_path: Path) -> None:
     learner(tmp_path, "plain", [2.0, 2.0])
     learner(tmp_path, "bonus", [4.0, 4.0], until=60, entropy_coef=0.05, stop_at=0.9)
     equal = equal_at(tmp_path)
@@ -44,14 +44,14 @@ def test_a_run_that_knew_enough_keeps_what_it_knew(tmp_path):
     assert bits_at(equal.ranked[0], 100).value == 4.0
 
 
-def test_what_is_told_the_formula_is_marked_and_comes_last(tmp_path):
+def test_what_is_told_the_formula_is_marked_and_comes_last(tmp_path: Path) -> None:
     learner(tmp_path, "aware", [4.0, 4.0], algorithm="reward_aware")
     learner(tmp_path, "plain", [1.0, 1.0])
     equal = equal_at(tmp_path)
     assert [name_in(cell, equal) for cell in equal.ranked] == ["as it is by default", "reward_aware"]
 
 
-def test_one_condition_or_a_control_has_nothing_to_be_compared_with(tmp_path):
+def test_one_condition_or_a_control_has_nothing_to_be_compared_with(tmp_path: Path) -> None:
     learner(tmp_path, "plain", [1.0, 1.0])
     learner(tmp_path, "coin", [0.0], reward_type="random")
     learner(tmp_path, "coin2", [0.0], reward_type="random", entropy_coef=0.05)
@@ -65,7 +65,7 @@ def sentences(folder: Path) -> list[str]:
 SIX = [3.9, 4.0, 3.8, 3.7, 3.6, 3.5]
 
 
-def test_a_sentence_names_the_first_and_what_cannot_be_told_from_it(home, tmp_path):
+def test_a_sentence_names_the_first_and_what_cannot_be_told_from_it(home: Path, tmp_path: Path) -> None:
     learner(tmp_path, "plain", [0.1 * place for place in range(6)])
     learner(tmp_path, "bonus", SIX, entropy_coef=0.05)
     learner(tmp_path, "replay", [3.8, 3.9, 3.9, 3.65, 3.65, 3.4], replay=1)
@@ -77,7 +77,7 @@ def test_a_sentence_names_the_first_and_what_cannot_be_told_from_it(home, tmp_pa
     assert text.endswith("(tiny-1M, all weights, reinforce, 6 runs each).")
 
 
-def test_three_runs_of_each_cannot_tell(home, tmp_path):
+def test_three_runs_of_each_cannot_tell(home: Path, tmp_path: Path) -> None:
     learner(tmp_path, "plain", [0.1, 0.2, 0.3])
     learner(tmp_path, "bonus", [3.9, 4.0, 3.8], entropy_coef=0.05)
     (text,) = sentences(tmp_path)
@@ -85,20 +85,20 @@ def test_three_runs_of_each_cannot_tell(home, tmp_path):
     assert "bits in the median, not told apart (tiny-1M" in text and "ahead" not in text
 
 
-def test_one_run_of_each_is_no_comparison(home, tmp_path):
+def test_one_run_of_each_is_no_comparison(home: Path, tmp_path: Path) -> None:
     learner(tmp_path, "plain", [0.1])
     learner(tmp_path, "bonus", [3.9], entropy_coef=0.05)
     assert sentences(tmp_path) == []
 
 
-def test_the_sentence_changes_when_the_data_do(home, tmp_path):
+def test_the_sentence_changes_when_the_data_do(home: Path, tmp_path: Path) -> None:
     learner(tmp_path, "plain", SIX)
     learner(tmp_path, "bonus", [0.1 * place for place in range(6)], entropy_coef=0.05)
     (text,) = sentences(tmp_path)
     assert "entropy_coef=none with 3.75" in text and "the other can be told from the first" in text
 
 
-def test_of_eleven_conditions_with_six_secrets_the_worst_are_told_from_the_best(home, tmp_path):
+def test_of_eleven_conditions_with_six_secrets_the_worst_are_told_from_the_best(home: Path, tmp_path: Path) -> None:
     """Two by two, six secrets could never be unlikely enough; but that one of eleven is first in each of six can."""
     for place in range(11):
         learner(tmp_path, f"g{place}", [place / 3 + 0.1 * one for one in range(6)], entropy_coef=0.01 * (place + 1))

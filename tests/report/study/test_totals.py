@@ -25,35 +25,35 @@ def ledgers(folder: Path, *ends: tuple[float, float, float]) -> Cell:
     return cell_at(folder)
 
 
-def test_an_efficiency_is_a_ratio_of_sums(tmp_path):
+def test_an_efficiency_is_a_ratio_of_sums(tmp_path: Path) -> None:
     cell = ledgers(tmp_path, (10.0, 4.0, 4.0), (30.0, 4.0, 2.0))
     assert efficiency(cell, "eta").value == pytest.approx(6 / 40)  # the mean of ratios would be 0.23
     assert efficiency(cell, "eta_absorb").value == pytest.approx(6 / 8)
 
 
-def test_nothing_offered_has_no_efficiency(tmp_path):
+def test_nothing_offered_has_no_efficiency(tmp_path: Path) -> None:
     assert efficiency(ledgers(tmp_path, (0.0, 0.0, 0.0)), "eta") is None
 
 
-def test_bits_per_episode_count_what_was_spent_on_them(tmp_path):
+def test_bits_per_episode_count_what_was_spent_on_them(tmp_path: Path) -> None:
     """One run knew 0.97 of four bits at 100, one nothing in 300."""
     cell = cell_at(make_study(tmp_path, {16: [100, never]}, cap=300))
     assert bits_per_episode(cell).value == pytest.approx(0.97 * 4 / 400)
 
 
-def test_a_share_of_next_to_nothing_is_none(tmp_path):
+def test_a_share_of_next_to_nothing_is_none(tmp_path: Path) -> None:
     """A run that guessed a while without a hit received a few hundredths of a bit."""
     assert efficiency(ledgers(tmp_path / "a", (2.0, 0.05, -11.0), (2.0, 0.05, -3.0)), "eta_absorb") is None
     assert efficiency(ledgers(tmp_path / "b", (2.0, 0.9, 0.5), (2.0, 0.2, 0.1)), "eta_absorb") is not None
 
 
-def test_a_sum_has_the_range_of_its_runs_and_no_interval(tmp_path):
+def test_a_sum_has_the_range_of_its_runs_and_no_interval(tmp_path: Path) -> None:
     """One that locked in lies far below the others, and no few runs tell how often that happens."""
     cell = ledgers(tmp_path, *[(10.0, 4.0, 3.0 + 0.1 * place) for place in range(7)], (10.0, 4.0, -8.0))
     assert efficiency(cell, "eta_absorb").interval == Interval(-2, 0.9, is_range=True)
 
 
-def test_what_is_known_in_the_end_is_a_median_between_two_of_the_runs(tmp_path):
+def test_what_is_known_in_the_end_is_a_median_between_two_of_the_runs(tmp_path: Path) -> None:
     few = median_last(cell_at(make_study(tmp_path / "a", {16: [100, never, 50]}, cap=300)), "bits_known")
     assert few.interval.is_range
     some = median_last(

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import log2
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,25 +31,25 @@ SIZES = (16, 64, 256, 1024)
 Draw = Callable[[np.random.Generator, int, int], np.ndarray]  # (rng, N, runs): times
 
 
-def geometric(rng, N, count):
+def geometric(rng: Any, N: Any, count: Any) -> Any:
     """Until a guess among N is right."""
     return rng.geometric(1 / N, count).astype(float)
 
 
-def scattered(rng, N, count):
+def scattered(rng: Any, N: Any, count: Any) -> Any:
     return 2 * N * np.exp(0.5 * rng.normal(size=count))
 
 
-def long_tailed(rng, N, count):
+def long_tailed(rng: Any, N: Any, count: Any) -> Any:
     return 2 * N * np.exp(0.4 * rng.standard_t(3, size=count))
 
 
-def locking(rng, N, count):
+def locking(rng: Any, N: Any, count: Any) -> Any:
     """One in ten never gets there."""
     return np.where(rng.random(count) < 0.1, np.inf, 40 * N**0.4 * np.exp(0.4 * rng.normal(size=count)))
 
 
-def constant(rng, N, count):
+def constant(rng: Any, N: Any, count: Any) -> Any:
     """From the hit on: two groups, or three."""
     return np.where(rng.random(count) < 0.55, 8.0, 12.0)
 
@@ -74,20 +76,20 @@ def held_medians(draw: Draw, cap: float, count: int, times: int) -> float:
 
 
 @pytest.mark.parametrize("count", [6, 16])
-def test_a_quick_look_at_medians(count):
+def test_a_quick_look_at_medians(count: int) -> None:
     assert held_medians(geometric, 50, count, 200) >= 0.9
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 8, 12, 16, 64, 128])
 @pytest.mark.parametrize(("draw", "cap"), MEDIANS)
-def test_2000_medians_are_held(draw, cap, count):
+def test_2000_medians_are_held(draw: Any, cap: Any, count: int) -> None:
     assert held_medians(draw, cap, count, 2000) >= 0.93
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [6, 8, 12, 16, 64, 128])
-def test_medians_are_not_held_more_often_than_need_be(count):
+def test_medians_are_not_held_more_often_than_need_be(count: int) -> None:
     """Of times without ties; ties alone make it more."""
     rng = np.random.default_rng(count)
     found = [interval_of(row, row, count) for row in rng.normal(size=(4000, count))]
@@ -95,7 +97,7 @@ def test_medians_are_not_held_more_often_than_need_be(count):
 
 
 @pytest.mark.parametrize("count", [3, 4, 5])
-def test_the_range_of_a_few_runs_does_not_hold_the_median_and_is_not_said_to(count):
+def test_the_range_of_a_few_runs_does_not_hold_the_median_and_is_not_said_to(count: int) -> None:
     rng = np.random.default_rng(0)
     found = [median_of(seen(scattered, rng, 64, count, 1e9)).interval for _ in range(200)]
     assert all(one.is_range for one in found)
@@ -121,11 +123,11 @@ def held_exponents(draw: Draw, truth: float, cap: float, count: int, times: int)
     return float(np.mean([chance_of_exponent(truth, one) > 0.05 for one in runs]))
 
 
-def test_a_quick_look_at_exponents():
+def test_a_quick_look_at_exponents() -> None:
     assert held_exponents(geometric, 1.0, 1500, 4, 200) >= 0.9
 
 
-def test_what_an_interval_holds_is_what_its_p_does_not_rule_out():
+def test_what_an_interval_holds_is_what_its_p_does_not_rule_out() -> None:
     """Ends of many intervals, of runs that are cut short and lock in too."""
     rng = np.random.default_rng(0)
     for draw, truth, cap in EXPONENTS:
@@ -138,13 +140,13 @@ def test_what_an_interval_holds_is_what_its_p_does_not_rule_out():
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 4, 8, 16, 64])
 @pytest.mark.parametrize(("draw", "truth", "cap"), EXPONENTS)
-def test_2000_exponents_are_held(draw, truth, cap, count):
+def test_2000_exponents_are_held(draw: Any, truth: Any, cap: Any, count: int) -> None:
     assert 0.93 <= held_exponents(draw, truth, cap, count, 2000) <= 0.985
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 16])
-def test_episodes_a_bit_are_held_where_they_are_in_proportion_to_bits(count):
+def test_episodes_a_bit_are_held_where_they_are_in_proportion_to_bits(count: int) -> None:
     rng, held = np.random.default_rng(0), 0
     for _ in range(2000):
         times = [(N, waited(40 * log2(N) * np.exp(0.6 * rng.normal(size=count)), cap=600)) for N in SIZES]
@@ -159,7 +161,7 @@ def test_episodes_a_bit_are_held_where_they_are_in_proportion_to_bits(count):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("count", [3, 4, 6, 12])
-def test_means_of_runs_that_scatter_evenly_are_held(count):
+def test_means_of_runs_that_scatter_evenly_are_held(count: int) -> None:
     """200 held-out problems, with runs that differ a little; not one that falls over."""
     rng = np.random.default_rng(count)
     shares = np.clip(rng.normal(0.41, 0.02, (2000, count)), 0, 1)
@@ -220,7 +222,7 @@ NULLS = [equal_rewards, equal_learners, equal_luck, lucky_coins]
 
 
 @pytest.fixture
-def quick(monkeypatch, home) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
     """What decides nothing is left out: which law fits best, what would have been seen, observers. And runs change
     places a thousand times, which makes a p no smaller.
     """
@@ -232,23 +234,23 @@ def quick(monkeypatch, home) -> None:
     monkeypatch.setattr("straw.report.study.analysis.identifiable", lambda cells: {})
 
 
-def wrong_reports(null, times: int) -> int:
+def wrong_reports(null: Any, times: int) -> int:
     rng = np.random.default_rng(0)
     return sum(bool(decided(sentences_of(list(null(rng))))) for _ in range(times))
 
 
 @pytest.mark.parametrize("null", NULLS)
-def test_a_quick_look_at_reports_of_runs_that_do_not_differ(quick, null):
+def test_a_quick_look_at_reports_of_runs_that_do_not_differ(quick: None, null: Any) -> None:
     assert wrong_reports(null, 6) <= 1
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("null", NULLS)
-def test_of_2000_reports_on_runs_that_do_not_differ_one_in_twenty_says_that_they_do(quick, null):
+def test_of_2000_reports_on_runs_that_do_not_differ_one_in_twenty_says_that_they_do(quick: None, null: Any) -> None:
     assert wrong_reports(null, 2000) <= 0.05 * 2000
 
 
-def test_learners_that_differ_are_said_to(quick):
+def test_learners_that_differ_are_said_to(quick: None) -> None:
     rng = np.random.default_rng(0)
     runs = []
     for place, (model, after) in enumerate((("tiny-0.2M", 60), ("tiny-5M", 12))):
@@ -261,7 +263,7 @@ def test_learners_that_differ_are_said_to(quick):
 
 
 @pytest.mark.slow
-def test_what_would_have_been_seen_is_seen_about_four_times_in_five():
+def test_what_would_have_been_seen_is_seen_about_four_times_in_five() -> None:
     """The factor is told from one study, and then tried on others like it."""
     rng, found = np.random.default_rng(0), []
     for _ in range(12):
@@ -272,7 +274,7 @@ def test_what_would_have_been_seen_is_seen_about_four_times_in_five():
     assert 0.7 <= np.mean(found) <= 0.97
 
 
-def slowed(factor, rng, N, count):
+def slowed(factor: Any, rng: Any, N: Any, count: Any) -> Any:
     return factor * geometric(rng, N, count)
 
 
@@ -281,7 +283,7 @@ def apart(times: Times) -> Times:
     return times._replace(runs=[SimpleNamespace(secret=f"o{n}", seed=f"o{n}") for n in range(len(times.runs))])
 
 
-def test_a_scaling_is_told_with_its_exponents_interval():
+def test_a_scaling_is_told_with_its_exponents_interval() -> None:
     """Of the whole series, as the report makes it."""
     rng = np.random.default_rng(3)
     found = scaling_of(SIZES, [seen(geometric, rng, N, 16, 6 * N) for N in SIZES])

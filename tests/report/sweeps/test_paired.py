@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from math import inf, isnan
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,26 +13,26 @@ SOME = st.lists(st.floats(-1, 1), min_size=1, max_size=8)
 
 
 @pytest.mark.parametrize(("freedom", "told"), [(1, 12.706), (2, 4.303), (3, 3.182), (7, 2.365), (11, 2.201), (60, 2.0)])
-def test_the_quantiles_of_student_are_those_of_the_tables(freedom, told):
+def test_the_quantiles_of_student_are_those_of_the_tables(freedom: int, told: float) -> None:
     assert t_quantile(freedom) == pytest.approx(told, abs=0.012 if freedom == 3 else 0.001)
 
 
-def test_a_mean_of_three_by_hand():
+def test_a_mean_of_three_by_hand() -> None:
     middle, low, high = sure([1, 2, 3])
     assert (middle, high - middle, middle - low) == pytest.approx((2, 4.303 / 3**0.5, 4.303 / 3**0.5), abs=0.001)
 
 
-def test_one_value_tells_nothing_about_others():
+def test_one_value_tells_nothing_about_others() -> None:
     assert sure([0.5]) == (0.5, -inf, inf)
     assert isnan(sure([]).mean)
 
 
-def test_of_eight_ways_to_swap_two_are_as_far_apart_as_all_for_one():
+def test_of_eight_ways_to_swap_two_are_as_far_apart_as_all_for_one() -> None:
     assert swapped_p([1, 2, 3]) == 2 / 8
     assert swapped_p([1, -1]) == 1
 
 
-def test_only_seeds_that_both_have_are_compared():
+def test_only_seeds_that_both_have_are_compared() -> None:
     found = against({0: 0.5, 1: 0.7, 2: 0.1}, {0: 0.4, 1: 0.5, 3: 0.9})
     assert found is not None
     assert found.difference.mean == pytest.approx(0.15)
@@ -39,21 +40,21 @@ def test_only_seeds_that_both_have_are_compared():
     assert against({0: 1.0}, {1: 1.0}) is None
 
 
-def test_one_pair_is_no_test():
+def test_one_pair_is_no_test() -> None:
     found = against({0: 0.5}, {0: 0.4})
     assert found is not None and found.p is None and found.num_pairs == 1
 
 
-def test_as_many_pairs_as_can_be_counted_are_counted():
+def test_as_many_pairs_as_can_be_counted_are_counted() -> None:
     assert swapped_p([1.0] * 16) == 2 / MOST_WAYS == 2 / 2**16
 
 
-def test_many_pairs_are_swapped_at_random_and_all_for_one_is_among_them():
+def test_many_pairs_are_swapped_at_random_and_all_for_one_is_among_them() -> None:
     assert 0 < swapped_p([1.0] * 30) < 0.001
 
 
 @given(SOME)
-def test_who_is_first_does_not_matter_to_p(differences):
+def test_who_is_first_does_not_matter_to_p(differences: Any) -> None:
     p = swapped_p(differences)
     assert 2 / 2 ** len(differences) <= p <= 1 or not any(differences)
     assert swapped_p([-one for one in differences]) == p

@@ -17,32 +17,32 @@ def trace(**changes: Any) -> Trace:
     return Trace(**{**facts, **changes})
 
 
-def test_a_sound_trace_has_no_flaw_and_one_without_embeddings_neither():
+def test_a_sound_trace_has_no_flaw_and_one_without_embeddings_neither() -> None:
     assert trace().flaw == ""
     assert trace(question=torch.zeros(0), vectors=torch.zeros(1, 0)).flaw == ""
 
 
 @pytest.mark.parametrize("number", BROKEN)
-def test_a_number_that_is_not_finite_is_a_flaw_wherever_it_stands(number):
+def test_a_number_that_is_not_finite_is_a_flaw_wherever_it_stands(number: Any) -> None:
     broken = torch.tensor([0.6, number])
     assert trace(question=broken).flaw == "the embedding of the question is not finite"
     assert trace(vectors=torch.stack([UNIT, broken])).flaw == "the embedding of the reply is not finite"
     assert not is_finite(broken) and is_finite(UNIT)
 
 
-def test_so_is_a_surprisal_that_is_not_finite():
+def test_so_is_a_surprisal_that_is_not_finite() -> None:
     assert (
         trace(surprisal=math.nan).flaw == trace(surprisal=math.inf).flaw == "the surprisal of the reply is not finite"
     )
 
 
-def test_a_trace_stands_where_its_question_outcome_text_and_surprisal_say():
+def test_a_trace_stands_where_its_question_outcome_text_and_surprisal_say() -> None:
     first, second = trace(), trace(surprisal=0.1)
     assert first.order == ("00", False, "a", 0.0) < second.order < trace(text="b").order
     assert trace(text="b").order < trace(is_right=True).order < trace(key="01").order
 
 
-def test_arrays_of_a_checkpoint_are_refused_by_name_where_one_is_not_finite():
+def test_arrays_of_a_checkpoint_are_refused_by_name_where_one_is_not_finite() -> None:
     sound = {"counts": torch.tensor([1]), "sums": torch.tensor([1.0])}
     check_finite(sound)
     with pytest.raises(ValueError, match=r"^keys, values hold numbers that are not finite"):

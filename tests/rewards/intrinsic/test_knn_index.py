@@ -19,30 +19,30 @@ def placed(keys: torch.Tensor, starts_at: int) -> Cells:
     return ours
 
 
-def test_cells_are_used_from_more_keys_than_the_start_on():
+def test_cells_are_used_from_more_keys_than_the_start_on() -> None:
     keys = units(101)
     assert not placed(keys[:100], 100).is_in_use
     ours = placed(keys, 100)
     assert ours.is_in_use and (ours.made_for, len(ours.centres)) == (101, 10)
 
 
-def test_they_are_divided_anew_when_the_keys_have_doubled_and_not_before():
+def test_they_are_divided_anew_when_the_keys_have_doubled_and_not_before() -> None:
     keys = units(203)
     assert placed(keys[:201], 100).made_for == 101
     assert placed(keys[:202], 100).made_for == 202
 
 
-def test_every_key_lies_in_the_cell_of_its_nearest_centre_whenever_it_came():
+def test_every_key_lies_in_the_cell_of_its_nearest_centre_whenever_it_came() -> None:
     keys = units(150)
     ours = placed(keys, 100)
     assert ours.cell_of[:150].tolist() == (keys @ ours.centres.T).argmax(1).tolist()
 
 
-def test_room_for_cells_doubles():
+def test_room_for_cells_doubles() -> None:
     assert [len(placed(units(count), 100).cell_of) for count in (101, 102, 150)] == [101, 202, 202]
 
 
-def test_a_key_that_takes_another_s_slot_moves_to_its_own_cell():
+def test_a_key_that_takes_another_s_slot_moves_to_its_own_cell() -> None:
     keys = units(150)
     ours = placed(keys, 100)
     other = int((ours.cell_of[:150] != ours.cell_of[7]).nonzero()[0])
@@ -51,7 +51,7 @@ def test_a_key_that_takes_another_s_slot_moves_to_its_own_cell():
     assert ours.cell_of[7] == ours.cell_of[other]
 
 
-def test_candidates_are_all_slots_of_the_nearest_cells_in_order(monkeypatch: pytest.MonkeyPatch):
+def test_candidates_are_all_slots_of_the_nearest_cells_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cells, "PROBED", 2)
     keys = units(150)
     ours = placed(keys, 100)
@@ -62,13 +62,13 @@ def test_candidates_are_all_slots_of_the_nearest_cells_in_order(monkeypatch: pyt
     assert 0 < len(expected) < 150
 
 
-def test_two_heaps_get_a_centre_each_of_length_one():
+def test_two_heaps_get_a_centre_each_of_length_one() -> None:
     heap = torch.tensor([[1.0, 0.1, 0.0], [1.0, -0.1, 0.0], [0.0, 0.1, 1.0], [0.0, -0.1, 1.0]])
     ours = placed(normalize(heap, dim=1), 3)
     assert sorted(ours.centres.tolist()) == [pytest.approx([0, 0, 1]), pytest.approx([1, 0, 0])]
 
 
-def test_the_nearest_centre_of_many_keys_is_found_some_at_a_time():
+def test_the_nearest_centre_of_many_keys_is_found_some_at_a_time() -> None:
     keys, centres = units(9000), units(5, seed=1)
     assert torch.equal(nearest_of(keys, centres), (keys @ centres.T).argmax(1))
 
@@ -89,7 +89,7 @@ def going_on(monkeypatch: pytest.MonkeyPatch, changes: dict[str, torch.Tensor]) 
     return found[0], found[1]
 
 
-def test_what_was_kept_and_read_goes_on(monkeypatch: pytest.MonkeyPatch):
+def test_what_was_kept_and_read_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     one, other = going_on(monkeypatch, {})
     assert one == other
 
@@ -102,15 +102,15 @@ def test_what_was_kept_and_read_goes_on(monkeypatch: pytest.MonkeyPatch):
         ("made_for", torch.tensor([150])),
     ],
 )
-def test_a_field_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, value: torch.Tensor):
+def test_a_field_that_is_lost_is_noticed(monkeypatch: pytest.MonkeyPatch, name: str, value: torch.Tensor) -> None:
     one, other = going_on(monkeypatch, {name: value})
     assert one != other
 
 
-def test_arrays_hold_as_many_cells_as_there_are_keys():
+def test_arrays_hold_as_many_cells_as_there_are_keys() -> None:
     assert len(placed(units(150), 100).arrays(150)["cell_of"]) == 150
 
 
-def test_a_cell_that_nothing_falls_into_keeps_its_centre():
+def test_a_cell_that_nothing_falls_into_keeps_its_centre() -> None:
     ours = placed(units(1).repeat(101, 1), 100)
     assert torch.allclose(ours.centres.norm(dim=1), torch.ones(len(ours.centres)))

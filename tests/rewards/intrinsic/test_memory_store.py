@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from typing import Any
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ def random_units(count: int, width: int, seed: int) -> torch.Tensor:
 X, Y, Z = torch.eye(3)
 
 
-def test_a_full_memory_forgets_its_oldest_question_with_all_its_answers():
+def test_a_full_memory_forgets_its_oldest_question_with_all_its_answers() -> None:
     store = MemoryStore(3, max_keys=2, max_values=5)
     for number, vector in enumerate((X, Y, Z)):
         store.add(key(number), vector, vector[None])
@@ -38,21 +39,21 @@ def test_a_full_memory_forgets_its_oldest_question_with_all_its_answers():
     assert store.values_of(store.nearest([key(9)], Y[None], 1)[0]).tolist() == [Y.tolist()]
 
 
-def test_a_full_question_forgets_its_oldest_answers_and_its_mean_follows():
+def test_a_full_question_forgets_its_oldest_answers_and_its_mean_follows() -> None:
     store = MemoryStore(3, max_keys=2, max_values=2)
     store.add(key(0), X, torch.stack([X, Y, Z]))
     assert store.values_of([0]).tolist() == [Y.tolist(), Z.tolist()]
     assert store.centroid([0]).tolist() == [0, 0.5, 0.5]
 
 
-def test_the_mean_over_two_questions_weighs_answers_not_questions():
+def test_the_mean_over_two_questions_weighs_answers_not_questions() -> None:
     store = MemoryStore(3, max_keys=2, max_values=5)
     store.add(key(0), X, torch.stack([X, X, X]))
     store.add(key(1), Y, Y[None])
     assert store.centroid([0, 1]).tolist() == [0.75, 0.25, 0]
 
 
-def test_neighbours_come_nearest_first_with_the_question_itself_in_front_and_none_below_the_floor():
+def test_neighbours_come_nearest_first_with_the_question_itself_in_front_and_none_below_the_floor() -> None:
     store = MemoryStore(3, max_keys=9, max_values=5)
     for number, vector in enumerate((X, unit(1, 1, 0), Y, Z)):
         store.add(key(number), vector, vector[None])
@@ -65,7 +66,7 @@ def test_neighbours_come_nearest_first_with_the_question_itself_in_front_and_non
     assert MemoryStore(3, 1, 1).nearest([key(0)], asked, 1) == [[]]
 
 
-def test_matrices_double_up_to_their_bound_and_no_further():
+def test_matrices_double_up_to_their_bound_and_no_further() -> None:
     store = MemoryStore(3, max_keys=100, max_values=2)
     assert store.keys.shape == store.values.shape == (0, 3)
     for number in range(250):
@@ -94,7 +95,7 @@ writes = st.lists(st.tuples(st.integers(0, 7), st.integers(1, 4)), max_size=40)
 
 @settings(max_examples=40, deadline=None)
 @given(writes, st.integers(1, 5), st.integers(1, 4))
-def test_at_capacity_every_question_keeps_its_own_answers(done, max_keys, max_values):
+def test_at_capacity_every_question_keeps_its_own_answers(done: Any, max_keys: Any, max_values: Any) -> None:
     store, plain = MemoryStore(4, max_keys, max_values), Plain(max_keys, max_values)
     questions = random_units(8, 4, seed=1)
     for at, (number, count) in enumerate(done):
@@ -117,7 +118,7 @@ def reloaded(store: MemoryStore, max_keys: int, max_values: int) -> MemoryStore:
     return other
 
 
-def test_a_memory_that_was_kept_and_read_writes_on_with_equal_bytes():
+def test_a_memory_that_was_kept_and_read_writes_on_with_equal_bytes() -> None:
     store = MemoryStore(4, 5, 3)
     for number in range(12):
         store.add(key(number % 7), random_units(1, 4, number)[0], random_units(2, 4, 100 + number))
@@ -129,7 +130,7 @@ def test_a_memory_that_was_kept_and_read_writes_on_with_equal_bytes():
         assert array.numpy().tobytes() == other.arrays()[name].numpy().tobytes(), name
 
 
-def test_approximate_neighbours_are_nearly_always_the_exact_ones(monkeypatch: pytest.MonkeyPatch):
+def test_approximate_neighbours_are_nearly_always_the_exact_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory_store, "APPROXIMATE_ABOVE", 400)
     centres = random_units(40, 16, 0)
     near = normalize(centres.repeat(25, 1) + 0.15 * torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)))
@@ -151,7 +152,7 @@ def test_approximate_neighbours_are_nearly_always_the_exact_ones(monkeypatch: py
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_what_is_not_finite_is_refused_and_changes_nothing(number):
+def test_what_is_not_finite_is_refused_and_changes_nothing(number: Any) -> None:
     store = MemoryStore(3, 9, 5)
     store.add(key(0), X, torch.stack([X, Y]))
     before = {name: array.tolist() for name, array in store.arrays().items()}
@@ -165,7 +166,7 @@ FIELDS = ("keys", "sums", "values", "counts", "hashes", "oldest")
 
 
 @pytest.mark.parametrize("left_out", FIELDS)
-def test_a_field_that_is_left_out_is_noticed(left_out):
+def test_a_field_that_is_left_out_is_noticed(left_out: Any) -> None:
     store = MemoryStore(3, 2, 2)
     store.add(key(0), X, X[None])
     assert sorted(store.arrays()) == sorted(FIELDS)
@@ -173,7 +174,7 @@ def test_a_field_that_is_left_out_is_noticed(left_out):
         MemoryStore(3, 2, 2).load({name: array for name, array in store.arrays().items() if name != left_out})
 
 
-def test_a_memory_that_was_read_forgets_the_oldest_question_next():
+def test_a_memory_that_was_read_forgets_the_oldest_question_next() -> None:
     store = MemoryStore(3, 2, 2)
     for number, vector in enumerate((X, Y, Z)):
         store.add(key(number), vector, vector[None])

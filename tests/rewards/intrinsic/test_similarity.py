@@ -11,29 +11,29 @@ from straw.rewards.intrinsic.similarity import exploit, explore
 X, Y, Z = torch.eye(3)
 
 
-def test_exploit_is_the_negative_distance_to_the_mean_of_the_successes():
+def test_exploit_is_the_negative_distance_to_the_mean_of_the_successes() -> None:
     centroid = (X + Y) / 2
     found = exploit([X[None], Z[None]], centroid)
     assert math.isclose(found[0], -math.sqrt(0.5), rel_tol=1e-6)  # (.5, -.5, 0)
     assert math.isclose(found[1], -math.sqrt(1.5), rel_tol=1e-6)  # (-.5, -.5, 1)
 
 
-def test_explore_is_one_minus_the_largest_cosine_with_a_failure():
+def test_explore_is_one_minus_the_largest_cosine_with_a_failure() -> None:
     failures = torch.stack([X, torch.tensor([0.6, 0.8, 0.0])])
     found = explore([X[None], Y[None], Z[None], -X[None]], failures)
     assert [round(one, 6) for one in found] == [0, 0.2, 1, 1.6]
 
 
-def test_a_reply_that_failed_before_is_not_new_at_all():
+def test_a_reply_that_failed_before_is_not_new_at_all() -> None:
     vector = torch.nn.functional.normalize(torch.randn(1, 384, generator=torch.Generator().manual_seed(0)))
     assert explore([vector], torch.cat([vector, -vector])) == [0]
 
 
-def test_a_reply_of_several_sentences_is_paid_their_mean():
+def test_a_reply_of_several_sentences_is_paid_their_mean() -> None:
     assert explore([torch.stack([X, Z]), Y[None]], X[None]) == [0.5, 1]
 
 
-def test_farther_from_success_is_never_nearer():
+def test_farther_from_success_is_never_nearer() -> None:
     angles = [torch.tensor([[math.cos(a), math.sin(a), 0.0]]) for a in (0.1, 0.5, 1.0, 2.0, 3.0)]
     found = exploit(angles, X)
     assert found == sorted(found, reverse=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -35,7 +36,7 @@ def memory(rules: Rules = PAID, *, k: int = 1, keys: int = 3, values: int = 5, e
     return Intrinsic(Episodic(MemoryStore(WIDTH, keys, values), failure, k=k, floor=None), rules)
 
 
-def test_an_empty_memory_pays_nothing_and_says_so():
+def test_an_empty_memory_pays_nothing_and_says_so() -> None:
     intrinsic = memory()
     assert intrinsic.score([trace(0, 0), trace(0, 1, True)], 1) == {"exploit": [None] * 2, "explore": [None] * 2}
     assert intrinsic.empty_share == 1
@@ -43,7 +44,7 @@ def test_an_empty_memory_pays_nothing_and_says_so():
     assert intrinsic.empty_share == 0
 
 
-def test_a_step_is_scored_against_the_memory_as_it_was_before():
+def test_a_step_is_scored_against_the_memory_as_it_was_before() -> None:
     intrinsic = memory()
     intrinsic.score([trace(0, 0)], 1)
     found = intrinsic.score([trace(0, 1), trace(0, 1), trace(0, 0)], 2)["explore"]
@@ -51,7 +52,7 @@ def test_a_step_is_scored_against_the_memory_as_it_was_before():
     assert intrinsic.score([trace(0, 1), trace(0, 2)], 3)["explore"][0] == 0  # but now it was seen
 
 
-def test_only_novelty_waits_for_the_warm_up_and_shrinks_after_it():
+def test_only_novelty_waits_for_the_warm_up_and_shrinks_after_it() -> None:
     intrinsic = memory(Rules(window=10, warmup_steps=2, anneal_rate=0.5, window_eps=0.0))
     told = [trace(0, 0), trace(0, 1, True)]
     intrinsic.score(told, 1)
@@ -61,12 +62,12 @@ def test_only_novelty_waits_for_the_warm_up_and_shrinks_after_it():
     assert [intrinsic.rules.anneal(step) for step in (1, 3, 4, 5)] == [1, 1, 0.5, 0.25]
 
 
-def test_without_a_warm_up_novelty_is_paid_from_the_first_step_on_and_stays():
+def test_without_a_warm_up_novelty_is_paid_from_the_first_step_on_and_stays() -> None:
     intrinsic = Intrinsic(Surprise(), Rules())
     assert [intrinsic.score([trace(0, 0)], step)["surprise"] for step in (1, 2, 300)] == [[0.5]] * 3
 
 
-def test_the_warm_up_may_wait_for_questions_with_failures():
+def test_the_warm_up_may_wait_for_questions_with_failures() -> None:
     intrinsic = memory(Rules(warmup_keys=2))
     intrinsic.score([trace(0, 0)], 1)
     assert intrinsic.score([trace(0, 1)], 2)["explore"] == [None]
@@ -74,7 +75,7 @@ def test_the_warm_up_may_wait_for_questions_with_failures():
     assert intrinsic.score([trace(0, 2)], 4)["explore"] != [None]
 
 
-def test_right_and_wrong_may_have_windows_of_their_own():
+def test_right_and_wrong_may_have_windows_of_their_own() -> None:
     intrinsic = memory(Rules(per_outcome=True), explores=False)
     intrinsic.score([trace(0, 0, True)], 1)
     found = intrinsic.score([trace(0, 1), trace(0, 1), trace(0, 2, True)], 2)["exploit"]
@@ -84,7 +85,7 @@ def test_right_and_wrong_may_have_windows_of_their_own():
     }  # fmt: skip
 
 
-def test_what_the_warm_up_does_not_pay_is_measured_all_the_same():
+def test_what_the_warm_up_does_not_pay_is_measured_all_the_same() -> None:
     intrinsic = memory(Rules(window=10, warmup_steps=2, anneal_rate=0.5))
     intrinsic.score([trace(0, 0)], 1)
     told = [trace(0, 1), trace(0, 0), trace(0, 2)]
@@ -96,20 +97,20 @@ def test_what_the_warm_up_does_not_pay_is_measured_all_the_same():
     assert paid == [intrinsic.measured["explore"][0] / 2]
 
 
-def test_what_there_is_nothing_to_compare_with_is_not_measured():
+def test_what_there_is_nothing_to_compare_with_is_not_measured() -> None:
     intrinsic = memory()
     intrinsic.score([trace(0, 0), trace(0, 1, True)], 1)
     assert intrinsic.measured == {"exploit": [None] * 2, "explore": [None] * 2}
 
 
-def test_a_repeated_failure_is_worth_0_whatever_its_window_and_exploit_is_not_touched():
+def test_a_repeated_failure_is_worth_0_whatever_its_window_and_exploit_is_not_touched() -> None:
     intrinsic = memory(Rules(window=10, constant_window=0.5))
     intrinsic.score([trace(0, 0), trace(0, 1, True)], 1)
     found = intrinsic.score([trace(0, 0), trace(0, 0)], 2)
     assert found == {"exploit": [0.5, 0.5], "explore": [0, 0]}
 
 
-def test_a_step_without_any_reply_scores_nothing_and_writes_nothing():
+def test_a_step_without_any_reply_scores_nothing_and_writes_nothing() -> None:
     for judge in JUDGES:
         intrinsic = judge()
         assert intrinsic.score([], 1) == intrinsic.measured == {name: [] for name in intrinsic.names}
@@ -126,7 +127,7 @@ def broken(one: Trace, number: float) -> Trace:
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_flaw_has_no_score_and_leaves_no_trace(number, place):
+def test_a_flaw_has_no_score_and_leaves_no_trace(number: Any, place: int) -> None:
     for judge in JUDGES:
         one, other = judge(), judge()
         for step in range(1, 5):
@@ -139,7 +140,7 @@ def test_a_flaw_has_no_score_and_leaves_no_trace(number, place):
         assert same(one, other)
 
 
-def test_a_question_without_a_finite_embedding_has_neither_scores_nor_a_place():
+def test_a_question_without_a_finite_embedding_has_neither_scores_nor_a_place() -> None:
     intrinsic = memory()
     intrinsic.score([trace(0, 0), trace(0, 1, True)], 1)
     lost = replace(trace(1, 2), question=QUESTIONS[1] * math.nan)
@@ -149,13 +150,13 @@ def test_a_question_without_a_finite_embedding_has_neither_scores_nor_a_place():
     assert intrinsic.empty_share == 0
 
 
-def test_a_step_of_flaws_alone_scores_nothing():
+def test_a_step_of_flaws_alone_scores_nothing() -> None:
     intrinsic = memory()
     assert intrinsic.score([broken(trace(0, 0), math.nan)], 1) == {"exploit": [None], "explore": [None]}
     assert intrinsic.empty_share == 0 and intrinsic.counts()["memory/values"] == 0
 
 
-def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused():
+def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused() -> None:
     for judge in JUDGES:
         intrinsic = judge()
         intrinsic.score([trace(0, 0), trace(0, 1, True)], 1)
@@ -191,7 +192,7 @@ judges = st.sampled_from(JUDGES)
 
 @settings(max_examples=60, deadline=None)
 @given(judges, steps, st.randoms(use_true_random=False))
-def test_where_in_its_group_a_reply_stands_changes_no_reward_now_or_later(judge, told, random):
+def test_where_in_its_group_a_reply_stands_changes_no_reward_now_or_later(judge: Any, told: Any, random: Any) -> None:
     one, other = judge(), judge()
     for step, here in enumerate(told, 1):
         places = list(range(len(here)))
@@ -204,7 +205,7 @@ def test_where_in_its_group_a_reply_stands_changes_no_reward_now_or_later(judge,
 
 @settings(max_examples=60, deadline=None)
 @given(steps, st.integers(0, 12))
-def test_a_reply_that_equals_a_stored_failure_earns_no_explore(told, text):
+def test_a_reply_that_equals_a_stored_failure_earns_no_explore(told: Any, text: Any) -> None:
     intrinsic = memory(keys=9, values=99)
     for step, here in enumerate(told, 1):
         intrinsic.score(here, step)
@@ -214,7 +215,7 @@ def test_a_reply_that_equals_a_stored_failure_earns_no_explore(told, text):
 
 @settings(max_examples=30, deadline=None)
 @given(judges, steps, steps)
-def test_what_was_kept_and_read_goes_on_with_equal_scores(judge, before, after):
+def test_what_was_kept_and_read_goes_on_with_equal_scores(judge: Any, before: Any, after: Any) -> None:
     one, other = judge(), judge()
     for step, here in enumerate(before, 1):
         one.score(here, step)
@@ -225,7 +226,7 @@ def test_what_was_kept_and_read_goes_on_with_equal_scores(judge, before, after):
 
 
 @pytest.mark.parametrize("per_outcome", [False, True])
-def test_a_window_that_is_left_out_is_noticed(per_outcome):
+def test_a_window_that_is_left_out_is_noticed(per_outcome: bool) -> None:
     def going_on(left_out: str) -> list[object]:
         rules = Rules(window=20, per_outcome=per_outcome)
         one, other = memory(rules), memory(rules)
@@ -247,7 +248,7 @@ def test_a_window_that_is_left_out_is_noticed(per_outcome):
         assert one != other, name
 
 
-def test_what_was_read_is_left_as_it_was_kept():
+def test_what_was_read_is_left_as_it_was_kept() -> None:
     for judge in JUDGES:
         one, other = judge(), judge()
         one.score([trace(0, 0), trace(0, 1, True)], 1)
@@ -259,7 +260,7 @@ def test_what_was_read_is_left_as_it_was_kept():
         assert {name: array.tolist() for name, array in kept.items()} == before
 
 
-def test_a_memory_that_is_read_forgets_the_windows_it_had():
+def test_a_memory_that_is_read_forgets_the_windows_it_had() -> None:
     one, other = memory(), memory()
     other.score([trace(0, 0), trace(0, 1, True)], 1)
     other.score([trace(0, 2)], 2)

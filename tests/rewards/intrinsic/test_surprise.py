@@ -13,11 +13,11 @@ def trace(text: str, surprisal: float = 0.0) -> Trace:
     )
 
 
-def test_surprise_is_what_the_policy_thought_of_its_reply():
+def test_surprise_is_what_the_policy_thought_of_its_reply() -> None:
     assert Surprise().raw([trace("a", 0.25), trace("b", 2.0)]) == {"surprise": [0.25, 2.0]}
 
 
-def test_entropy_of_bytes_by_hand():
+def test_entropy_of_bytes_by_hand() -> None:
     assert entropy_bits(byte_counts("")) == 0
     assert str(entropy_bits(byte_counts("aaaa"))) == "0.0"  # and not -0.0
     assert entropy_bits(byte_counts("aaaa")) == 0
@@ -25,21 +25,21 @@ def test_entropy_of_bytes_by_hand():
     assert entropy_bits(byte_counts("abcd")) == 2
 
 
-def test_a_reply_with_new_letters_makes_the_log_richer():
+def test_a_reply_with_new_letters_makes_the_log_richer() -> None:
     judge = ByteEntropy()
     judge.write([trace("aaaa")])
     same, new = judge.raw([trace("aaaa"), trace("bbbb")])["entropy"]
     assert (same, new) == (0, 1)
 
 
-def test_the_log_forgets_its_oldest_replies():
+def test_the_log_forgets_its_oldest_replies() -> None:
     judge = ByteEntropy(2)
     judge.write([trace("zzzz"), trace("aa"), trace("bb")])
     assert judge.raw([trace("")])["entropy"] == [1]  # aabb
     assert judge.counts() == {"memory/values": 2}
 
 
-def test_the_log_goes_on_from_what_was_kept_and_only_with_it():
+def test_the_log_goes_on_from_what_was_kept_and_only_with_it() -> None:
     one, other = ByteEntropy(3), ByteEntropy(3)
     one.write([trace("aa"), trace("bc"), trace("dd")])
     other.load({name: array.clone() for name, array in one.arrays().items()})
@@ -51,14 +51,14 @@ def test_the_log_goes_on_from_what_was_kept_and_only_with_it():
         other.load({})
 
 
-def test_what_is_kept_is_enough_before_another_reply_comes():
+def test_what_is_kept_is_enough_before_another_reply_comes() -> None:
     one, other = ByteEntropy(), ByteEntropy()
     one.write([trace("aaaa")])
     other.load(one.arrays())
     assert other.raw([trace("bbbb")]) == {"entropy": [1]}
 
 
-def test_surprise_keeps_nothing():
+def test_surprise_keeps_nothing() -> None:
     judge = Surprise()
     judge.write([trace("a", 1.0)])
     assert judge.arrays() == judge.counts() == {}

@@ -54,7 +54,7 @@ def attempt(question: str, reply: dict[str, Any]) -> Rollout:
 
 
 @pytest.mark.parametrize("case", RECORDED, ids=lambda case: case["name"])
-def test_every_reward_is_the_published_one_from_the_reply_s_text_on(case):
+def test_every_reward_is_the_published_one_from_the_reply_s_text_on(case: Any) -> None:
     pay = paying(case)
     for step, call in enumerate(case["calls"], 1):
         groups = [[attempt(group["question"], reply) for reply in group["replies"]] for group in call]
@@ -64,12 +64,12 @@ def test_every_reward_is_the_published_one_from_the_reply_s_text_on(case):
                 assert found == pytest.approx([reply[name] for reply in told["replies"]], abs=1e-6)
 
 
-def test_the_grader_that_pays_calls_right_what_the_published_code_does():
+def test_the_grader_that_pays_calls_right_what_the_published_code_does() -> None:
     told = [reply for case in RECORDED for call in case["calls"] for group in call for reply in group["replies"]]
     assert [Exact().judge(one["text"], one["gold"]) for one in told] == [one["is_right"] for one in told]
 
 
-def test_the_record_has_seen_what_tells_versions_apart():
+def test_the_record_has_seen_what_tells_versions_apart() -> None:
     told = [reply for case in RECORDED for call in case["calls"] for group in call for reply in group["replies"]]
     assert (
         sum(0 < reply["explore"] < 1 for reply in told) > 150 and sum(0 < reply["exploit"] < 1 for reply in told) > 200
@@ -96,7 +96,7 @@ def memory(rules: Rules = ALL, k: int = 1) -> WriteFirst:
     return WriteFirst(Episodic(MemoryStore(3, 9, 99), MemoryStore(3, 9, 99), k=k, floor=None), rules)
 
 
-def test_before_anything_was_written_explore_is_full_and_exploit_nothing():
+def test_before_anything_was_written_explore_is_full_and_exploit_nothing() -> None:
     ours = memory()
     assert ours.score([told(X, is_right=True)], 1) == {
         "exploit": [1],
@@ -105,13 +105,13 @@ def test_before_anything_was_written_explore_is_full_and_exploit_nothing():
     assert ours.empty_share == 0.5 and ours.windows["exploit"].newest == [0] and "explore" not in ours.windows
 
 
-def test_one_score_with_nothing_to_compare_with_is_all_of_them():
+def test_one_score_with_nothing_to_compare_with_is_all_of_them() -> None:
     ours = WriteFirst(Episodic(MemoryStore(3, 9, 99), None, k=1, floor=None), ALL)
     assert ours.score([told(X)], 1) == {"exploit": [0]} and ours.empty_share == 1
     assert ours.score([], 2) == {"exploit": []} and ours.empty_share == 0
 
 
-def test_the_warm_up_touches_neither_window_nor_annealing():
+def test_the_warm_up_touches_neither_window_nor_annealing() -> None:
     ours = memory(Rules(warmup_keys=2, anneal_rate=0.5))
     assert ours.score([told(X), told(Y, is_right=True), told(Z)], 1)["explore"] == [0, 0, 0]
     assert "explore" not in ours.windows and ours.anneal == 1
@@ -119,13 +119,13 @@ def test_the_warm_up_touches_neither_window_nor_annealing():
     assert ours.windows["explore"].newest == [0]
 
 
-def test_the_warm_up_s_zero_is_the_score_that_is_kept():
+def test_the_warm_up_s_zero_is_the_score_that_is_kept() -> None:
     ours = memory(Rules(warmup_keys=2))
     ours.score([told(X)], 1)
     assert ours.measured == {"exploit": [0], "explore": [0]}
 
 
-def test_while_all_of_the_window_is_equal_nothing_is_annealed():
+def test_while_all_of_the_window_is_equal_nothing_is_annealed() -> None:
     ours = memory(Rules(anneal_rate=0.5))
     assert ours.score([told(X), told(X), told(X)], 1)["explore"] == [0, 0, 0] and ours.anneal == 1
     found = ours.score([told(Y, is_right=True), told(Z, is_right=True), told(Y, is_right=True)], 2)["explore"]
@@ -133,27 +133,27 @@ def test_while_all_of_the_window_is_equal_nothing_is_annealed():
     assert ours.anneal == 0.125
 
 
-def test_exploit_is_1_less_the_distance_while_all_of_the_window_is_equal():
+def test_exploit_is_1_less_the_distance_while_all_of_the_window_is_equal() -> None:
     ours = memory(Rules(window=2))
     ours.score([told(X, is_right=True)], 1)
     found = ours.score([told(Y), told(Y), told(Y)], 2)["exploit"]
     assert found == pytest.approx([0, 1 - 2**0.5, 1 - 2**0.5])  # |Y - X| is the root of 2
 
 
-def test_questions_with_one_embedding_are_one_question():
+def test_questions_with_one_embedding_are_one_question() -> None:
     ours = memory()
     ours.score([told(X, question=ASKED), replace(told(X, question=ASKED + 0.0), key="11" * 16)], 1)
     assert ours.memory.failure is not None and (ours.memory.failure.num_keys, ours.memory.failure.num_values) == (1, 2)
     assert key_of(torch.tensor([0.0, 1.0])) == key_of(torch.tensor([-0.0, 1.0])) != key_of(torch.tensor([1.0, 0.0]))
 
 
-def test_a_reply_of_several_sentences_is_paid_their_mean():
+def test_a_reply_of_several_sentences_is_paid_their_mean() -> None:
     rows, answers = torch.stack([X, Z]).numpy(), torch.stack([X, Y]).numpy()
     assert unlike(rows, answers) == 0.5
     assert distance_to_mean(rows, answers) == pytest.approx((0.5**0.5 + 1.5**0.5) / 2)
 
 
-def test_of_failures_that_are_not_of_one_length_the_shortest_counts_and_of_unlike_ones_the_longest():
+def test_of_failures_that_are_not_of_one_length_the_shortest_counts_and_of_unlike_ones_the_longest() -> None:
     answers = torch.stack([X / 2, 2 * Y]).numpy()
     assert unlike(X[None].numpy(), answers) == 0  # 1/2 : 1/2
     assert unlike(-Y[None].numpy(), -answers[1:]) == 0
@@ -161,7 +161,7 @@ def test_of_failures_that_are_not_of_one_length_the_shortest_counts_and_of_unlik
     assert unlike(0 * X[None].numpy(), answers) == 1
 
 
-def test_wrong_replies_earn_no_explore_and_right_ones_all_of_it():
+def test_wrong_replies_earn_no_explore_and_right_ones_all_of_it() -> None:
     generator = torch.Generator().manual_seed(3)
     ours = memory()
     vectors = torch.nn.functional.normalize(torch.randn(40, 3, generator=generator), dim=1)
@@ -188,18 +188,18 @@ def going_on(left_out: str = "") -> tuple[list[dict[str, list[float]]], list[dic
     return [first.score(step, 9) for step in steps[4:]], [second.score(step, 9) for step in steps[4:]]
 
 
-def test_what_was_kept_goes_on_with_its_annealing_and_windows():
+def test_what_was_kept_goes_on_with_its_annealing_and_windows() -> None:
     one, other = going_on()
     assert one == other
 
 
 @pytest.mark.parametrize("left_out", ["anneal", "window.exploit", "window.explore"])
-def test_a_field_that_is_left_out_is_noticed(left_out):
+def test_a_field_that_is_left_out_is_noticed(left_out: str) -> None:
     one, other = going_on(left_out)
     assert one != other
 
 
-def test_a_checkpoint_without_annealing_is_refused():
+def test_a_checkpoint_without_annealing_is_refused() -> None:
     ours = memory()
     kept = ours.arrays()
     del kept["anneal"]
@@ -207,7 +207,7 @@ def test_a_checkpoint_without_annealing_is_refused():
         ours.load(kept)
 
 
-def test_a_page_that_names_write_first_gets_this_class():
+def test_a_page_that_names_write_first_gets_this_class() -> None:
     for use_ir, kind in (("knn", WriteFirst), ("knn+", WriteFirst)):
         page = replace(small_page("use_ir=no").page, memory=Memory(use_ir=use_ir, write_first=True, novelty="inside"))
         assert type(scorer_of(page, 3)) is kind

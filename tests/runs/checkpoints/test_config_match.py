@@ -20,36 +20,36 @@ def begun_without(folder: Path, option: str, page: Page) -> Path:
 
 
 @pytest.mark.parametrize("option", ["stop_at", "replay_cap", "fresh", "novelty"])
-def test_an_option_that_came_later_counts_as_its_default(option: str, tmp_path: Path):
+def test_an_option_that_came_later_counts_as_its_default(option: str, tmp_path: Path) -> None:
     page = with_values(Page(), {"N": 16, "group_size": 8})
     check_is_same(page, begun_without(tmp_path, option, page))
 
 
-def test_an_option_that_came_later_and_was_chosen_makes_another_page(tmp_path: Path):
+def test_an_option_that_came_later_and_was_chosen_makes_another_page(tmp_path: Path) -> None:
     page = with_values(Page(), {"N": 16})
     folder = begun_without(tmp_path, "stop_at", page)
     with pytest.raises(RunError, match=r"\(stop_at=0\.95, not none\)"):
         check_is_same(with_values(page, {"stop_at": 0.95}), folder)
 
 
-def test_a_run_from_before_all_options_had_every_default(tmp_path: Path):
+def test_a_run_from_before_all_options_had_every_default(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text("")
     check_is_same(Page(), tmp_path)
 
 
-def test_an_option_that_was_written_is_never_taken_for_a_default(tmp_path: Path):
+def test_an_option_that_was_written_is_never_taken_for_a_default(tmp_path: Path) -> None:
     """Even one that the algorithm of the run does not read: nobody asks here what it would do."""
     (tmp_path / CONFIG).write_text("[algorithm]\npool = 4096\n")
     with pytest.raises(RunError, match=r"\(pool=none, not 4096\)"):
         check_is_same(Page(), tmp_path)
 
 
-def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path):
+def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text(dump(Page()))
     check_is_same(with_values(Page(), {"run_dir": "elsewhere", "keep_weights": False}), tmp_path)
 
 
-def test_a_command_to_be_copied_runs_nothing_that_stands_in_a_config():
+def test_a_command_to_be_copied_runs_nothing_that_stands_in_a_config() -> None:
     changed = {"question": ("; rm -rf ~; $(reboot)", ""), "seed": (3, 0)}
     told = as_branch(Path("runs/a b"), changed)
     assert told == "straw resume 'runs/a b' --branch 'question=; rm -rf ~; $(reboot)' seed=3"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,7 +21,7 @@ def names(path: Path, **overrides: object) -> list[str]:
     return [run.name for condition in sweep.conditions for run in sweep.runs(condition)]
 
 
-def test_a_grid_is_every_combination_times_the_seeds(tmp_path):
+def test_a_grid_is_every_combination_times_the_seeds(tmp_path: Path) -> None:
     path = page(tmp_path, "seeds = [0, 1]\n[grid]\nN = [16, 64]\nreward_bins = [4, 8]")
     assert names(path) == [
         "N-16-reward_bins-4-seed-0", "N-16-reward_bins-4-seed-1", "N-16-reward_bins-8-seed-0",
@@ -29,20 +30,20 @@ def test_a_grid_is_every_combination_times_the_seeds(tmp_path):
     ]  # fmt: skip
 
 
-def test_conditions_by_hand_are_combined_with_the_grid(tmp_path):
+def test_conditions_by_hand_are_combined_with_the_grid(tmp_path: Path) -> None:
     text = '[[condition]]\nname = "0 or 1"\nreward_type = "binary"\n[[condition]]\nname = "near"\n[grid]\nN = [4]'
     assert names(page(tmp_path, text)) == ["0-or-1-N-4-seed-0", "near-N-4-seed-0"]
 
 
-def test_a_page_without_conditions_is_one_condition(tmp_path):
+def test_a_page_without_conditions_is_one_condition(tmp_path: Path) -> None:
     assert names(page(tmp_path, "seeds = [5, 6]")) == ["seed-5", "seed-6"]
 
 
-def test_seeds_can_be_a_range(tmp_path):
+def test_seeds_can_be_a_range(tmp_path: Path) -> None:
     assert read_sweep(page(tmp_path, 'seeds = "2-5"'), {}).seeds == (2, 3, 4, 5)
 
 
-def test_conditions_share_their_seeds_unless_they_are_to_have_draws_of_their_own(tmp_path):
+def test_conditions_share_their_seeds_unless_they_are_to_have_draws_of_their_own(tmp_path: Path) -> None:
     """Then they share the secrets, and no two of them their luck."""
     text = "seeds = [0, 1]\n[grid]\nlora_rank = [0, 4]"
     shared, own = (read_sweep(page(tmp_path, f"{more}{text}"), {}) for more in ("", "own_draws = true\n"))
@@ -52,7 +53,7 @@ def test_conditions_share_their_seeds_unless_they_are_to_have_draws_of_their_own
     assert len(set(draws)) == 4 and all(0 <= seed < 10**9 for seed in draws)
 
 
-def test_a_runs_own_draws_do_not_depend_on_what_else_is_on_the_page(tmp_path):
+def test_a_runs_own_draws_do_not_depend_on_what_else_is_on_the_page(tmp_path: Path) -> None:
     few, more = (
         read_sweep(page(tmp_path, f"own_draws = true\nseeds = [1]\n[grid]\nlora_rank = {ranks}"), {})
         for ranks in ("[4]", "[0, 4]")
@@ -60,7 +61,7 @@ def test_a_runs_own_draws_do_not_depend_on_what_else_is_on_the_page(tmp_path):
     assert seeds_of(few)[1][0] == seeds_of(more)[1][1]
 
 
-def test_trials_have_draws_of_their_own_too(tmp_path):
+def test_trials_have_draws_of_their_own_too(tmp_path: Path) -> None:
     text = "own_draws = true\n[grid]\nN = [16, 64]\n[tune]\nmultiply = [1, 2]\nseeds = [100]"
     sweep = read_sweep(page(tmp_path, text), {})
     draws = [run.options["seed"] for condition in sweep.conditions for run in sweep.trials(condition, 1e-3)]
@@ -80,12 +81,12 @@ def seeds_of(sweep: Sweep) -> tuple[list[int], list[int]]:
         ('own_draws = true\nseed_options = ["secret_seed"]', "seed is not in seed_options"),
     ],
 )
-def test_own_draws_that_mean_nothing_are_refused(tmp_path, text, why):
+def test_own_draws_that_mean_nothing_are_refused(tmp_path: Path, text: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         read_sweep(page(tmp_path, text), {})
 
 
-def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path):
+def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path: Path) -> None:
     text = 'question = "How?"\n[base.task]\nN = 16\n[base]\nlr = 1e-3\n[[condition]]\nname = "a"\nreward_bins = 4'
     sweep = read_sweep(page(tmp_path, text), {"n_batches": "5"}, Path("here"))
     (run,) = sweep.runs(sweep.conditions[0])
@@ -96,18 +97,18 @@ def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path):
     assert run.folder == Path("here/a-seed-0")
 
 
-def test_a_sweep_is_named_by_its_page_or_by_its_file(tmp_path):
+def test_a_sweep_is_named_by_its_page_or_by_its_file(tmp_path: Path) -> None:
     assert read_sweep(page(tmp_path, ""), {}).folder == Path("runs/sweeps/width")
     assert read_sweep(page(tmp_path, 'name = "my sweep"'), {}).folder == Path("runs/sweeps/my-sweep")
 
 
-def test_the_seeds_may_set_the_secret_alone(tmp_path):
+def test_the_seeds_may_set_the_secret_alone(tmp_path: Path) -> None:
     sweep = read_sweep(page(tmp_path, 'seeds = [3]\nseed_options = ["secret_seed"]\n[base]\nseed = 9'), {})
     (run,) = sweep.runs(sweep.conditions[0])
     assert (run.options["secret_seed"], run.options["seed"]) == (3, 9)
 
 
-def test_rates_to_try_are_multiples_of_what_a_condition_has_and_can_be_typed(tmp_path):
+def test_rates_to_try_are_multiples_of_what_a_condition_has_and_can_be_typed(tmp_path: Path) -> None:
     sweep = read_sweep(page(tmp_path, "[tune]\nmultiply = [0.3, 1, 3]\nseeds = [100, 101]"), {})
     trials = sweep.trials(sweep.conditions[0], untuned=3e-4)
     assert [run.options["learning_rate"] for run in trials] == [9e-5, 9e-5, 3e-4, 3e-4, 9e-4, 9e-4]
@@ -119,7 +120,7 @@ def test_rates_to_try_are_multiples_of_what_a_condition_has_and_can_be_typed(tmp
     assert [run.options["learning_rate"] for run in fixed.trials(fixed.conditions[0], untuned=7.0)] == [1e-3]
 
 
-def test_a_slug_is_a_name_that_every_shell_takes():
+def test_a_slug_is_a_name_that_every_shell_takes() -> None:
     assert slug("N=64, model_name=org/name-seed-0") == "N-64-model_name-org-name-seed-0"
 
 
@@ -161,14 +162,14 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_page_that_makes_no_sense_is_refused_by_its_path(tmp_path, text):
+def test_a_page_that_makes_no_sense_is_refused_by_its_path(tmp_path: Path, text: Any) -> None:
     path = page(tmp_path, text)
     with pytest.raises(ConfigError, match=REFUSED[text]) as refused:
         read_sweep(path, {})
     assert str(refused.value).startswith(f"{path}: ") and "\n" not in str(refused.value)
 
 
-def test_what_is_varied_cannot_be_given_for_every_run(tmp_path):
+def test_what_is_varied_cannot_be_given_for_every_run(tmp_path: Path) -> None:
     path = page(tmp_path, '[[condition]]\nname = "a"\nN = 4\n[[condition]]\nname = "b"\nN = 8')
     with pytest.raises(ConfigError, match="N is varied by the sweep, got N=16 for every run"):
         read_sweep(path, {"N": "16"})

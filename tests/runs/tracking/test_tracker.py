@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -61,14 +62,18 @@ class Stub(ModuleType):
 
 
 class StubWandb(Stub):
-    def init(self, *, project=None, dir=None, id=None, name=None, config=None, allow_val_change=None, resume=None,
-             settings=None) -> StubRun:  # fmt: skip
+    def init(
+        self, *, project: Any = None, dir: Any = None, id: Any = None, name: Any = None, config: Any = None,
+        allow_val_change: Any = None, resume: Any = None, settings: Any = None,
+    ) -> StubRun:  # fmt: skip
         assert not set(id) & set("/\\#?%:"), "wandb refuses these in an id"
         return self.start(id, project=project, dir=dir, name=name, config=config, resume=resume, settings=settings)
 
 
 class StubTrackio(Stub):
-    def init(self, project, name=None, config=None, resume="never", settings=None) -> StubRun:
+    def init(
+        self, project: Any, name: Any = None, config: Any = None, resume: Any = "never", settings: Any = None
+    ) -> StubRun:
         return self.start(name, project=project, config=config, resume=resume)
 
 
@@ -102,7 +107,7 @@ def train(path: Path, track: str, steps: range, *, resumed: bool = False, said: 
 # --- who gets what
 
 
-def test_every_row_and_the_config_arrive_under_the_names_of_the_file(stub, tmp_path):
+def test_every_row_and_the_config_arrive_under_the_names_of_the_file(stub: Stub, tmp_path: Path) -> None:
     train(tmp_path / "my run", stub.__name__, range(3))
     (log,) = stub.logs.values()
     assert log == [(step, {"episodes": 4 * step, "time_s": 0.5 * step, "reward": step / 10}) for step in range(3)]
@@ -112,7 +117,9 @@ def test_every_row_and_the_config_arrive_under_the_names_of_the_file(stub, tmp_p
     assert name.startswith("my-run-")
 
 
-def test_a_project_may_be_named_by_the_trackers_own_variable(stub, tmp_path, monkeypatch):
+def test_a_project_may_be_named_by_the_trackers_own_variable(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(f"{stub.__name__.upper()}_PROJECT", "bits")
     train(tmp_path / "run", stub.__name__, range(2))
     monkeypatch.delenv(f"{stub.__name__.upper()}_PROJECT")
@@ -120,14 +127,14 @@ def test_a_project_may_be_named_by_the_trackers_own_variable(stub, tmp_path, mon
     assert [call["project"] for call in stub.calls] == ["bits", "bits"]
 
 
-def test_a_resumed_run_goes_on_with_the_same_run_and_sends_nothing_twice(stub, tmp_path):
+def test_a_resumed_run_goes_on_with_the_same_run_and_sends_nothing_twice(stub: Stub, tmp_path: Path) -> None:
     train(tmp_path / "run", stub.__name__, range(6))
     train(tmp_path / "run", stub.__name__, range(4, 9), resumed=True)  # killed at 5, its checkpoint is that of step 3
     (log,) = stub.logs.values()
     assert [step for step, _ in log] == list(range(9))
 
 
-def test_rows_that_the_tracker_lost_are_sent_from_the_file(stub, tmp_path):
+def test_rows_that_the_tracker_lost_are_sent_from_the_file(stub: Stub, tmp_path: Path) -> None:
     train(tmp_path / "run", stub.__name__, range(6))
     (log,) = stub.logs.values()
     del log[2:]  # what a killed process had not sent yet
@@ -135,20 +142,20 @@ def test_rows_that_the_tracker_lost_are_sent_from_the_file(stub, tmp_path):
     assert [step for step, _ in log] == list(range(6))
 
 
-def test_runs_of_equal_name_are_runs_of_their_own(stub, tmp_path):
+def test_runs_of_equal_name_are_runs_of_their_own(stub: Stub, tmp_path: Path) -> None:
     train(tmp_path / "a/run", stub.__name__, range(1))
     train(tmp_path / "b/run", stub.__name__, range(1))
     assert len(stub.logs) == 2
 
 
-def test_a_run_without_a_tracker_imports_none_and_leaves_no_trace(tmp_path):
+def test_a_run_without_a_tracker_imports_none_and_leaves_no_trace(tmp_path: Path) -> None:
     before = set(sys.modules)
     train(tmp_path / "run", "none", range(2))
     assert not {"wandb", "trackio", "tensorboard"} & (set(sys.modules) - before)
     assert not (tmp_path / "run/tracker.json").exists()
 
 
-def test_a_run_that_failed_says_so_to_wandb(tmp_path, monkeypatch):
+def test_a_run_that_failed_says_so_to_wandb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stub = StubWandb("wandb")
     monkeypatch.setitem(sys.modules, "wandb", stub)
     page = page_with("wandb", tmp_path / "run")
@@ -161,26 +168,30 @@ def test_a_run_that_failed_says_so_to_wandb(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", sorted(BACKENDS))
-def test_a_package_that_is_not_there_is_named_before_anything_begins(name, tmp_path, monkeypatch):
+def test_a_package_that_is_not_there_is_named_before_anything_begins(
+    name: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     module, _ = BACKENDS[name].needs
     monkeypatch.setitem(sys.modules, module, None)  # what an import then finds
     with pytest.raises(ConfigError, match=rf"track={name} needs the package {name}.*pip install 'straw\[track\]'"):
         check_tracker(page_with(name, tmp_path))
 
 
-def test_a_folder_called_wandb_is_not_the_package(tmp_path, monkeypatch):
+def test_a_folder_called_wandb_is_not_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", ModuleType("wandb"))
     with pytest.raises(ConfigError, match="needs the package wandb"):
         check_tracker(page_with("wandb", tmp_path))
 
 
-def test_a_package_that_is_there_and_no_tracker_are_fine(stub, tmp_path):
+def test_a_package_that_is_there_and_no_tracker_are_fine(stub: Stub, tmp_path: Path) -> None:
     check_tracker(page_with(stub.__name__, tmp_path))
     check_tracker(page_with("none", tmp_path))
 
 
 @pytest.mark.parametrize("place", ["init", "log", "finish"])
-def test_a_tracker_that_fails_is_said_once_written_down_and_never_ends_the_run(stub, tmp_path, monkeypatch, place):
+def test_a_tracker_that_fails_is_said_once_written_down_and_never_ends_the_run(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
     tried = []
 
     def fail(*_: object, **__: object) -> None:
@@ -197,7 +208,9 @@ def test_a_tracker_that_fails_is_said_once_written_down_and_never_ends_the_run(s
     assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 4
 
 
-def test_after_a_failure_the_next_resume_tries_again_and_fills_the_gap(stub, tmp_path, monkeypatch):
+def test_after_a_failure_the_next_resume_tries_again_and_fills_the_gap(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(stub, "init", lambda *_, **__: 1 / 0)
         train(tmp_path / "run", stub.__name__, range(4))
@@ -207,7 +220,7 @@ def test_after_a_failure_the_next_resume_tries_again_and_fills_the_gap(stub, tmp
     assert [step for step, _ in log] == list(range(6))
 
 
-def test_somebody_who_stops_the_run_is_heard(stub, tmp_path, monkeypatch):
+def test_somebody_who_stops_the_run_is_heard(stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -216,7 +229,7 @@ def test_somebody_who_stops_the_run_is_heard(stub, tmp_path, monkeypatch):
         train(tmp_path / "run", stub.__name__, range(2))
 
 
-def test_a_tracker_json_that_cannot_be_read_is_a_failure_of_the_tracker_only(stub, tmp_path):
+def test_a_tracker_json_that_cannot_be_read_is_a_failure_of_the_tracker_only(stub: Stub, tmp_path: Path) -> None:
     train(tmp_path / "run", stub.__name__, range(2))
     (tmp_path / "run/tracker.json").write_text("{")
     said: list[str] = []
@@ -227,7 +240,7 @@ def test_a_tracker_json_that_cannot_be_read_is_a_failure_of_the_tracker_only(stu
 # --- tensorboard, the real one
 
 
-def test_tensorboard_shows_every_row_once_after_a_resume(tmp_path):
+def test_tensorboard_shows_every_row_once_after_a_resume(tmp_path: Path) -> None:
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     before = "torch" in sys.modules
     train(tmp_path / "run", "tensorboard", range(6))
@@ -242,7 +255,7 @@ def test_tensorboard_shows_every_row_once_after_a_resume(tmp_path):
     assert ("torch" in sys.modules) == before
 
 
-def test_what_tensorboard_cannot_write_is_its_failure_only(tmp_path):
+def test_what_tensorboard_cannot_write_is_its_failure_only(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     said: list[str] = []
     (tmp_path / "run").mkdir()
@@ -259,7 +272,7 @@ def test_what_tensorboard_cannot_write_is_its_failure_only(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["tensorboard", "wandb"])
-def test_a_tracker_does_not_write_through_a_link(name, tmp_path):
+def test_a_tracker_does_not_write_through_a_link(name: str, tmp_path: Path) -> None:
     train(tmp_path / "run", "tensorboard", range(1))
     (tmp_path / "elsewhere").mkdir()
     if (tmp_path / "run" / name).exists():
@@ -274,7 +287,9 @@ def test_a_tracker_does_not_write_through_a_link(name, tmp_path):
 @pytest.mark.parametrize(
     "odd", [{"id": "../../x"}, {"project": "../../x"}, {"id": None}, {"id": "a" * 999}, {"project": "\x1b"}]
 )
-def test_the_names_in_tracker_json_are_names_or_others_are_taken(odd, stub, tmp_path):
+def test_the_names_in_tracker_json_are_names_or_others_are_taken(
+    odd: dict[str, Any], stub: Stub, tmp_path: Path
+) -> None:
     train(tmp_path / "run", stub.__name__, range(1))
     known = json.loads((tmp_path / "run" / "tracker.json").read_text())
     (tmp_path / "run" / "tracker.json").write_text(json.dumps(known | odd))
@@ -283,7 +298,9 @@ def test_the_names_in_tracker_json_are_names_or_others_are_taken(odd, stub, tmp_
     assert again["id"] != known["id"] and again["project"] == "straw" and not {*odd.values()} & {*again.values()}
 
 
-def test_a_project_of_a_person_s_own_words_is_gone_on_with(stub, tmp_path, monkeypatch):
+def test_a_project_of_a_person_s_own_words_is_gone_on_with(
+    stub: Stub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(f"{stub.__name__.upper()}_PROJECT", "my secrets, small é")
     train(tmp_path / "run", stub.__name__, range(1))
     train(tmp_path / "run", stub.__name__, range(1, 2), resumed=True)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from fractions import Fraction
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,7 +25,7 @@ from straw.tasks.countdown.numbers import Draw
         ("0", 0, (0,)),
     ],
 )
-def test_values_are_exact(text, value, numbers):
+def test_values_are_exact(text: str, value: Any, numbers: Any) -> None:
     found = equation(text)
     assert found is not None and (found.value, found.numbers) == (value, numbers)
 
@@ -37,19 +38,19 @@ def test_values_are_exact(text, value, numbers):
         "(1", "1)", "1\n+2", "#", "1;2", "lambda:1", "9" * 13, "1+" * 99 + "1" + "+1" * 50,
     ],
 )  # fmt: skip
-def test_anything_else_is_no_expression(text):
+def test_anything_else_is_no_expression(text: Any) -> None:
     assert equation(text) is None
 
 
 @pytest.mark.parametrize("text", ["9" * 100_000, "(" * 100_000, "(" * 90 + "1" + ")" * 90, "+" * 150, "1-" * 99 + "1"])
-def test_long_and_deep_replies_are_read_at_once(text):
+def test_long_and_deep_replies_are_read_at_once(text: Any) -> None:
     started = time.process_time()
     equation(text)
     assert time.process_time() - started < 0.05
 
 
 @given(st.integers(0, 10**9))
-def test_what_is_written_is_read_back(seed):
+def test_what_is_written_is_read_back(seed: Any) -> None:
     way = Draw(least=2, most=6, max_target=500).drawn(Random(seed)).way
     again = equation(str(way))
     assert again is not None and (again.value, again.numbers) == (way.value, way.numbers)
@@ -57,12 +58,12 @@ def test_what_is_written_is_read_back(seed):
 
 
 @given(st.text(alphabet="0123456789+-*/() .=x", max_size=40))
-def test_no_text_makes_it_fail(text):
+def test_no_text_makes_it_fail(text: Any) -> None:
     found = equation(text)
     assert found is None or found.numbers
 
 
-def test_the_steps_can_be_worked_out_one_by_one():
+def test_the_steps_can_be_worked_out_one_by_one() -> None:
     found = equation("(7+9)*2-4/8")
     assert found is not None
     assert found.steps == ("7 + 9 = 16", "16 * 2 = 32", "4 / 8 = 1/2", "32 - 1/2 = 63/2")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -23,13 +24,13 @@ def of_page(*words: str) -> Countdown:
     return registry.find("tasks", "countdown").from_options(page.task)
 
 
-def graded(task: Countdown, reply: str, index: int = 0):
+def graded(task: Countdown, reply: str, index: int = 0) -> Any:
     return task.grade(task.problem(index), [reply], End.ANSWERED)
 
 
 @pytest.mark.parametrize("draw", DRAWS)
 @pytest.mark.parametrize(("prompt", "form"), [("short", "xml"), ("long", "xml"), ("long", "boxed"), ("long", "none")])
-def test_the_reference_is_right_and_uses_each_number_once(draw, prompt, form):
+def test_the_reference_is_right_and_uses_each_number_once(draw: Any, prompt: str, form: str) -> None:
     task = Countdown(draw=draw, prompt=prompt, form=FORMS[form])
     for index in range(20):
         problem = task.problem(index)
@@ -42,7 +43,7 @@ def test_the_reference_is_right_and_uses_each_number_once(draw, prompt, form):
             assert len(problem.reference[0]) <= task.reply_limit
 
 
-def test_a_problem_looks_like_this():
+def test_a_problem_looks_like_this() -> None:
     problem = Countdown(draw=EASY, prompt="short").problem(0)
     assert (
         problem.messages[0].content == f"{' '.join(map(str, problem.facts['numbers']))} make {problem.facts['target']}?"
@@ -53,7 +54,7 @@ def test_a_problem_looks_like_this():
     assert json.loads(json.dumps(long.facts)) == long.facts
 
 
-def made(numbers: list[int], target: int, said: str):
+def made(numbers: list[int], target: int, said: str) -> Any:
     task = Countdown(prompt="short")
     problem = task.problem(0)
     facts = {"numbers": numbers, "target": target}
@@ -77,22 +78,22 @@ def made(numbers: list[int], target: int, said: str):
         ("", False, False),
     ],
 )
-def test_right_is_the_value_with_the_given_numbers(said, is_right, was_read):
+def test_right_is_the_value_with_the_given_numbers(said: str, is_right: bool, was_read: bool) -> None:
     grade = made([2, 3, 4], 14, said)
     assert (grade.hits, grade.well_formed) == ((is_right,), was_read)
 
 
-def test_a_number_that_is_given_twice_is_used_twice():
+def test_a_number_that_is_given_twice_is_used_twice() -> None:
     assert made([5, 5, 1], 26, "5*5+1").hits == (True,)
     assert made([5, 5, 1], 6, "5+1").hits == (False,)
 
 
-def test_fractions_on_the_way_are_exact():
+def test_fractions_on_the_way_are_exact() -> None:
     assert made([1, 3, 3], 1, "1/3*3").hits == (True,)
     assert made([8, 3, 8, 3], 24, "8/(3-8/3)").hits == (True,)
 
 
-def test_the_expression_is_looked_for_in_the_tags():
+def test_the_expression_is_looked_for_in_the_tags() -> None:
     task = Countdown(draw=EASY)
     way = task.problem(0).reference[0].partition("<answer>\n")[2].partition("\n")[0]
     assert graded(task, f"<answer>1</answer> no: <answer> {way} </answer>").hits == (True,)
@@ -103,8 +104,8 @@ def test_the_expression_is_looked_for_in_the_tags():
 
 @pytest.mark.parametrize("draw", DRAWS[:3])
 @pytest.mark.parametrize("count", [30, pytest.param(120, marks=pytest.mark.slow)])
-def test_no_problem_is_on_both_sides_whatever_the_seeds(draw, count):
-    def names(problem):
+def test_no_problem_is_on_both_sides_whatever_the_seeds(draw: Any, count: int) -> None:
+    def names(problem: Any) -> Any:
         return (*sorted(problem.facts["numbers"]), problem.facts["target"])
 
     tasks = [Countdown(draw=draw, task_seed=seed) for seed in range(2)]
@@ -113,31 +114,31 @@ def test_no_problem_is_on_both_sides_whatever_the_seeds(draw, count):
     assert not trained & asked
 
 
-def test_a_tenth_is_held_out():
+def test_a_tenth_is_held_out() -> None:
     held = sum(split_of((a, b), 7) == "held out" for a in range(100) for b in range(100, 150))
     assert held / 5000 == pytest.approx(HELD_OUT, abs=0.02)
 
 
-def test_a_problem_is_a_function_of_seed_and_index():
+def test_a_problem_is_a_function_of_seed_and_index() -> None:
     assert Countdown(task_seed=3).problem(7) == Countdown(task_seed=3).problem(7)
     assert len({Countdown(task_seed=seed).problem(index).key for seed in range(5) for index in range(20)}) > 95
 
 
-def test_the_order_of_the_numbers_tells_nothing():
+def test_the_order_of_the_numbers_tells_nothing() -> None:
     task = Countdown(draw=EASY, prompt="short")
     problems = [task.problem(index) for index in range(200)]
     as_used = sum(tuple(p.facts["numbers"]) == equation(p.reference[0]).numbers for p in problems)
     assert 10 < as_used < 80  # a third or so: of three numbers there are six orders, fewer where two are equal
 
 
-def test_a_search_finds_a_way_where_there_is_one():
+def test_a_search_finds_a_way_where_there_is_one() -> None:
     assert str(a_way([3, 3, 8, 8], 24)) == "8 / (3 - 8 / 3)"
     assert a_way([1, 1, 1], 24) is None
     assert a_way([2, 3], 6, "+-") is None
     assert a_way([0, 5], 5) is not None  # 5 / 0 is never tried
 
 
-def test_examples_are_shown_and_right():
+def test_examples_are_shown_and_right() -> None:
     problem = Countdown(draw=EASY, shots=SHOTS[:2]).problem(0)
     assert [message.role for message in problem.messages] == [
         "system",
@@ -172,22 +173,22 @@ def test_examples_are_shown_and_right():
         ("countdown_generator=expresion", "Did you mean 'expression'"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(words, message):
+def test_what_cannot_be_drawn_is_refused(words: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         of_page(*words.split())
 
 
-def test_numbers_that_reach_no_target_are_said_and_not_waited_for():
+def test_numbers_that_reach_no_target_are_said_and_not_waited_for() -> None:
     with pytest.raises(ConfigError, match="Write a larger max_target"):
         Countdown(draw=Draw(least=2, most=2, min_number=50, max_number=60, max_target=1, operators="+")).problem(0)
 
 
-def test_options_reach_the_draw():
+def test_options_reach_the_draw() -> None:
     task = of_page("numbers=2..3", "max_number=9", "max_target=30", "operators=+*", "countdown_generator=random")
     assert task.draw == Draw(
         generator="random", least=2, most=3, min_number=1, max_number=9, max_target=30, operators="+*"
     )
 
 
-def test_countdown_can_be_held_out_and_not_listed():
+def test_countdown_can_be_held_out_and_not_listed() -> None:
     assert isinstance(Countdown(), HeldOut) and not isinstance(Countdown(), Enumerable)

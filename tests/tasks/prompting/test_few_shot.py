@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ DATA = Path(__file__).parents[4] / "shared" / "data"
 
 
 @pytest.mark.parametrize("shot", WORD_PROBLEMS, ids=lambda shot: shot.gold)
-def test_every_line_of_a_word_problem_is_right_and_the_last_one_is_the_answer(shot):
+def test_every_line_of_a_word_problem_is_right_and_the_last_one_is_the_answer(shot: Any) -> None:
     lines = [
         SUM.search(line)[0] for line in shot.solution.splitlines() if "=" in line or ("is" in line and "*" in line)
     ]
@@ -29,7 +30,7 @@ def test_every_line_of_a_word_problem_is_right_and_the_last_one_is_the_answer(sh
     assert lines[-1].endswith(f"= {shot.gold}")
 
 
-def test_the_mathematics_is_right():
+def test_the_mathematics_is_right() -> None:
     assert [shot.gold for shot in MATHEMATICS] == ["7", "\\frac{3}{4}", "13", "12"]
     assert sum(x for x in range(20) if x * x - 7 * x + 10 == 0) == 7
     assert (18 // 6, 24 // 6) == (3, 4)
@@ -37,14 +38,14 @@ def test_the_mathematics_is_right():
     assert sum(72 % divisor == 0 for divisor in range(1, 73)) == 12
 
 
-def test_the_choices_are_right():
+def test_the_choices_are_right() -> None:
     assert [shot.gold for shot in CHOICES] == ["C", "A", "B", "D"]
     assert [number for number in (21, 27, 29, 33) if all(number % d for d in range(2, number))] == [29]
     for shot in CHOICES:
         assert all(f"\n{letter}. " in shot.question for letter in "ABCD")
 
 
-def test_more_than_there_are_is_refused():
+def test_more_than_there_are_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"got num_shots=9\. Write num_shots=8 or less"):
         first(WORD_PROBLEMS, 9)
     assert first(WORD_PROBLEMS, 0) == ()
@@ -52,7 +53,7 @@ def test_more_than_there_are_is_refused():
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="the data is not here")
 @pytest.mark.parametrize("name", ["gsm8k/train", "gsm8k/test", "math500/test", "mmlu_stem/test"])
-def test_no_example_is_taken_from_the_data(name):
+def test_no_example_is_taken_from_the_data(name: str) -> None:
     lines = (DATA / f"{name}.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     questions = {plain(row.get("question") or row["problem"]) for row in rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
@@ -18,14 +19,14 @@ def rows(path: Path, split: str = "train") -> list[tuple[str, dict]]:
     return list(Source(path=str(path)).rows(split))
 
 
-def test_lines_have_their_number_and_blank_ones_count(tmp_path):
+def test_lines_have_their_number_and_blank_ones_count(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_bytes(b"\xef\xbb\xbf" + GOOD + b"\r\n\n   \n" + GOOD)
     assert [place for place, _ in rows(file)] == [f"{file}:1", f"{file}:4"]
     assert rows(file)[0][1] == word_problem(1)
 
 
-def test_a_line_ends_where_a_file_says_so_and_nowhere_else(tmp_path):
+def test_a_line_ends_where_a_file_says_so_and_nowhere_else(tmp_path: Path) -> None:
     file = tmp_path / "a.jsonl"
     file.write_text('{"question": "one\u2028two\x85three"}\n{"question": "b"}\n', encoding="utf-8")
     assert [row["question"] for _, row in rows(file)] == ["one\u2028two\x85three", "b"]
@@ -48,7 +49,7 @@ def test_a_line_ends_where_a_file_says_so_and_nowhere_else(tmp_path):
         (GOOD + GOOD, "2 is not JSON: Extra data"),
     ],
 )
-def test_a_bad_line_is_named(tmp_path, line, fault):
+def test_a_bad_line_is_named(tmp_path: Path, line: Any, fault: str) -> None:
     file = tmp_path / "bad.jsonl"
     file.write_bytes(GOOD + b"\n" + line + b"\n" + GOOD)
     with pytest.raises(DataError, match=rf"bad\.jsonl:{fault}") as caught:
@@ -57,13 +58,13 @@ def test_a_bad_line_is_named(tmp_path, line, fault):
 
 
 @pytest.mark.parametrize("name", ["empty.jsonl", "empty.json"])
-def test_an_empty_file_is_named(tmp_path, name):
+def test_an_empty_file_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text("" if name.endswith("l") else "[]")
     with pytest.raises(DataError, match=rf"{name} has no row for the split 'train': it is empty"):
         rows(tmp_path / name)
 
 
-def test_a_list_of_objects_is_read_too(tmp_path):
+def test_a_list_of_objects_is_read_too(tmp_path: Path) -> None:
     (tmp_path / "train.json").write_text(json.dumps([{"a": 1}, {"a": 2}]))
     assert rows(tmp_path) == [(f"{tmp_path}/train.json:1", {"a": 1}), (f"{tmp_path}/train.json:2", {"a": 2})]
     (tmp_path / "train.json").write_text('{"a": 1}')
@@ -71,7 +72,7 @@ def test_a_list_of_objects_is_read_too(tmp_path):
         rows(tmp_path)
 
 
-def test_parquet_is_read_by_row(tmp_path):
+def test_parquet_is_read_by_row(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     from pyarrow import parquet
 
@@ -86,7 +87,7 @@ def test_parquet_is_read_by_row(tmp_path):
         rows(tmp_path / "bad.parquet")
 
 
-def test_a_folder_has_a_file_or_a_folder_for_each_split(tmp_path):
+def test_a_folder_has_a_file_or_a_folder_for_each_split(tmp_path: Path) -> None:
     write_lines(tmp_path / "main" / "train-00000-of-00002.jsonl", [{"a": 1}])
     write_lines(tmp_path / "main" / "train-00001-of-00002.jsonl", [{"a": 2}])
     write_lines(tmp_path / "test" / "part.jsonl", [{"a": 3}])
@@ -94,7 +95,7 @@ def test_a_folder_has_a_file_or_a_folder_for_each_split(tmp_path):
     assert [row["a"] for _, row in rows(tmp_path, "test")] == [3]
 
 
-def test_an_unknown_split_is_told_the_known_ones(tmp_path):
+def test_an_unknown_split_is_told_the_known_ones(tmp_path: Path) -> None:
     gsm8k_folder(tmp_path)
     with pytest.raises(
         DataError, match=r"there is no split 'tests' in .*: did you mean 'test'\. Write train_split and"
@@ -104,14 +105,14 @@ def test_an_unknown_split_is_told_the_known_ones(tmp_path):
         rows(tmp_path, "x")
 
 
-def test_a_split_that_is_there_twice_is_refused(tmp_path):
+def test_a_split_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     for config in ("main", "socratic"):
         write_lines(tmp_path / config / "train.jsonl", [{"a": 1}])
     with pytest.raises(DataError, match=r"more than once: main/train\.jsonl, socratic/train\.jsonl\. Name one"):
         rows(tmp_path)
 
 
-def test_paths_that_lead_nowhere_are_said(tmp_path):
+def test_paths_that_lead_nowhere_are_said(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no .*/nothing\. Check path"):
         rows(tmp_path / "nothing")
     with pytest.raises(DataError, match=r"no file in it ends in \.jsonl, \.json, \.parquet"):
@@ -121,7 +122,7 @@ def test_paths_that_lead_nowhere_are_said(tmp_path):
         rows(tmp_path / "train.xlsx")
 
 
-def test_without_a_hub_the_error_names_the_path(monkeypatch):
+def test_without_a_hub_the_error_names_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
 
     def unreachable(*_: object, **__: object) -> None:
@@ -132,7 +133,7 @@ def test_without_a_hub_the_error_names_the_path(monkeypatch):
         list(Source(hub="openai/gsm8k", hub_config="main").rows("train"))
 
 
-def test_rows_of_the_hub_have_places_too(monkeypatch):
+def test_rows_of_the_hub_have_places_too(monkeypatch: pytest.MonkeyPatch) -> None:
     datasets = pytest.importorskip("datasets")
     asked = []
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append((a, k)) or [word_problem(1)])

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
@@ -26,14 +27,14 @@ def of_page(kind: str, *words: str) -> WordProblems:
 
 
 @pytest.fixture
-def made(tmp_path) -> Path:
+def made(tmp_path: Path) -> Path:
     return gsm8k_folder(tmp_path / "made")
 
 
 # --- golds
 
 
-def test_the_gold_stands_behind_the_marks_and_calculator_marks_are_left_out():
+def test_the_gold_stands_behind_the_marks_and_calculator_marks_are_left_out() -> None:
     worked = behind_marks("She makes 9 * 2 = $<<9*2=18>>18 a day.\n#### 1,018 ")
     assert worked == ("1,018", "She makes 9 * 2 = $18 a day.")
 
@@ -49,19 +50,19 @@ def test_the_gold_stands_behind_the_marks_and_calculator_marks_are_left_out():
         ("no box", None),
     ],
 )
-def test_the_last_box_that_is_closed_is_read(text, gold):
+def test_the_last_box_that_is_closed_is_read(text: str, gold: str | None) -> None:
     assert boxed(text) == gold
 
 
 @pytest.mark.parametrize(("value", "text"), [(145.0, "145"), (0.5, "0.5"), (7, "7"), (" 8 ", "8"), (-3.0, "-3")])
-def test_values_are_written_as_a_person_would(value, text):
+def test_values_are_written_as_a_person_would(value: Any, text: str) -> None:
     assert as_it_stands(value) == text
 
 
 # --- problems
 
 
-def test_a_problem_of_gsm8k(made):
+def test_a_problem_of_gsm8k(made: Path) -> None:
     task = of_page("gsm8k", f"path={made}")
     problem = task.problem(0)
     system, user = problem.messages
@@ -77,7 +78,7 @@ def test_a_problem_of_gsm8k(made):
 
 
 @pytest.mark.parametrize(("prompt", "grader"), [("xml", "exact"), ("boxed", "extract"), ("none", "extract")])
-def test_each_form_has_a_reference_that_its_grader_takes(made, prompt, grader):
+def test_each_form_has_a_reference_that_its_grader_takes(made: Path, prompt: str, grader: str) -> None:
     task = of_page("gsm8k", f"path={made}", f"system_prompt={prompt}")
     assert task.grader_name == grader
     problem = task.problem(0)
@@ -87,20 +88,20 @@ def test_each_form_has_a_reference_that_its_grader_takes(made, prompt, grader):
     assert task.grade(problem, [wrong], End.ANSWERED).hits == (False,)
 
 
-def test_the_boxed_prompt_is_the_study_s(made):
+def test_the_boxed_prompt_is_the_study_s(made: Path) -> None:
     system = of_page("gsm8k", f"path={made}", "system_prompt=boxed").problem(0).messages[0]
     assert system.content == "Please reason step by step, and put your final answer within \\boxed{}."
     assert of_page("gsm8k", f"path={made}", "system_prompt=none").problem(0).messages[0].role == "user"
 
 
-def test_a_reply_without_the_form_is_told_so_and_graded_all_the_same(made):
+def test_a_reply_without_the_form_is_told_so_and_graded_all_the_same(made: Path) -> None:
     task = of_page("gsm8k", f"path={made}", "grader=lenient")
     problem = task.problem(0)
     grade = task.grade(problem, [f"So it is {problem.facts['answer']}"], End.OUT_OF_TOKENS)
     assert (grade.hits, grade.well_formed, grade.form["xmlcount"]) == ((True,), False, 0)
 
 
-def test_examples_come_first_in_the_same_form(made):
+def test_examples_come_first_in_the_same_form(made: Path) -> None:
     messages = of_page("gsm8k", f"path={made}", "num_shots=2").problem(3).messages
     assert [message.role for message in messages] == ["system", *["user", "assistant"] * 2, "user"]
     assert messages[2].content.startswith("<reasoning>\n") and messages[2].content.endswith("\n18\n</answer>")
@@ -108,7 +109,7 @@ def test_examples_come_first_in_the_same_form(made):
     assert all("\\boxed{" in message.content for message in boxed_ones if message.role == "assistant")
 
 
-def test_each_turn_of_the_data_has_an_order_of_its_own(made):
+def test_each_turn_of_the_data_has_an_order_of_its_own(made: Path) -> None:
     task = of_page("gsm8k", f"path={made}", "task_seed=1")
     turns = [[task.problem(turn * 12 + place).key for place in range(12)] for turn in range(3)]
     assert turns[0] != turns[1] != turns[2]
@@ -118,17 +119,17 @@ def test_each_turn_of_the_data_has_an_order_of_its_own(made):
     assert [of_page("gsm8k", f"path={made}", "task_seed=2").problem(index).key for index in range(12)] != turns[0]
 
 
-def test_every_seed_is_asked_the_same_and_each_question_once(made):
+def test_every_seed_is_asked_the_same_and_each_question_once(made: Path) -> None:
     first, second = (of_page("gsm8k", f"path={made}", f"task_seed={seed}") for seed in (1, 2))
     keys = [first.held_out(index).key for index in range(4)]
     assert len(set(keys)) == 4 and keys == [second.held_out(index).key for index in range(4)]
 
 
-def test_the_order_is_a_permutation():
+def test_the_order_is_a_permutation() -> None:
     assert sorted(shuffled(0, 0, 100)) == list(range(100)) != shuffled(0, 0, 100)
 
 
-def test_a_limit_keeps_the_first_rows(made):
+def test_a_limit_keeps_the_first_rows(made: Path) -> None:
     task = of_page("gsm8k", f"path={made}", "num_problems=5")
     assert {task.problem(index).facts["place"] for index in range(5)} == {f"train.jsonl:{n}" for n in range(1, 6)}
     assert (task.num_problems, task.num_held_out) == (5, 4)
@@ -137,7 +138,7 @@ def test_a_limit_keeps_the_first_rows(made):
 # --- sides
 
 
-def test_a_question_that_is_asked_is_left_out_of_training_and_told(made):
+def test_a_question_that_is_asked_is_left_out_of_training_and_told(made: Path) -> None:
     rows = [word_problem(number) for number in range(5)]
     rows[3] = {**word_problem(1001), "question": "  " + word_problem(1001)["question"].upper().replace(" ", "  ")}
     write_lines(made / "train.jsonl", rows)
@@ -148,7 +149,7 @@ def test_a_question_that_is_asked_is_left_out_of_training_and_told(made):
     ]
 
 
-def test_one_file_is_divided_by_its_questions(tmp_path):
+def test_one_file_is_divided_by_its_questions(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "all.jsonl", (word_problem(number) for number in range(300)))
     task = of_page("gsm8k", f"path={file}", "eval_share=0.2")
     trained = {task.problem(index).facts["place"] for index in range(task.num_problems)}
@@ -160,7 +161,7 @@ def test_one_file_is_divided_by_its_questions(tmp_path):
     assert asked <= {again.held_out(index).facts["place"] for index in range(again.num_held_out)}
 
 
-def test_twins_in_one_file_are_on_one_side(tmp_path):
+def test_twins_in_one_file_are_on_one_side(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "all.jsonl", [word_problem(number % 30) for number in range(90)])
     task = of_page("gsm8k", f"path={file}", "eval_share=0.3")
     trained = {task.problem(index).key for index in range(task.num_problems)}
@@ -168,13 +169,13 @@ def test_twins_in_one_file_are_on_one_side(tmp_path):
     assert not trained & asked and len(trained) + len(asked) == 30
 
 
-def test_the_same_split_on_both_sides_is_divided_too(made):
+def test_the_same_split_on_both_sides_is_divided_too(made: Path) -> None:
     write_lines(made / "test.jsonl", (word_problem(number) for number in range(100)))
     task = of_page("gsm8k", f"path={made}", "train_split=test", "eval_split=test")
     assert task.num_problems + task.num_held_out == 100 and task.num_held_out < 30
 
 
-def test_a_split_alone_can_be_asked_in_full(made):
+def test_a_split_alone_can_be_asked_in_full(made: Path) -> None:
     (made / "train.jsonl").unlink()
     task = of_page("gsm8k", f"path={made}", "train_split=none")
     assert task.num_held_out == 4 and task.held_out(0)
@@ -183,14 +184,14 @@ def test_a_split_alone_can_be_asked_in_full(made):
     assert of_page("gsm8k", f"path={made}").held_out(0)  # nobody trains, so nobody misses the other side
 
 
-def test_training_and_held_out_questions_may_stand_apart(made, tmp_path):
+def test_training_and_held_out_questions_may_stand_apart(made: Path, tmp_path: Path) -> None:
     other = write_lines(tmp_path / "other.jsonl", [{"problem": "1+1?", "answer": "2", "solution": "It is $2$."}])
     task = of_page("math", f"path={made}", f"eval_path={other}")
     assert (task.num_problems, task.num_held_out) == (12, 1)
     assert task.held_out(0).facts["answer"] == "2"
 
 
-def test_too_few_rows_for_two_sides_are_refused(tmp_path):
+def test_too_few_rows_for_two_sides_are_refused(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "one.jsonl", [word_problem(1)])
     with pytest.raises(DataError, match=r"of 1 questions in .* none is (held out|trained on), with eval_share=0\.1"):
         of_page("gsm8k", f"path={file}").held_out(0)
@@ -200,7 +201,7 @@ def test_too_few_rows_for_two_sides_are_refused(tmp_path):
 # --- fields
 
 
-def test_math_takes_the_answer_or_the_box_of_the_solution(tmp_path):
+def test_math_takes_the_answer_or_the_box_of_the_solution(tmp_path: Path) -> None:
     rows = [
         {"problem": "a?", "solution": "It is $\\boxed{\\frac12}$."},  # NuminaMath
         {"problem": "b?", "solution": "It is $\\boxed{3}$.", "answer": "3"},  # MATH-500
@@ -215,13 +216,13 @@ def test_math_takes_the_answer_or_the_box_of_the_solution(tmp_path):
     task.check_golds()
 
 
-def test_fields_can_be_named(tmp_path):
+def test_fields_can_be_named(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "test.jsonl", [{"context": "1+1", "ask": "is?", "gold": "#### 2"}])
     words = ["question_field=context,ask", "answer_field=gold", "train_split=none"]
     assert of_page("gsm8k", f"path={file}", *words).held_out(0).messages[-1].content == "1+1. is?"
 
 
-def test_a_choice_is_asked_by_letter_and_answered_by_one(tmp_path):
+def test_a_choice_is_asked_by_letter_and_answered_by_one(tmp_path: Path) -> None:
     rows = [{"question": "Which?", "choices": ["x", "y", "z", "w"], "answer": answer} for answer in (2, "c")]
     write_lines(tmp_path / "test.jsonl", rows)
     task = of_page("mmlu", f"path={tmp_path}", "train_split=none")
@@ -270,7 +271,9 @@ def test_a_choice_is_asked_by_letter_and_answered_by_one(tmp_path):
         ("mmlu", {"question": "a?", "choices": ["x", "y"]}, "the field 'answer' is missing"),
     ],
 )
-def test_a_row_that_cannot_be_asked_is_named_by_file_and_line(tmp_path, kind, row, fault):
+def test_a_row_that_cannot_be_asked_is_named_by_file_and_line(
+    tmp_path: Path, kind: str, row: dict[str, Any], fault: str
+) -> None:
     good = {**word_problem(1), "problem": "b?", "solution": "\\boxed{1}", "choices": ["x", "y"]}
     good = {**good, "answer": 0} if kind == "mmlu" else good
     write_lines(tmp_path / "test.jsonl", [good, row])
@@ -279,7 +282,7 @@ def test_a_row_that_cannot_be_asked_is_named_by_file_and_line(tmp_path, kind, ro
     assert "\n" not in str(caught.value) and str(caught.value).endswith("Mend or remove it, or write bad_rows=skip.")
 
 
-def test_a_gold_that_its_grader_cannot_read_is_named(tmp_path):
+def test_a_gold_that_its_grader_cannot_read_is_named(tmp_path: Path) -> None:
     file = write_lines(
         tmp_path / "a.jsonl", [{"question": f"{n}?", "answer": a} for n, a in enumerate(["1", "</answer>"])]
     )
@@ -288,7 +291,7 @@ def test_a_gold_that_its_grader_cannot_read_is_named(tmp_path):
         task.check_golds()
 
 
-def test_bad_rows_can_be_skipped_and_are_told(tmp_path):
+def test_bad_rows_can_be_skipped_and_are_told(tmp_path: Path) -> None:
     rows = [{"problem": f"{n}?", "solution": s} for n, s in enumerate([r"\boxed{1}", "A proof.", r"\boxed{</answer>}"])]
     write_lines(tmp_path / "train.jsonl", rows)
     write_lines(tmp_path / "test.jsonl", [{"problem": "9?", "solution": r"\boxed{9}"}])
@@ -308,18 +311,18 @@ def test_bad_rows_can_be_skipped_and_are_told(tmp_path):
         of_page("math", f"path={tmp_path}", "bad_rows=skip").problem(0)
 
 
-def test_a_task_without_data_says_how_to_name_it():
+def test_a_task_without_data_says_how_to_name_it() -> None:
     with pytest.raises(ConfigError, match="math asks what stands in your data: write path=FILE"):
         of_page("math")
 
 
-def test_reading_waits_until_a_problem_is_wanted(tmp_path):
+def test_reading_waits_until_a_problem_is_wanted(tmp_path: Path) -> None:
     task = of_page("gsm8k", f"path={tmp_path / 'nothing'}")
     with pytest.raises(DataError, match="Check path"):
         task.problem(0)
 
 
-def test_word_problems_come_from_data_and_cannot_be_listed(made):
+def test_word_problems_come_from_data_and_cannot_be_listed(made: Path) -> None:
     task = of_page("gsm8k", f"path={made}")
     assert isinstance(task, HeldOut) and isinstance(task, FromData) and not isinstance(task, Enumerable)
 
@@ -328,7 +331,7 @@ def test_word_problems_come_from_data_and_cannot_be_listed(made):
 
 
 @needs_data
-def test_gsm8k_is_whole_and_its_sides_share_nothing():
+def test_gsm8k_is_whole_and_its_sides_share_nothing() -> None:
     task = of_page("gsm8k", f"path={DATA / 'gsm8k'}")
     assert (task.num_problems, task.num_held_out, task.remarks) == (7473, 1319, [])
     assert not {plain(one.text) for one in task.questions.trained} & {plain(one.text) for one in task.questions.asked}
@@ -341,7 +344,7 @@ def test_gsm8k_is_whole_and_its_sides_share_nothing():
 @pytest.mark.parametrize(
     ("kind", "name", "count"), [("math", "math500", 500), ("math", "svamp", 1000), ("mmlu", "mmlu_stem", 3018)]
 )
-def test_the_other_data_is_whole(kind, name, count):
+def test_the_other_data_is_whole(kind: str, name: str, count: int) -> None:
     task = of_page(kind, f"path={DATA / name}", "train_split=none")
     assert task.num_held_out == count
     for index in range(0, count, 7):
@@ -351,7 +354,7 @@ def test_the_other_data_is_whole(kind, name, count):
 
 
 @pytest.mark.slow
-def test_a_hundred_thousand_rows_load_in_about_a_second(tmp_path):
+def test_a_hundred_thousand_rows_load_in_about_a_second(tmp_path: Path) -> None:
     file = write_lines(tmp_path / "train.jsonl", (word_problem(number) for number in range(100_000)))
     write_lines(tmp_path / "test.jsonl", (word_problem(number) for number in range(10**6, 10**6 + 100)))
     assert len(json.loads(file.read_text().partition("\n")[0])) == 2

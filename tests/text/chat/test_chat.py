@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,9 @@ SMOLLM2_TEMPLATE = (
 SMOLLM2_SYSTEM = "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
 
 
-def byte_tokenizer(template: str | None, eos: str | None = "<|endoftext|>", start: str | None = None, adds_start=False):
+def byte_tokenizer(
+    template: str | None, eos: str | None = "<|endoftext|>", start: str | None = None, adds_start: Any = False
+) -> Any:
     """Bytes with two merges, "37" and a double newline, and the control tokens of SmolLM2."""
     vocabulary = {byte: index for index, byte in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
     merges = [("3", "7"), ("Ċ", "Ċ")]
@@ -62,19 +65,19 @@ def names(chat: Chat, tokens: tuple[int, ...]) -> list[str]:
     return chat.tokenizer.convert_ids_to_tokens(list(tokens))
 
 
-def test_the_first_prompt_ends_where_the_assistant_speaks():
+def test_the_first_prompt_ends_where_the_assistant_speaks() -> None:
     assert names(CHARACTERS, CHARACTERS.opening([user("hi")])) == ["<|user|>", "h", "i", "<|end|>", "<|assistant|>"]
     opening = SMOLLM2.opening([user("hi")])
     assert shown(SMOLLM2, opening) == SMOLLM2_SYSTEM + "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
 
 
-def test_a_continuation_is_what_stands_behind_the_end_of_a_reply():
+def test_a_continuation_is_what_stands_behind_the_end_of_a_reply() -> None:
     assert names(CHARACTERS, CHARACTERS.continuation(user("no"))) == ["<|user|>", "n", "o", "<|end|>", "<|assistant|>"]
     continuation = shown(SMOLLM2, SMOLLM2.continuation(user("no")))
     assert continuation == "\n<|im_start|>user\nno<|im_end|>\n<|im_start|>assistant\n"
 
 
-def test_without_a_template_the_conversation_is_plain_text():
+def test_without_a_template_the_conversation_is_plain_text() -> None:
     opening = PLAIN.opening([Message("system", "Be brief."), user("Secret?")])
     assert shown(PLAIN, opening) == "System: Be brief.\nUser: Secret?\nAssistant:"
     assert shown(PLAIN, PLAIN.continuation(user("Wrong."))) == "\nUser: Wrong.\nAssistant:"
@@ -85,7 +88,7 @@ def test_without_a_template_the_conversation_is_plain_text():
 @given(question=TEXTS, reply=TEXTS, answer=TEXTS)
 def test_prompt_reply_and_continuation_read_like_the_whole_conversation(
     chat: Chat, question: str, reply: str, answer: str
-):
+) -> None:
     end = "<|endoftext|>" if chat is PLAIN else ""  # the plain template has none; the reply brings the tokenizer's
     parts = (*chat.opening([user(question)]), *chat.encode_reply(reply), *chat.continuation(user(answer)))
     whole = [user(question), Message("assistant", reply + end), user(answer)]
@@ -99,14 +102,14 @@ def test_prompt_reply_and_continuation_read_like_the_whole_conversation(
 
 @CHATS
 @given(text=TEXTS)
-def test_every_reply_comes_back_and_ends_once(chat: Chat, text: str):
+def test_every_reply_comes_back_and_ends_once(chat: Chat, text: str) -> None:
     reply = chat.encode_reply(text)
     assert chat.decode(reply) == text
     assert [token for token in reply if token in chat.closes] == [chat.end]
 
 
 @given(text=TEXTS)
-def test_a_message_cannot_end_its_own_turn(text: str):
+def test_a_message_cannot_end_its_own_turn(text: str) -> None:
     opening = SMOLLM2.opening([user(text)])
     continuation = SMOLLM2.continuation(user(text))
     assert names(SMOLLM2, opening).count("<|im_end|>") == 2  # system, user
@@ -114,19 +117,19 @@ def test_a_message_cannot_end_its_own_turn(text: str):
     assert f"user\n{text}<|im_end|>" in shown(SMOLLM2, opening)
 
 
-def test_a_reply_is_not_merged_with_what_stands_before_it():
+def test_a_reply_is_not_merged_with_what_stands_before_it() -> None:
     reply = SMOLLM2.encode_reply("\n")
     assert names(SMOLLM2, (*SMOLLM2.opening([user("?")]), *reply))[-3:] == ["Ċ", "Ċ", "<|im_end|>"]
 
 
-def test_the_end_of_turn_and_the_end_of_text_both_close_a_reply():
+def test_the_end_of_turn_and_the_end_of_text_both_close_a_reply() -> None:
     ids = SMOLLM2.tokenizer.convert_tokens_to_ids
     assert ids("<|im_end|>") == SMOLLM2.end
     assert {ids("<|im_end|>"), ids("<|endoftext|>")} == SMOLLM2.closes
     assert Chat(SMOLLM2.tokenizer, extra_stop=(7,)).closes == SMOLLM2.closes | {7}
 
 
-def test_only_the_token_that_closes_a_reply_is_left_out_of_its_text():
+def test_only_the_token_that_closes_a_reply_is_left_out_of_its_text() -> None:
     ids = CHARACTERS.tokenizer.convert_tokens_to_ids
     seven, pad, end = ids(["7", "<|pad|>", "<|end|>"])
     assert CHARACTERS.decode((seven, seven, end)) == "77"
@@ -136,7 +139,7 @@ def test_only_the_token_that_closes_a_reply_is_left_out_of_its_text():
 
 
 @pytest.mark.parametrize("written_by", ["template", "tokenizer", "both"])
-def test_the_start_token_stands_there_once(written_by: str):
+def test_the_start_token_stands_there_once(written_by: str) -> None:
     template = "{{ bos_token }}" * (written_by != "tokenizer") + SMOLLM2_TEMPLATE
     chat = Chat(byte_tokenizer(template, start="<s>", adds_start=written_by != "template"))
     opening = names(chat, chat.opening([user("hi")]))
@@ -144,39 +147,39 @@ def test_the_start_token_stands_there_once(written_by: str):
     assert "<s>" not in names(chat, (*chat.encode_reply("7"), *chat.continuation(user("no"))))
 
 
-def test_a_start_token_that_nobody_wants_is_not_there():
+def test_a_start_token_that_nobody_wants_is_not_there() -> None:
     chat = Chat(byte_tokenizer(SMOLLM2_TEMPLATE, start="<s>"))
     assert "<s>" not in names(chat, chat.opening([user("hi")]))
 
 
-def test_a_prompt_is_the_same_on_another_day():
+def test_a_prompt_is_the_same_on_another_day() -> None:
     chat = Chat(byte_tokenizer("{{ strftime_now('%d %b %Y') }}\n" + SMOLLM2_TEMPLATE))
     assert shown(chat, chat.opening([user("hi")])).startswith("26 Jul 2024\n")
 
 
-def test_a_template_that_hides_replies_is_refused():
+def test_a_template_that_hides_replies_is_refused() -> None:
     with pytest.raises(ModelError, match="does not show the reply as it is"):
         Chat(byte_tokenizer("{% for message in messages %}{{ message['content'] | upper }}{% endfor %}"))
 
 
-def test_a_tokenizer_without_any_end_token_is_refused():
+def test_a_tokenizer_without_any_end_token_is_refused() -> None:
     with pytest.raises(ModelError, match="has neither an eos_token nor an end of turn"):
         Chat(byte_tokenizer(None, eos=None))
 
 
-def test_what_a_template_refuses_is_said_in_its_own_words():
+def test_what_a_template_refuses_is_said_in_its_own_words() -> None:
     refusal = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
     chat = Chat(byte_tokenizer(refusal + SMOLLM2_TEMPLATE))
     with pytest.raises(ModelError, match="a conversation of system, user: System role not supported"):
         chat.opening([Message("system", "Be brief."), user("hi")])
 
 
-def test_the_embedded_tokenizer_has_no_token_a_message_could_smuggle_in():
+def test_the_embedded_tokenizer_has_no_token_a_message_could_smuggle_in() -> None:
     opening = CHARACTERS.opening([user("".join(SPECIALS))])
     assert names(CHARACTERS, opening)[1:-2] == list("".join(SPECIALS))
 
 
-def test_threads_that_speak_at_once_read_what_each_would_read_alone():
+def test_threads_that_speak_at_once_read_what_each_would_read_alone() -> None:
     """A generator that runs ahead opens conversations while the trainer spells out replies."""
     chat = Chat(character_tokenizer())
     asked, replied = [Message("user", "Bit 2?")], "12 <|end|>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from tests.text.chat.test_chat import SMOLLM2_TEMPLATE, byte_tokenizer
@@ -29,7 +30,7 @@ SOUND = {
 
 @pytest.mark.parametrize("name", SOUND)
 @pytest.mark.parametrize("speak", [True, False])
-def test_a_template_writes_what_transformers_writes(name, speak):
+def test_a_template_writes_what_transformers_writes(name: Any, speak: bool) -> None:
     tokenizer = byte_tokenizer(SOUND[name], start="<s>")
     messages = (("system", "Be brief."), ("user", " hi é\n"), ("assistant", '"7"'))
     tokens = tuple((key, str(token)) for key, token in tokenizer.special_tokens_map.items())
@@ -63,7 +64,7 @@ ENDED = ("a large number", "ever longer texts")  # with their process, and the n
 
 
 @pytest.mark.parametrize("kind", [pytest.param(kind, marks=[pytest.mark.slow] * (kind in ENDED)) for kind in HOSTILE])
-def test_a_template_without_end_or_bottom_is_one_line(kind):
+def test_a_template_without_end_or_bottom_is_one_line(kind: Any) -> None:
     template, said = HOSTILE[kind]
     began = time.monotonic()
     with pytest.raises(ModelError, match=said) as caught:
@@ -74,7 +75,7 @@ def test_a_template_without_end_or_bottom_is_one_line(kind):
 
 
 @pytest.mark.slow
-def test_a_template_that_waits_for_the_right_moment_is_stopped_then(monkeypatch):
+def test_a_template_that_waits_for_the_right_moment_is_stopped_then(monkeypatch: pytest.MonkeyPatch) -> None:
     """The probes of a chat pass, and a prompt of a certain word does not."""
     template = SMOLLM2_TEMPLATE + "{% if 'secret' in messages[-1]['content'] %}" + NESTED + "{% endif %}"
     chat = Chat(byte_tokenizer(template))
@@ -83,12 +84,12 @@ def test_a_template_that_waits_for_the_right_moment_is_stopped_then(monkeypatch)
         chat.opening([Message("user", "the secret")])
 
 
-def test_a_template_as_long_as_a_book_is_refused_unread():
+def test_a_template_as_long_as_a_book_is_refused_unread() -> None:
     with pytest.raises(ModelError, match="has 1,048,577 characters"):
         rendered("a" * (MOST + 1), HI, True, TOKENS)
 
 
-def test_our_own_templates_need_no_process(monkeypatch):
+def test_our_own_templates_need_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(RENDERER, "ask", lambda question: pytest.fail("somebody asked"))
     from straw.text.chat.character_tokenizer import character_tokenizer
 
@@ -96,7 +97,7 @@ def test_our_own_templates_need_no_process(monkeypatch):
     assert Chat(byte_tokenizer(None)).opening([Message("user", "hi")])
 
 
-def test_threads_get_each_their_own_answer():
+def test_threads_get_each_their_own_answer() -> None:
     template = "{{ messages[0]['content'] }}!"
     with ThreadPoolExecutor(8) as threads:
         said = threads.map(lambda n: rendered(template, (("user", f"thread {n}"),), True, ()), range(64))
@@ -104,7 +105,7 @@ def test_threads_get_each_their_own_answer():
 
 
 @pytest.mark.slow
-def test_a_process_that_was_killed_is_replaced():
+def test_a_process_that_was_killed_is_replaced() -> None:
     assert rendered("{{ 1 }}", HI, True, ()) == "1"
     assert RENDERER._process is not None
     RENDERER._process.kill()
@@ -113,7 +114,7 @@ def test_a_process_that_was_killed_is_replaced():
 
 
 @pytest.mark.slow
-def test_a_forked_process_starts_its_own():
+def test_a_forked_process_starts_its_own() -> None:
     assert rendered("{{ 4 }}", HI, True, ()) == "4"
     reader, writer = os.pipe()
     if not (pid := os.fork()):

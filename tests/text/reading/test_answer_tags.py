@@ -27,23 +27,23 @@ PERFECT = {"integer": 1.0, "strict_format": 1.0, "soft_format": 1.0, "xmlcount":
         ("</answer>18", None),
     ],
 )
-def test_the_answer_is_what_the_last_tag_holds(reply: str, answer: str | None):
+def test_the_answer_is_what_the_last_tag_holds(reply: str, answer: str | None) -> None:
     assert last_answer(reply) == answer
 
 
-def test_reasoning_over_many_lines_earns_every_form():
+def test_reasoning_over_many_lines_earns_every_form() -> None:
     assert form_of(FULL) == PERFECT
     assert form_of(FULL.removesuffix("\n")) == PERFECT
 
 
 @pytest.mark.parametrize("answer", ["0", "1200", "1,200", "-5", "−5", "+5", "12,345,678"])
-def test_negative_and_comma_numbers_are_integers(answer: str):
+def test_negative_and_comma_numbers_are_integers(answer: str) -> None:
     assert form_of(f"<answer>\n{answer}\n</answer>")["integer"] == 1.0
     assert form_of(answer)["integer"] == 1.0  # without a tag the whole reply is the answer
 
 
 @pytest.mark.parametrize("answer", ["", "5.0", "1,20", "$5", "five", "5 apples", "٣", "²", "--5", "5-", "1,2000"])
-def test_other_answers_are_not(answer: str):
+def test_other_answers_are_not(answer: str) -> None:
     assert form_of(f"<answer>{answer}</answer>")["integer"] == 0.0
 
 
@@ -60,18 +60,18 @@ def test_other_answers_are_not(answer: str):
         "5",
     ],
 )
-def test_strict_wants_both_blocks_once_and_nothing_else(reply: str):
+def test_strict_wants_both_blocks_once_and_nothing_else(reply: str) -> None:
     assert form_of(reply)["strict_format"] == 0.0
 
 
-def test_soft_forgives_line_breaks_and_what_follows():
+def test_soft_forgives_line_breaks_and_what_follows() -> None:
     assert form_of("<reasoning>a\nb</reasoning> <answer>5</answer> Done.")["soft_format"] == 1.0
     for reply in ("so <reasoning>a</reasoning><answer>5</answer>", "<reasoning>a</reasoning> hm <answer>5</answer>"):
         assert form_of(reply)["soft_format"] == 0.0
     assert form_of("<reasoning>a</reasoning><answer>5")["soft_format"] == 0.0
 
 
-def test_xmlcount_is_a_quarter_a_tag_less_what_follows():
+def test_xmlcount_is_a_quarter_a_tag_less_what_follows() -> None:
     assert form_of(FULL + "x" * 25)["xmlcount"] == pytest.approx(0.9)
     assert form_of(FULL.removesuffix("\n</answer>\n"))["xmlcount"] == 0.75
     assert form_of("<reasoning>\n")["xmlcount"] == 0.25
@@ -80,13 +80,13 @@ def test_xmlcount_is_a_quarter_a_tag_less_what_follows():
 
 
 @given(st.lists(st.sampled_from([*TAGS, "\n", " ", "5", "x"])).map("".join) | st.text())
-def test_every_form_lies_between_0_and_1(reply: str):
+def test_every_form_lies_between_0_and_1(reply: str) -> None:
     form = form_of(reply)
     assert set(form) == set(PERFECT) and all(0.0 <= value <= 1.0 for value in form.values())
     assert form["strict_format"] <= form["soft_format"]
 
 
-def test_a_hostile_reply_costs_time_in_proportion():
+def test_a_hostile_reply_costs_time_in_proportion() -> None:
     hostile = "<reasoning>" + "</reasoning>\n<answer>\n" * 20_000 + "1" * 400_000
     began = time.process_time()
     form_of(hostile)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,7 @@ from straw.text.reading.extract import Answer, extract_answer
         ("the answer is ...", None, False),
     ],
 )
-def test_the_chain_of_three(text, number, has_tag):
+def test_the_chain_of_three(text: str, number: int | None, has_tag: bool) -> None:
     assert extract_answer(text) == Answer(number, has_tag)
 
 
@@ -51,7 +52,7 @@ def test_the_chain_of_three(text, number, has_tag):
     ("text", "number"),
     [("[ANSWER] -5", -5), ("= −5", -5), ("it is -5", -5), ("10-5", 5), ("10 - 5", 5), ("-0", 0), ("(-5)", -5)],
 )
-def test_a_minus_is_a_sign_where_it_is_no_subtraction(text, number):
+def test_a_minus_is_a_sign_where_it_is_no_subtraction(text: str, number: int) -> None:
     assert extract_answer(text).number == number
 
 
@@ -66,20 +67,20 @@ def test_a_minus_is_a_sign_where_it_is_no_subtraction(text, number):
         ("[ANSWER] 28, done", 28),
     ],
 )
-def test_a_comma_counts_where_it_marks_thousands(text, number):
+def test_a_comma_counts_where_it_marks_thousands(text: str, number: int) -> None:
     assert extract_answer(text).number == number
 
 
 @pytest.mark.parametrize(("text", "number"), [("[ANSWER] 28.0", 28), ("= 28.00.", 28), ("[ANSWER] 3.5", None)])
-def test_a_number_that_is_not_whole_answers_nothing(text, number):
+def test_a_number_that_is_not_whole_answers_nothing(text: str, number: int | None) -> None:
     assert extract_answer(text).number == number
 
 
-def test_a_number_that_no_one_would_read_out_answers_nothing():
+def test_a_number_that_no_one_would_read_out_answers_nothing() -> None:
     assert extract_answer("[ANSWER] " + "9" * 100_000).number is None
 
 
-def test_digits_of_other_scripts_are_no_number():
+def test_digits_of_other_scripts_are_no_number() -> None:
     assert extract_answer("[ANSWER] ٣").number is None
 
 
@@ -95,7 +96,7 @@ def test_digits_of_other_scripts_are_no_number():
         ("= 277 -96", 96),
     ],
 )
-def test_an_equation_says_what_it_comes_to_and_an_expression_nothing(text, number):
+def test_an_equation_says_what_it_comes_to_and_an_expression_nothing(text: str, number: int) -> None:
     assert extract_answer(text).number == number
 
 
@@ -114,11 +115,11 @@ def test_an_equation_says_what_it_comes_to_and_an_expression_nothing(text, numbe
         ("[ANSWER] 1,234 567", 1234),  # marked in two ways: two numbers
     ],
 )
-def test_thousands_are_marked_in_one_way(text, number):
+def test_thousands_are_marked_in_one_way(text: str, number: int | None) -> None:
     assert extract_answer(text).number == number
 
 
-def test_odd_replies_are_read_as_a_person_reads_them():
+def test_odd_replies_are_read_as_a_person_reads_them() -> None:
     """The digits study's own reader gets 1,314 of these 1,740 right."""
     odd = list(odd_replies())
     frames = {one.frame for one in odd}
@@ -127,7 +128,7 @@ def test_odd_replies_are_read_as_a_person_reads_them():
     assert len(wrong) <= 0.04 * len(odd), sorted({one.frame for one in wrong})
 
 
-def test_a_tag_is_a_tag_however_it_is_dressed():
+def test_a_tag_is_a_tag_however_it_is_dressed() -> None:
     assert {one.frame for one in odd_replies() if extract_answer(one.reply).has_tag != one.has_tag} == set()
 
 
@@ -148,7 +149,7 @@ def test_a_tag_is_a_tag_however_it_is_dressed():
         " ",
     ],
 )
-def test_a_long_reply_takes_time_in_proportion_to_its_length(unit):
+def test_a_long_reply_takes_time_in_proportion_to_its_length(unit: str) -> None:
     """Four times the text takes four times as long; what goes back and forth takes sixteen times."""
     short, long = (cpu_of([before + unit * (size // len(unit)) for before in BEGINNINGS]) for size in (4000, 16_000))
     assert long < 9 * max(short, 0.01)
@@ -169,11 +170,11 @@ def cpu_of(texts: list[str]) -> float:
 
 
 @given(st.integers(-(10**12), 10**12), st.text(alphabet=st.characters(blacklist_categories=["Nd", "Nl", "No"])))
-def test_what_is_tagged_last_is_read_back(number, before):
+def test_what_is_tagged_last_is_read_back(number: Any, before: Any) -> None:
     assert extract_answer(f"{before}[ANSWER] {number}") == Answer(number, has_tag=True)
     assert extract_answer(f"{before}[ANSWER] {number:,}") == Answer(number, has_tag=True)
 
 
 @given(st.text())
-def test_any_text_has_an_answer_or_none(text):
+def test_any_text_has_an_answer_or_none(text: Any) -> None:
     extract_answer(text)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from straw.text.reading.sentences import sentences
@@ -19,10 +21,10 @@ from straw.text.reading.sentences import sentences
         (" \n ", [""]),
     ],
 )
-def test_sentences_end_where_a_reader_stops(text, expected):
+def test_sentences_end_where_a_reader_stops(text: str, expected: Any) -> None:
     assert sentences(text) == expected
 
 
-def test_nothing_but_blanks_is_lost():
+def test_nothing_but_blanks_is_lost() -> None:
     text = "A b. C d! 3.5 e.\nF. Gh? i"
     assert "".join("".join(sentences(text)).split()) == "".join(text.split())

@@ -7,6 +7,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.live import Live
@@ -46,11 +47,11 @@ def printers(source: str) -> set[str]:
 
 
 @pytest.mark.parametrize("path", sorted(HOUSE.rglob("*.py")), ids=lambda path: str(path.relative_to(HOUSE)))
-def test_every_room_prints_through_the_door(path: Path):
+def test_every_room_prints_through_the_door(path: Path) -> None:
     assert printers(path.read_text()) <= OWN.get(path.relative_to(HOUSE).as_posix(), set())
 
 
-def test_a_way_past_the_door_is_caught():
+def test_a_way_past_the_door_is_caught() -> None:
     assert printers("def f(say=print): ...") == {"print"}
     assert printers("from rich.console import Console, Group\nfrom rich import get_console") == {
         "Console",
@@ -60,7 +61,7 @@ def test_a_way_past_the_door_is_caught():
     assert printers("from straw.text.shown.say import say\nConsole().print(table)") == set()
 
 
-def test_a_line_is_one_line_whatever_stands_in_it(capsys):
+def test_a_line_is_one_line_whatever_stands_in_it(capsys: pytest.CaptureFixture[str]) -> None:
     say(f"{EVIL}\nstraw: all is well")
     say(EVIL, error=True)
     shown = capsys.readouterr()
@@ -68,12 +69,12 @@ def test_a_line_is_one_line_whatever_stands_in_it(capsys):
     assert shown.err == f"{SEEN}\n"
 
 
-def test_the_lines_of_our_own_texts_stay(capsys):
+def test_the_lines_of_our_own_texts_stay(capsys: pytest.CaptureFixture[str]) -> None:
     say_lines(f"one\n  {EVIL}\n")
     assert capsys.readouterr().out == f"one\n  {SEEN}\n\n"
 
 
-def test_a_terminal_without_a_letter_gets_its_number(monkeypatch):
+def test_a_terminal_without_a_letter_gets_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", stream)
     say("é 日")
@@ -97,13 +98,13 @@ def table(cell: object) -> Table:
 
 
 @pytest.mark.parametrize("thing", [EVIL, Text(EVIL), table(EVIL), table(Text(EVIL)), as_text(EVIL, "bold")])
-def test_nothing_that_rich_draws_carries_a_command(thing):
+def test_nothing_that_rich_draws_carries_a_command(thing: Any) -> None:
     shown = drawn(thing)
     assert SEEN.partition("\\")[0] in shown and "\\u001b]52" in shown
     assert all(one.isprintable() or one == "\n" for one in shown)
 
 
-def test_on_a_terminal_the_only_commands_are_rich_s_colours():
+def test_on_a_terminal_the_only_commands_are_rich_s_colours() -> None:
     shown = drawn(as_text(EVIL, "bold red"), Text.assemble((EVIL, "cyan")), terminal=True)
     assert "\x1b[1;31m" in shown
     assert all(part.partition("m")[0].replace(";", "").isdigit() for part in shown.split("\x1b[")[1:])
@@ -113,11 +114,11 @@ def test_on_a_terminal_the_only_commands_are_rich_s_colours():
 @pytest.mark.parametrize(
     "text", ["[red]x[/red]", "[link=https://evil.example]run-1[/link]", ":warning: [/] [bold", "\\[a]"]
 )
-def test_markup_in_a_name_stays_what_it_is(text):
+def test_markup_in_a_name_stays_what_it_is(text: str) -> None:
     assert text in drawn(text) and text in drawn(table(text))
 
 
-def test_live_lines_go_the_same_way():
+def test_live_lines_go_the_same_way() -> None:
     out = io.StringIO()
     console = Console(file=out, width=80, force_terminal=True, color_system=None)
     with Live(Text("x\x1b]0;title\x07"), console=console, auto_refresh=False):
@@ -133,7 +134,7 @@ def test_live_lines_go_the_same_way():
         "from straw.errors import StrawError\ntry:\n    raise StrawError({evil!r})\nfinally:\n    1 / 0",
     ],
 )
-def test_neither_a_warning_nor_a_traceback_carries_a_command(program):
+def test_neither_a_warning_nor_a_traceback_carries_a_command(program: str) -> None:
     words = [sys.executable, "-c", "from straw.text.shown.say import guard\nguard()\n" + program.format(evil=EVIL)]
     said = subprocess.run(words, capture_output=True).stderr.decode()
     assert "\\u001b]52" in said and "\\u202eb" in said

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,32 +25,32 @@ SPELLED = {
 
 
 @pytest.mark.parametrize("text", SPELLED, ids=ascii)
-def test_what_moves_the_cursor_or_cannot_be_seen_is_spelled_out(text):
+def test_what_moves_the_cursor_or_cannot_be_seen_is_spelled_out(text: Any) -> None:
     assert visible(text) == SPELLED[text]
 
 
-def test_what_can_be_seen_stays_as_it_is():
+def test_what_can_be_seen_stays_as_it_is() -> None:
     text = 'N=64, é 日本 🙂 ⣀⡠ −5 "quoted" \\ [red]bold[/red] <b>'
     assert visible(text) == text
 
 
-def test_the_lines_of_a_text_of_several_stay():
+def test_the_lines_of_a_text_of_several_stay() -> None:
     assert visible("one\ntwo\r\n\x1b", lines=True) == "one\ntwo\\r\n\\u001b"
 
 
 @given(st.text(st.characters(), max_size=40))
-def test_any_text_is_printable_and_is_still_told_by_json(text):
+def test_any_text_is_printable_and_is_still_told_by_json(text: Any) -> None:
     shown = visible(text)
     assert shown.isprintable() and visible(shown) == shown
     if '"' not in text and "\\" not in text:
         assert json.loads(f'"{shown}"') == text
 
 
-def test_on_a_page_it_is_escaped_too():
+def test_on_a_page_it_is_escaped_too() -> None:
     assert as_html("<b>\u202e&\n") == "&lt;b&gt;\\u202e&amp;\\n"
     assert as_html("a\n\x07", lines=True) == "a\n\\u0007"
 
 
-def test_what_an_encoding_lacks_is_spelled_out():
+def test_what_an_encoding_lacks_is_spelled_out() -> None:
     assert encodable("é 日", "ascii") == "\\xe9 \\u65e5"
     assert encodable("é 日", None) == "é 日"

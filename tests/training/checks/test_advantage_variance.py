@@ -21,14 +21,14 @@ def mean() -> Credit:
     return Credit(baseline="group")
 
 
-def test_groups_of_four_when_a_quarter_is_paid():
+def test_groups_of_four_when_a_quarter_is_paid() -> None:
     rewards = [1.0] * 8 + [0.0] * 24
     assert isclose(unanimous([rewards], 4, mean), 0.25**4 + 0.75**4)  # 0.3203
     found = forecast_groups([[attempt(reward) for reward in rewards]], 4, mean)
     assert found.line == "forecast: 32% of groups of 4 will teach nothing at first (32 attempts tried)"
 
 
-def test_a_level_whose_groups_are_taught_does_not_count():
+def test_a_level_whose_groups_are_taught_does_not_count() -> None:
     rewards = [1.0] * 8 + [0.0] * 24
     optimistic = lambda: Credit(baseline="optimistic", optimism=0.1)  # noqa: E731
     assert isclose(unanimous([rewards], 4, optimistic), 0.25**4)  # all at the best: nothing to push away from
@@ -36,17 +36,17 @@ def test_a_level_whose_groups_are_taught_does_not_count():
     assert unanimous([rewards], 4, constant) == 0
 
 
-def test_a_running_mean_is_asked_as_it_stands_at_the_start():
+def test_a_running_mean_is_asked_as_it_stands_at_the_start() -> None:
     assert isclose(unanimous([[1.0, 0.0]], 1, lambda: Credit(baseline="ema")), 0.5)  # from 0: a miss teaches nothing
 
 
-def test_turns_have_a_sum_each_and_the_group_teaches_nothing_when_all_do():
+def test_turns_have_a_sum_each_and_the_group_teaches_nothing_when_all_do() -> None:
     group = [attempt(1.0, (1.0, 0.0)), attempt(2.0, (1.0, 1.0))]
     assert columns_of(group) == [[1.0, 1.0], [0.0, 1.0]]
     assert isclose(unanimous(columns_of(group), 2, mean), 1 * 0.5)
 
 
-def test_attempts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do():
+def test_attempts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do() -> None:
     found = forecast_groups([[attempt(0.0)] * 30], 4, mean)
     assert found == Forecast(attempts=30, group_size=4, at_least=pytest.approx(0.9**4), share=1.0)
     assert found.is_bad
@@ -55,10 +55,10 @@ def test_attempts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do():
     assert "group_size" in found.line and "baseline" in found.line and "reward_type" in found.line
 
 
-def test_groups_are_of_one_problem_each():
+def test_groups_are_of_one_problem_each() -> None:
     easy, hard = [attempt(1.0)] * 16, [attempt(0.0)] * 16
     assert forecast_groups([easy, hard], 4, mean).share == 1  # mixed, they would look lively
 
 
-def test_distinct_rewards_make_every_group_teach():
+def test_distinct_rewards_make_every_group_teach() -> None:
     assert unanimous([[index / 32 for index in range(32)]], 4, mean) < 1e-4

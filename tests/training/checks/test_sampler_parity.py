@@ -3,6 +3,8 @@ from __future__ import annotations
 from copy import deepcopy
 from dataclasses import replace
 from math import isnan, nan
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -67,13 +69,13 @@ def check(parts: Parts, engine: LocalEngine | None = None) -> tuple[float, float
 
 
 @pytest.mark.parametrize("words", ["N=8", "N=8 env_type=multi_step", "N=8 lora_rank=2", "N=8 temperature=0.7"])
-def test_a_good_engine_passes_and_is_left_as_it_was(home, words):
+def test_a_good_engine_passes_and_is_left_as_it_was(home: Path, words: str) -> None:
     apart, moved = check(Parts(words))
     assert apart <= 1e-4
     assert moved > 1e-4
 
 
-def test_a_run_draws_the_same_with_the_canary_as_without(home):
+def test_a_run_draws_the_same_with_the_canary_as_without(home: Path) -> None:
     one, other = Parts("N=8"), Parts("N=8")
     check(one)
     prompt = one.chat.opening(one.task.problem(0).messages)
@@ -82,7 +84,7 @@ def test_a_run_draws_the_same_with_the_canary_as_without(home):
 
 
 @pytest.mark.parametrize("kind", [Wrong, Unsure])
-def test_a_sampler_that_computes_something_else_is_caught(home, kind):
+def test_a_sampler_that_computes_something_else_is_caught(home: Path, kind: Any) -> None:
     parts = Parts("N=8")
     with pytest.raises(TrainingError, match=r"sampler and trainer agree within 0\.0001 nats in float32") as caught:
         check(parts, kind(parts.engine.model, parts.chat, parts.engine.settings))
@@ -90,19 +92,19 @@ def test_a_sampler_that_computes_something_else_is_caught(home, kind):
     assert ("nan" if kind is Unsure else "0.001 apart") in str(caught.value)
 
 
-def test_a_sampler_with_stale_weights_is_caught(home):
+def test_a_sampler_with_stale_weights_is_caught(home: Path) -> None:
     parts = Parts("N=8")
     with pytest.raises(TrainingError, match="it reads other weights than the trainer writes"):
         check(parts, Stale(parts.engine))
 
 
-def test_an_update_that_moves_nothing_is_caught(home):
+def test_an_update_that_moves_nothing_is_caught(home: Path) -> None:
     parts = Parts("N=8")
     with pytest.raises(TrainingError, match="an update reaches the sampler"):
         check(parts, Deaf(parts.engine.model, parts.chat, parts.engine.settings))
 
 
-def test_a_policy_that_is_sure_of_its_reply_passes_too(home):
+def test_a_policy_that_is_sure_of_its_reply_passes_too(home: Path) -> None:
     """The gradient of a reply with probability 1 is 0, and a run may start from a memorised secret."""
     parts = Parts("N=8")
     datum = forced(parts.chat, parts.task, parts.task.problem(0), ("5",))
@@ -116,12 +118,12 @@ def test_a_policy_that_is_sure_of_its_reply_passes_too(home):
         check(parts, Stale(sure))
 
 
-def test_the_update_is_about_words_that_were_not_said():
+def test_the_update_is_about_words_that_were_not_said() -> None:
     datum = Datum(prompt=(1, 2, 3), tokens=(7, 8), weights=(1.0, 1.0), logprobs=(-1.0, -1.0))
     assert elsewhere(datum) == Datum(prompt=(1, 2, 3), tokens=(1, 2), weights=(1.0, 1.0))
 
 
-def test_the_gap_is_the_largest_difference_and_nan_is_never_small():
+def test_the_gap_is_the_largest_difference_and_nan_is_never_small() -> None:
     assert gap([[-1.0, -2.0], [-3.0]], [[-1.0, -2.5], [-3.25]]) == 0.5
     for place in range(3):
         ours = [-1.0] * 3
@@ -139,5 +141,5 @@ def test_the_gap_is_the_largest_difference_and_nan_is_never_small():
         ({"dtype": "bfloat16", "device": "cuda"}, 0.5),
     ],
 )
-def test_the_gate_is_as_narrow_as_was_measured(words, limit):
+def test_the_gate_is_as_narrow_as_was_measured(words: dict[str, Any], limit: float) -> None:
     assert limit_of(Model(**{"device": "cpu", **words})) == limit

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from shutil import copytree
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,14 +29,14 @@ GAMES = ("reward_type=log_distance", "env_type=multi_step", "env_type=multi_step
 SMALL = "pool=64 fresh=8"
 
 
-def groups_of(parts: Parts, step: int = 1, size: int = 4):
+def groups_of(parts: Parts, step: int = 1, size: int = 4) -> Any:
     problems = [parts.task.problem(index) for index in range(parts.task.num_problems or 1)]
     places = [SeedKey(0, step, group) for group in range(len(problems))]
     return collect(parts.engine, parts.task, parts.channel, problems, places, size, parts.params)
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_reward_aware_keeps_the_right_answer_and_what_else_would_have_been_paid_alike(home, game):
+def test_reward_aware_keeps_the_right_answer_and_what_else_would_have_been_paid_alike(home: Path, game: Any) -> None:
     parts = Parts(f"algorithm=reward_aware {game}")
     student, target = (
         RewardAware(parts.plan, parts.engine, parts.params),
@@ -51,7 +52,7 @@ def test_reward_aware_keeps_the_right_answer_and_what_else_would_have_been_paid_
 
 
 @pytest.mark.parametrize("game", GAMES)
-def test_secrets_that_are_paid_alike_are_believed_in_alike(home, game):
+def test_secrets_that_are_paid_alike_are_believed_in_alike(home: Path, game: Any) -> None:
     """The observer is handed the secret, and must not use more of it than the reward tells."""
     parts = Parts(f"algorithm=reward_aware fixed_secret=3 {game}")
     (group,) = groups_of(parts)
@@ -68,7 +69,7 @@ def test_secrets_that_are_paid_alike_are_believed_in_alike(home, game):
         np.testing.assert_array_equal(student.beliefs()[0].shares, belief.shares)
 
 
-def test_a_flipped_reward_leaves_a_likelihood(home):
+def test_a_flipped_reward_leaves_a_likelihood(home: Path) -> None:
     parts = Parts("algorithm=reward_aware reward_type=noisy_binary flip_probability=0.2")
     student, (group,) = RewardAware(parts.plan, parts.engine, parts.params), groups_of(parts)
     student.observe([group], 1)
@@ -79,7 +80,7 @@ def test_a_flipped_reward_leaves_a_likelihood(home):
     np.testing.assert_allclose(student.beliefs()[0].shares, weights / weights.sum())
 
 
-def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home):
+def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home: Path) -> None:
     parts = Parts(f"algorithm=surrogate {SMALL}")
     student = Surrogate(parts.plan, parts.engine, parts.params)
     student.observe(groups_of(parts), 1)
@@ -89,7 +90,7 @@ def test_surrogate_pools_each_reply_once_with_what_the_start_gives_to_it(home):
     assert nats == pytest.approx(sum(parts.engine.logprobs([datum])[0]))  # nothing has been learned
 
 
-def test_a_surrogate_that_is_recalled_believes_the_same(home):
+def test_a_surrogate_that_is_recalled_believes_the_same(home: Path) -> None:
     parts = Parts(f"algorithm=surrogate reward_type=log_distance {SMALL}")
     student = Surrogate(parts.plan, parts.engine, parts.params)
     student.observe(groups_of(parts), 1)
@@ -101,7 +102,7 @@ def test_a_surrogate_that_is_recalled_believes_the_same(home):
 
 
 @pytest.mark.parametrize("words", [f"algorithm=surrogate {SMALL}", "algorithm=reward_aware"])
-def test_they_learn_a_secret_of_three_bits_within_a_few_groups(home, tmp_path, words):
+def test_they_learn_a_secret_of_three_bits_within_a_few_groups(home: Path, tmp_path: Path, words: str) -> None:
     finished = train(
         tmp_path / "run", f"{words} reward_type=log_distance learning_rate=2e-3 n_batches=5 most_updates=20"
     )
@@ -119,8 +120,8 @@ class Dying(Listener):
     [f"algorithm=surrogate {SMALL} env_type=multi_step credit=sum", "algorithm=reward_aware reward_type=log_distance"],
 )
 def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped_but_not_without_its_log(
-    home, tmp_path, monkeypatch, words
-):
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
     page = f"{words} group_size=1 n_batches=4 save_every=2 eval_every=2 most_updates=2"
     alone = train(tmp_path / "alone", page)
     with pytest.raises(ZeroDivisionError):
@@ -138,7 +139,9 @@ def rows(folder: Path) -> list[dict[str, object]]:
     return [{name: value for name, value in row.items() if name != "time_s"} for row in read_metrics(folder)]
 
 
-def test_a_run_counts_its_updates_and_what_it_draws_unpaid(home, tmp_path, capsys):
+def test_a_run_counts_its_updates_and_what_it_draws_unpaid(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """At the first step the pool, and `fresh` in each step behind it; updates stop early where they have come near."""
     words = "algorithm=surrogate pool=20 fresh=5 most_updates=3 target_kl=1e-9 n_batches=3 N=8 save_every=0"
     finished = train(tmp_path / "run", words)
@@ -152,7 +155,7 @@ def test_a_run_counts_its_updates_and_what_it_draws_unpaid(home, tmp_path, capsy
     assert re.search(r"updates\W+9\b", shown) and re.search(r"unpaid draws, no episodes\W+30\b", shown)
 
 
-def test_others_count_their_updates_too(home, tmp_path):
+def test_others_count_their_updates_too(home: Path, tmp_path: Path) -> None:
     """Two a batch, and none where no group had an advantage."""
     train(tmp_path / "run", "N=8 n_batches=4 updates_per_batch=2 save_every=0 replay=0 entropy_coef=0")
     for row in read_metrics(tmp_path / "run")[1:]:
@@ -160,7 +163,7 @@ def test_others_count_their_updates_too(home, tmp_path):
     assert summary_of(tmp_path / "run").unpaid_draws is None
 
 
-def test_the_run_says_that_it_knew_the_formula(home, tmp_path):
+def test_the_run_says_that_it_knew_the_formula(home: Path, tmp_path: Path) -> None:
     folder = train(tmp_path / "run", "algorithm=reward_aware n_batches=1").folder
     assert plain(read_config(folder)["algorithm"]["algorithm"]) == "reward_aware"
     assert [row.get("reward_aware") for row in read_metrics(folder)] == [None, 1.0]
@@ -169,26 +172,26 @@ def test_the_run_says_that_it_knew_the_formula(home, tmp_path):
 @pytest.mark.parametrize(
     ("algorithm", "why"), [("reward_aware", "none that it could list"), ("surrogate", "never come again")]
 )
-def test_a_task_that_it_cannot_learn_is_refused_before_anything_is_loaded(algorithm, why):
+def test_a_task_that_it_cannot_learn_is_refused_before_anything_is_loaded(algorithm: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         small_plan(f"kind=sum_digits algorithm={algorithm} n_batches=1")
 
 
-def test_each_has_a_plan_without_gaps():
+def test_each_has_a_plan_without_gaps() -> None:
     plan = small_plan("algorithm=surrogate")
     assert (plan.page.algorithm.pool, plan.page.algorithm.most_updates) == (4096, 8)
     assert small_plan("algorithm=reward_aware").page.optimizer.learning_rate == 5e-4
     assert small_plan("algorithm=reward_aware reward_type=log_distance").page.optimizer.learning_rate == 1e-3
 
 
-def test_a_student_needs_fewer_episodes_than_others():
+def test_a_student_needs_fewer_episodes_than_others() -> None:
     """Three bits: 36 episodes instead of 300; by binary reward one and a half times each of eight answers."""
     steps = [small_plan(f"algorithm={name} reward_type={kind}").page.run.n_batches
              for kind in ("log_distance", "binary") for name in ("surrogate", "reinforce")]  # fmt: skip
     assert steps == [9, 75, 3, 12]
 
 
-def test_a_student_is_marked_wherever_its_run_is_shown(home, tmp_path):
+def test_a_student_is_marked_wherever_its_run_is_shown(home: Path, tmp_path: Path) -> None:
     folder = train(tmp_path / "run", "algorithm=reward_aware reward_type=log_distance n_batches=1").folder
     other = train(tmp_path / "other", "reward_type=log_distance n_batches=1").folder
     plans = [small_plan("reward_type=log_distance", f"algorithm={name}") for name in ("reward_aware", "reinforce")]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from math import inf, isnan, nan
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -52,7 +53,7 @@ def names(found: list[tuple[int, Alarm]]) -> set[str]:
 @pytest.mark.parametrize(
     "seeds", [range(20), pytest.param(range(20, 100), marks=pytest.mark.slow)], ids=["few", "many"]
 )
-def test_sound_runs_raise_nothing(seeds):
+def test_sound_runs_raise_nothing(seeds: Any) -> None:
     for seed in seeds:
         assert raised(steps_of(seed=seed)) == []
         assert raised(steps_of(seed=seed), Alarms()) == []  # whatever the channel's best may be
@@ -88,7 +89,7 @@ WRONG: dict[str, Callable[[int, Row], None]] = {
 
 
 @pytest.mark.parametrize("name", WRONG)
-def test_what_goes_wrong_is_raised_under_its_name_alone(name):
+def test_what_goes_wrong_is_raised_under_its_name_alone(name: Any) -> None:
     for seed in range(10):
         found = raised(steps_of(WRONG[name], seed=seed))
         assert names(found) == {name}
@@ -97,34 +98,34 @@ def test_what_goes_wrong_is_raised_under_its_name_alone(name):
         assert len(alarm.advice) > 40 and "{" not in alarm.advice
 
 
-def test_every_alarm_has_a_run_in_which_it_is_raised():
+def test_every_alarm_has_a_run_in_which_it_is_raised() -> None:
     assert set(WRONG) | {"worse_than_start"} == set(ALARMS)  # which is raised when a run is done, see test_verdict
 
 
-def test_a_locked_in_group_is_raised_without_an_advantage_too():
+def test_a_locked_in_group_is_raised_without_an_advantage_too() -> None:
     wrong = set_to(30, reward=0.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0)
     assert names(raised(steps_of(wrong))) == {"lock_in", "equal_groups"}
 
 
-def test_a_policy_that_repeats_the_right_answer_is_left_in_peace():
+def test_a_policy_that_repeats_the_right_answer_is_left_in_peace() -> None:
     right = set_to(60, reward=1.0, hits=1.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
     assert raised(steps_of(right)) == []
 
 
-def test_full_pay_for_a_near_miss_is_full_pay():
+def test_full_pay_for_a_near_miss_is_full_pay() -> None:
     """Two bins pay 1 for many answers: nothing is left to learn from them."""
     near = set_to(60, reward=1.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
     assert raised(steps_of(near), Alarms(best=1.0)) == []
     assert "lock_in" in names(raised(steps_of(near), Alarms()))
 
 
-def test_dense_pay_is_full_at_the_number_of_turns():
+def test_dense_pay_is_full_at_the_number_of_turns() -> None:
     locked = set_to(30, reward=5.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=0.0)
     assert names(raised(steps_of(locked), Alarms(best=6.0))) == {"lock_in"}
 
 
 @pytest.mark.parametrize(("before", "now"), [(4, 12), (20, 40), (20, 10), (12, 4)])
-def test_twice_or_half_or_eight_tokens_is_no_drift_and_a_little_more_is(before, now):
+def test_twice_or_half_or_eight_tokens_is_no_drift_and_a_little_more_is(before: int, now: int) -> None:
     def changed(to: float) -> Callable[[int, Row], None]:
         def change(step: int, row: Row) -> None:
             row |= {"completions/mean_length": before if step < 50 else to, "reward": 0.5, "hits": 0.5}
@@ -136,7 +137,7 @@ def test_twice_or_half_or_eight_tokens_is_no_drift_and_a_little_more_is(before, 
     assert "length_drift" in names(raised(steps_of(changed(further))))
 
 
-def test_shorter_replies_that_earn_more_are_no_alarm():
+def test_shorter_replies_that_earn_more_are_no_alarm() -> None:
     def shorter(step: int, row: Row) -> None:
         row["completions/mean_length"] = 40.0 if step < 50 else 10.0
 
@@ -149,27 +150,27 @@ def test_shorter_replies_that_earn_more_are_no_alarm():
     assert names(raised(steps_of(for_nothing))) == {"length_drift"}
 
 
-def test_every_number_that_is_none_is_an_alarm():
+def test_every_number_that_is_none_is_an_alarm() -> None:
     (alarm,) = Alarms().watch(1, {"bits_known": nan, "loss": 1.0, "reward": inf})
     assert alarm.name == "nan" and isnan(alarm.value)
     assert alarm.advice.startswith("bits_known, reward is no number")
     assert Alarms().watch(1, {"bits_known": None}) == []
 
 
-def test_a_lasting_alarm_is_raised_ever_more_rarely():
+def test_a_lasting_alarm_is_raised_ever_more_rarely() -> None:
     found = raised(steps_of(set_to(0, kl_sampler=1.0), count=1000))
     steps = [step for step, _ in found]
     assert [later - earlier for earlier, later in pairwise(steps)] == [QUIET, 2 * QUIET, 4 * QUIET]
 
 
-def test_a_silenced_alarm_is_not_raised_and_the_others_are():
+def test_a_silenced_alarm_is_not_raised_and_the_others_are() -> None:
     wrong = set_to(50, kl_sampler=1.0, loss=nan)
     assert names(raised(steps_of(wrong), Alarms(silence=("sampler_drift",), best=1.0))) == {"nan"}
 
 
 @pytest.mark.parametrize("stop", [1, 30, 75, 199])
 @pytest.mark.parametrize("name", ["kl_spike", "lock_in", "equal_groups", "length_drift", "gradient_spike"])
-def test_a_run_that_goes_on_raises_what_it_would_have_raised(name, stop):
+def test_a_run_that_goes_on_raises_what_it_would_have_raised(name: str, stop: int) -> None:
     rows = list(steps_of(WRONG[name]))
     whole = raised(rows)
     first = Alarms(best=1.0)
@@ -181,14 +182,14 @@ def test_a_run_that_goes_on_raises_what_it_would_have_raised(name, stop):
     assert early + late == whole
 
 
-def test_supervised_rows_have_no_reward_and_raise_nothing():
+def test_supervised_rows_have_no_reward_and_raise_nothing() -> None:
     rows = [
         {"loss": 5 / step, "grad_norm": 14 / step, "entropy": 1 / step, "kl_sampler": 0.0} for step in range(1, 300)
     ]
     assert raised(rows) == []
 
 
-def test_a_batch_without_any_advantage_has_no_gradient_worth_comparing():
+def test_a_batch_without_any_advantage_has_no_gradient_worth_comparing() -> None:
     row = {"grad_norm": 5.0, "advantage_scale": 0.0, "reward": 0.0, "kl": None, "entropy": float("nan"), "other": 1.0}
     assert telling(row | {"groups_without_advantage": 0.5}).keys() == {
         "grad_norm", "advantage_scale", "reward", "groups_without_advantage"

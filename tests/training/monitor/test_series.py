@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,14 +16,14 @@ def series_of(values: list[float]) -> Series:
     return series
 
 
-def test_the_level_is_the_median_of_the_last_seven_and_the_peak_the_highest_before_them():
+def test_the_level_is_the_median_of_the_last_seven_and_the_peak_the_highest_before_them() -> None:
     series = series_of([1, 1, 1, 5, 5, 5, 5, *[2] * 7])  # one window of seven lies before the last one
     assert series.level == 2
     assert series.peak == 5
     assert series_of([1, 1, 1, 5, 5, 5, 5]).peak == 0  # nothing to compare with yet
 
 
-def test_three_odd_values_of_seven_are_no_jump_and_four_are():
+def test_three_odd_values_of_seven_are_no_jump_and_four_are() -> None:
     steady = [1.0] * 40
     assert not series_of([*steady, *[1000.0] * 3]).jumped(10)
     assert series_of([*steady, *[1000.0] * 4]).jumped(10)
@@ -30,7 +31,7 @@ def test_three_odd_values_of_seven_are_no_jump_and_four_are():
     assert not series_of([1.0] * 14 + [1000.0] * 5).jumped(10)  # too early to tell
 
 
-def test_what_grows_slowly_never_jumps():
+def test_what_grows_slowly_never_jumps() -> None:
     values, seen = [1.2**step for step in range(100)], []
     series = Series()
     for value in values:
@@ -39,7 +40,7 @@ def test_what_grows_slowly_never_jumps():
     assert not any(seen)  # 1.2 ** 7 = 3.6
 
 
-def test_rising_is_more_than_chance():
+def test_rising_is_more_than_chance() -> None:
     coin = [0.0, 1.0] * 10
     assert not series_of(coin + coin).is_rising()
     assert series_of(coin + [1.0] * 20).is_rising()
@@ -48,7 +49,7 @@ def test_rising_is_more_than_chance():
 
 
 @given(st.lists(st.floats(-1e6, 1e6), max_size=300))
-def test_it_remembers_a_bounded_number_and_goes_on_from_json_as_if_never_stopped(values):
+def test_it_remembers_a_bounded_number_and_goes_on_from_json_as_if_never_stopped(values: Any) -> None:
     whole, half = series_of(values), series_of(values[: len(values) // 2])
     again = Series(**json.loads(json.dumps(half.state_dict())))
     for value in values[len(values) // 2 :]:

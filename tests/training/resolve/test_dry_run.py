@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.made_data import gsm8k_folder
@@ -14,7 +16,7 @@ from straw.training.resolve.dry_run import forecast, print_forecast
 from straw.training.resolve.page_to_plan import plan_of
 
 
-def test_the_tokens_of_a_run_by_hand():
+def test_the_tokens_of_a_run_by_hand() -> None:
     size = forecast(small_plan("N=64 group_size=4 batch_size=2"))
     question = "Name the secret in [0, 64). Number only."
     assert size.prompt_tokens == len(question) + 3  # user, end, assistant
@@ -22,19 +24,19 @@ def test_the_tokens_of_a_run_by_hand():
     assert size.tokens_per_step == len(question) + 3 + 8 * 3
 
 
-def test_a_conversation_reads_what_the_other_side_says():
+def test_a_conversation_reads_what_the_other_side_says() -> None:
     size = forecast(small_plan("N=4 env_type=multi_step"))
     assert size.reply_tokens == 2 * 2 + len("Bit 2?") + 3
 
 
-def test_full_training_moves_every_parameter_and_adapters_few():
+def test_full_training_moves_every_parameter_and_adapters_few() -> None:
     model, _ = make_embedded("tiny-0.2M", 0)
     whole, adapted = forecast(small_plan()), forecast(small_plan("lora_rank=2"))
     assert whole.trained == whole.parameters == model.num_parameters()
     assert adapted.trained == adapted.parameters - whole.parameters
 
 
-def test_memory_is_counted_in_copies_of_what_trains():
+def test_memory_is_counted_in_copies_of_what_trains() -> None:
     """Weights, gradient, two moments and the start: 5 x 4 bytes a parameter at least; adapters save four of them."""
     whole, adapted = forecast(small_plan()), forecast(small_plan("lora_rank=2"))
     assert whole.memory_bytes > 20 * whole.parameters
@@ -44,7 +46,9 @@ def test_memory_is_counted_in_copies_of_what_trains():
 
 
 @pytest.mark.parametrize("words", ["", "env_type=multi_step lora_rank=2", "algorithm=sft fixed_secret=3 stop=#"])
-def test_what_is_printed_is_a_page_that_loads_as_the_same_plan(words, tmp_path, capsys, monkeypatch):
+def test_what_is_printed_is_a_page_that_loads_as_the_same_plan(
+    words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     print_forecast(small_page(words))
     shown = capsys.readouterr().out
@@ -59,7 +63,7 @@ def test_what_is_printed_is_a_page_that_loads_as_the_same_plan(words, tmp_path, 
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch, home):
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path) -> Any:
     """Where we stand: a run below runs/, a model's folder that is none, and room for nothing else."""
     monkeypatch.chdir(tmp_path)
     train(tmp_path / "runs/first", "n_batches=2 save_every=2 model_name=tiny-0.2M")
@@ -84,7 +88,9 @@ def place(tmp_path, monkeypatch, home):
         ("kind=sum_digits max_tokens=100000", "tokens, prompt and replies together; 1000"),
     ],
 )
-def test_a_dry_run_refuses_in_one_line_what_a_run_would(place, capsys, words, said):
+def test_a_dry_run_refuses_in_one_line_what_a_run_would(
+    place: Any, capsys: pytest.CaptureFixture[str], words: str, said: str
+) -> None:
     model = [] if "model_name" in words else ["model_name=tiny-0.2M"]
     task = [] if "kind" in words else ["secret"]
     assert main(["train", *task, *words.split(), *model, "--dry-run"]) == 2
@@ -96,7 +102,9 @@ def test_a_dry_run_refuses_in_one_line_what_a_run_would(place, capsys, words, sa
 @pytest.mark.parametrize(
     ("words", "said"), [("from_checkpoint=nowhere", "nowhere has none"), ("track=wandb", "needs the package wandb")]
 )
-def test_a_model_whose_size_is_told_from_a_table_is_no_way_past_the_rest(place, capsys, monkeypatch, words, said):
+def test_a_model_whose_size_is_told_from_a_table_is_no_way_past_the_rest(
+    place: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, words: str, said: str
+) -> None:
     monkeypatch.setattr("straw.training.resolve.dry_run.cached", lambda *_: None)
     monkeypatch.setitem(sys.modules, "wandb", None)
     assert main(["train", "secret", "model_name=Qwen/Qwen2.5-0.5B-Instruct", words, "--dry-run"]) == 2
@@ -104,7 +112,9 @@ def test_a_model_whose_size_is_told_from_a_table_is_no_way_past_the_rest(place, 
     assert said in shown.err and shown.out == ""
 
 
-def test_data_that_cannot_be_graded_and_prompts_that_are_too_long_are_found_dry(place, capsys):
+def test_data_that_cannot_be_graded_and_prompts_that_are_too_long_are_found_dry(
+    place: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = gsm8k_folder(place / "made")
     words = ["train", "gsm8k", f"path={folder}", "model_name=tiny-0.2M", "max_tokens=8", "--dry-run"]
     assert main(words) == 0
@@ -114,7 +124,7 @@ def test_data_that_cannot_be_graded_and_prompts_that_are_too_long_are_found_dry(
     assert "\n# data      skipped, longer than 153 tokens" in capsys.readouterr().out
 
 
-def test_a_dry_run_of_what_can_go_on_or_fits_is_fine(place, capsys):
+def test_a_dry_run_of_what_can_go_on_or_fits_is_fine(place: Any, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["train", "secret", "model_name=tiny-0.2M", "--dry-run"]
     assert main([*words, "run_dir=runs/first", "--resume"]) == 0
     assert main([*words, "from_checkpoint=runs/first/checkpoints/step-000002"]) == 0

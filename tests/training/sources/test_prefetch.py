@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.small_runs import train
 
 from straw.runs.reading import read_metrics
@@ -13,7 +15,7 @@ def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4, tokens: int =
     """The steps that are made together when steps are visited with a version: (step, version)."""
     calls: list[list[int]] = []
 
-    def make(steps):
+    def make(steps: Any) -> Any:
         calls.append(list(steps))
         return [[[f"step {step}"]] for step in steps]
 
@@ -23,15 +25,15 @@ def asked(*visits: tuple[int, int], last: int = 99, rows: int = 4, tokens: int =
     return calls
 
 
-def test_ever_more_steps_are_made_together_while_nothing_changes():
+def test_ever_more_steps_are_made_together_while_nothing_changes() -> None:
     assert asked(*((step, 7) for step in range(1, 9))) == [[1], [2], [3, 4], [5, 6, 7, 8]]
 
 
-def test_an_update_throws_away_what_it_outdates():
+def test_an_update_throws_away_what_it_outdates() -> None:
     assert asked((1, 0), (2, 0), (3, 0), (4, 1), (5, 1)) == [[1], [2], [3, 4], [4], [5]]
 
 
-def test_nothing_is_made_behind_the_last_step_nor_more_rows_than_fit():
+def test_nothing_is_made_behind_the_last_step_nor_more_rows_than_fit() -> None:
     assert asked(*((step, 0) for step in range(1, 7)), last=6)[-1] == [5, 6]
     assert asked(*((step, 0) for step in range(1, 5)), rows=foresight.MOST_ROWS) == [[1], [2], [3], [4]]
     assert asked(*((step, 0) for step in range(1, 5)), tokens=foresight.MOST_TOKENS) == [[1], [2], [3], [4]]
@@ -44,7 +46,9 @@ def left_by(folder: Path) -> tuple[object, ...]:
     return rows, (folder / "rollouts.jsonl").read_bytes(), [path.read_bytes() for path in weights]
 
 
-def test_a_run_that_looks_ahead_leaves_the_bits_of_one_that_does_not(home, tmp_path, monkeypatch):
+def test_a_run_that_looks_ahead_leaves_the_bits_of_one_that_does_not(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Right or wrong about eight numbers: some steps learn. Two groups a step, so that their order counts too."""
     words = "reward_type=binary N=8 n_batches=24 group_size=2 batch_size=2 replay=0 eval_every=5 learning_rate=1e-3"
     train(tmp_path / "ahead", words)

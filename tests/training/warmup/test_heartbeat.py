@@ -11,13 +11,13 @@ from straw.training.warmup.uniform import warm_up
 
 
 @pytest.fixture
-def clock(monkeypatch) -> list[float]:
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [0.0]
     monkeypatch.setattr(patience.time, "monotonic", lambda: now[0])
     return now
 
 
-def test_a_line_comes_half_a_minute_after_the_last_one_and_not_before(clock):
+def test_a_line_comes_half_a_minute_after_the_last_one_and_not_before(clock: list[float]) -> None:
     said: list[str] = []
     waiting = Patience(said.append)
     for second in range(0, 100, 10):
@@ -29,7 +29,9 @@ def test_a_line_comes_half_a_minute_after_the_last_one_and_not_before(clock):
 
 
 @pytest.mark.parametrize("every_s, lines", [(0.0, 3), (1e9, 1)])
-def test_a_warm_up_that_takes_long_says_where_it_is(monkeypatch, every_s, lines):
+def test_a_warm_up_that_takes_long_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, every_s: float, lines: int
+) -> None:
     monkeypatch.setattr(patience, "EVERY_S", every_s)
     plan, said = small_plan("warmup_steps=2"), []
     warm_up(load_engine(plan.page), plan.task, goal_of(plan.page), said.append)

@@ -47,7 +47,7 @@ def entry_of(home: Path) -> Path:
 QUICK = "N=8 warmup_steps=5 warmup_mass=1e-12 warmup_distance=1"  # five steps, whatever comes of them
 
 
-def test_a_warmed_up_engine_is_as_new_but_for_its_weights(home):
+def test_a_warmed_up_engine_is_as_new_but_for_its_weights(home: Path) -> None:
     for words in ("N=8", "N=8 warmup=none", "N=8 lora_rank=2"):
         engine = Parts(words).engine
         assert engine.policy_version == 0
@@ -55,7 +55,7 @@ def test_a_warmed_up_engine_is_as_new_but_for_its_weights(home):
         assert all(p.grad is None for p in engine.model.parameters())
 
 
-def test_a_warm_up_is_made_once_and_the_second_start_has_the_same_bits(own_home):
+def test_a_warm_up_is_made_once_and_the_second_start_has_the_same_bits(own_home: Path) -> None:
     made, first = warm(QUICK)
     read, second = warm(QUICK)
     assert same_bits(made, read)
@@ -84,7 +84,9 @@ def damaged(entry: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["cut short", "no weights", "no JSON", "other JSON", "empty folder", "not good enough"])
-def test_a_damaged_warm_up_is_made_again_and_kept(how, home, own_home, monkeypatch):
+def test_a_damaged_warm_up_is_made_again_and_kept(
+    how: str, home: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("STRAW_HOME", str(home))
     whole, _ = warm(QUICK)
     name = fingerprint_of(QUICK)
@@ -100,7 +102,7 @@ def test_a_damaged_warm_up_is_made_again_and_kept(how, home, own_home, monkeypat
     assert "(from the cache)" in warm(QUICK)[1]
 
 
-def test_force_makes_it_anew_and_replaces_the_old_one(own_home):
+def test_force_makes_it_anew_and_replaces_the_old_one(own_home: Path) -> None:
     warm(QUICK)
     before = (entry_of(own_home) / "found.json").stat().st_mtime_ns
     assert "(from the cache)" not in warm(QUICK, "warmup=force")[1]
@@ -116,7 +118,7 @@ def fingerprint_of(*words: str) -> str:
     "words",
     ["fixed_secret=3", "secret_seed=5", "seed=9", "reward_type=log_distance", "algorithm=sft", "warmup_distance=0.01"],
 )
-def test_what_does_not_make_a_warm_up_shares_it(words):
+def test_what_does_not_make_a_warm_up_shares_it(words: str) -> None:
     assert fingerprint_of("N=8", words) == fingerprint_of("N=8")
 
 
@@ -134,23 +136,25 @@ def test_what_does_not_make_a_warm_up_shares_it(words):
         "warmup_steps=7",
     ],
 )
-def test_what_makes_a_warm_up_has_one_of_its_own(words):
+def test_what_makes_a_warm_up_has_one_of_its_own(words: str) -> None:
     assert fingerprint_of("N=8", words) != fingerprint_of("N=8")
 
 
-def test_a_warm_up_that_cannot_pass_is_one_line_and_leaves_nothing(own_home):
+def test_a_warm_up_that_cannot_pass_is_one_line_and_leaves_nothing(own_home: Path) -> None:
     with pytest.raises(TrainingError, match=r"valid mass 0\.99.*got warm-up 2 steps.*warmup=none") as caught:
         warm("N=8 warmup_steps=2 warmup_mass=0.99")
     assert "\n" not in str(caught.value)
     assert not (own_home / "warmups").exists()
 
 
-def test_a_warm_up_that_breaks_says_what_to_change(own_home):
+def test_a_warm_up_that_breaks_says_what_to_change(own_home: Path) -> None:
     with pytest.raises(TrainingError, match=r"the warm-up broke.*smaller warmup_learning_rate"):
         warm("N=8 warmup_learning_rate=1e30 warmup_steps=50")
 
 
-def test_a_run_goes_on_when_its_warm_up_cannot_be_kept(tmp_path, monkeypatch, home):
+def test_a_run_goes_on_when_its_warm_up_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
     whole, _ = warm(QUICK)
     (tmp_path / "file").touch()
     monkeypatch.setenv("STRAW_HOME", str(tmp_path / "file"))
@@ -160,7 +164,7 @@ def test_a_run_goes_on_when_its_warm_up_cannot_be_kept(tmp_path, monkeypatch, ho
     assert os.listdir(tmp_path) == ["file"]
 
 
-def test_what_a_killed_warm_up_left_in_the_cache_is_gone_after_the_next_start(own_home):
+def test_what_a_killed_warm_up_left_in_the_cache_is_gone_after_the_next_start(own_home: Path) -> None:
     (killed, dead), (living, alive) = (writer(own_home / "warmups" / name) for name in ("0123", "4567"))
     try:
         killed.kill()
@@ -173,7 +177,7 @@ def test_what_a_killed_warm_up_left_in_the_cache_is_gone_after_the_next_start(ow
         living.communicate()
 
 
-def test_a_room_too_small_for_an_answer_is_refused_before_the_warm_up(own_home):
+def test_a_room_too_small_for_an_answer_is_refused_before_the_warm_up(own_home: Path) -> None:
     said = Listener()
     with pytest.raises(ConfigError, match="max_tokens=3"):
         starting_engine(small_plan("N=64 max_tokens=2"), said.say)
@@ -191,7 +195,7 @@ LEARN = "N=8 algorithm=sft n_batches=5 learning_rate=1e-3"
 
 
 @pytest.mark.parametrize("lora", ["", "lora_rank=2"])
-def test_a_run_starts_where_a_checkpoint_ended(home, tmp_path, lora):
+def test_a_run_starts_where_a_checkpoint_ended(home: Path, tmp_path: Path, lora: str) -> None:
     first = train(tmp_path / "first", LEARN, lora)
     second = train(tmp_path / "second", LEARN, lora, f"from_checkpoint={last_checkpoint(first.folder)}")
     start, end = read_metrics(second.folder)[0], read_metrics(first.folder)[-1]
@@ -200,7 +204,7 @@ def test_a_run_starts_where_a_checkpoint_ended(home, tmp_path, lora):
     assert start["bits_known"] > read_metrics(first.folder)[0]["bits_known"] + 0.3
 
 
-def test_a_checkpoint_gives_its_weights_and_nothing_else(home, tmp_path):
+def test_a_checkpoint_gives_its_weights_and_nothing_else(home: Path, tmp_path: Path) -> None:
     first = train(tmp_path / "first", LEARN)
     parts = Parts(f"N=8 from_checkpoint={last_checkpoint(first.folder)}")
     assert parts.engine.policy_version == 0
@@ -208,7 +212,7 @@ def test_a_checkpoint_gives_its_weights_and_nothing_else(home, tmp_path):
     assert not same_bits(state(parts), state(Parts("N=8")))
 
 
-def test_fresh_adapters_stand_on_the_weights_of_a_full_checkpoint(home, tmp_path):
+def test_fresh_adapters_stand_on_the_weights_of_a_full_checkpoint(home: Path, tmp_path: Path) -> None:
     first = train(tmp_path / "first", LEARN)
     parts = Parts(f"N=8 lora_rank=2 from_checkpoint={last_checkpoint(first.folder)}")
     assert all("lora" in name for name in parts.engine.trained)
@@ -226,14 +230,18 @@ def test_fresh_adapters_stand_on_the_weights_of_a_full_checkpoint(home, tmp_path
         ("lora_rank=2", "lora_rank=4", "another model"),
     ],
 )
-def test_a_checkpoint_of_another_model_is_refused(home, tmp_path, wrote, reads, error):
+def test_a_checkpoint_of_another_model_is_refused(
+    home: Path, tmp_path: Path, wrote: str, reads: str, error: str
+) -> None:
     first = train(tmp_path / "first", LEARN, wrote)
     with pytest.raises(StrawError, match=error) as caught:
         Parts("N=8", reads, f"from_checkpoint={last_checkpoint(first.folder)}")
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_that_is_none_is_refused_before_a_model_is_loaded(home, tmp_path, monkeypatch):
+def test_a_checkpoint_that_is_none_is_refused_before_a_model_is_loaded(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("straw.training.warmup.initial_policy.load_engine", pytest.fail)
     with pytest.raises(RunError, match=r"has none: give for example runs/first/checkpoints/step-000100"):
         Parts(f"N=8 from_checkpoint={tmp_path}")

@@ -33,7 +33,7 @@ def trained(model: PreTrainedModel, seed: int = 0) -> nn.Module:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_fresh_adapters_change_nothing_and_train_alone(kind: str):
+def test_fresh_adapters_change_nothing_and_train_alone(kind: str) -> None:
     model = make_small(kind)
     before, frozen = logits(model), {name for name, _ in model.named_parameters()}
     adapted = add_lora(model, rank=2)
@@ -45,7 +45,7 @@ def test_fresh_adapters_change_nothing_and_train_alone(kind: str):
     assert not any("lm_head" in name or "embed" in name for name in names)
 
 
-def test_an_adapter_adds_its_share_of_b_times_a():
+def test_an_adapter_adds_its_share_of_b_times_a() -> None:
     layer = trained(make_small("llama")).get_base_model().model.layers[0].mlp.up_proj
     x = torch.randn(5, 32, generator=torch.Generator().manual_seed(0))
     a, b = layer.lora_A["default"].weight, layer.lora_B["default"].weight
@@ -53,7 +53,7 @@ def test_an_adapter_adds_its_share_of_b_times_a():
     assert torch.allclose(layer(x), expected, atol=1e-5)
 
 
-def test_adapters_are_a_function_of_the_seed_and_draw_nothing_from_others():
+def test_adapters_are_a_function_of_the_seed_and_draw_nothing_from_others() -> None:
     first = add_lora(make_small("llama"), rank=2, seed=5)
     torch.rand(3)
     state = torch.random.get_rng_state()
@@ -65,27 +65,27 @@ def test_adapters_are_a_function_of_the_seed_and_draw_nothing_from_others():
     assert not torch.equal(trainable_parameters(first)[0], trainable_parameters(other)[0])
 
 
-def test_there_is_no_dropout():
+def test_there_is_no_dropout() -> None:
     adapted = add_lora(make_small("llama"), rank=2)
     assert not any(isinstance(module, nn.Dropout) for module in adapted.modules())
     assert not any(module.training for module in adapted.modules())
 
 
-def test_named_layers_alone_get_adapters():
+def test_named_layers_alone_get_adapters() -> None:
     adapted = add_lora(make_small("llama"), rank=2, targets="q_proj, v_proj")
     names = [name for name, parameter in adapted.named_parameters() if parameter.requires_grad]
     assert len(names) == 2 * 2 * 2
     assert all(".q_proj." in name or ".v_proj." in name for name in names)
 
 
-def test_without_adapters_every_weight_trains_once():
+def test_without_adapters_every_weight_trains_once() -> None:
     model = make_small("qwen2")  # its head is its embedding
     assert sum(p.numel() for p in trainable_parameters(model)) == model.num_parameters()
     assert [id(p) for p in trainable_parameters(model)] == [id(p) for p in model.parameters()]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_saved_adapters_come_back_the_same(kind: str, tmp_path: Path):
+def test_saved_adapters_come_back_the_same(kind: str, tmp_path: Path) -> None:
     adapted = trained(make_small(kind))
     save_adapter(adapted, tmp_path / "adapter", base="the/base")
     state = torch.random.get_rng_state()
@@ -97,7 +97,7 @@ def test_saved_adapters_come_back_the_same(kind: str, tmp_path: Path):
     )
 
 
-def test_the_folder_is_in_peft_s_own_form(tmp_path: Path):
+def test_the_folder_is_in_peft_s_own_form(tmp_path: Path) -> None:
     save_adapter(trained(make_small("llama")), tmp_path / "adapter", base="the/base")
     config = json.loads((tmp_path / "adapter" / "adapter_config.json").read_text())
     assert (config["peft_type"], config["r"], config["lora_alpha"]) == ("LORA", 2, 4)
@@ -107,7 +107,7 @@ def test_the_folder_is_in_peft_s_own_form(tmp_path: Path):
     assert tensors["base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"].shape == (2, 32)
 
 
-def test_adapters_on_disk_are_never_overwritten(tmp_path: Path):
+def test_adapters_on_disk_are_never_overwritten(tmp_path: Path) -> None:
     adapted = trained(make_small("llama"))
     save_adapter(adapted, tmp_path / "adapter", base="a")
     with pytest.raises(RunError, match="overwrites nothing"):
@@ -115,7 +115,7 @@ def test_adapters_on_disk_are_never_overwritten(tmp_path: Path):
     assert [path.name for path in tmp_path.iterdir()] == ["adapter"]
 
 
-def test_a_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     adapted = trained(make_small("llama"))
 
     def full(*_: object, **__: object) -> None:
@@ -128,7 +128,7 @@ def test_a_save_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(("deeper", "where"), [("model", "model"), ("file", "file")])
-def test_a_layer_that_only_one_of_both_has_is_named_with_its_place(deeper: str, where: str, tmp_path: Path):
+def test_a_layer_that_only_one_of_both_has_is_named_with_its_place(deeper: str, where: str, tmp_path: Path) -> None:
     """Layers count from 0: the third is there in the model alone, or in the file alone."""
 
     def deep(num_layers: int) -> PreTrainedModel:
@@ -145,7 +145,7 @@ def test_a_layer_that_only_one_of_both_has_is_named_with_its_place(deeper: str, 
 
 
 @pytest.mark.parametrize("kind", ["qwen2 of another width", "gemma3"])
-def test_adapters_of_another_model_are_refused(kind: str, tmp_path: Path):
+def test_adapters_of_another_model_are_refused(kind: str, tmp_path: Path) -> None:
     """Gemma 3 has two layers more, which PEFT alone would fill with fresh adapters."""
     save_adapter(trained(make_small("llama")), tmp_path / "adapter", base="a")
     other = make_small("gemma3")
@@ -167,7 +167,7 @@ def test_adapters_of_another_model_are_refused(kind: str, tmp_path: Path):
         ("adapter_config.json", b'{"peft_type": "PROMPT_TUNING"}', "reads LoRA adapters"),
     ],
 )
-def test_a_broken_adapter_folder_is_one_line(file: str, content: bytes | None, words: str, tmp_path: Path):
+def test_a_broken_adapter_folder_is_one_line(file: str, content: bytes | None, words: str, tmp_path: Path) -> None:
     folder = tmp_path / "adapter"
     save_adapter(trained(make_small("llama")), folder, base="a")
     (folder / file).unlink()
@@ -189,14 +189,14 @@ def test_a_broken_adapter_folder_is_one_line(file: str, content: bytes | None, w
         (4, 32.0, "lm_head", "got 'lm_head'"),
     ],
 )
-def test_adapters_that_make_no_sense_are_refused(rank: int, alpha: float, targets: str, words: str):
+def test_adapters_that_make_no_sense_are_refused(rank: int, alpha: float, targets: str, words: str) -> None:
     model = make_small("llama")
     with pytest.raises(ConfigError, match=words):
         add_lora(model, rank, alpha, targets)
     assert all(parameter.requires_grad for parameter in model.parameters())  # nothing was touched
 
 
-def test_without_peft_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
+def test_without_peft_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     real = builtins.__import__
 
     def without_peft(name: str, *rest: object, **options: object) -> object:

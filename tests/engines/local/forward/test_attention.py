@@ -26,20 +26,20 @@ def draw(*shape: int) -> torch.Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(0))
 
 
-def test_every_prompt_counts_from_0_and_every_reply_goes_on_behind_its_prompt():
+def test_every_prompt_counts_from_0_and_every_reply_goes_on_behind_its_prompt() -> None:
     pack = Pack([3, 1], [[2, 0], [4]], CPU)
     assert pack.positions.tolist() == [0, 1, 2, 0, 3, 4, 1, 2, 3, 4]
     assert (pack.u, pack.p, pack.g, pack.t) == (2, 3, 2, 4)
 
 
-def test_a_query_sees_what_is_visible_behind_it_and_inside_the_window():
+def test_a_query_sees_what_is_visible_behind_it_and_inside_the_window() -> None:
     visible = torch.tensor([True, True, True, False])
     bias = causal_bias(torch.tensor([2, 3]), torch.arange(4), visible, window=2)
     assert (bias == 0).tolist() == [[False, True, True, False], [False, False, True, False]]
     assert float(bias.min()) == float(torch.tensor(FORBIDDEN))
 
 
-def test_full_rows_need_no_index():
+def test_full_rows_need_no_index() -> None:
     assert ragged_index(torch.tensor([2, 2]), 2, 5) == (None, None)
     index, back = ragged_index(torch.tensor([1, 2]), 2, 5)
     assert index is not None and back is not None
@@ -47,7 +47,7 @@ def test_full_rows_need_no_index():
     assert back.tolist() == [0, 2, 3]
 
 
-def test_queries_that_share_a_key_head_come_back_to_their_places():
+def test_queries_that_share_a_key_head_come_back_to_their_places() -> None:
     q = draw(2, 3, 4, 5)
     together = by_key_head(q, 2)
     assert together.shape == (2, 2, 6, 5)
@@ -55,7 +55,7 @@ def test_queries_that_share_a_key_head_come_back_to_their_places():
     assert torch.equal(from_key_head(together, 3), q)
 
 
-def test_keys_without_weight_change_no_bit_of_a_sum_over_them():
+def test_keys_without_weight_change_no_bit_of_a_sum_over_them() -> None:
     weights, values = draw(2, 16, 250).softmax(-1), draw(2, 250, 8)
     alone = weigh(F.pad(weights, (0, 6)), F.pad(values, (0, 0, 0, 6)))
     for length in (320, 384, 1024):
@@ -65,7 +65,7 @@ def test_keys_without_weight_change_no_bit_of_a_sum_over_them():
 
 
 @pytest.mark.parametrize("rule", [RULE, Rule(0.5, window=3), Rule(0.5, softcap=2.0), Rule(0.5, window=3, softcap=2.0)])
-def test_a_pack_is_attention_over_every_sequence_by_itself(rule: Rule):
+def test_a_pack_is_attention_over_every_sequence_by_itself(rule: Rule) -> None:
     """Prompts of 4 and 2 tokens, replies of 3, 1 and 2; two query heads per key head."""
     lengths, replies = [4, 2], [[3, 1], [2]]
     pack = Pack(lengths, replies, CPU)
@@ -87,7 +87,7 @@ def alone(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, rule: Rule) -> torc
     return torch.einsum("hij,jhd->ihd", scores.masked_fill(~seen, -torch.inf).softmax(-1), v)
 
 
-def test_a_row_grows_where_its_kept_tokens_end():
+def test_a_row_grows_where_its_kept_tokens_end() -> None:
     """The second row keeps one of two tokens; the next overwrites the other."""
     prompt = Pack([3], [[]], CPU, record=True)
     q, k, v = draw(3, 2, 8), draw(3, 2, 8), draw(3, 2, 8)

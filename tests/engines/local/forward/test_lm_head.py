@@ -54,7 +54,7 @@ def with_gradients(head: Head, hidden: Tensor, values: tuple[Tensor, Tensor]) ->
 @pytest.mark.parametrize("name", ["plain", "bias", "cap", "multiplier", "bias, cap and multiplier"])
 def test_values_and_gradients_are_those_of_the_formula_in_any_chunks(
     name: str, temperature: float, budget: int, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     monkeypatch.setattr(head_module, "BUDGET", budget)
     head, hidden = made(name)
     ours = with_gradients(head, hidden, log_probabilities(head, hidden, ROWS, TARGETS, temperature))
@@ -63,14 +63,14 @@ def test_values_and_gradients_are_those_of_the_formula_in_any_chunks(
         assert torch.allclose(one.double(), other.double(), rtol=1e-5, atol=1e-5)
 
 
-def test_a_head_of_zeros_gives_every_token_its_even_share():
+def test_a_head_of_zeros_gives_every_token_its_even_share() -> None:
     head = Head(torch.zeros(8, WIDTH), None)
     logp, entropy = log_probabilities(head, torch.randn(1, WIDTH), torch.tensor([0]), torch.tensor([3]))
     assert float(logp) == pytest.approx(-log(8))
     assert float(entropy) == pytest.approx(log(8))
 
 
-def test_a_token_that_cannot_be_drawn_adds_no_entropy_and_no_gradient_that_is_not_finite():
+def test_a_token_that_cannot_be_drawn_adds_no_entropy_and_no_gradient_that_is_not_finite() -> None:
     head = Head(torch.tensor([[200.0], [-200.0]], requires_grad=True), None)
     hidden = torch.ones(1, 1, requires_grad=True)
     logp, entropy = log_probabilities(head, hidden, torch.tensor([0]), torch.tensor([0]))
@@ -79,7 +79,7 @@ def test_a_token_that_cannot_be_drawn_adds_no_entropy_and_no_gradient_that_is_no
     assert torch.isfinite(gradient).all()
 
 
-def test_adapters_leave_the_head_without_a_gradient():
+def test_adapters_leave_the_head_without_a_gradient() -> None:
     head, hidden = made("plain")
     head.weight.requires_grad_(False)
     logp, _ = log_probabilities(head, hidden, ROWS, TARGETS)
@@ -96,7 +96,9 @@ def test_adapters_leave_the_head_without_a_gradient():
         ("mistral", {"softcap": None, "multiplier": 1.0, "bias": False}),
     ],
 )
-def test_what_an_architecture_does_to_its_logits_is_read_from_its_config(kind: str, expected: dict[str, object]):
+def test_what_an_architecture_does_to_its_logits_is_read_from_its_config(
+    kind: str, expected: dict[str, object]
+) -> None:
     head = Head.of(other_model(kind))
     assert {"softcap": head.softcap, "multiplier": head.multiplier, "bias": head.bias is not None} == expected
     assert head.is_plain == (kind in ("granite", "mistral"))
@@ -124,7 +126,7 @@ print(peak() - before)
     ("positions", "budget", "mebibytes"),
     [(150, 150_000 * 15, 70), pytest.param(2_000, head_module.BUDGET, 900, marks=pytest.mark.slow)],
 )
-def test_the_logits_of_a_large_vocabulary_never_exist_at_once(positions: int, budget: int, mebibytes: int):
+def test_the_logits_of_a_large_vocabulary_never_exist_at_once(positions: int, budget: int, mebibytes: int) -> None:
     """All at once, 2,000 positions would be 1.1 GiB, and on the way back there are three such arrays."""
     command = [sys.executable, "-c", PEAK, str(positions), str(budget)]
     at_once_returned = {

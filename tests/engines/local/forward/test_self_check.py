@@ -43,24 +43,24 @@ def refusal(model: PreTrainedModel) -> str:
 
 
 @pytest.mark.parametrize("kind", UNREADABLE)
-def test_a_model_that_cannot_share_a_prefix_is_refused_by_name_with_a_way_out(kind: str):
+def test_a_model_that_cannot_share_a_prefix_is_refused_by_name_with_a_way_out(kind: str) -> None:
     assert f"cannot read a {kind} model" in (said := refusal(tiny(kind)))
     assert "choose a model like Llama" in said
 
 
-def test_the_reason_is_said():
+def test_the_reason_is_said() -> None:
     assert "attention sinks" in refusal(tiny("gpt_oss"))
     assert "nats away" in refusal(tiny("mamba"))
 
 
-def test_weights_that_are_not_finite_are_refused():
+def test_weights_that_are_not_finite_are_refused() -> None:
     model = other_model("mistral")
     with torch.no_grad():
         model.get_input_embeddings().weight[3] = float("nan")
     assert "nan nats away" in refusal(model)
 
 
-def test_a_reading_that_is_slightly_wrong_is_refused():
+def test_a_reading_that_is_slightly_wrong_is_refused() -> None:
     engine = make_engine("llama")
     check_reading(engine.model, engine.reader, engine.head)
     for wrong in (replace(engine.head, multiplier=1.01), replace(engine.head, softcap=20.0)):
@@ -68,20 +68,20 @@ def test_a_reading_that_is_slightly_wrong_is_refused():
             check_reading(engine.model, engine.reader, wrong)
 
 
-def test_the_hand_written_llama_is_checked_too():
+def test_the_hand_written_llama_is_checked_too() -> None:
     engine = make_engine("llama")
     engine.reader.eps = 1e-2  # type: ignore[attr-defined]
     with pytest.raises(ModelError, match="nats away"):
         check_reading(engine.model, engine.reader, engine.head)
 
 
-def test_a_check_leaves_the_model_as_straw_reads_it():
+def test_a_check_leaves_the_model_as_straw_reads_it() -> None:
     model = make_engine("gemma3").model
     assert model.config._attn_implementation == NAME
     assert not model.training
 
 
-def test_a_model_without_marked_layers_cannot_be_checkpointed_and_says_so():
+def test_a_model_without_marked_layers_cannot_be_checkpointed_and_says_so() -> None:
     with pytest.raises(ConfigError, match="gradient_checkpointing=false"):
         layers_of(nn.Linear(2, 2))
 
@@ -90,7 +90,7 @@ def test_a_model_without_marked_layers_cannot_be_checkpointed_and_says_so():
 
 
 @pytest.mark.parametrize("kind", [*KINDS, SMOLLM2])
-def test_rows_are_independent_on_one_thread(kind: str):
+def test_rows_are_independent_on_one_thread(kind: str) -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -110,6 +110,6 @@ class Crowded(LocalEngine):
         return [[replace(one, logprobs=tuple(factor * lp for lp in one.logprobs)) for one in row] for row in replies]
 
 
-def test_rows_that_depend_on_their_neighbours_are_noticed():
+def test_rows_that_depend_on_their_neighbours_are_noticed() -> None:
     engine = make_engine("embedded")
     assert not rows_are_independent(Crowded(engine.model, engine.chat, LocalSettings()))

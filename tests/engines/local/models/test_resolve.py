@@ -54,14 +54,14 @@ def refusal(name: str | Path) -> str:
 @pytest.mark.parametrize(
     ("name", "parameters"), [("tiny-0.2M", 183_040), ("tiny-1M", 1_095_424), ("tiny-5M", 4_985_344)]
 )
-def test_an_embedded_model_is_about_as_large_as_its_name_says(name: str, parameters: int):
+def test_an_embedded_model_is_about_as_large_as_its_name_says(name: str, parameters: int) -> None:
     model = load_model(name).model
     assert model.num_parameters() == parameters
     assert parameters == pytest.approx(float(name[5:-1]) * 1e6, rel=0.1)
     assert model.config.max_position_embeddings >= 1024
 
 
-def test_the_seed_alone_makes_an_embedded_model():
+def test_the_seed_alone_makes_an_embedded_model() -> None:
     first = load_model("tiny-0.2M", seed=3).model
     torch.rand(7)
     again, other = load_model("tiny-0.2M", seed=3).model, load_model("tiny-0.2M", seed=4).model
@@ -73,14 +73,14 @@ def test_the_seed_alone_makes_an_embedded_model():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_saved_model_comes_back_the_same(kind: str, tmp_path: Path):
+def test_a_saved_model_comes_back_the_same(kind: str, tmp_path: Path) -> None:
     loaded = load_model(str(save_small(kind, tmp_path / kind)))
     assert torch.equal(logits(loaded.model), logits(make_small(kind)))
     assert loaded.chat().decode(loaded.chat().encode_reply("7 é")) == "7 é"
     assert loaded.source == str(tmp_path / kind)
 
 
-def test_changing_a_loaded_model_leaves_the_file_alone(tmp_path: Path, llama: Path):
+def test_changing_a_loaded_model_leaves_the_file_alone(tmp_path: Path, llama: Path) -> None:
     folder = copy_of(llama, tmp_path)
     before = (folder / WEIGHTS).read_bytes()
     with torch.no_grad():
@@ -89,31 +89,31 @@ def test_changing_a_loaded_model_leaves_the_file_alone(tmp_path: Path, llama: Pa
     assert (folder / WEIGHTS).read_bytes() == before
 
 
-def test_weights_are_float32_whatever_the_file_holds(tmp_path: Path, llama: Path):
+def test_weights_are_float32_whatever_the_file_holds(tmp_path: Path, llama: Path) -> None:
     folder = copy_of(llama, tmp_path)
     make_small("llama").to(torch.bfloat16).save_pretrained(folder)
     model = load_model(str(folder)).model
     assert {p.dtype for p in model.parameters()} == {torch.float32}
 
 
-def test_dropout_never_acts(tmp_path: Path, llama: Path):
+def test_dropout_never_acts(tmp_path: Path, llama: Path) -> None:
     model = load_model(str(with_config(copy_of(llama, tmp_path), attention_dropout=0.5))).model
     assert not any(module.training for module in model.modules())
     assert torch.equal(logits(model), logits(make_small("llama")))
 
 
-def test_weights_in_shards_are_read(tmp_path: Path, llama: Path):
+def test_weights_in_shards_are_read(tmp_path: Path, llama: Path) -> None:
     assert torch.equal(logits(load_model(str(in_shards(copy_of(llama, tmp_path)))).model), logits(make_small("llama")))
 
 
-def test_the_end_tokens_of_the_generation_config_close_a_reply(tmp_path: Path, llama: Path):
+def test_the_end_tokens_of_the_generation_config_close_a_reply(tmp_path: Path, llama: Path) -> None:
     folder = copy_of(llama, tmp_path)
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [1, 9]}))
     chat = load_model(str(folder)).chat()
     assert (chat.end, chat.closes) == (1, {1, 9})
 
 
-def test_straw_s_cache_goes_before_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_straw_s_cache_goes_before_a_folder_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cached = save_small("llama", tmp_path / "straw" / "models" / "mine")
     save_small("qwen2", tmp_path / "here" / "mine")
     monkeypatch.chdir(tmp_path / "here")
@@ -122,7 +122,7 @@ def test_straw_s_cache_goes_before_a_folder_here(tmp_path: Path, monkeypatch: py
     assert load_model("mine").model.config.model_type == "qwen2"
 
 
-def test_weights_that_nobody_reads_are_told_of(tmp_path: Path, llama: Path):
+def test_weights_that_nobody_reads_are_told_of(tmp_path: Path, llama: Path) -> None:
     with pytest.warns(UserWarning, match=r"9 weights that the model ignores: model.layers.1.input_layernorm"):
         load_model(str(with_config(copy_of(llama, tmp_path), num_hidden_layers=1)))
 
@@ -130,7 +130,7 @@ def test_weights_that_nobody_reads_are_told_of(tmp_path: Path, llama: Path):
 # --- GGUF, adapters, the hub -----------------------------------------------------------------
 
 
-def test_a_gguf_file_is_unpacked_and_survives_saving(tmp_path: Path):
+def test_a_gguf_file_is_unpacked_and_survives_saving(tmp_path: Path) -> None:
     loaded = load_model(str(save_small_gguf(tmp_path / "small.gguf")))
     up = loaded.model.model.layers[1].mlp.up_proj.weight.detach().numpy()
     assert (up == dequantised(matrices()["blk.1.ffn_up.weight"])).all()
@@ -144,7 +144,7 @@ def test_a_gguf_file_is_unpacked_and_survives_saving(tmp_path: Path):
 
 
 @pytest.mark.parametrize("damage", ["cut short", "no GGUF", "empty", "missing"])
-def test_a_broken_gguf_file_is_one_line(damage: str, tmp_path: Path):
+def test_a_broken_gguf_file_is_one_line(damage: str, tmp_path: Path) -> None:
     file = save_small_gguf(tmp_path / "small.gguf")
     data = file.read_bytes()
     file.unlink()
@@ -153,7 +153,7 @@ def test_a_broken_gguf_file_is_one_line(damage: str, tmp_path: Path):
     assert str(file) in refusal(file)
 
 
-def test_an_adapter_folder_is_its_base_with_the_adapters_in_it(tmp_path: Path, llama: Path):
+def test_an_adapter_folder_is_its_base_with_the_adapters_in_it(tmp_path: Path, llama: Path) -> None:
     adapted = add_lora(load_model(str(llama)).model, rank=2, seed=1)
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
@@ -167,14 +167,14 @@ def test_an_adapter_folder_is_its_base_with_the_adapters_in_it(tmp_path: Path, l
     assert loaded.source == f"{llama} with {tmp_path / 'adapter'}"
 
 
-def test_a_lost_base_is_named(tmp_path: Path, llama: Path):
+def test_a_lost_base_is_named(tmp_path: Path, llama: Path) -> None:
     base = copy_of(llama, tmp_path)
     save_adapter(add_lora(load_model(str(base)).model, rank=2), tmp_path / "adapter", base=str(base))
     shutil.rmtree(base)
     assert f"there is no folder {str(base)!r}" in refusal(tmp_path / "adapter")
 
 
-def test_a_hub_model_that_was_fetched_before_needs_no_network(tmp_path: Path):
+def test_a_hub_model_that_was_fetched_before_needs_no_network(tmp_path: Path) -> None:
     repository, commit = tmp_path / "hub" / "models--org--name", "0123456789abcdef0123456789abcdef01234567"
     save_small("llama", repository / "snapshots" / commit)
     (repository / "refs").mkdir()
@@ -183,7 +183,7 @@ def test_a_hub_model_that_was_fetched_before_needs_no_network(tmp_path: Path):
     assert load_model("org/name", trust_remote_code=True).source == "org/name@0123456789ab"
 
 
-def test_a_hub_model_out_of_reach_names_the_ways_out():
+def test_a_hub_model_out_of_reach_names_the_ways_out() -> None:
     assert refusal("org/name") == (
         "'org/name' is no folder here, and the hub cannot be reached for it: give the path of a model folder "
         "or .gguf file, or run `straw models add smollm2` and write smollm2"
@@ -260,7 +260,7 @@ BROKEN: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("damage", BROKEN)
-def test_a_folder_that_is_no_model_says_what_it_lacks(damage: str, tmp_path: Path, llama: Path):
+def test_a_folder_that_is_no_model_says_what_it_lacks(damage: str, tmp_path: Path, llama: Path) -> None:
     folder = copy_of(llama, tmp_path)
     break_it, words = BROKEN[damage]
     break_it(folder)
@@ -269,7 +269,7 @@ def test_a_folder_that_is_no_model_says_what_it_lacks(damage: str, tmp_path: Pat
     assert str(folder) in said
 
 
-def test_a_folder_with_a_gguf_file_points_at_the_file(tmp_path: Path):
+def test_a_folder_with_a_gguf_file_points_at_the_file(tmp_path: Path) -> None:
     file = save_small_gguf(tmp_path / "small.gguf")
     assert f"for its GGUF file write {file}" in refusal(tmp_path)
 
@@ -291,5 +291,5 @@ def test_a_folder_with_a_gguf_file_points_at_the_file(tmp_path: Path):
         ("nul\0nul", "there is no model"),
     ],
 )
-def test_an_unknown_name_is_told_its_neighbour_and_the_ways_out(name: str, words: str):
+def test_an_unknown_name_is_told_its_neighbour_and_the_ways_out(name: str, words: str) -> None:
     assert words in refusal(name)

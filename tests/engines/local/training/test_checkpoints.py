@@ -29,7 +29,7 @@ def taught(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_checkpoint_holds_what_trains_and_two_moments_of_each(kind: str, tmp_path: Path):
+def test_a_checkpoint_holds_what_trains_and_two_moments_of_each(kind: str, tmp_path: Path) -> None:
     engine = make_engine(kind)
     learn(engine)
     engine.save(tmp_path)
@@ -41,7 +41,7 @@ def test_a_checkpoint_holds_what_trains_and_two_moments_of_each(kind: str, tmp_p
     assert all("lora_" in name for name in weights) == (kind == "lora")
 
 
-def test_an_engine_that_took_no_step_can_be_saved(tmp_path: Path):
+def test_an_engine_that_took_no_step_can_be_saved(tmp_path: Path) -> None:
     one, other = make_engine("embedded"), make_engine("embedded")
     one.save(tmp_path)
     learn(other)
@@ -49,7 +49,7 @@ def test_an_engine_that_took_no_step_can_be_saved(tmp_path: Path):
     assert state(other) == state(one)
 
 
-def test_adapters_are_saved_in_pefts_form_too(tmp_path: Path):
+def test_adapters_are_saved_in_pefts_form_too(tmp_path: Path) -> None:
     engine = make_engine("lora")
     learn(engine)
     engine.save(tmp_path)
@@ -60,7 +60,7 @@ def test_adapters_are_saved_in_pefts_form_too(tmp_path: Path):
     assert ours and all(torch.equal(p, theirs[name]) for name, p in ours.items())
 
 
-def test_the_reference_can_be_another_checkpoint(taught: Path):
+def test_the_reference_can_be_another_checkpoint(taught: Path) -> None:
     engine, data = make_engine("embedded"), lesson(make_engine("embedded"))
     start = engine.logprobs(data)
     engine.set_reference(taught)
@@ -73,7 +73,7 @@ def test_the_reference_can_be_another_checkpoint(taught: Path):
     assert engine.logprobs(data) == there
 
 
-def test_a_reference_that_was_set_for_a_trial_is_undone_with_it(taught: Path):
+def test_a_reference_that_was_set_for_a_trial_is_undone_with_it(taught: Path) -> None:
     engine, data = make_engine("embedded"), lesson(make_engine("embedded"))
     start = engine.logprobs(data)
     with engine.undone():
@@ -82,7 +82,7 @@ def test_a_reference_that_was_set_for_a_trial_is_undone_with_it(taught: Path):
     assert engine.logprobs(data, "reference") == start
 
 
-def test_a_step_away_from_the_reference_is_pulled_back_by_kl(taught: Path):
+def test_a_step_away_from_the_reference_is_pulled_back_by_kl(taught: Path) -> None:
     engine, data = make_engine("embedded"), lesson(make_engine("embedded"))
     engine.set_reference(taught)
     pull = Loss(name="cross_entropy", kl_coef=1.0)
@@ -125,7 +125,7 @@ def reshaped(folder: Path, file: str) -> None:
 @pytest.mark.parametrize("harm", [cut, emptied, without, renamed, reshaped])
 def test_a_broken_checkpoint_is_refused_in_one_line_and_changes_nothing(
     harm: Callable[[Path, str], None], file: str, taught: Path
-):
+) -> None:
     harm(taught, file)
     engine = make_engine("embedded")
     learn(engine)
@@ -139,12 +139,12 @@ def test_a_broken_checkpoint_is_refused_in_one_line_and_changes_nothing(
 
 
 @pytest.mark.parametrize("other", ["llama", "lora"])
-def test_a_checkpoint_of_another_model_is_refused(other: str, taught: Path):
+def test_a_checkpoint_of_another_model_is_refused(other: str, taught: Path) -> None:
     with pytest.raises(StrawError, match="model_name and lora_rank"):
         make_engine(other).load(taught)
 
 
-def test_a_checkpoint_of_another_rank_is_refused(tmp_path: Path):
+def test_a_checkpoint_of_another_rank_is_refused(tmp_path: Path) -> None:
     make_engine("lora").save(tmp_path)
     loaded = load_model("tiny-0.2M")
     adapters = add_lora(loaded.model, rank=2)
@@ -152,7 +152,7 @@ def test_a_checkpoint_of_another_rank_is_refused(tmp_path: Path):
         LocalEngine(loaded.model, loaded.chat(), adapters=adapters).load(tmp_path)
 
 
-def test_a_gradient_that_waited_is_forgotten_by_loading(taught: Path):
+def test_a_gradient_that_waited_is_forgotten_by_loading(taught: Path) -> None:
     one, other = make_engine("embedded"), make_engine("embedded")
     one.forward_backward(lesson(one), CROSS_ENTROPY)
     for engine in (one, other):

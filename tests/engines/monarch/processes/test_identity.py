@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,7 @@ def reported(identity: Identity) -> Process:
     return process
 
 
-def test_a_process_of_this_machine_is_killed(child):
+def test_a_process_of_this_machine_is_killed(child: subprocess.Popen[bytes]) -> None:
     process = reported(identity_of(child.pid))
     process.kill()
     assert child.wait(10) == -signal.SIGKILL
@@ -45,7 +46,9 @@ def test_a_process_of_this_machine_is_killed(child):
     [{"boot": "5e1c2a0f-another-machine"}, {"namespace": "pid:[4026999999]"}, {"began": "1"}, {"began": ""}],
     ids=["another machine", "another container", "the number was given away", "nothing is known"],
 )
-def test_a_number_that_was_said_elsewhere_is_never_signalled(child, elsewhere):
+def test_a_number_that_was_said_elsewhere_is_never_signalled(
+    child: subprocess.Popen[bytes], elsewhere: dict[str, Any]
+) -> None:
     process = reported(replace(identity_of(child.pid), **elsewhere))
     process.kill()
     assert process.known is None
@@ -53,7 +56,7 @@ def test_a_number_that_was_said_elsewhere_is_never_signalled(child, elsewhere):
         child.wait(0.2)
 
 
-def test_a_number_that_is_given_away_later_is_not_signalled_either(child):
+def test_a_number_that_is_given_away_later_is_not_signalled_either(child: subprocess.Popen[bytes]) -> None:
     """The descriptor stays with the process that is gone, whoever has its number then."""
     known = Known.here(identity_of(child.pid))
     assert known is not None
@@ -64,7 +67,9 @@ def test_a_number_that_is_given_away_later_is_not_signalled_either(child):
     known.kill()
 
 
-def test_a_number_that_is_given_away_just_then_is_not_known(child, monkeypatch):
+def test_a_number_that_is_given_away_just_then_is_not_known(
+    child: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between a look at it and its descriptor."""
     said = identity_of(child.pid)
     looks = iter([said, replace(said, began="1")])
@@ -72,6 +77,6 @@ def test_a_number_that_is_given_away_just_then_is_not_known(child, monkeypatch):
     assert Known.here(said) is None
 
 
-def test_what_a_process_says_of_itself_is_what_others_see():
+def test_what_a_process_says_of_itself_is_what_others_see() -> None:
     assert mine() == identity_of(os.getpid())
     assert mine().pid == os.getpid() and mine().began

@@ -32,7 +32,7 @@ def write(log: Log, text: str) -> None:
         file.write(text)
 
 
-def test_what_came_before_there_was_a_folder_is_kept_and_only_its_owner_reads_it(log, tmp_path):
+def test_what_came_before_there_was_a_folder_is_kept_and_only_its_owner_reads_it(log: Log, tmp_path: Path) -> None:
     write(log, "first\n")
     log.drain()
     log.keep_in(tmp_path)
@@ -47,7 +47,9 @@ def test_what_came_before_there_was_a_folder_is_kept_and_only_its_owner_reads_it
     assert kept.read_text() == "first\nsecond\n"
 
 
-def test_it_is_never_longer_than_its_limit_and_ends_with_the_newest(log, tmp_path, monkeypatch):
+def test_it_is_never_longer_than_its_limit_and_ends_with_the_newest(
+    log: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(logs, "LIMIT", 1000)
     log.keep_in(tmp_path)
     for line in range(300):
@@ -60,13 +62,13 @@ def test_it_is_never_longer_than_its_limit_and_ends_with_the_newest(log, tmp_pat
     assert (tmp_path / NAME).stat().st_size <= 1000
 
 
-def test_without_a_folder_its_memory_is_bounded_too(log):
+def test_without_a_folder_its_memory_is_bounded_too(log: Log) -> None:
     write(log, "x" * (LIMIT + 1))
     log.drain()
     assert os.fstat(log.memory).st_size == 0
 
 
-def test_a_link_in_the_run_folder_leads_it_nowhere(log, tmp_path):
+def test_a_link_in_the_run_folder_leads_it_nowhere(log: Log, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_text("mine")
     (tmp_path / NAME).symlink_to(tmp_path / "elsewhere")
     log.keep_in(tmp_path)
@@ -75,7 +77,7 @@ def test_a_link_in_the_run_folder_leads_it_nowhere(log, tmp_path):
     assert (tmp_path / "elsewhere").read_text() == "mine"
 
 
-def test_a_file_that_was_opened_as_the_log_is_another_from_then_on(log, tmp_path):
+def test_a_file_that_was_opened_as_the_log_is_another_from_then_on(log: Log, tmp_path: Path) -> None:
     theirs = tmp_path / f"monarch_log_{os.environ[SUFFIX]}.log"
     with open(theirs, "a") as file:
         take_over(log.path)
@@ -85,14 +87,14 @@ def test_a_file_that_was_opened_as_the_log_is_another_from_then_on(log, tmp_path
     assert (tmp_path / NAME).read_text() == "words\n"
 
 
-def test_names_in_a_folder_that_all_share_are_drawn_by_chance(log):
+def test_names_in_a_folder_that_all_share_are_drawn_by_chance(log: Log) -> None:
     first = os.environ[SUFFIX]
     os.close(Log().memory)
     assert os.environ[SUFFIX] != first
 
 
 @needs_monarch
-def test_a_job_that_ends_leaves_nothing_in_temporary_folders(tmp_path):
+def test_a_job_that_ends_leaves_nothing_in_temporary_folders(tmp_path: Path) -> None:
     job = subprocess.Popen(
         [sys.executable, "-m", "tests.engines.monarch.job", "open" if why_open() else "walled"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
@@ -110,7 +112,9 @@ def test_a_job_that_ends_leaves_nothing_in_temporary_folders(tmp_path):
     assert list(own_folder().glob(f"*{running['log']}*")) == []
 
 
-def test_the_folder_of_monarch_s_log_is_removed_only_while_it_is_empty(tmp_path, monkeypatch):
+def test_the_folder_of_monarch_s_log_is_removed_only_while_it_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("straw.engines.monarch.processes.log.own_folder", lambda: tmp_path / "own")
     leave()
     (tmp_path / "own").mkdir()

@@ -99,7 +99,7 @@ def need_an_attacker() -> None:
 @needs_monarch
 @needs_root
 @needs_wall
-def test_behind_the_wall_no_other_user_reaches_a_socket_of_a_running_job():
+def test_behind_the_wall_no_other_user_reaches_a_socket_of_a_running_job() -> None:
     need_an_attacker()
     with job("walled") as running:
         main, thread, worker = running["namespaces"]
@@ -111,7 +111,7 @@ def test_behind_the_wall_no_other_user_reaches_a_socket_of_a_running_job():
 
 @needs_monarch
 @needs_root
-def test_without_it_another_user_runs_code_in_the_job_and_reads_its_secrets():
+def test_without_it_another_user_runs_code_in_the_job_and_reads_its_secrets() -> None:
     """That the attack would succeed: what the test above shows is the wall's doing."""
     need_an_attacker()
     with job("open") as running:
@@ -122,7 +122,7 @@ def test_without_it_another_user_runs_code_in_the_job_and_reads_its_secrets():
 
 @needs_monarch
 @needs_root
-def test_a_user_without_privileges_has_a_wall_too():
+def test_a_user_without_privileges_has_a_wall_too() -> None:
     need_an_attacker()
     tried = as_user(NOBODY, ["unshare", "--map-current-user", "-n", "true"])
     if tried.returncode != 0:
@@ -140,7 +140,7 @@ def test_a_user_without_privileges_has_a_wall_too():
 @needs_monarch
 @needs_wall
 @pytest.mark.slow
-def test_an_engine_whose_sockets_stand_outside_is_none(monkeypatch):
+def test_an_engine_whose_sockets_stand_outside_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a later Monarch does: it is looked at before a run trusts it."""
     page = small_plan("engine=monarch").page
     monkeypatch.setattr(wall, "in_the_open", lambda: ["@outside"])
@@ -161,31 +161,31 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     return monkeypatch
 
 
-def test_without_a_wall_it_refuses_and_names_the_option(bare):
+def test_without_a_wall_it_refuses_and_names_the_option(bare: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match=r"operation not permitted.*write shared_machine=false\.$"):
         wall.raised(shared_machine=True)
 
 
-def test_a_page_that_says_nobody_else_is_here_goes_on(bare):
+def test_a_page_that_says_nobody_else_is_here_goes_on(bare: pytest.MonkeyPatch) -> None:
     assert wall.raised(shared_machine=False).missing
     with pytest.raises(ConfigError, match="began Monarch without it"):  # its threads stand in the open by now
         wall.raised(shared_machine=True)
 
 
-def test_monarch_that_was_imported_before_stands_in_the_open(bare):
+def test_monarch_that_was_imported_before_stands_in_the_open(bare: pytest.MonkeyPatch) -> None:
     bare.setitem(sys.modules, "monarch._rust_bindings", object())
     with pytest.raises(ConfigError, match="monarch was imported before"):
         wall.raised(shared_machine=True)
 
 
-def test_a_user_whose_threads_have_begun_is_told_what_begins_without(bare):
+def test_a_user_whose_threads_have_begun_is_told_what_begins_without(bare: pytest.MonkeyPatch) -> None:
     bare.setattr(wall.os, "geteuid", lambda: 1000)
     with pytest.raises(ConfigError, match="`straw train` asks before it has threads"):
         wall.raised(shared_machine=True)
 
 
 @needs_wall
-def test_a_thread_that_begins_behind_the_wall_has_other_networks_and_other_files(tmp_path):
+def test_a_thread_that_begins_behind_the_wall_has_other_networks_and_other_files(tmp_path: Path) -> None:
     place, found = wall.raised(shared_machine=True), []
 
     def look() -> None:

@@ -18,17 +18,17 @@ def grown(times: dict[int, list[float]], cap: float = inf) -> Grown:
     return Grown(sizes, np.log(np.minimum(episodes, cap)), episodes <= cap, np.arange(len(episodes)))
 
 
-def test_times_on_a_power_have_its_exponent_and_no_other():
+def test_times_on_a_power_have_its_exponent_and_no_other() -> None:
     exponent, interval = exponent_of(grown({N: [3.0 * N**0.5] * 3 for N in SIZES}))
     assert (exponent, interval.low, interval.high) == pytest.approx((0.5, 0.5, 0.5), abs=1e-6)
 
 
-def test_the_scores_are_ranks_where_every_run_got_there():
+def test_the_scores_are_ranks_where_every_run_got_there() -> None:
     scores = prentice(np.array([5.0, 1.0, 9.0, 7.0]), np.array([True] * 4))
     assert scores == pytest.approx([0.2, 0.6, -0.6, -0.2])  # 1 - 2 rank / (n + 1)
 
 
-def test_a_run_that_did_not_get_there_counts_as_longer_than_all_that_did_by_then():
+def test_a_run_that_did_not_get_there_counts_as_longer_than_all_that_did_by_then() -> None:
     """Its score is the share left, by a survival curve that is Kaplan's and Meier's with one more at risk."""
     times, happened = np.array([3.0, 5.0, 8.0, 9.0]), np.array([True, True, False, True])
     scores = prentice(times, happened)
@@ -38,18 +38,18 @@ def test_a_run_that_did_not_get_there_counts_as_longer_than_all_that_did_by_then
     assert left == pytest.approx([3 / 4, 2 / 4, 2 / 4, 0])
 
 
-def test_equal_times_share_the_mean_of_their_scores():
+def test_equal_times_share_the_mean_of_their_scores() -> None:
     assert prentice(np.array([1.0, 1, 2, 2]), np.array([True] * 4)) == pytest.approx([0.4, 0.4, -0.4, -0.4])
 
 
-def test_larger_N_are_later_than_a_power_that_is_too_small_and_earlier_than_one_that_is_too_large():
+def test_larger_N_are_later_than_a_power_that_is_too_small_and_earlier_than_one_that_is_too_large() -> None:
     rng = np.random.default_rng(0)
     runs = grown({N: list(N * rng.exponential(size=12)) for N in SIZES})
     assert lateness(0.2, runs) > 3 > -3 > lateness(2.0, runs)
     assert chance_of_exponent(0.2, runs) < 0.01 and chance_of_exponent(1.0, runs) > 0.05
 
 
-def test_the_interval_holds_those_exponents_of_which_the_p_is_above_5_in_a_hundred():
+def test_the_interval_holds_those_exponents_of_which_the_p_is_above_5_in_a_hundred() -> None:
     rng = np.random.default_rng(1)
     runs = grown({N: list(N * rng.exponential(size=8)) for N in SIZES})
     _, interval = exponent_of(runs)
@@ -57,12 +57,12 @@ def test_the_interval_holds_those_exponents_of_which_the_p_is_above_5_in_a_hundr
     assert chance_of_exponent(interval.high - 0.02, runs) > 0.05 > chance_of_exponent(interval.high + 0.02, runs)
 
 
-def test_runs_that_never_got_there_at_the_larger_size_leave_the_high_end_open():
+def test_runs_that_never_got_there_at_the_larger_size_leave_the_high_end_open() -> None:
     _, interval = exponent_of(grown({16: [20, 22, 24, 26], 64: [60, inf, inf, inf]}, cap=500))
     assert interval.high == inf and interval.low > 0
 
 
-def test_a_tenth_that_locks_in_bends_nothing():
+def test_a_tenth_that_locks_in_bends_nothing() -> None:
     """A fit with log-normal errors takes it for slow runs, and is wrong one time in eight."""
     rng = np.random.default_rng(0)
     held = 0
@@ -75,7 +75,7 @@ def test_a_tenth_that_locks_in_bends_nothing():
     assert held >= 53  # 57 are expected; fewer than 53 come once in fifty such tests
 
 
-def test_runs_of_one_secret_are_dealt_together():
+def test_runs_of_one_secret_are_dealt_together() -> None:
     """Twice the same runs tell no more than once."""
     rng = np.random.default_rng(2)
     once = grown({N: list(N * rng.exponential(size=6)) for N in SIZES})
@@ -85,7 +85,7 @@ def test_runs_of_one_secret_are_dealt_together():
     assert second.high - second.low > 0.8 * (first.high - first.low)
 
 
-def test_runs_that_rule_nothing_out_have_no_interval(monkeypatch):
+def test_runs_that_rule_nothing_out_have_no_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the exponent, these runs are as late as they may be."""
     ends = iter([-inf, 1.0, inf, -inf, 1.0, 3.0])
     monkeypatch.setattr(exponent, "crossing", lambda falling: next(ends))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
@@ -13,13 +15,13 @@ from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Fit, Scaling,
 SIZES = [16, 64, 256, 1024]
 
 
-def scaled(times, cap: float = np.inf) -> Scaling:
+def scaled(times: Any, cap: float = np.inf) -> Scaling:
     found = scaling_of(list(times), [waited(one, cap) for one in times.values()])
     assert found is not None
     return found
 
 
-def test_points_on_a_law_give_it_back():
+def test_points_on_a_law_give_it_back() -> None:
     found = scaled({N: [3.0 * N**0.5] * 3 for N in SIZES})
     assert found.fits[0].law == POWER
     assert (found.fit(POWER).a, found.beta) == pytest.approx((3, 0.5), rel=1e-3)
@@ -34,25 +36,25 @@ def test_points_on_a_law_give_it_back():
 
 
 @pytest.mark.parametrize(("law", "expected"), [(LINEAR, 2 * 64 + 3), (POWER, 2 * 64**3), (LOG, 2 * 6)])
-def test_a_law_says_what_it_expects_at_a_size(law, expected):
+def test_a_law_says_what_it_expects_at_a_size(law: Any, expected: Any) -> None:
     assert Fit(law=law, a=2, b=3, sigma=1, aic=0).at(64) == pytest.approx(expected)
 
 
-def test_the_interval_of_an_exponent_holds_the_true_one_nineteen_times_in_twenty():
+def test_the_interval_of_an_exponent_holds_the_true_one_nineteen_times_in_twenty() -> None:
     found = [scaled(in_proportion(SIZES, 15, seed=seed)) for seed in range(30)]
     held = sum(one.exponent.low < 1 < one.exponent.high for one in found)
     assert held >= 25  # of 30; 28.5 are expected, fewer than 25 come once in 60 such tests
     assert all(one.exponent.high - one.exponent.low < 0.3 and one.behind(LOG) > 20 for one in found)
 
 
-def test_a_log_law_is_told_from_a_line_and_from_a_power_in_proportion():
+def test_a_log_law_is_told_from_a_line_and_from_a_power_in_proportion() -> None:
     found = [scaled(by_bits(SIZES, 40, seed=seed, spread=0.3)) for seed in range(10)]
     assert sum(one.fits[0].law == LOG for one in found) >= 7  # a power with a small exponent is close by
     assert all(one.behind(LINEAR) > 5 and one.exponent.high < 0.5 for one in found)
     assert sum(one.per_bit.low < 40 < one.per_bit.high for one in found) >= 8
 
 
-def test_censored_runs_do_not_make_a_law_flatter():
+def test_censored_runs_do_not_make_a_law_flatter() -> None:
     """Without them the largest N would keep only its lucky runs, and the exponent would fall."""
     times = in_proportion(SIZES, 60)
     cap = 1500.0
@@ -63,14 +65,14 @@ def test_censored_runs_do_not_make_a_law_flatter():
     assert thrown.exponent.high < 1
 
 
-def test_a_size_that_nobody_reached_still_counts():
+def test_a_size_that_nobody_reached_still_counts() -> None:
     times = {N: waited(one, 1000 if N < 1024 else 20) for N, one in in_proportion(SIZES, 20).items()}
     with_it = scaling_of(list(times), list(times.values()))
     assert with_it.num_censored >= 20
     assert with_it.exponent.low < 1 < with_it.exponent.high
 
 
-def test_three_runs_at_each_of_two_sizes_have_an_exponent_and_no_interval():
+def test_three_runs_at_each_of_two_sizes_have_an_exponent_and_no_interval() -> None:
     """They lie in 20 ways, of which the two most extreme come once in ten: no 95% can be told."""
     three, four = (scaled(scattered([16, 64], {16: 30, 64: 90}, count)) for count in (3, 4))
     assert three.exponent is None and three.chance_of(1.0) is None and 0 < three.beta < 2
@@ -78,13 +80,13 @@ def test_three_runs_at_each_of_two_sizes_have_an_exponent_and_no_interval():
     assert scaled(scattered([16, 64, 256], {16: 30, 64: 90, 256: 300}, 3)).exponent is not None
 
 
-def test_one_size_has_no_law():
+def test_one_size_has_no_law() -> None:
     assert scaling_of([64], [waited([1, 2, 3])]) is None
     assert scaling_of([64, 256], [waited([1, 2]), waited([9, 9], cap=5)]) is None
 
 
 @pytest.mark.parametrize(("errors", "family"), [("log-normal", norm), ("Weibull", gumbel_l)])
-def test_a_line_through_intervals_is_the_likeliest_one(errors, family):
+def test_a_line_through_intervals_is_the_likeliest_one(errors: str, family: Any) -> None:
     """Against a minimiser that knows nothing of slopes, and scipy's own distributions."""
     rng = np.random.default_rng(0)
     x = np.repeat(np.log(SIZES), 8)
@@ -93,7 +95,7 @@ def test_a_line_through_intervals_is_the_likeliest_one(errors, family):
     lower = np.where(happened, np.floor(y * 2) / 2, 5.5)
     upper = lower + 0.5
 
-    def lost(theta):
+    def lost(theta: Any) -> Any:
         low, high = ((ends - theta[0] - theta[1] * x) / np.exp(theta[2]) for ends in (lower, upper))
         return -np.log(np.where(happened, family.cdf(high) - family.cdf(low), family.sf(low))).sum()
 
@@ -104,7 +106,7 @@ def test_a_line_through_intervals_is_the_likeliest_one(errors, family):
     assert line.likelihood[0] == pytest.approx(-best.fun, abs=1e-6)
 
 
-def test_a_weight_is_as_good_as_that_many_points():
+def test_a_weight_is_as_good_as_that_many_points() -> None:
     y, x = np.array([1.0, 2.5, 2.0, 4.0]), np.array([0.0, 1.0, 2.0, 3.0])
     known = Between(y - 0.1, y, np.array([True, True, True, False]))
     twice = [0, 1, 1, 2, 3]
@@ -115,7 +117,7 @@ def test_a_weight_is_as_good_as_that_many_points():
     assert all(np.allclose(*pair, atol=1e-4) for pair in zip(weighted, repeated, strict=True))
 
 
-def test_a_first_hit_in_groups_of_four_scales_with_N():
+def test_a_first_hit_in_groups_of_four_scales_with_N() -> None:
     """Waiting for luck is geometric. Rounded up to groups and in logarithms it would look like N^0.92."""
     rng = np.random.default_rng(0)
     found = []
@@ -127,11 +129,11 @@ def test_a_first_hit_in_groups_of_four_scales_with_N():
     assert sum(one.exponent.low < 1 < one.exponent.high for one in found) >= 9
 
 
-def test_how_many_secrets_stand_behind_it():
+def test_how_many_secrets_stand_behind_it() -> None:
     assert scaled(scattered([16, 64], {16: 30, 64: 90}, 7)).secrets == [7, 7]
 
 
-def test_points_on_a_line_are_as_sharp_as_can_be_told():
+def test_points_on_a_line_are_as_sharp_as_can_be_told() -> None:
     x = np.arange(4.0)
     known = Between(2 * x + 1 - 1e-6, 2 * x + 1 + 1e-6, np.ones(4, bool))
     line = likeliest(known, x, np.ones((1, 4)), "log-normal")

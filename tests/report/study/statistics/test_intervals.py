@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from math import inf
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,17 +21,17 @@ def coverage(count: int, pair: tuple[int, int]) -> float:
     return float(binom.cdf(high - 1, count, 0.5) - binom.cdf(low - 1, count, 0.5))
 
 
-def test_ranks_that_stand_in_tables():
+def test_ranks_that_stand_in_tables() -> None:
     assert [ranks(count) for count in (6, 9, 12, 16)] == [(1, 6), (2, 8), (3, 10), (4, 12)]
     assert ranks(128) == (52, 75)
 
 
-def test_below_six_runs_no_two_of_them_hold_the_median_in_95_of_a_hundred():
+def test_below_six_runs_no_two_of_them_hold_the_median_in_95_of_a_hundred() -> None:
     assert [ranks(count) for count in range(1, 6)] == [None] * 5
     assert coverage(3, (1, 3)) == 0.75 and coverage(5, (1, 5)) == 0.9375
 
 
-def test_the_ranks_are_sure_enough_and_no_narrower_pair_is():
+def test_the_ranks_are_sure_enough_and_no_narrower_pair_is() -> None:
     for count in range(6, 130):
         low, high = ranks(count)
         below = np.concatenate([[0.0], binom.cdf(np.arange(count + 1), count, 0.5)])
@@ -38,29 +39,29 @@ def test_the_ranks_are_sure_enough_and_no_narrower_pair_is():
         assert max(below[high - low - 1 :] - below[: len(below) - (high - low - 1)]) < 0.95
 
 
-def test_above_97_of_a_hundred_only_where_the_next_narrower_pair_falls_below_95():
+def test_above_97_of_a_hundred_only_where_the_next_narrower_pair_falls_below_95() -> None:
     loose = [count for count in range(6, 130) if coverage(count, ranks(count)) > 0.97]
     assert loose == [7, 10]  # 98.4 and 97.9%; one rank less holds it in 93.0 and 94.5%
 
 
-def test_from_the_fourth_of_sixteen_to_the_twelfth():
+def test_from_the_fourth_of_sixteen_to_the_twelfth() -> None:
     values = np.arange(1.0, 17)
     assert interval_of(values, values, 16) == Interval(4, 12)
 
 
-def test_a_run_that_is_not_over_counts_as_early_below_and_as_never_above():
+def test_a_run_that_is_not_over_counts_as_early_below_and_as_never_above() -> None:
     watched = np.array([10.0, 20, 30, 40, 50, 60])
     assert interval_of(watched, np.array([10.0, 20, 30, 40, 50, inf]), 6) == Interval(10, inf)
     assert interval_of(watched, np.array([inf, 20, 30, 40, 50, 60]), 6) == Interval(10, inf)
 
 
-def test_a_few_runs_have_a_range_and_one_has_nothing():
+def test_a_few_runs_have_a_range_and_one_has_nothing() -> None:
     values = np.array([48.0, 52, 60])
     assert interval_of(values, values, 3) == Interval(48, 60, is_range=True)
     assert interval_of(values[:1], values[:1], 1) is None
 
 
-def test_runs_of_one_secret_are_one_and_tell_as_much():
+def test_runs_of_one_secret_are_one_and_tell_as_much() -> None:
     """Six secrets with two equal runs each: the pair of ranks of six, in all twelve."""
     values = np.repeat(np.arange(6.0), 2)
     assert interval_of(values, values, 6) == Interval(0, 5)
@@ -77,5 +78,5 @@ def test_runs_of_one_secret_are_one_and_tell_as_much():
         ([(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)], 2),  # three secrets crossed with two seeds
     ],
 )
-def test_how_many_runs_are_independent(pairs, count):
+def test_how_many_runs_are_independent(pairs: Any, count: int) -> None:
     assert units_of(runs_of(*pairs)) == count

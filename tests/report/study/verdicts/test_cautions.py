@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.made_runs import write_run
 from tests.made_studies import in_proportion, make_study, never
 from tests.report.study.verdicts.said import said, verdicts_at
@@ -12,37 +13,39 @@ from straw.report.study.analysis import studied
 from straw.report.study.load_runs import gathered
 
 
-def test_a_censored_condition_is_said_plainly(tmp_path):
+def test_a_censored_condition_is_said_plainly(tmp_path: Path) -> None:
     make_study(tmp_path, {16: [30, 40, 50], 64: [100, never, never]}, cap=500)
     assert "2 of 3 runs did not know 0.9 of the bits within 500 episodes" in said(tmp_path, "N = 64", "did not know")
     assert "its median is not reached" in said(tmp_path, "did not know")
 
 
-def test_a_censored_run_below_the_median_changes_no_more_than_that(tmp_path):
+def test_a_censored_run_below_the_median_changes_no_more_than_that(tmp_path: Path) -> None:
     make_study(tmp_path, {16: [30, 40, never]}, cap=500)
     assert "the median is reached without them" in said(tmp_path, "1 of 3 runs did not know")
 
 
-def test_a_reward_that_cannot_tell_enough_is_not_blamed_on_the_learner(tmp_path):
+def test_a_reward_that_cannot_tell_enough_is_not_blamed_on_the_learner(tmp_path: Path) -> None:
     make_study(tmp_path, {256: [never] * 2}, cap=400, reward_type="binned_log_distance", reward_bins=4)
     assert "its reward tells at most 6.4 of the 8 bits apart" in said(tmp_path, "did not know")
 
 
-def test_few_secrets_behind_binary_discovery_are_warned_of_and_enough_are_not(tmp_path, monkeypatch):
+def test_few_secrets_behind_binary_discovery_are_warned_of_and_enough_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make_study(tmp_path, in_proportion([4, 16], 5), cap=1000)
     assert "5 secrets at each N" in said(tmp_path, "a matter of luck", "Take 100 or more")
     monkeypatch.setattr("straw.report.study.verdicts.cautions.ENOUGH_SECRETS", 5)
     assert not [one for one in verdicts_at(tmp_path) if "matter of luck" in one.text]
 
 
-def test_a_rate_chosen_on_the_judged_secrets_is_a_warning(tmp_path):
+def test_a_rate_chosen_on_the_judged_secrets_is_a_warning(tmp_path: Path) -> None:
     for rate in (1e-4, 1e-3):
         make_study(tmp_path, {16: [30, 40]}, name=f"lr{rate}", learning_rate=rate)
     (found,) = [one for one in verdicts_at(tmp_path) if "same secrets" in one.text]
     assert found.is_warning
 
 
-def test_runs_that_were_over_when_they_knew_enough_are_told_of_and_others_are_not(tmp_path):
+def test_runs_that_were_over_when_they_knew_enough_are_told_of_and_others_are_not(tmp_path: Path) -> None:
     make_study(tmp_path / "early", {16: [30, 40, never]}, cap=100, stop_at=0.9)
     assert "2 of 3 runs were over" in said(tmp_path / "early", "nothing of forgetting")
     assert all(one.is_warning for one in verdicts_at(tmp_path / "early") if "forgetting" in one.text)
@@ -50,7 +53,7 @@ def test_runs_that_were_over_when_they_knew_enough_are_told_of_and_others_are_no
     assert not [one for one in verdicts_at(tmp_path / "whole") if "forgetting" in one.text]
 
 
-def test_many_conditions_with_censored_runs_share_a_sentence(tmp_path):
+def test_many_conditions_with_censored_runs_share_a_sentence(tmp_path: Path) -> None:
     for place in range(5):
         make_study(tmp_path, {16: [30, 40, never]}, cap=100, name=f"g{place}", group_size=place + 2)
     make_study(tmp_path, {16: [30, never, never]}, cap=100, name="slow", group_size=9)
@@ -72,7 +75,7 @@ def surrogates(folder: Path, counts: bool) -> None:
         write_run(folder / f"run-{secret}", rows, N=16, secret_seed=secret, seed=secret, algorithm="surrogate")
 
 
-def test_what_a_surrogate_draws_unpaid_is_said_beside_its_episodes(tmp_path):
+def test_what_a_surrogate_draws_unpaid_is_said_beside_its_episodes(tmp_path: Path) -> None:
     surrogates(tmp_path / "new", counts=True)
     text = said(tmp_path / "new", "nobody pays for")
     assert "drew 4,160 and made 14 updates beside 8 episodes" in text
@@ -83,7 +86,7 @@ def test_what_a_surrogate_draws_unpaid_is_said_beside_its_episodes(tmp_path):
     assert not [one for one in verdicts_at(tmp_path / "other") if "nobody pays for" in one.text]
 
 
-def test_tables_have_updates_and_unpaid_draws_beside_the_episodes(tmp_path):
+def test_tables_have_updates_and_unpaid_draws_beside_the_episodes(tmp_path: Path) -> None:
     surrogates(tmp_path, counts=True)
     make_study(tmp_path, {16: [30, 40]}, cap=100, name="plain")
     assert "surrogate (which draws unpaid replies too) with 4 bits" in said(tmp_path, "After 8 episodes")
