@@ -13,7 +13,8 @@ from straw import outside
 from straw.cli import main
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError, RunError
-from straw.runs.reading import read_config, read_metrics, read_rollouts
+from straw.report.ledger import ledger_rows
+from straw.runs.reading import read_about, read_config, read_metrics, read_rollouts
 from straw.training.resolve.generators import lack_of_monarch
 from straw.training.session import resume_run, run_page
 
@@ -71,6 +72,16 @@ def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:starts_with_a_digit"], folder)
     run_page(load_page(None, parse_overrides(words)), Listener())
     return folder
+
+
+def test_a_reward_that_declares_nothing_is_called_undeclared_and_one_that_does_is_not(
+    letters: Path, home: Path, tmp_path: Path
+) -> None:
+    assert "offered by the rewards, levels undeclared" in dict(ledger_rows(letters))
+    words = words_of(TOYS["channel"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    assert "offered by the rewards" in dict(ledger_rows(tmp_path / "run"))
+    assert read_about(tmp_path / "run")["reward"] == "2 levels"
 
 
 def test_what_a_function_logs_stands_in_metrics_and_rollouts(letters: Path) -> None:

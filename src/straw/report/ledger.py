@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from straw.measure.ledger.series import LedgerSeries, ledger_of
+from straw.runs.reading import UNDECLARED, read_about
 
 SHOWN = {
     "offered_bits": "offered by the rewards",
@@ -19,11 +20,13 @@ SHOWN = {
 
 def ledger_rows(folder: str | Path) -> list[tuple[str, str]]:
     """What there is, in bits."""
-    return rows_of(ledger_of(folder))
+    return rows_of(ledger_of(folder), is_declared=read_about(folder).get("reward") != UNDECLARED)
 
 
-def rows_of(series: LedgerSeries) -> list[tuple[str, str]]:
-    newest = {title: series.last(name) for name, title in SHOWN.items()}
+def rows_of(series: LedgerSeries, *, is_declared: bool = True) -> list[tuple[str, str]]:
+    """A reward that declares nothing is charged for whatever a number may be: the bound holds, and is wide."""
+    shown = SHOWN if is_declared else SHOWN | {"offered_bits": f"{SHOWN['offered_bits']}, levels undeclared"}
+    newest = {title: series.last(name) for name, title in shown.items()}
     rows = [(title, f"{value:.2f} bits") for title, value in newest.items() if value is not None]
     eta = series.last("eta_absorb")
     return rows if eta is None else [*rows, ("absorbed / received", f"{eta:.2f}")]

@@ -25,6 +25,7 @@ from straw.runs.files.lock import is_held
 CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
 METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"
 EVALUATIONS = "evaluations.jsonl"
+UNDECLARED = "undeclared"  # of a reward that says nothing of what it may pay
 OF_STEPS = (METRICS, ROLLOUTS, EVALUATIONS)  # what a run that goes on from a checkpoint writes again
 State = Literal["done", "running", "failed", "stopped"]
 KINDS = {"versions": dict, "machine": dict, "command": list, "parent": dict, "config": dict, "config_hash": str}

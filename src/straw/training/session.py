@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from straw.runs.checkpoints.config_match import check_is_same, page_to_run
 from straw.runs.checkpoints.integrity import check_may_begin_again, newest_sound
 from straw.runs.files.jsonl import read_lines
 from straw.runs.kept_code import files_of, keep_code
-from straw.runs.reading import CONFIG, METRICS, START, read_about, read_done, run_folder
+from straw.runs.reading import CONFIG, METRICS, START, UNDECLARED, read_about, read_done, run_folder
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracking.tracker import check_tracker, tracker_for
 from straw.training.checks.data import without_skipped
@@ -112,7 +113,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         written = dump(page, plan.origins)
         files = partial(first_files, engine, page)
-        with RunFolder.create(path, written, files, ceiling_bits=plan.ceiling_bits) as folder:
+        with RunFolder.create(path, written, files, ceiling_bits=plan.ceiling_bits, reward=told_of(plan)) as folder:
             engine.start_is_in(folder.path / START)
             loop = Loop(plan, engine, sampling, folder, watcher)
             try:
@@ -134,6 +135,14 @@ def settled(plan: Plan, sampling: SamplingParams, path: Path) -> Plan:
         origins["run_dir"] = "a new one"
     page = with_values(plan.page, {"max_tokens": sampling.max_tokens, "run_dir": str(path)})
     return replace(plan, page=page, origins=origins)
+
+
+def told_of(plan: Plan) -> str:
+    """What the reward declares of itself."""
+    channel = plan.channel
+    if channel.levels is not None:
+        return f"{channel.levels} levels"
+    return "declared range" if isfinite(channel.highest - channel.lowest) else UNDECLARED
 
 
 def first_files(engine: Engine, page: Page, staging: Path) -> None:
