@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from tests.made_data import gsm8k_folder
 from tests.small_runs import Listener, small_words
 
 from straw import outside
@@ -33,7 +34,7 @@ TOYS: dict[str, list[str]] = {
     "channel": [f"reward_type={EXAMPLES}/my_channel.py:Parity"],
     "baseline": [f"baseline={EXAMPLES}/my_algorithm.py:median_baseline"],
     "algorithm": [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"],
-    "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "most_updates=2"],
+    "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar"],
     "encoder": [*COUNTDOWN, "use_ir=knn+", f"encoder={EXAMPLES}/my_encoder.py:letters"],
     "intrinsic reward": [*COUNTDOWN, f"use_ir={EXAMPLES}/my_novelty.py:NeverSeen"],
     "engine": [f"engine={EXAMPLES}/my_engine.py:counting"],
@@ -64,6 +65,24 @@ def test_a_toy_trains_and_goes_on_as_if_it_had_never_stopped(home: Path, tmp_pat
     assert resume_run(halved, Listener()).is_done
     assert (whole / "rollouts.jsonl").read_bytes() == (halved / "rollouts.jsonl").read_bytes()
     assert len(list(read_rollouts(whole))) >= 16
+
+
+def test_a_learner_of_one_s_own_learns_by_default(home: Path, tmp_path: Path) -> None:
+    run_page(load_page(None, parse_overrides(words_of(TOYS["learner"], tmp_path / "run"))), Listener())
+    assert all(row["updates"] >= 1 for row in read_metrics(tmp_path / "run") if row["step"])
+
+
+def test_a_grader_of_one_s_own_judges_data_of_one_s_own(home: Path, tmp_path: Path) -> None:
+    data = gsm8k_folder(tmp_path / "data", trained=8)
+    toy = ["task=gsm8k", f"path={data}", f"grader={EXAMPLES}/my_grader.py:ends_with_gold", "reward_type=binary"]
+    more = ["max_tokens=4", "warmup=none", "group_size=4", "batch_size=2", "system_prompt=none", "eval_samples=4"]
+    whole, halved = tmp_path / "whole", tmp_path / "halved"
+    run_page(load_page(None, parse_overrides(words_of([*toy, *more], whole))), Listener())
+    run_page(load_page(None, parse_overrides(words_of([*toy, *more], halved))), StopsAt(2))
+    assert resume_run(halved, Listener()).is_done
+    assert (whole / "rollouts.jsonl").read_bytes() == (halved / "rollouts.jsonl").read_bytes()
+    for one in read_rollouts(whole):
+        assert one["grade"]["hits"] == [one["replies"][0].rstrip(" .\n").endswith(one["facts"]["answer"])]
 
 
 @pytest.fixture(scope="module")

@@ -82,6 +82,9 @@ SURROGATE = Tuning(
     values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 4096}, episodes_per_bit=12
 )
 REWARD_AWARE = Tuning(values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02}, episodes_per_bit=12)
+OF_A_LEARNER = Tuning(  # of somebody else
+    values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1}, episodes_per_bit=12
+)
 A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
     values={"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02}, episodes_per_bit=12
 )
@@ -110,7 +113,7 @@ def algorithm_named(name: str) -> Algorithm:
     if isinstance(found, Algorithm):
         return found
     if isinstance(found, type):
-        return Algorithm(baseline="constant", learner=name)
+        return Algorithm(baseline="constant", learner=name, tuning=OF_A_LEARNER)
     raise ConfigError(
         f'algorithm={name} is to be an Algorithm, such as MINE = Algorithm(baseline="group"), or the class of a '
         f"learner; it is {type(found).__name__}"

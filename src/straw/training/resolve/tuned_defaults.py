@@ -6,7 +6,7 @@ more, and the many weights of a real model less.
 
 from __future__ import annotations
 
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.registry import OF_A_LEARNER, Algorithm
 from straw.config import MODEST, Page, Tuning, Values
 from straw.outside import short
 from straw.registry import find
@@ -29,8 +29,9 @@ def tuning_of(page: Page, row: Algorithm) -> tuple[Tuning, str]:
         return row.tuning, page.algorithm.algorithm
     if row.tuning_by_luck is not None and task is None and reward_tuning(page).is_luck:
         return row.tuning_by_luck, f"{short(page.algorithm.algorithm)}, {page.channel}"
-    if row.tuning is not None:
-        return row.tuning, short(page.algorithm.algorithm)
+    tuning = row.tuning or (OF_A_LEARNER if row.learner is not None else None)
+    if tuning is not None:
+        return tuning, short(page.algorithm.algorithm)
     if task is not None:
         return task, page.task.kind
     return reward_tuning(page), short(page.channel)
