@@ -63,7 +63,7 @@ def ceiling_bits(config: Mapping[str, Any], about: Mapping[str, Any] | None = No
 
     A task of ours says so by its options alone. Of a task from outside nothing is run for this: the run wrote it down.
     """
-    kind = flat(config).get("kind", "")
+    kind = flat(config).get("kind", FIRST_TASK)
     if not is_installed("tasks", kind):
         told = (about or {}).get("ceiling_bits")
         return float(told) if isinstance(told, int | float) and isfinite(told) else None
