@@ -20,6 +20,7 @@ from straw.text.reading.parse import parse_bit
 from straw.types import Grade, Rollout
 
 MOST = 1 << 16  # secrets: beyond, a run would feel the observer
+NOBODY_ASKED = -1
 DIGITS = 6  # of the whole pay, as the ledger writes it down
 Array = NDArray[Any]
 
@@ -37,6 +38,8 @@ class Classes:
     num_turns: int = 1
     length: int = 1
     tables: dict[object, Array] = field(default_factory=dict)
+    labels: Array = field(default_factory=lambda: np.empty(0, np.int64))  # by the pattern of hits, as bits
+    pays: dict[tuple[float, ...], int] = field(default_factory=dict)  # by what it pays
 
     @property
     def space(self) -> int:
@@ -82,11 +85,21 @@ class Classes:
         return np.round(self._table(grade)[offsets + self.N - 1], DIGITS)
 
     def _combined(self, hits: Array) -> Array:
-        """What is paid for each row of hits: every pattern is paid for once."""
-        patterns, where = np.unique(hits, axis=0, return_inverse=True)
-        paid = [self._pay_hits(pattern) for pattern in patterns]
-        labels = [paid.index(one) for one in paid]
-        return np.array(labels)[where.reshape(-1)]
+        """A number for each row of hits, equal where the pay is: every pattern is paid for once in a run."""
+        patterns = hits @ (1 << np.arange(hits.shape[1]))
+        if len(self.labels) < 1 << hits.shape[1]:
+            self.labels = np.full(1 << hits.shape[1], NOBODY_ASKED)
+        found = self.labels[patterns]
+        if (new := found == NOBODY_ASKED).any():
+            for pattern in np.unique(patterns[new]):
+                self.labels[pattern] = self._label(pattern >> np.arange(hits.shape[1]) & 1)
+            found = self.labels[patterns]
+        return np.asarray(found)
+
+    def _label(self, pattern: Array) -> int:
+        """The place of its pay among those that were met."""
+        paid = self._pay_hits(pattern)
+        return self.pays.setdefault(paid, len(self.pays))
 
     def _pay_hits(self, pattern: Array) -> tuple[float, ...]:
         hits = tuple(bool(hit) for hit in pattern)
