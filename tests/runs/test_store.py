@@ -42,12 +42,12 @@ def folder(tmp_path: Path) -> Iterator[Any]:
         yield made
 
 
-def test_a_new_folder_has_its_config_and_reads_as_a_run_without_steps(folder: Path) -> None:
+def test_a_new_folder_has_its_config_and_reads_as_a_run_without_steps(folder: Any) -> None:
     assert read_config(folder.path) == {"task": {"N": 64}}
     assert read_metrics(folder.path) == list(read_rollouts(folder.path)) == read_checkpoints(folder.path) == []
 
 
-def test_metrics_come_back_in_order_and_nan_is_null(folder: Path) -> None:
+def test_metrics_come_back_in_order_and_nan_is_null(folder: Any) -> None:
     folder.write_metrics({"step": 1, "episodes": 64, "reward": 0.1 + 0.2})
     folder.write_metrics({"step": 2, "episodes": 128, "reward": float("nan")})
     assert [row["reward"] for row in read_metrics(folder.path)] == [0.1 + 0.2, None]
@@ -55,7 +55,7 @@ def test_metrics_come_back_in_order_and_nan_is_null(folder: Path) -> None:
         json.loads(line, parse_constant=pytest.fail)
 
 
-def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder: Path) -> None:
+def test_a_rollout_comes_back_with_all_that_was_paid_said_and_drawn(folder: Any) -> None:
     folder.write_rollouts([rollout_record(3, ROLLOUT, "user: Say it.")])
     (record,) = read_rollouts(folder.path)
     assert record == {
@@ -100,7 +100,7 @@ def test_an_attempt_that_failed_before_its_first_turn_is_a_record_too() -> None:
     assert record["turns"] == []
 
 
-def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder: Path) -> None:
+def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder: Any) -> None:
     with folder.checkpoint(100, policy_version=7) as empty:
         (empty / "model.safetensors").write_bytes(b"weights")
         assert read_checkpoints(folder.path) == []
@@ -114,7 +114,7 @@ def test_a_checkpoint_is_seen_when_it_is_whole_and_not_before(folder: Path) -> N
     assert os.listdir(folder.path / "checkpoints") == ["step-000100"]
 
 
-def test_a_checkpoint_that_failed_is_as_if_never_begun(folder: Path) -> None:
+def test_a_checkpoint_that_failed_is_as_if_never_begun(folder: Any) -> None:
     with pytest.raises(ZeroDivisionError), folder.checkpoint(1) as empty:
         (empty / "model.safetensors").write_bytes(b"wei")
         raise ZeroDivisionError
@@ -122,7 +122,7 @@ def test_a_checkpoint_that_failed_is_as_if_never_begun(folder: Path) -> None:
     assert not (folder.path / "checkpoints").exists()
 
 
-def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder: Path) -> None:
+def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder: Any) -> None:
     for step in (1, 1_000_000, 20):
         with folder.checkpoint(step) as empty:
             (empty / "model.safetensors").write_bytes(b"weights")
@@ -130,7 +130,7 @@ def test_a_cut_short_checkpoint_is_passed_over_for_the_one_before(folder: Path) 
     assert [row["step"] for row in read_checkpoints(folder.path)] == [1, 20]
 
 
-def test_a_checkpoint_is_not_written_twice(folder: Path) -> None:
+def test_a_checkpoint_is_not_written_twice(folder: Any) -> None:
     with folder.checkpoint(5) as empty:
         (empty / "a").touch()
     with pytest.raises(RunError, match="overwrites nothing"), folder.checkpoint(5) as empty:
@@ -166,7 +166,7 @@ def test_a_folder_with_something_in_it_is_refused_and_left_alone(tmp_path: Path)
     assert os.listdir(tmp_path) == ["thesis.tex"]
 
 
-def test_a_folder_with_a_run_in_it_says_how_to_go_on_with_it(folder: Path) -> None:
+def test_a_folder_with_a_run_in_it_says_how_to_go_on_with_it(folder: Any) -> None:
     with pytest.raises(RunError, match=r"choose another run_dir, or go on with the run.*straw resume .*, or --resume"):
         check_is_free(folder.path)
 

@@ -29,7 +29,7 @@ def made(tmp_path: Path) -> Any:
     return gsm8k_folder(tmp_path / "made")
 
 
-def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home: Path, tmp_path: Path, made: Path) -> None:
+def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home: Path, tmp_path: Path, made: Any) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made}", FEW)
     rows, records = read_metrics(tmp_path / "run"), list(read_rollouts(tmp_path / "run"))
     assert {"accuracy", "format_compliance"} <= rows[0].keys() and {"reward", "reward_std"} <= rows[1].keys()
@@ -39,7 +39,7 @@ def test_gsm8k_is_trained_from_a_folder_and_asked_what_is_held_out(home: Path, t
     assert all(record["extracted"] is None or isinstance(record["extracted"], str) for record in asked)
 
 
-def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home: Path, tmp_path: Path, made: Path) -> None:
+def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home: Path, tmp_path: Path, made: Any) -> None:
     words = f"task=gsm8k path={made} max_prompt_tokens=170 long_prompts=skip save_every=1 {FEW}"
     train(tmp_path / "whole", words)
     run_page(small_page(words, f"run_dir={tmp_path / 'cut'}"), Stopping())
@@ -48,12 +48,12 @@ def test_a_run_that_goes_on_reads_the_data_again_and_goes_on_alike(home: Path, t
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "cut" / name).read_bytes()
 
 
-def test_there_are_as_many_held_out_questions_as_there_are(home: Path, tmp_path: Path, made: Path) -> None:
+def test_there_are_as_many_held_out_questions_as_there_are(home: Path, tmp_path: Path, made: Any) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made}", FEW, "eval_samples=50")
     assert len(read_evaluations(tmp_path / "run")) == 2 * 4
 
 
-def test_solutions_can_be_learned_by_imitation(home: Path, tmp_path: Path, made: Path) -> None:
+def test_solutions_can_be_learned_by_imitation(home: Path, tmp_path: Path, made: Any) -> None:
     train(tmp_path / "run", f"task=gsm8k path={made} algorithm=sft learning_rate=1e-2", FEW, "n_batches=12")
     losses = [row["loss"] for row in read_metrics(tmp_path / "run") if "loss" in row]
     assert losses[-1] < 0.8 * losses[0]
@@ -68,7 +68,7 @@ def test_made_problems_are_trained_without_end(home: Path, tmp_path: Path, task:
     assert len({record["problem"] for record in records}) == 4
 
 
-def test_what_the_page_leaves_open_is_filled_in(made: Path) -> None:
+def test_what_the_page_leaves_open_is_filled_in(made: Any) -> None:
     page = small_plan(f"task=gsm8k path={made} seed=5 batch_size=2").page
     assert (page.task.task_seed, page.task.grader, page.run.n_batches) == (5, "exact", 6)
     assert small_plan(f"task=gsm8k path={made} system_prompt=boxed").page.task.grader == "extract"
@@ -80,7 +80,7 @@ def test_what_the_page_leaves_open_is_filled_in(made: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["task=gsm8k path={made}", "task=countdown", "task=gym:chain_sum"])
-def test_a_plan_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path, made: Path) -> None:
+def test_a_plan_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path, made: Any) -> None:
     if "gym" in words:
         pytest.importorskip("reasoning_gym")
     page = plan_of(small_page(words.format(made=made))).page
@@ -89,7 +89,7 @@ def test_a_plan_written_as_a_page_is_the_same_plan(words: str, tmp_path: Path, m
 
 
 def test_the_first_word_names_the_task(
-    home: Path, tmp_path: Path, made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    home: Path, tmp_path: Path, made: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     words = [f"path={made}", "model_name=tiny-0.2M", "run_dir=run", *FEW.split()]

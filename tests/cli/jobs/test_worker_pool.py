@@ -17,7 +17,7 @@ from straw.cli.jobs.worker_pool import OnEvent, Room, how_it_died
 from straw.errors import StrawError
 
 
-def results(room: Room, *jobs: Job, on_event: OnEvent = lambda *_: None) -> dict[str, Result]:
+def results(room: Any, *jobs: Job, on_event: OnEvent = lambda *_: None) -> dict[str, Result]:
     return {result.label: result for result in room.run(jobs, on_event)}
 
 

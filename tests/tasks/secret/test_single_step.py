@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -81,7 +80,7 @@ def test_a_sequence_has_a_hit_and_an_offset_per_item() -> None:
 
 @given(st.integers(1, 200), st.integers(0, 99), st.integers(1, 3), st.integers(1, 3), st.integers(0, 10))
 def test_the_reference_is_a_perfect_answer_that_fits_the_limit(
-    N: Any, seed: Any, num_secrets: Any, length: Any, index: Path
+    N: Any, seed: Any, num_secrets: Any, length: Any, index: Any
 ) -> None:
     task = secret(N=N, secret_seed=seed, num_secrets=num_secrets, length=length)
     problem = task.problem(index)
