@@ -13,10 +13,11 @@ from tests.small_runs import Listener, small_words
 from straw import outside
 from straw.cli import main
 from straw.config import load_page, parse_overrides
-from straw.errors import ConfigError, RunError
+from straw.errors import ConfigError, RewardError, RunError
 from straw.report.ledger import ledger_rows
 from straw.runs.reading import read_about, read_config, read_metrics, read_rollouts
 from straw.training.resolve.generators import lack_of_monarch
+from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import resume_run, run_page
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -186,6 +187,63 @@ def test_a_page_runs_code_once_a_person_trusted_it_by_its_hash(home: Path, tmp_p
         load_page(page)
 
 
+BROKEN = {
+    "def f(completions): return [1.0]\n": "a reward function gives one number for each completion; f gave 1 for",
+    "def f(foo): return []\n": "f asks for foo, and there is .*completions",
+    "def f(completions): return ['a'] * len(completions)\n": "f gave 'a'",
+    "def f(completions, log_extra): log_extra('x', [1]); return [0.0] * len(completions)\n": "gave 1 of x for",
+}
+
+
+@pytest.mark.parametrize("code", BROKEN)
+def test_what_a_function_does_wrong_is_told_and_blamed_on_no_gate(home: Path, tmp_path: Path, code: str) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    words = words_of([*LETTERS, f"reward_type={tmp_path}/mine.py:f"], tmp_path / "run")
+    with pytest.raises(RewardError, match=BROKEN[code]) as caught:
+        run_page(load_page(None, parse_overrides(words)), Listener())
+    assert "silence" not in str(caught.value) and not (tmp_path / "run").exists()
+
+
+def test_an_error_in_a_function_keeps_its_file_and_line(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("def f(completions):\n    return [1 / 0]\n")
+    words = words_of([*LETTERS, f"reward_type={tmp_path}/mine.py:f"], tmp_path / "run")
+    with pytest.raises(ZeroDivisionError) as caught:
+        run_page(load_page(None, parse_overrides(words)), Listener())
+    assert caught.traceback[-1].path == tmp_path / "mine.py" and caught.traceback[-1].lineno == 1
+
+
+@pytest.mark.parametrize("what", ["reward_type", "baseline", "loss_fn", "algorithm", "use_ir", "engine"])
+def test_what_is_neither_function_nor_class_is_refused_in_a_line(home: Path, tmp_path: Path, what: str) -> None:
+    (tmp_path / "mine.py").write_text("X = 3\n")
+    with pytest.raises(ConfigError, match=r"X is int 3, and has to be a function or a class"):
+        plan_of(load_page(None, parse_overrides([f"{what}={tmp_path}/mine.py:X"])))
+
+
+def test_a_file_without_a_name_in_it_is_told_to_name_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", f"{EXAMPLES}/my_task.py"]) == 2
+    assert "write what in this file it is" in capsys.readouterr().err
+
+
+def test_help_behind_a_task_of_one_s_own_has_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", f"{EXAMPLES}/my_task.py:Letters", "--help"]) == 0
+    assert "size=5" in capsys.readouterr().out
+
+
+def test_functions_are_called_once_for_every_completion_that_is_learned_from(home: Path, tmp_path: Path) -> None:
+    """Nothing is made ahead for them, though nothing is learned here."""
+    (tmp_path / "mine.py").write_text(
+        f"def f(completions, trainer_state):\n"
+        f"    with open({str(tmp_path / 'calls')!r}, 'a') as file:\n"
+        f"        print(trainer_state.global_step, trainer_state.max_steps, len(completions), file=file)\n"
+        f"    return [0.0] * len(completions)\n"
+    )
+    run_page(
+        load_page(None, parse_overrides(words_of([f"reward_type={tmp_path}/mine.py:f"], tmp_path / "run"))), Listener()
+    )
+    calls = [tuple(map(int, line.split())) for line in (tmp_path / "calls").read_text().splitlines()]
+    assert [call for call in calls if call[0]] == [(1, 4, 4), (2, 4, 4), (3, 4, 4), (4, 4, 4)]
+
+
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
@@ -240,3 +298,38 @@ def test_to_look_at_a_run_runs_none_of_its_code(
     for words in (*looks, ["report", run, "-o", str(tmp_path / "report.html")]):
         assert main(words) == 0, words
     assert "left out" not in capsys.readouterr().out and not mark.exists()
+
+
+def test_a_sweep_varies_the_options_of_a_task_of_one_s_own(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "sweep.toml"
+    page.write_text(
+        f'seeds = [0, 1]\n[base]\nkind = "{EXAMPLES}/my_task.py:Letters"\nmodel_name = "tiny-0.2M"\n'
+        'n_batches = 2\nmax_tokens = 4\nwarmup = "none"\n[grid]\nsize = [2, 3]\n'
+    )
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
+    monkeypatch.setattr(outside, "said", set())
+    words = ["sweep", str(page), f"out={tmp_path / 'out'}", "--sequential"]
+    assert main(words) == 2
+    (mark,) = re.findall(r"trust_code=([0-9a-f]{16})", capsys.readouterr().err)
+    assert main([*words, f"trust_code={mark}"]) == 0
+    assert sorted(one.name for one in (tmp_path / "out").glob("size-*")) == [
+        f"size-{size}-seed-{seed}" for size in (2, 3) for seed in (0, 1)
+    ]
+
+
+def test_a_branch_takes_the_code_that_the_run_kept_but_for_what_is_named_anew(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mine = tmp_path / "mine.py"
+    mine.write_text("def f(completions): return [2.0] * len(completions)\n")
+    words = words_of([*LETTERS, f"reward_type={mine}:f"], tmp_path / "run")
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    mine.write_text("def f(completions): return [3.0] * len(completions)\n")
+    run = str(tmp_path / "run")
+    for name, more, reward in (("a", ["size=2"], 2.0), ("b", [f"reward_type={mine}:f"], 3.0)):
+        branch = tmp_path / name
+        assert main(["resume", run, "--branch", "--at", "2", "--quiet", f"run_dir={branch}", *more]) == 0
+        assert {one["reward"] for one in read_rollouts(branch) if one["step"] > 2} == {reward}
+        assert len(list((branch / "code").glob("*.py"))) == 2

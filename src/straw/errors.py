@@ -34,6 +34,10 @@ class TrainingError(StrawError):
     """A run that had to stop: NaN, a failed gate."""
 
 
+class RewardError(StrawError):
+    """A reward function of somebody else that gives what is no reward: no gate is to blame, and none helps."""
+
+
 class EngineFailed(TrainingError):
     """Processes died, fell silent or could not be begun: nothing about the page is to blame, and no gate."""
 

@@ -26,7 +26,7 @@ from importlib.abc import InspectLoader
 from importlib.machinery import ModuleSpec
 from importlib.util import decode_source, module_from_spec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from straw.cache_dir import cache_folder
@@ -45,6 +45,10 @@ class Source:
 
     file: str  # as it was spelled
     text: bytes
+
+    @property
+    def path(self) -> Path:
+        return Path(self.file).expanduser().absolute()
 
     @property
     def hash(self) -> str:
@@ -109,13 +113,17 @@ class FromBytes(InspectLoader):
     def get_source(self, fullname: str) -> str:
         return decode_source(self.source.text)
 
+    def get_code(self, fullname: str) -> CodeType:
+        """With the file's name in it, for tracebacks."""
+        return self.source_to_code(self.source.text, str(self.source.path))
+
 
 def executed(source: Source) -> ModuleType:
     """The module that these bytes make: once in a process, whatever else asks for it."""
     if source.hash not in modules:
-        name, place = f"straw_outside_{Path(source.file).stem}_{source.hash}", Path(source.file).expanduser().absolute()
-        module = module_from_spec(ModuleSpec(name, FromBytes(source), origin=str(place)))
-        module.__file__ = str(place)
+        name = f"straw_outside_{source.path.stem}_{source.hash}"
+        module = module_from_spec(ModuleSpec(name, FromBytes(source), origin=str(source.path)))
+        module.__file__ = str(source.path)
         sys.modules[name] = module  # dataclasses look their module up
         try:
             FromBytes(source).exec_module(module)

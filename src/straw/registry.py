@@ -18,6 +18,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from straw import outside
@@ -85,19 +86,35 @@ def find(kind: str, name: str) -> Any:
     if name in declared(kind):
         return declared(kind)[name].load()
     if outside.is_spelled(name) and not is_like_a_family(kind, name):
-        return outside.load(name)
+        return checked(kind, name, outside.load(name))
     raise ConfigError(f"there is no {OPTIONS[kind]} {name!r}: {hint(name, names(kind))}")
 
 
 def hint(name: str, known: list[str]) -> str:
+    if name.endswith(".py"):
+        return f"write what in this file it is, {name}:NAME"
     near = did_you_mean(name, known)
     return near if near.endswith("?") else f"{near}. One of your own is FILE.py:NAME or MODULE:NAME."
 
 
 def is_like_a_family(kind: str, name: str) -> bool:
-    """Whether gim:chain_sum was meant to be one of gym:NAME, and no attribute of a module."""
+    """Whether gim:chain_sum was meant to be one of gym:NAME: nearly spelled so, and no module of this name is there."""
     heads = [entry.partition(":")[0] for entry in table(kind) if entry.endswith(f":{ANY}")]
-    return bool(get_close_matches(name.partition(":")[0], heads, cutoff=0.6))
+    head = name.partition(":")[0]
+    return bool(get_close_matches(head, heads, cutoff=0.6)) and "." not in head and find_spec(head) is None
+
+
+def checked(kind: str, name: str, found: Any) -> Any:
+    """Whatever kind it is of, it is a function or a class, or an object of ours."""
+    if callable(found) or type(found).__module__.startswith("straw.") or hasattr(found, METHODS.get(kind, "__call__")):
+        return found
+    raise ConfigError(
+        f"{OPTIONS[kind]}={name} is {type(found).__name__} {found!r:.40}, and has to be a function or "
+        "a class: see examples/"
+    )
+
+
+METHODS = {"baselines": "of_batch", "graders": "judge"}  # by which an object that is neither may be known
 
 
 def is_known(kind: str, name: str) -> bool:

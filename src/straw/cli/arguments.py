@@ -89,4 +89,5 @@ def print_options(intro: str, kind: str = "secret", *, every: bool = False) -> N
         bounds = f" [{option.range}]" if option.range else ""
         say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")
     if not every:
-        say(f"\nThese are the options that people use first. Every one, by section: --help {ALL}")
+        say()
+        say(f"These are the options that people use first. Every one, by section: --help {ALL}")

@@ -77,7 +77,8 @@ def text_of(name: str, file: str, said: bool) -> str:
     try:
         return read_file(path, PAGE, follow=said).decode().strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{name}=@{file} is to be a file with a text, and it cannot be read ({error})") from None
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise ConfigError(f"{name}=@{file} is to be a file with a text, and cannot be read ({why})") from None
 
 
 FROM_FILES = ("system_prompt",)

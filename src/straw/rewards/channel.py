@@ -18,6 +18,8 @@ from straw.config.tuning import MODEST, Tuning
 from straw.errors import ConfigError
 from straw.types import Grade, Payment, Rollout
 
+COIN = Tuning(values={"learning_rate": 3e-4, "replay": 1})  # as rare as right or wrong, not to be believed at once
+
 
 class RewardOptions(Protocol):
     """What a page says about the reward."""
@@ -44,6 +46,7 @@ class Game:
     num_turns: int = 1
     length: int = 1
     reply_limit: int | None = None  # tokens
+    num_steps: int | None = None  # of the run
 
     @property
     def N(self) -> int:
@@ -83,6 +86,7 @@ class Channel(ABC):
     several: ClassVar[Literal["hits", "mean"] | None] = None
     tells_nothing: ClassVar[bool] = False
     reads_replies: ClassVar[bool] = False  # and not only grades
+    tuned: ClassVar[Tuning] = MODEST
 
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
@@ -90,8 +94,8 @@ class Channel(ABC):
 
     @classmethod
     def tuning(cls, options: RewardOptions) -> Tuning:
-        """What was tuned for it."""
-        return MODEST
+        """What was tuned for it, where that depends on the page."""
+        return cls.tuned
 
     @property
     def noise(self) -> float | None:
@@ -157,6 +161,3 @@ def num_sums(values: set[int], length: int) -> int:
     for _ in range(length):
         sums = {before + value for before in sums for value in values}
     return len(sums)
-
-
-COIN = Tuning(values={"learning_rate": 3e-4, "replay": 1})  # as rare as right or wrong, not to be believed at once

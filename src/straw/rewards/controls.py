@@ -28,14 +28,11 @@ class Random(Channel):
     """A fair coin that knows nothing of the guess."""
 
     name: ClassVar[str] = "random"
+    tuned: ClassVar[Tuning] = COIN
     deterministic: ClassVar[bool] = False
     by_form: ClassVar[bool] = False
     several: ClassVar = "hits"
     tells_nothing: ClassVar[bool] = True
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return COIN
 
     @property
     def levels(self) -> int:
@@ -83,6 +80,7 @@ class HigherLower(Channel):
     """1 when the guess is the secret or above it; the mean over a sequence."""
 
     name: ClassVar[str] = "higher_lower"
+    tuned: ClassVar[Tuning] = COIN
     by_form: ClassVar[bool] = False
     several: ClassVar = "mean"
     length: int = 1
@@ -90,10 +88,6 @@ class HigherLower(Channel):
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
         return cls(length=game.length_in_numbers)
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return COIN
 
     @property
     def levels(self) -> int:
@@ -113,6 +107,7 @@ class NoisyBinary(Channel):
     """The binary reward, wrong with probability `flip_probability`."""
 
     name: ClassVar[str] = "noisy_binary"
+    tuned: ClassVar[Tuning] = COIN
     deterministic: ClassVar[bool] = False
     by_form: ClassVar[bool] = False
     several: ClassVar = "hits"
@@ -121,10 +116,6 @@ class NoisyBinary(Channel):
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
         return cls(flip_probability=options.flip_probability)
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return COIN
 
     @property
     def noise(self) -> float:

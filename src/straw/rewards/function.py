@@ -3,9 +3,10 @@
     def short(completions, **columns):            reward_type=mine.py:short
         return [-len(text) / 100 for text in completions]
 
-It is called with all completions of a step together and gives one number for each, or None where it has nothing to say.
-By name it may ask for `prompts`, `completions`, `completion_ids`, any column of the data or fact of the problem,
-`trainer_state` (with `global_step`), `log_extra(column, values)` and `log_metric(name, value)`. Prompts and completions
+It is called with all completions of a step together (of one piece of work, where generators run free) and gives one
+number for each, or None where it has nothing to say. By name it may ask for `prompts`, `completions`, `completion_ids`,
+any column of the data or fact of the problem, `trainer_state` (with `global_step` and `max_steps`),
+`log_extra(column, values)` and `log_metric(name, value)`. Prompts and completions
 are texts, or lists of messages where the data is a conversation. It may be async.
 
 What it pays is undeclared, unless the function has the attributes `lowest`, `highest`, `levels` and `deterministic`.
@@ -16,11 +17,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from straw.errors import TrainingError
+from straw.errors import RewardError
 from straw.rewards.channel import Channel
 from straw.types import Grade, Payment, Rollout
 
@@ -32,6 +34,7 @@ class TrainerState:
     """What TRL's functions look at."""
 
     global_step: int
+    max_steps: int | None = None
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class FunctionReward(Channel):
     """Pays what the function says of the replies."""
 
     function: Function
+    num_steps: int | None = None  # of the run
     reads_replies: ClassVar[bool] = True
 
     @property
@@ -86,7 +90,7 @@ class FunctionReward(Channel):
         raise TypeError(f"{self.name} reads replies, and cannot pay for a grade alone")
 
     def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
-        found, told = called(self.function, rollouts, step)
+        found, told = called(self.function, rollouts, TrainerState(step, self.num_steps))
         return [
             Payment(
                 total=reward or 0.0,
@@ -102,29 +106,35 @@ def name_of(function: Function) -> str:
     return str(getattr(function, "__name__", type(function).__name__))
 
 
-def called(function: Function, rollouts: Sequence[Rollout], step: int) -> tuple[list[float | None], Told]:
+def called(function: Function, rollouts: Sequence[Rollout], state: TrainerState) -> tuple[list[float | None], Told]:
     """One number for each rollout, and what was logged on the way."""
     told = Told()
-    answer = function(**wanted(function, arguments(rollouts, step, told)))
+    answer = function(**wanted(function, arguments(rollouts, state, told)))
     if inspect.isawaitable(answer):
-        answer = asyncio.run(awaited(answer))
+        answer = finished(answer)
     found = list(answer)
     if len(found) != len(rollouts):
-        raise TrainingError(
+        raise RewardError(
             f"a reward function gives one number for each completion; {name_of(function)} gave {len(found)} for "
             f"{len(rollouts)}"
         )
     for column, values in told.extra.items():
         if len(values) != len(rollouts):
-            raise TrainingError(
+            raise RewardError(
                 f"log_extra takes one value for each completion; {name_of(function)} gave {len(values)} of {column} "
                 f"for {len(rollouts)}"
             )
     return [checked(function, one) for one in found], told
 
 
-async def awaited(answer: Any) -> Any:
-    return await answer
+def finished(answer: Awaitable[Any]) -> Any:
+    """In a thread of its own: a notebook has a loop that runs already."""
+
+    async def awaited() -> Any:
+        return await answer
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(awaited())).result()
 
 
 def checked(function: Function, reward: Any) -> float | None:
@@ -136,12 +146,12 @@ def checked(function: Function, reward: Any) -> float | None:
         number = math.nan
     if math.isfinite(number):
         return number
-    raise TrainingError(
+    raise RewardError(
         f"a reward is a finite number, or None where there is nothing to say; {name_of(function)} gave {reward!r:.80}"
     )
 
 
-def arguments(rollouts: Sequence[Rollout], step: int, told: Told) -> dict[str, Any]:
+def arguments(rollouts: Sequence[Rollout], state: TrainerState, told: Told) -> dict[str, Any]:
     """Everything that a function may ask for, by name; a column that some problem lacks is None there."""
     rows = [{**one.problem.facts, **one.problem.columns} for one in rollouts]
     names = dict.fromkeys(name for row in rows for name in row)
@@ -150,7 +160,7 @@ def arguments(rollouts: Sequence[Rollout], step: int, told: Told) -> dict[str, A
         "prompts": [prompt_of(one) for one in rollouts],
         "completions": [completion_of(one) for one in rollouts],
         "completion_ids": [[token for turn in one.turns for token in turn.reply] for one in rollouts],
-        "trainer_state": TrainerState(global_step=step),
+        "trainer_state": state,
         "log_extra": told.log_extra,
         "log_metric": told.log_metric,
     }
@@ -175,7 +185,7 @@ def wanted(function: Function, there: dict[str, Any]) -> dict[str, Any]:
         return there
     missing = [name for name, one in parameters.items() if name not in there and one.default is inspect.Parameter.empty]
     if missing:
-        raise TrainingError(
+        raise RewardError(
             f"{name_of(function)} asks for {', '.join(missing)}, and there is {', '.join(sorted(there))}: rename it, "
             "or give it a default"
         )

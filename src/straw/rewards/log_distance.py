@@ -83,6 +83,7 @@ class LogDistance(Channel):
     """
 
     name: ClassVar[str] = "log_distance"
+    tuned: ClassVar[Tuning] = BY_DISTANCE
     by_form: ClassVar[bool] = False
     several: ClassVar = "mean"
     N: int
@@ -91,10 +92,6 @@ class LogDistance(Channel):
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
         return cls(N=game.N, form=options.form)
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return BY_DISTANCE
 
     def __post_init__(self) -> None:
         if self.form not in FORMS:
@@ -130,6 +127,7 @@ class BinnedLogDistance(Channel):
     """The closeness, rounded to `bins` levels. Eight bins say at most three bits."""
 
     name: ClassVar[str] = "binned_log_distance"
+    tuned: ClassVar[Tuning] = BY_DISTANCE
     by_form: ClassVar[bool] = False
     several: ClassVar = "mean"
     N: int
@@ -139,10 +137,6 @@ class BinnedLogDistance(Channel):
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
         return cls(N=game.N, bins=options.reward_bins, length=game.length)
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return BY_DISTANCE
 
     def __post_init__(self) -> None:
         if self.bins < 2:

@@ -32,12 +32,9 @@ class Binary(Channel):
     """1 when every turn, and every secret of a sequence, is right, else 0."""
 
     name: ClassVar[str] = "binary"
+    tuned: ClassVar[Tuning] = Tuning(values={"learning_rate": 3e-4, "replay": 1}, whole=4.0, adapters=10.0)
     by_form: ClassVar[bool] = False
     several: ClassVar = "hits"
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return Tuning(values={"learning_rate": 3e-4, "replay": 1}, whole=4.0, adapters=10.0)
 
     @property
     def levels(self) -> int:
@@ -52,12 +49,9 @@ class PlusMinus(Channel):
     """+1 when every turn is right, else -1, readable or not: binary, with the zero in the middle."""
 
     name: ClassVar[str] = "plus_minus"
+    tuned: ClassVar[Tuning] = COIN
     by_form: ClassVar[bool] = False
     several: ClassVar = "hits"
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return COIN
 
     @property
     def levels(self) -> int:
@@ -120,15 +114,18 @@ class Dense(Channel):
 
 
 def make_channel(
-    options: RewardOptions, N: int | None, num_turns: int, length: int = 1, reply_limit: int | None = None
-) -> Channel:
+    options: RewardOptions, N: int | None, num_turns: int, length: int = 1, reply_limit: int | None = None,
+    num_steps: int | None = None,
+) -> Channel:  # fmt: skip
     """The channel that `reward_type` names, for guesses in [0, N), conversations and sequences this long.
 
     N=None: a task whose answers have no distance from each other. `reply_limit` is in tokens, where it was chosen.
     """
     if N is not None and N < 1:
         raise ConfigError(f"a channel is for guesses in [0, N), so N >= 1; got N={N}. For six bits write N=64.")
-    game = Game(num_guesses=N, num_turns=num_turns, length=length, reply_limit=reply_limit)
+    game = Game(num_guesses=N, num_turns=num_turns, length=length, reply_limit=reply_limit, num_steps=num_steps)
     found: Any = find("rewards", options.reward_type or "binary")
-    made: Channel = found.from_options(options, game) if hasattr(found, "from_options") else FunctionReward(found)
-    return made
+    if hasattr(found, "from_options"):
+        made: Channel = found.from_options(options, game)
+        return made
+    return FunctionReward(found, num_steps)

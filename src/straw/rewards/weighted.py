@@ -19,7 +19,7 @@ from straw.errors import ConfigError, did_you_mean
 from straw.outside import is_spelled
 from straw.registry import find
 from straw.rewards.channel import COIN, Channel, Game, RewardOptions
-from straw.rewards.function import Function, FunctionReward
+from straw.rewards.function import FunctionReward
 from straw.rewards.parts import PARTS
 from straw.types import Grade, Payment, Rollout
 
@@ -31,9 +31,10 @@ class Weighted(Channel):
     """Parts by name with their weights, in the order of PARTS. `limit` is the most tokens of a reply."""
 
     name: ClassVar[str] = "weighted"
+    tuned: ClassVar[Tuning] = COIN
     weights: tuple[tuple[str, float], ...]
     limit: int | None = None
-    functions: tuple[tuple[Function, float], ...] = ()  # of somebody else, with their weights
+    functions: tuple[tuple[FunctionReward, float], ...] = ()  # of somebody else, with their weights
 
     @classmethod
     def from_options(cls, options: RewardOptions, game: Game) -> Self:
@@ -41,12 +42,8 @@ class Weighted(Channel):
         named, outside = [one for one in words if not is_outside(one)], [one for one in words if is_outside(one)]
         return cls(
             weights=read_weights(named) if named or not outside else (), limit=game.reply_limit,
-            functions=tuple(read_function(one) for one in outside),
+            functions=tuple(read_function(one, game.num_steps) for one in outside),
         )  # fmt: skip
-
-    @classmethod
-    def tuning(cls, options: RewardOptions) -> Tuning:
-        return COIN
 
     def __post_init__(self) -> None:
         for name, _ in self.weights:
@@ -66,12 +63,12 @@ class Weighted(Channel):
     @property
     def lowest(self) -> float:
         least = sum(weight * PARTS[name].lowest for name, weight in self.weights)
-        return least + sum(weight * FunctionReward(one).lowest for one, weight in self.functions if weight)
+        return least + sum(weight * one.lowest for one, weight in self.functions if weight)
 
     @property
     def highest(self) -> float:
         most = sum(weight for _, weight in self.weights)
-        return most + sum(weight * FunctionReward(one).highest for one, weight in self.functions if weight)
+        return most + sum(weight * one.highest for one, weight in self.functions if weight)
 
     @property
     def reads_replies(self) -> bool:  # type: ignore[override]
@@ -79,7 +76,7 @@ class Weighted(Channel):
 
     @property
     def deterministic(self) -> bool:  # type: ignore[override]
-        return all(FunctionReward(one).deterministic for one, _ in self.functions)
+        return all(one.deterministic for one, _ in self.functions)
 
     @property
     def plateau(self) -> int | None:
@@ -113,7 +110,7 @@ class Weighted(Channel):
         """The parts of each grade, and what the functions say of all together."""
         paid = [self(one.grade, draw) for one, draw in zip(rollouts, draws, strict=True)]
         for function, weight in self.functions:
-            more = FunctionReward(function).pay(rollouts, draws, step)
+            more = function.pay(rollouts, draws, step)
             paid = [with_part(one, other, weight) for one, other in zip(paid, more, strict=True)]
         return paid
 
@@ -132,10 +129,13 @@ def is_outside(word: str) -> bool:
     return is_spelled(word.strip()) or is_spelled(word.rpartition("=")[0].strip())
 
 
-def read_function(word: str) -> tuple[Function, float]:
+def read_function(word: str, num_steps: int | None) -> tuple[FunctionReward, float]:
     """mine.py:f=0.5, a function with its weight; 1 where none is written."""
     name, weight = (word.strip(), "1") if is_spelled(word.strip()) else map(str.strip, word.rsplit("=", 1))
-    return find("rewards", name), read_weight(name, weight)
+    found = find("rewards", name)
+    if hasattr(found, "from_options"):
+        raise ConfigError(f"a part of a weighted reward is a function; {name} is a channel. Write reward_type={name}.")
+    return FunctionReward(found, num_steps), read_weight(name, weight)
 
 
 def read_weights(words: Iterable[str]) -> tuple[tuple[str, float], ...]:

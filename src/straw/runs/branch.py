@@ -17,14 +17,15 @@ from straw.runs.about import about_run
 from straw.runs.checkpoints.weights import files_of, folder_of_step, within_run
 from straw.runs.files.atomic_write import whole_folder
 from straw.runs.files.jsonl import json_line
-from straw.runs.kept_code import keep_code, kept_code
-from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, METRICS, ROLLOUTS, START
+from straw.runs.kept_code import keep_code
+from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, OF_STEPS, START
 from straw.runs.store import check_is_free
 
 
 def make_branch(
-    parent: Path, checkpoint: Mapping[str, Any] | None, path: Path, config_toml: str, changed: Mapping[str, object]
-) -> None:
+    parent: Path, checkpoint: Mapping[str, Any] | None, path: Path, config_toml: str, changed: Mapping[str, object],
+    code: Mapping[str, Source] | None = None,
+) -> None:  # fmt: skip
     """A folder that `resume` takes up; without a checkpoint it begins at the parent's start."""
     check_is_free(path)
     facts = {"run": str(parent), "step": checkpoint["step"] if checkpoint else 0, "changed": dict(changed)}
@@ -33,9 +34,8 @@ def make_branch(
         (staging / ABOUT).write_text(json_line({**about_run(config_toml), "parent": facts}), encoding="utf-8")
         (staging / EVENTS).touch()
         copy_folder(parent / START, staging / START)
-        if kept := kept_code(parent):
-            keep_code({file: Source(file, text) for file, text in kept.items()}, staging)
-        for name in (METRICS, ROLLOUTS):
+        keep_code(code or {}, staging)
+        for name in OF_STEPS:
             copy_head(parent / name, staging / name, checkpoint["lines"].get(name, 0) if checkpoint else 0)
         (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")
         if checkpoint:
@@ -53,7 +53,10 @@ def copy_folder(source: Path, target: Path) -> None:
 
 
 def copy_head(source: Path, target: Path, size: int) -> None:
-    """Its first bytes; what is missing of them is missing in the copy."""
+    """Its first bytes; what is missing of them is missing in the copy. Of nothing there need be no file."""
+    if size == 0:
+        target.touch()
+        return
     left = size
     try:
         original = reading(source)

@@ -32,7 +32,11 @@ def names_in(values: Iterable[Any]) -> Iterator[str]:
 def files_of(page: Any) -> dict[str, Source]:
     """The files that a page names, as they were run."""
     values = [value for section in vars(page).values() for value in vars(section).values()]
-    return {file: outside.loaded.get(file) or outside.source_of(file) for file in dict.fromkeys(names_in(values))}
+    return {file: as_run(file) for file in dict.fromkeys(names_in(values))}
+
+
+def as_run(file: str) -> Source:
+    return outside.copies.get(file) or outside.loaded.get(file) or outside.source_of(file)
 
 
 def copy_name(source: Source) -> str:

@@ -49,6 +49,7 @@ from straw.runs.reading import (
     ROLLOUTS,
     best_of,
     read_checkpoints,
+    read_json,
     run_folder,
     spelled_out,
 )
@@ -79,18 +80,16 @@ class RunFolder:
             raise
 
     @classmethod
-    def create(
-        cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None, **facts: object
-    ) -> Self:
+    def create(cls, path: str | Path, config_toml: str, fill: Callable[[Path], None] | None = None) -> Self:
         """A new folder with its config, at a path that nobody uses: call it when all else is checked.
 
-        `fill` puts in what else has to be there from the first moment; `facts` go into about.json.
+        `fill` puts in what else has to be there from the first moment.
         """
         folder = spelled_out(path)
         check_is_free(folder)
         with whole_folder(folder) as staging:
             (staging / CONFIG).write_text(config_toml, encoding="utf-8")
-            (staging / ABOUT).write_text(json_line({**about_run(config_toml), **facts}), encoding="utf-8")
+            (staging / ABOUT).write_text(json_line(about_run(config_toml)), encoding="utf-8")
             for file in (METRICS, ROLLOUTS, EVALUATIONS, CHECKPOINTS, EVENTS):
                 (staging / file).touch()
             if fill is not None:
@@ -107,6 +106,12 @@ class RunFolder:
             for left in place.glob(".*.tmp"):
                 shutil.rmtree(left) if is_folder(left) else left.unlink()
         return opened
+
+    def note(self, **facts: object) -> None:
+        """Facts of the run's plan for about.json, so that nobody has to run code to know them."""
+        about = read_json(self.path / ABOUT) or {}
+        if any(about.get(name, self) != fact for name, fact in facts.items()):
+            write_whole(self.path / ABOUT, json_line({**about, **facts}))
 
     def rewind(self, checkpoint: Mapping[str, Any] | None) -> None:
         """Take back the lines behind a checkpoint (None: all): the run that goes on writes them again, bit for bit.

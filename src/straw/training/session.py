@@ -112,8 +112,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         written = dump(page, plan.origins)
-        files = partial(first_files, engine, page)
-        with RunFolder.create(path, written, files, ceiling_bits=plan.ceiling_bits, reward=told_of(plan)) as folder:
+        with RunFolder.create(path, written, partial(first_files, engine, page)) as folder:
             engine.start_is_in(folder.path / START)
             loop = Loop(plan, engine, sampling, folder, watcher)
             try:
@@ -198,6 +197,7 @@ def worked(loop: Loop) -> Finished:
     loop.watcher.look_at(loop.engine.facts)
     loop.engine.listen(lambda event, **facts: folder.write_event(event, loop.state.step, **facts))
     loop.engine.keep_log(folder.path)
+    folder.note(ceiling_bits=plan.ceiling_bits, reward=told_of(plan))
     with writing_failures(loop), tracking(loop):
         known = loop.run()
         if facts := loop.engine.facts():

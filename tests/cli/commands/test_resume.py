@@ -14,7 +14,7 @@ import pytest
 from tests.small_runs import WORDS, Listener, small_page, train
 
 from straw.cli import main
-from straw.runs.reading import read_about, read_checkpoints, read_metrics, state_of
+from straw.runs.reading import read_about, read_checkpoints, read_evaluations, read_metrics, state_of
 from straw.training.session import run_page
 
 RUN = "algorithm=sft n_batches=6 save_every=2 keep_last=0 eval_every=2 learning_rate=1e-3"
@@ -137,3 +137,14 @@ def test_a_run_that_was_stopped_keeps_its_weights(home: Path, tmp_path: Path) ->
     assert main(["resume", str(tmp_path / "run"), "--quiet"]) == 0
     assert rows(tmp_path / "run") == rows(train(tmp_path / "whole", RUN).folder)
     assert not (tmp_path / "run" / "start").exists()
+
+
+def test_a_branch_of_a_run_with_held_out_problems_has_their_replies_up_to_there(home: Path, tmp_path: Path) -> None:
+    """Without them it would be taken for a run that lost lines, and refused."""
+    words = "kind=reverse_digits warmup=none n_batches=4 eval_every=1 eval_samples=2 save_every=1 keep_last=0"
+    run, branch = train(tmp_path / "run", words).folder, tmp_path / "branch"
+    words = ["resume", str(run), "--branch", "--at", "2", "--quiet", "learning_rate=5e-3", f"run_dir={branch}"]
+    assert main(words) == 0
+    there, here = (read_evaluations(one) for one in (run, branch))
+    early = [one for one in there if one["step"] <= 2]
+    assert len(early) == 6 and here[: len(early)] == early and {one["step"] for one in here} == {0, 1, 2, 3, 4}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from straw.cli.arguments import ALL, print_options, take_flag, wants_help
-from straw.errors import ConfigError, did_you_mean
+from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
 
 TRAIN = """straw train TASK|PAGE.toml [key=value ...]
@@ -45,16 +45,19 @@ WHAT = """straw train wants to know what: a task, or a page.
 
   tasks: {tasks}
 
-  straw train TASK --dry-run   every value and what the run will cost      straw train --help   every option
+  straw train TASK --dry-run   every value and what the run will cost      straw train --help   options
 """
 
 
 def train(words: list[str]) -> int:
     from straw import registry
     from straw.config import load_page, parse_overrides, put
+    from straw.config.names import trust_code_in
 
     if wants_help(words):
-        kinds = [word for word in words[:1] if registry.is_installed("tasks", word)]
+        kinds = [word for word in words[:1] if registry.is_known("tasks", word)]
+        for word in kinds:
+            trust_code_in(word)
         print_options(TRAIN, *kinds, every=ALL in words)
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
@@ -95,7 +98,7 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
         return None, {"kind": "data", "path": first}
     trust_code_in(first)
     if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {did_you_mean(first, registry.names('tasks'))}")
+        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
     return None, {"kind": first}
 
 

@@ -129,7 +129,8 @@ def work_rows(finished: Finished) -> Rows:
 def accuracy_rows(finished: Finished) -> Rows:
     """Before and after, behind a table of the problems whose replies changed."""
     before, after = before_and_after(finished.folder)
-    changed = [(now.question, then.said, now.said) for then, now in zip(before, after, strict=True) if then != now]
+    pairs = [(then, now) for then, now in zip(before, after, strict=False) if then.question == now.question]
+    changed = [(now.question, then.said, now.said) for then, now in pairs if then != now]  # a branch may ask others
     if changed:
         title = f"{len(changed)} of {len(after)} held-out problems are answered otherwise than before"
         end_table(title, changed[:MOST_CHANGED], header=("problem", "before", "after"))

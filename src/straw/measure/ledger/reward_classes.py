@@ -109,7 +109,7 @@ class Classes:
     def _table(self, grade: Grade | None) -> Array:
         """What each offset of one number is paid, from -(N - 1) on; bits can spell a number beyond N - 1."""
         form = grade if self.channel.by_form else None
-        key = form and (form.well_formed, tuple(sorted(form.form.items())), form.num_tokens)
+        key = form and (form.well_formed, tuple(sorted(form.form.items())), form.num_tokens, form.answer, form.text)
         if key not in self.tables:
             template = form or Grade(hits=(False,), well_formed=True)
             last = 2 ** num_bits(self.N) if self.num_turns > 1 else self.N

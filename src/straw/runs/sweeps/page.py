@@ -36,9 +36,10 @@ from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any
 
-from straw.config.load import TRUST, flat, naming, read_toml
+from straw.config.load import TRUST, flat, kind_in, naming, read_toml
 from straw.config.names import ALIASES, canonical
 from straw.config.option import MOST_SEED
+from straw.config.page import FIRST_TASK, options
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
 from straw.runs.sweeps.sweep import DRAWS, RATE, Condition, Sweep, Tune, slug
@@ -55,43 +56,49 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
         for key in page:
             if key not in KEYS:
                 raise ConfigError(f"a sweep's page has no {key!r}; {did_you_mean(key, KEYS)}. Options go under [base].")
-        name = slug(text(page, "name") or path.stem)
+        name, kind = slug(text(page, "name") or path.stem), kind_of(page, overrides)
         sweep = Sweep(
             name=name,
             question=text(page, "question"),
             folder=out or Path("runs") / "sweeps" / name,
             seeds=seeds(page, "seeds", [0]),
-            seed_options=seed_options(page),
+            seed_options=seed_options(page, kind),
             base={**flat(table(page, "base")), **overrides},
-            conditions=tuple(conditions(page)),
+            conditions=tuple(conditions(page, kind)),
             tune=tune_of(table(page, "tune")) if "tune" in page else None,
             own_draws=truth(page, "own_draws", "own_draws"),
         )
-        for complaint in complaints(sweep, overrides, flat(table(page, "grid"))):
+        for complaint in complaints(sweep, overrides, flat(table(page, "grid"), kind)):
             raise ConfigError(complaint)
     return sweep
 
 
-def conditions(page: Mapping[str, Any]) -> Iterator[Condition]:
+def kind_of(page: Mapping[str, Any], overrides: Mapping[str, Any]) -> str | None:
+    """The task of every run, where one is named for all: what options there are is for it to say."""
+    found = kind_in(overrides) or kind_in(table(page, "base"))
+    return None if found is None else str(found)
+
+
+def conditions(page: Mapping[str, Any], kind: str | None) -> Iterator[Condition]:
     """Those by hand, each with every combination of the grid."""
-    grid = {name: values(f"[grid] {name}", listed) for name, listed in flat(table(page, "grid")).items()}
-    hands = list(by_hand(page.get("condition", [])))
+    grid = {name: values(f"[grid] {name}", listed) for name, listed in flat(table(page, "grid"), kind).items()}
+    hands = list(by_hand(page.get("condition", []), kind))
     if (count := len(hands) * prod(map(len, grid.values()))) > MOST_RUNS:
         raise ConfigError(f"a sweep has at most {MOST_RUNS:,} runs; this one has {count:,} conditions. Vary less.")
-    for label, options in hands:
+    for label, by_name in hands:
         for combination in product(*grid.values()):
             varied = dict(zip(grid, combination, strict=True))
             words = [label, *(f"{name}={spelled(value)}" for name, value in varied.items())]
-            yield Condition(label=", ".join(filter(None, words)), options={**options, **varied})
+            yield Condition(label=", ".join(filter(None, words)), options={**by_name, **varied})
 
 
-def by_hand(tables: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def by_hand(tables: Any, kind: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
     if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
         raise ConfigError("a condition by hand is a table of its own. Begin it with [[condition]].")
     for one in tables or [{"name": ""}]:
         if tables and not text(one, "name"):
             raise ConfigError('a [[condition]] has a name. Write for example name = "binary".')
-        yield one["name"], flat({key: value for key, value in one.items() if key != "name"})
+        yield one["name"], flat({key: value for key, value in one.items() if key != "name"}, kind)
 
 
 def tune_of(written: Mapping[str, Any]) -> Tune:
@@ -112,9 +119,12 @@ def tune_of(written: Mapping[str, Any]) -> Tune:
     return Tune(seeds=seeds(section, "[tune] seeds"), same_secrets=same, **rates)
 
 
-def seed_options(page: Mapping[str, Any]) -> tuple[str, ...]:
-    listed = values("seed_options", page.get("seed_options", SEED_OPTIONS), read_text, f"options, {list(SEED_OPTIONS)}")
-    return distinct("seed_options", tuple(canonical(name) for name in listed))
+def seed_options(page: Mapping[str, Any], kind: str | None) -> tuple[str, ...]:
+    """Those of the page; without any the secret's seed, where the task has a secret, and the run's."""
+    known = options(kind or FIRST_TASK)
+    usual = [name for name in SEED_OPTIONS if name in known]
+    listed = values("seed_options", page.get("seed_options", usual), read_text, f"options, {list(SEED_OPTIONS)}")
+    return distinct("seed_options", tuple(canonical(name, kind) for name in listed))
 
 
 def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[str]:

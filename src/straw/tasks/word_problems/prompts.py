@@ -27,6 +27,7 @@ from straw.text.reading.extract import extract_answer
 from straw.types import End, Grade, Message, Problem
 
 ROLES = ("system", "user", "assistant", "tool")
+OF_TRL = ("prompt", "prompts", "completion", "completion_ids")  # which reward functions get by other names
 ANSWERS = ("answer", "solution", "ground_truth", "target")
 
 
@@ -79,7 +80,7 @@ class Prompts(WordProblems):
     def _problem(self, question: Question) -> Problem:
         made = super()._problem(question)
         asked = messages_of(question.row, self.prompt_field)
-        columns = {name: value for name, value in made.columns.items() if name not in ("prompt", "prompts")}
+        columns = {name: value for name, value in made.columns.items() if name not in OF_TRL}
         if asked is None:
             asked = made.messages
         elif self.form.system and asked[0].role != "system":

@@ -54,8 +54,9 @@ def task_of(page: Page) -> Task:
 
 def channel_of(page: Page, task: Task) -> Channel:
     channel = make_channel(
-        page.reward, page.task.num_guesses, task.max_turns, page.task.num_items, page.sampling.max_tokens
-    )
+        page.reward, page.task.num_guesses, task.max_turns, page.task.num_items, page.sampling.max_tokens,
+        page.run.n_batches,
+    )  # fmt: skip
     if channel.lowest == channel.highest and not page.memory.is_on and page.task.num_guesses is None:
         raise ConfigError(
             f"somebody has to pay; got reward_weights={plain(page.reward.reward_weights)} with use_ir=no. Give a part "

@@ -46,7 +46,8 @@ class Prefetching(NoRollouts):
     def __init__(self, attempts: Attempts, engine: Engine) -> None:
         plan = attempts.plan
         self.attempts, self.engine, self.last = attempts, engine, int(plan.page.run.n_batches or 0)
-        self.is_foreseen = plan.page.model.device == "cpu"  # elsewhere neighbours may change a row's bits
+        # Elsewhere neighbours may change a row's bits; and a function is called only for what is learned from.
+        self.is_foreseen = plan.page.model.device == "cpu" and not plan.channel.reads_replies
         self.foresight = Foresight(
             lambda steps: attempts.of_all(steps, engine),
             rows_per_step=plan.episodes_per_step,
