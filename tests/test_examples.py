@@ -42,6 +42,12 @@ TOYS: dict[str, list[str]] = {
 }
 
 
+LOSS = """
+def f(batch, settings):
+    return -{factor} * (batch.weights * batch.logprobs * batch.advantages).sum()
+"""
+
+
 class StopsAt(Listener):
     """Asks to stop behind a step."""
 
@@ -131,6 +137,23 @@ def test_a_run_keeps_the_files_that_it_used_and_goes_on_with_those(letters: Path
     mine.write_text("def f(completions): return [7.0] * len(completions)\n")
     resume_run(tmp_path / "run", Listener())
     assert all(one["reward"] == len(one["replies"][0]) for one in read_rollouts(tmp_path / "run"))
+
+
+def test_an_edit_while_a_run_goes_on_changes_nothing(home: Path, tmp_path: Path) -> None:
+    """A loss is looked up again for every micro-batch, and a page may be read long before its run begins."""
+    mine = tmp_path / "mine.py"
+    mine.write_text(LOSS.format(factor="1"))
+
+    class Edits(Listener):
+        def update(self, step: int, row: dict[str, float]) -> None:
+            mine.write_text(LOSS.format(factor="float('nan')"))
+
+    loaded = load_page(None, parse_overrides(words_of([f"loss_fn={mine}:f"], tmp_path / "run")))
+    assert run_page(loaded, Edits()).is_done
+    (copy,) = (tmp_path / "run" / "code").glob("mine-*.py")
+    assert copy.read_text() == LOSS.format(factor="1")
+    with pytest.raises(ConfigError, match="trust_code="):
+        plan_of(load_page(None, {"loss_fn": f"{mine}:f"}))
 
 
 def test_a_copy_that_was_changed_is_refused(home: Path, tmp_path: Path) -> None:
@@ -293,6 +316,7 @@ def test_to_look_at_a_run_runs_none_of_its_code(
     monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
     monkeypatch.setattr(outside, "said", set())
     monkeypatch.setattr(outside, "modules", {})
+    outside.begin({})
     run = str(tmp_path / "runs" / "a")
     looks = (["runs", str(tmp_path / "runs")], ["show", run], ["compare", run, run])
     for words in (*looks, ["report", run, "-o", str(tmp_path / "report.html")]):

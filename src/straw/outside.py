@@ -57,7 +57,7 @@ class Source:
 
 said: set[str] = set()  # what a person trusts in this process: hashes, and names of modules
 copies: dict[str, Source] = {}  # by the file's spelling: what a run kept of it, instead of what lies there now
-loaded: dict[str, Source] = {}  # by the file's spelling: what was run last
+loaded: dict[str, Source] = {}  # by the same: what was read for the page at hand, which an edit does not change
 modules: dict[str, ModuleType] = {}  # by hash
 
 
@@ -78,15 +78,19 @@ def load(name: str) -> Any:
         module, _, attribute = name.partition(":")
         check_trust(module, name)
         return attribute_of(imported(module, name), attribute, name)
-    source = source_of(found["file"])
-    check_trust(source.hash, name)
-    loaded[source.file] = source
+    if (source := loaded.get(found["file"])) is None:
+        source = source_of(found["file"])
+        check_trust(source.hash, name)
+        loaded[source.file] = source
     return attribute_of(executed(source), found["name"], name)
 
 
 def trust(name: str) -> None:
-    """A person named it. A file is remembered by its hash, so that a run that uses it can go on."""
+    """A person named it, as it lies there now. A file's hash is remembered, so that a run that uses it can go on."""
     found = FILE.fullmatch(name)
+    if found:
+        copies.pop(found["file"], None)
+        loaded.pop(found["file"], None)
     mark = source_of(found["file"]).hash if found else name.partition(":")[0]
     said.add(mark)
     remember(mark)
@@ -192,10 +196,22 @@ def remember(mark: str) -> None:
             file.write(f"{mark}\n".encode())
 
 
-# --- copies
+# --- the page at hand
 
 
-def use_copies(sources: Mapping[str, bytes]) -> None:
-    """What a run kept, by the file's spelling: whatever lies there now. A new run has none."""
+def begin(sources: Mapping[str, bytes]) -> None:
+    """Another page is read: files are what its run kept, by their spelling, or else what lies there now."""
+    loaded.clear()
     copies.clear()
     copies.update({file: Source(file, text) for file, text in sources.items()})
+
+
+def in_use() -> dict[str, bytes]:
+    """Every file of the page at hand, for a process that works for this one."""
+    return {file: source.text for file, source in {**copies, **loaded}.items()}
+
+
+def adopt(sources: Mapping[str, bytes]) -> None:
+    """In such a process: the same files, which the first one was trusted with."""
+    begin(sources)
+    said.update(source.hash for source in copies.values())

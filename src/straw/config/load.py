@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from straw import outside
 from straw.config.names import canonical, overruled, unknown
 from straw.config.option import Option
 from straw.config.page import FIRST_TASK, Page, options, task_section
@@ -39,8 +40,12 @@ class Loaded:
         return with_values(self.page, {name: value for name, value in values.items() if name not in self.named})
 
 
-def load_page(path: str | Path | None = None, overrides: Mapping[str, Any] | None = None) -> Loaded:
-    """Defaults, then the page at `path`, then the overrides, in whatever words."""
+def load_page(
+    path: str | Path | None = None, overrides: Mapping[str, Any] | None = None, *,
+    code: Mapping[str, bytes] | None = None,
+) -> Loaded:  # fmt: skip
+    """Defaults, then the page at `path`, then the overrides, in whatever words. `code`: what the page's run kept."""
+    outside.begin(code or {})
     with naming(path):
         page = read_toml(Path(path)) if path is not None else {}
         kind = str(kind_in(overrides or {}) or kind_in(page) or FIRST_TASK)

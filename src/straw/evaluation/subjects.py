@@ -24,6 +24,7 @@ from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError, RunError
 from straw.runs.checkpoints.config_match import page_of, page_to_run
 from straw.runs.checkpoints.integrity import Say, check_has_weights, checkpoint_named, is_sound
+from straw.runs.kept_code import kept_code
 from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
 from straw.tasks.base import Task
 from straw.training.resolve.device import best_device, best_dtype
@@ -58,7 +59,7 @@ def evaluated_page(page: str | Path | None, overrides: Mapping[str, str], run: P
         return closed(load_page(page, words))
     begun = page_of(run)
     if page is None and words.get("kind", begun.task.kind) == begun.task.kind:
-        return load_page(run / CONFIG, words).page
+        return load_page(run / CONFIG, words, code=kept_code(run)).page
     other = load_page(page, words)
     begun = page_to_run(run, trusts=other.page.model.trust_remote_code)
     named = {name: getattr(other.page.model, name) for name in vars(begun.model) if name in other.named}

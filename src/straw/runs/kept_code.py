@@ -36,7 +36,7 @@ def files_of(page: Any) -> dict[str, Source]:
 
 
 def as_run(file: str) -> Source:
-    return outside.copies.get(file) or outside.loaded.get(file) or outside.source_of(file)
+    return outside.loaded.get(file) or outside.source_of(file)
 
 
 def copy_name(source: Source) -> str:

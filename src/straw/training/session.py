@@ -20,7 +20,6 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from straw import outside
 from straw.config import Loaded, Page, dump, with_values
 from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.build import save_start, starting_again
@@ -71,7 +70,6 @@ class Finished:
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
     """Train, and leave a run folder."""
-    outside.use_copies({})
     prepare_for(loaded.page)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))

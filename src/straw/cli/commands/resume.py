@@ -55,23 +55,20 @@ def resume(words: list[str]) -> int:
 
 def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
     """The folder of a branch, ready to be resumed."""
-    from straw import outside
     from straw.config import dump, load_page
     from straw.runs.branch import make_branch
-    from straw.runs.checkpoints.config_match import page_of
     from straw.runs.checkpoints.integrity import check_has_weights, checkpoint_named, newest_sound
-    from straw.runs.kept_code import files_of, names_in
+    from straw.runs.kept_code import files_of, kept_code, names_in
     from straw.runs.reading import CONFIG, run_folder
     from straw.runs.store import free_name
 
     parent = run_folder(parent)
-    page_of(parent)  # which takes the code that the run kept, but for files that are named anew
-    for file in names_in(values.values()):
-        outside.copies.pop(file, None)
     check_has_weights(parent)
     checkpoint = newest_sound(parent, warn) if at is None else checkpoint_named(parent, at, warn)
     path = Path(values.get("run_dir") or free_name(parent.with_name(f"{parent.name}-branch"))).expanduser()
-    page = load_page(parent / CONFIG, {**values, "run_dir": str(path)}).page
+    anew = {*names_in(values.values())}
+    code = {file: text for file, text in kept_code(parent).items() if file not in anew}
+    page = load_page(parent / CONFIG, {**values, "run_dir": str(path)}, code=code).page
     make_branch(parent, checkpoint, path, dump(page), values, files_of(page))
     return path
 

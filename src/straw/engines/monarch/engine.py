@@ -107,7 +107,7 @@ class MonarchEngine(Engine):
         if not self.is_pushed:
             self.pool.open()
         try:
-            code = {file: source.text for file, source in outside.copies.items()}
+            code = outside.in_use()
             self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base, code))
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error

@@ -38,9 +38,9 @@ class Trainer:
     ) -> None:
         """The first slot holds what trains, as it is before the first step; `base` what lies beneath adapters.
 
-        `code`: files of code from outside that the run keeps, for a loss among them.
+        `code`: files of code from outside that the page names, for a loss among them.
         """
-        outside.use_copies(code or {})
+        outside.adopt(code or {})
         self.engine = with_adapters(load_engine(page), page)
         parameters = dict(self.engine.model.named_parameters())
         for handle in (slots[0], base):

@@ -11,7 +11,6 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
-from straw import outside
 from straw.config import TRUST, Page, dump, load_page, with_values
 from straw.errors import RunError
 from straw.runs.kept_code import kept_code
@@ -20,20 +19,19 @@ from straw.runs.reading import CONFIG, read_about, read_config
 
 def page_of(folder: Path) -> Page:
     """The page that the run began with; a config that was edited since is refused."""
-    outside.use_copies(kept_code(folder))
     begun, now = read_about(folder).get("config"), read_config(folder)
     if begun is not None and (changed := differences(now, begun)):
         raise RunError(
             f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
             f"undo that, or make it another run: {as_branch(folder, changed)}"
         )
-    return load_page(folder / CONFIG, {TRUST: False}).page
+    return load_page(folder / CONFIG, {TRUST: False}, code=kept_code(folder)).page
 
 
 def page_to_run(folder: Path, *, trusts: bool) -> Page:
     """The same for whoever goes on with its model: the record of a trust is no trust, so it has to be said again."""
     page_of(folder)
-    return load_page(folder / CONFIG, {TRUST: True} if trusts else {}).page
+    return load_page(folder / CONFIG, {TRUST: True} if trusts else {}, code=kept_code(folder)).page
 
 
 def check_is_same(page: Page, folder: Path) -> None:
