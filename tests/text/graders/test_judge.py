@@ -68,6 +68,13 @@ def test_a_question_that_costs_too_much_work_is_stopped_and_leaves_no_zombie() -
     assert worker not in processes_of(os.getpid())
 
 
+@pytest.fixture
+def roomy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork of a process that runs tests has more address space than one of the program has."""
+    monkeypatch.setattr(worker, "MEMORY", resource.RLIM_INFINITY)
+
+
+@pytest.mark.usefixtures("roomy")
 def test_a_child_ends_itself_by_its_own_work() -> None:
     before = spent_by_children()
     child = worker.Child()
@@ -80,8 +87,23 @@ def asked_of(children: worker.Children, text: str) -> dict[str, bool]:
     return json.loads(children.answer(json.dumps(question(text)).encode() + b"\n"))
 
 
+@pytest.mark.usefixtures("roomy")
+def test_a_fork_never_goes_on_with_what_its_parent_was_doing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody expected ends it, and is no verdict on the next question."""
+
+    def broken(asked: dict[str, str]) -> dict[str, bool]:
+        raise SystemError("out of order")
+
+    monkeypatch.setattr(worker, "judged", broken)
+    children = worker.Children()
+    pid, before = os.getpid(), set(processes_of(os.getpid()))
+    assert children.answer(json.dumps(question("1")).encode() + b"\n") == worker.STOPPED
+    assert os.getpid() == pid and set(processes_of(pid)) <= before
+    children.end()
+
+
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+def impatient(monkeypatch: pytest.MonkeyPatch, roomy: None) -> list[bytes]:
     """Children of this process, looked at every hundredth of a second; what is said while they work."""
     said: list[bytes] = []
     worker.judged(question("1"))  # so that a fork need not import

@@ -44,9 +44,12 @@ class Child:
         self.said, said_write = os.pipe()
         self.pid = os.fork()
         if not self.pid:
-            os.close(self.ask)
-            os.close(self.said)
-            work(ask_read, said_write)
+            try:
+                os.close(self.ask)
+                os.close(self.said)
+                work(ask_read, said_write)
+            finally:  # whatever happened, a fork never goes on with what its parent was doing
+                os._exit(1)
         os.close(ask_read)
         os.close(said_write)
 

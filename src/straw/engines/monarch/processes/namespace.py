@@ -103,7 +103,10 @@ def prepare() -> None:
         return
     child = os.fork()
     if child == 0:
-        os._exit(enter_user_namespace() or unshare(CLONE_NEWNET | CLONE_FS))
+        try:
+            os._exit(enter_user_namespace() or unshare(CLONE_NEWNET | CLONE_FS))
+        finally:
+            os._exit(1)
     if number := os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
         refused = f"{os.strerror(number).lower()}: this system gives its users no namespaces"
         return
