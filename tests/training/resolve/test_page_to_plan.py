@@ -85,7 +85,7 @@ def test_what_a_learner_of_given_targets_would_ignore_is_refused(algorithm: str,
     )
 
 
-def test_a_single_attempt_has_nothing_to_be_compared_with() -> None:
+def test_a_single_rollout_has_nothing_to_be_compared_with() -> None:
     assert "no advantage" in complaint("group_size=1 batch_size=1")
     assert "no advantage" in complaint("group_size=1 algorithm=rloo")
     for words in (

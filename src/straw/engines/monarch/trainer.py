@@ -28,7 +28,7 @@ from straw.types import Datum
 
 
 def num_slots(page: Page) -> int:
-    """Attempts that are made `max_lag` steps ahead keep their version until they are trained on."""
+    """Rollouts that are made `max_lag` steps ahead keep their version until they are trained on."""
     return max(2, page.engine.max_lag + 1)
 
 

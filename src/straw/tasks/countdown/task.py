@@ -165,7 +165,7 @@ class Countdown(Drawn):
         return Grade(hits=(is_right,), well_formed=found is not None, text=text, form=form_of(replies[0]))
 
     def _drawn(self, split: str, index: int) -> Reached:
-        seeds = (seed_for(self.task_seed, self.name, split, index, attempt) for attempt in count())
+        seeds = (seed_for(self.task_seed, self.name, split, index, trial) for trial in count())
         draws = (self.draw.drawn(Random(seed)) for seed in seeds)
         return next(found for found in draws if split_of(found.numbers, found.target) == split)
 
