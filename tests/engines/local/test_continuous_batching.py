@@ -23,7 +23,7 @@ PARAMS = SamplingParams(max_tokens=20)
 
 def made(words: str = "") -> LocalEngine:
     page = small_plan("warmup=none", words).page
-    return with_adapters(load_engine(page), page)
+    return with_adapters(load_engine(page), page.model)
 
 
 @pytest.fixture(scope="module", params=["", "lora_rank=2 fast_llama=false"], ids=["full", "lora"])

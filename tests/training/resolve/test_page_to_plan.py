@@ -132,9 +132,9 @@ def test_adapters_train_alone() -> None:
     page = small_plan("lora_rank=2").page
     plain = load_engine(page)
     whole = sum(p.numel() for p in plain.trained.values())
-    adapted = with_adapters(plain, page)
+    adapted = with_adapters(plain, page.model)
     assert 0 < sum(p.numel() for p in adapted.trained.values()) < whole / 5
-    assert with_adapters(plain, small_plan().page) is plain
+    assert with_adapters(plain, small_plan().page.model) is plain
 
 
 def test_what_was_named_is_remembered_and_the_rest_is_tuned() -> None:
