@@ -7,7 +7,7 @@
                   the plain one a trajectory at a time, straw's `--samples` at a time; replies of equal, fixed length
     sync          seconds from weights that are trained to weights that every generator samples with
     memory        the largest PSS of the whole tree of processes, controller included, over all rounds
-    overlap       wall time of steps whose attempts were begun one step ahead, over steps that wait for each other
+    overlap       wall time of steps whose rollouts were begun one step ahead, over steps that wait for each other
 
 Each arrangement has a controller of its own in a process of its own; while one works, the other waits.
 """

@@ -3,7 +3,7 @@
     python benchmarks/ledger_cost.py                            six kinds of run, about four minutes
     python benchmarks/ledger_cost.py --rounds 1 N=4096          a run of your own, in the words of straw train
 
-    hears     every attempt is entered: offered, usable, wasted, the observer's part       Ledger.enter
+    hears     every rollout is entered: offered, usable, wasted, the observer's part       Ledger.enter
     says      a row of metrics, the state in a checkpoint                                 Ledger.row, Ledger.state_dict
     asks      what was absorbed, and how far the policy is from its start      absorbed_of, gold_bits, effort_of, KL
 

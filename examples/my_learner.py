@@ -1,4 +1,4 @@
-"""A learner of your own: it observes what attempts were paid, and says which replies to learn.
+"""A learner of your own: it observes what rollouts were paid, and says which replies to learn.
 
 straw train secret N=16 algorithm=examples/my_learner.py:BestSoFar
 """

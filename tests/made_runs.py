@@ -1,6 +1,6 @@
 """Run folders with made up numbers, spelled by the store's own writer, so that their bytes are those of a real run.
 
-write_run      a few rows and attempts that a test gives
+write_run      a few rows and rollouts that a test gives
 make_run       one of any size, as a long run would leave it: python -m tests.made_runs FOLDER 100000
 """
 
@@ -48,7 +48,7 @@ def curve_rows(*bits: float, episodes: int = 10) -> list[dict[str, float]]:
     ]
 
 
-def attempt(
+def rollout(
     reply: str, reward: float, *, problem: str = "secret-0", prompt: str = "Name the secret.", **rewards: float
 ) -> Rollout:
     """One turn that hits when it is paid 1."""

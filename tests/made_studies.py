@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.made_runs import attempt, write_run
+from tests.made_runs import rollout, write_run
 
 never = inf
 GROUP = 4
@@ -36,7 +36,7 @@ def make_secret_run(
     path = folder / f"{name or reward}-N-{N}-{secret}"
     path.parent.mkdir(parents=True, exist_ok=True)
     seeds = {"secret_seed": secret, "seed": secret, **options}
-    said = [(1, attempt("12", 0.0)), (2, attempt("37", 1.0, prompt="Name <b>it</b>."))]
+    said = [(1, rollout("12", 0.0)), (2, rollout("37", 1.0, prompt="Name <b>it</b>."))]
     return write_run(path, rows_of(N, known, cap), said, done=done, **{"N": N, "learning_rate": 3e-4, **seeds})
 
 
@@ -89,5 +89,5 @@ def make_accuracy_run(path: Path, ends: float, *, seed: int = 0, **options: obje
         for step in range(11)
     ]  # fmt: skip
     return write_run(
-        path, rows, [(1, attempt("?", 0.0))], **{"kind": "sum_digits", "seed": seed, "learning_rate": 1e-4, **options}
+        path, rows, [(1, rollout("?", 0.0))], **{"kind": "sum_digits", "seed": seed, "learning_rate": 1e-4, **options}
     )

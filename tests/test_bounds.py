@@ -84,9 +84,9 @@ def test_a_page_is_refused_like_a_command(capsys: pytest.CaptureFixture[str], pl
     )
 
 
-def test_all_attempts_of_a_step_are_counted_together() -> None:
+def test_all_rollouts_of_a_step_are_counted_together() -> None:
     assert load_page(None, {"group_size": 1024, "batch_size": 512}).page
-    with pytest.raises(ConfigError, match=r"at most 524,288 attempts, got group_size=1024 with batch_size=513"):
+    with pytest.raises(ConfigError, match=r"at most 524,288 rollouts, got group_size=1024 with batch_size=513"):
         load_page(None, {"group_size": 1024, "batch_size": 513})
     with pytest.raises(ConfigError):  # said in the memory study's words
         small_plan("bs=60000 gc=60000")

@@ -36,6 +36,7 @@ TOYS: dict[str, list[str]] = {
     "baseline": [f"baseline={EXAMPLES}/my_algorithm.py:median_baseline"],
     "algorithm": [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"],
     "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar"],
+    "generator": [*COUNTDOWN, f"countdown_generator={EXAMPLES}/my_generator.py:sums", "numbers=2", "max_target=30"],
     "encoder": [*COUNTDOWN, "use_ir=knn+", f"encoder={EXAMPLES}/my_encoder.py:letters"],
     "intrinsic reward": [*COUNTDOWN, f"use_ir={EXAMPLES}/my_novelty.py:NeverSeen"],
     "engine": [f"engine={EXAMPLES}/my_engine.py:counting"],

@@ -65,6 +65,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "minilm": "straw.engines.encoder:minilm_folder",
         "policy": "straw.engines.encoder:PolicyEncoder",
     },
+    "generators": "straw.tasks.countdown.numbers:GENERATORS",
     "intrinsic": "straw.rewards.intrinsic.registry:INTRINSIC",
     "engines": {
         "local": "straw.engines.local.engine:in_this_process",
@@ -74,6 +75,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
 OPTIONS = {  # the option by which a person writes a name of each kind
     "tasks": "task", "rewards": "reward_type", "algorithms": "algorithm", "baselines": "baseline", "losses": "loss_fn",
     "learners": "learner", "graders": "grader", "encoders": "encoder", "intrinsic": "use_ir", "engines": "engine",
+    "generators": "countdown_generator",
 }  # fmt: skip
 
 

@@ -22,7 +22,7 @@ class Message(NamedTuple):
 
 
 class End(StrEnum):
-    """How an attempt ended."""
+    """How a rollout ended."""
 
     ANSWERED = "answered"
     OUT_OF_TOKENS = "out_of_tokens"
@@ -77,7 +77,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """Facts about an attempt; what they are worth is for a reward channel to say.
+    """Facts about a rollout; what they are worth is for a reward channel to say.
 
     `hits` has one entry per turn (or per secret of a sequence); `offsets` the signed distances
     guess - target where the task has a notion of near, None where the reply could not be read.
@@ -97,7 +97,7 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payment:
-    """What a channel pays: one number for the attempt, or one per turn when `per_turn` is given.
+    """What a channel pays: one number for the rollout, or one per turn when `per_turn` is given.
 
     A channel of several parts names them: `parts` with their weights, which add up to the total, `raw` without. One
     that could not be computed is in neither. `extra` is kept with the rollout, `metrics` go to the step's.
@@ -113,11 +113,11 @@ class Payment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
-    """One attempt at one problem: all its turns, how it ended and what it was paid.
+    """One rollout at one problem: all its turns, how it ended and what it was paid.
 
     `rewards` holds each channel's part under its own name, weight included; one that could not be computed is absent.
     `raw_rewards` has those that a weight was applied to, as they were before it.
-    `bonuses` are added to the advantage behind the credit, so that no other attempt pays for them.
+    `bonuses` are added to the advantage behind the credit, so that no other rollout pays for them.
     `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
     they could not be. `extra` and `metrics` are what a reward function logged.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.

@@ -53,7 +53,7 @@ def test_without_room_nothing_is_kept() -> None:
     assert kept(after(0, said("5", 1.0))) == []
 
 
-def test_an_attempt_without_a_turn_is_not_kept() -> None:
+def test_a_rollout_without_a_turn_is_not_kept() -> None:
     nothing = Rollout(
         problem=said("", 0).problem, turns=(), replies=(), end=End.FAILED, grade=Grade(hits=(), well_formed=False)
     )

@@ -67,7 +67,7 @@ def test_a_reply_that_the_start_would_not_give_has_no_share() -> None:
 
 
 def test_turns_paid_by_themselves_are_put_together() -> None:
-    """Two attempts, wrong in different turns: neither was right, and what is right in each is the answer."""
+    """Two rollouts, wrong in different turns: neither was right, and what is right in each is the answer."""
     replies: list[Turns] = [((a, END), (b, END), (c, END)) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
     said = [replies[0b000], replies[0b111]]
     paid: list[Paid] = [(0.0, 1.0, 1.0), (1.0, 0.0, 0.0)]  # the answer is 100
@@ -77,7 +77,7 @@ def test_turns_paid_by_themselves_are_put_together() -> None:
 
 
 def test_a_sum_over_places_is_taken_apart() -> None:
-    """Ten attempts at ten bits, paid their sum: enough to tell most bits."""
+    """Ten rollouts at ten bits, paid their sum: enough to tell most bits."""
     random, answer = np.random.default_rng(0), 0b1100101001
     replies = [(tuple(index >> place & 1 for place in range(9, -1, -1)),) for index in range(1024)]
     tried = [replies[index] for index in random.integers(0, 1024, 24)]

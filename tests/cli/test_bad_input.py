@@ -35,7 +35,7 @@ BAD = {
     "--learning-rat 1": "did you mean 'learning_rate'",
     "colour=red": "there is no option 'colour'.*`straw train --help` names every one",
     "reward_type=binry": "'binry'.*did you mean 'binary'",
-    "reward_type=dense": "dense pays an attempt part by part.*Write env_type=multi_step",
+    "reward_type=dense": "dense pays a rollout part by part.*Write env_type=multi_step",
     "env_type=multistep": "Did you mean 'multi_step'",
     "algorithm=grop": "did you mean 'grpo'",
     "algorithm=sft loss_fn=ppo": "got algorithm=sft with loss_fn=ppo",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.made_runs import attempt, curve_rows, write_run
+from tests.made_runs import curve_rows, rollout, write_run
 
 from straw.cli import main
 from straw.report.page import page as page_module
@@ -19,7 +19,7 @@ COLOUR = re.compile("\x1b\\[[0-9;]*m")
 
 
 def evil_run(folder: Path) -> Path:
-    rollouts = [(1, attempt(EVIL, 0.0, problem=EVIL, prompt=EVIL)), (2, attempt("37", 1.0, problem=EVIL, prompt=EVIL))]
+    rollouts = [(1, rollout(EVIL, 0.0, problem=EVIL, prompt=EVIL)), (2, rollout("37", 1.0, problem=EVIL, prompt=EVIL))]
     rows = [row | {f"ledger/{EVIL}": 1.0} for row in curve_rows(0.0, 1.0, 3.0)]
     run = write_run(folder, rows, rollouts, done=False, N=16, question=EVIL, n_batches=2)
     about = json.loads((run / "about.json").read_text())

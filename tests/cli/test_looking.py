@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.made_runs import attempt, curve_rows, make_run, write_run
+from tests.made_runs import curve_rows, make_run, rollout, write_run
 
 from straw.cli import main
 from straw.cli.commands.show_page import lines_of, one_line, parts
@@ -20,7 +20,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where we stand: two runs below runs/."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
-    rollouts = [(1, attempt("12", 0.0, binary=0.0, format=0.25)), (2, attempt("37", 1.0, binary=1.0, format=0.5))]
+    rollouts = [(1, rollout("12", 0.0, binary=0.0, format=0.25)), (2, rollout("37", 1.0, binary=1.0, format=0.5))]
     write_run(tmp_path / "runs/binary", curve_rows(0.0, 1.0, 4.0), rollouts, N=16, seed=3, n_batches=2)
     write_run(tmp_path / "runs/sweep/bins", curve_rows(0.0, 3.0), N=16, reward_type="log_distance", n_batches=2)
     return tmp_path
@@ -129,7 +129,7 @@ def test_what_cannot_be_shown_is_one_line_with_a_way_out(
 
 def test_a_reply_cannot_move_the_cursor_or_colour_the_page(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nasty = "\x1b[2J[red]\nnext\r\u202e"
-    write_run(place / "runs/nasty", curve_rows(0.0, 1.0), [(1, attempt(nasty, 1.0))])
+    write_run(place / "runs/nasty", curve_rows(0.0, 1.0), [(1, rollout(nasty, 1.0))])
     shown = printed(capsys, "show", "nasty")
     assert r"\u001b[2J[red]\nnext\r\u202e" in shown
     assert "\x1b" not in shown

@@ -46,7 +46,7 @@ def test_only_a_page_that_needs_a_wall_enters_a_namespace(
 ) -> None:
     called: list[int] = []
     monkeypatch.setattr(wall, "prepare", lambda: called.append(1))
-    wall.prepare_for(small_page(words).page)
+    wall.prepare_for(small_page(words).page.engine)
     assert len(called) == calls
 
 

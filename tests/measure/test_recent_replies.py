@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.measure.ledger.test_received import attempt, game
+from tests.measure.ledger.test_received import game, rollout
 from tests.small_runs import Listener, Parts, small_page, train
 from tests.torture import differing
 
@@ -49,10 +49,10 @@ def test_every_answer_is_read_as_itself(task: Any) -> None:
 def test_the_newest_come_first_each_once_and_the_oldest_leave() -> None:
     task, channel = game("N=100", 3)
     said = Said()
-    said.add(task, [attempt(task, channel, (text,)) for text in ("7", "no", "5", "7", "12")])
+    said.add(task, [rollout(task, channel, (text,)) for text in ("7", "no", "5", "7", "12")])
     assert said.newest == {"secret-0": [12, 7, 5]}
     assert said.of_late("secret-0", 7, 9) == [12, 5] and said.of_late("secret-0", 12, 1) == [7]
-    said.add(task, [attempt(task, channel, (str(number),)) for number in range(20, 20 + KEPT)])
+    said.add(task, [rollout(task, channel, (str(number),)) for number in range(20, 20 + KEPT)])
     assert said.newest["secret-0"] == [*range(19 + KEPT, 19, -1)]
     said.keep("secret-0", {83: -1.5, 7: -2.0})
     assert said.at_start("secret-0") == {83: -1.5}  # 7 is no longer among them

@@ -26,10 +26,10 @@ def both(shared_cache: Path) -> Iterator[Any]:
         yield {name: Parts(name) for name in (SINGLE, MULTI)}
 
 
-def attempts(
+def rollouts(
     parts: Parts, groups: list[int], group_size: int = 4, *, step: int = 1, params: SamplingParams | None = None
 ) -> list[list[Rollout]]:
-    """Groups with these numbers; group g attempts the problem g mod 2."""
+    """Groups with these numbers; group g answers the problem g mod 2."""
     problems = [parts.task.problem(group) for group in groups]
     places = [SeedKey(seed=0, step=step, group=group) for group in groups]
     return collect(parts.engine, parts.task, parts.channel, problems, places, group_size, params or parts.params)
@@ -37,7 +37,7 @@ def attempts(
 
 def test_a_single_turn_is_what_the_engine_wrote(both: Any) -> None:
     parts = both[SINGLE]
-    for rollout in attempts(parts, [0], group_size=8)[0]:
+    for rollout in rollouts(parts, [0], group_size=8)[0]:
         (turn,) = rollout.turns
         assert turn.prompt == parts.chat.opening(rollout.problem.messages)
         assert parts.chat.decode(turn.reply) == rollout.replies[0]
@@ -48,7 +48,7 @@ def test_a_single_turn_is_what_the_engine_wrote(both: Any) -> None:
 
 def test_a_conversation_goes_on_with_the_very_tokens_that_were_written(both: Any) -> None:
     parts = both[MULTI]
-    for rollout in attempts(parts, [0], group_size=8)[0]:
+    for rollout in rollouts(parts, [0], group_size=8)[0]:
         assert len(rollout.turns) == 3
         read = parts.chat.opening(rollout.problem.messages)
         for number, turn in enumerate(rollout.turns, start=1):
@@ -63,7 +63,7 @@ def test_a_conversation_goes_on_with_the_very_tokens_that_were_written(both: Any
 
 def test_a_reply_that_runs_out_of_tokens_is_cut_short(both: Any) -> None:
     parts = both[SINGLE]
-    (group,) = attempts(parts, [0], group_size=8, params=replace(parts.params, max_tokens=1))
+    (group,) = rollouts(parts, [0], group_size=8, params=replace(parts.params, max_tokens=1))
     assert {len(rollout.turns[0].reply) for rollout in group} == {1}
     assert {rollout.end for rollout in group} == {End.OUT_OF_TOKENS}
     assert {rollout.reward for rollout in group} == {0.0}  # even "1" alone: its end token belongs to the answer
@@ -72,7 +72,7 @@ def test_a_reply_that_runs_out_of_tokens_is_cut_short(both: Any) -> None:
 
 def test_a_cut_reply_is_closed_before_the_conversation_goes_on(both: Any) -> None:
     parts = both[MULTI]
-    rollout = attempts(parts, [0], group_size=1, params=replace(parts.params, max_tokens=1))[0][0]
+    rollout = rollouts(parts, [0], group_size=1, params=replace(parts.params, max_tokens=1))[0][0]
     first, second, _ = rollout.turns
     heard = parts.chat.continuation(Message("user", "Bit 2?"))
     assert second.prompt == first.prompt + first.reply + (parts.chat.end,) + heard
@@ -122,7 +122,7 @@ def test_each_row_hears_what_was_said_to_it_and_nothing_else(both: Any) -> None:
 
 def test_groups_come_back_in_the_order_they_were_asked_for(both: Any) -> None:
     for parts in both.values():
-        groups = attempts(parts, [1, 0, 3, 2, 5], group_size=2)
+        groups = rollouts(parts, [1, 0, 3, 2, 5], group_size=2)
         assert [len(group) for group in groups] == [2] * 5
         assert [group[0].problem.key for group in groups] == [f"secret-{g % 2}" for g in (1, 0, 3, 2, 5)]
         assert all(one.problem == group[0].problem for group in groups for one in group)
@@ -132,21 +132,21 @@ def test_groups_come_back_in_the_order_they_were_asked_for(both: Any) -> None:
 def test_groups_together_equal_groups_alone_bit_for_bit(both: Any, name: Any) -> None:
     """[0, 2, 4] read one prompt together; in [0, 1, 2] one problem has two groups and the other one."""
     parts = both[name]
-    alone = {group: attempts(parts, [group])[0] for group in range(5)}
+    alone = {group: rollouts(parts, [group])[0] for group in range(5)}
     for together in ([0, 2, 4], [0, 1, 2], [3, 1, 0, 2]):
-        assert attempts(parts, together) == [alone[group] for group in together]
+        assert rollouts(parts, together) == [alone[group] for group in together]
 
 
-def test_an_attempt_does_not_depend_on_how_many_others_there_are(both: Any) -> None:
+def test_a_rollout_does_not_depend_on_how_many_others_there_are(both: Any) -> None:
     for parts in both.values():
-        (many,), (few,) = attempts(parts, [0], group_size=20), attempts(parts, [0], group_size=3)
+        (many,), (few,) = rollouts(parts, [0], group_size=20), rollouts(parts, [0], group_size=3)
         assert many[:3] == few
 
 
 def test_other_steps_and_groups_draw_other_replies(both: Any) -> None:
     parts = both[SINGLE]
     replies = [
-        [rollout.replies for rollout in attempts(parts, [group], 16, step=step)[0]]
+        [rollout.replies for rollout in rollouts(parts, [group], 16, step=step)[0]]
         for step, group in ((1, 0), (2, 0), (1, 2))
     ]
     assert replies[0] != replies[1] != replies[2] != replies[0]

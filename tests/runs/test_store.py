@@ -93,7 +93,7 @@ def test_a_turn_that_forgets_what_was_said_is_written_whole_and_says_so() -> Non
     assert turn["prompt_tokens"] == (7, 9)
 
 
-def test_an_attempt_that_failed_before_its_first_turn_is_a_record_too() -> None:
+def test_a_rollout_that_failed_before_its_first_turn_is_a_record_too() -> None:
     failed = Rollout(problem=PROBLEM, turns=(), replies=(), end=End.FAILED, grade=Grade(hits=(), well_formed=False))
     record = rollout_record(1, failed, "")
     assert record["policy_version"] is None

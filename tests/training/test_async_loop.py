@@ -1,4 +1,4 @@
-"""Attempts that are made ahead, with the local engine's weights copied where generators would keep them."""
+"""Rollouts that are made ahead, with the local engine's weights copied where generators would keep them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def fallen_and_resumed(folder: Path, words: str) -> Path:
 
 
 @pytest.mark.parametrize("lag", [1, 3])
-def test_attempts_are_written_by_the_version_that_is_lag_steps_behind(home: Path, tmp_path: Path, lag: int) -> None:
+def test_rollouts_are_written_by_the_version_that_is_lag_steps_behind(home: Path, tmp_path: Path, lag: int) -> None:
     folder = run(tmp_path / "run", f"max_lag={lag}")
     updates = [row["step"] for row in read_metrics(folder) if "grad_norm" in row]
     written_by = {record["step"]: record["policy_version"] for record in read_rollouts(folder)}

@@ -116,7 +116,7 @@ def test_who_names_generators_is_told_what_computes(
     assert read_config(tmp_path / "run")["engine"]["engine"] == "local"
 
 
-def test_verbose_prints_every_attempt(home: Path, tmp_path: Path) -> None:
+def test_verbose_prints_every_rollout(home: Path, tmp_path: Path) -> None:
     listener = Listener()
     run_page(small_page(FRESH, f"verbose=true run_dir={tmp_path / 'run'}"), listener)
     said = [line for line in listener.lines if "paid -1" in line]

@@ -44,7 +44,7 @@ class Letters:
         return torch.stack([torch.eye(26)[ord((text or "a")[0].lower()) % 26] for text in texts])
 
 
-def attempt(text: str, *, is_right: bool = False, question: str = "q?", logprob: float = -1.0) -> Rollout:
+def rollout(text: str, *, is_right: bool = False, question: str = "q?", logprob: float = -1.0) -> Rollout:
     return Rollout(
         problem=Problem(key=question, messages=(Message("user", question),), reference=("0",)),
         turns=(Turn(prompt=(1,), reply=(2, 3), logprobs=(logprob, logprob), policy_version=0),),
@@ -72,8 +72,8 @@ FAILED_BEFORE, NEW = "apple", ("bear", "cat", "dog")
 def after_a_failure(novelty: str) -> list[float]:
     """Four wrong replies, one of which failed before: what each of them is credited with."""
     pay = paying(use_ir="knn+", novelty=novelty)
-    pay.paid([[attempt(FAILED_BEFORE)]], 1)
-    return advantages(pay.paid([[attempt(text) for text in (FAILED_BEFORE, *NEW)]], 2))
+    pay.paid([[rollout(FAILED_BEFORE)]], 1)
+    return advantages(pay.paid([[rollout(text) for text in (FAILED_BEFORE, *NEW)]], 2))
 
 
 def test_inside_the_group_a_repeated_failure_pays_for_other_wrong_replies() -> None:
@@ -86,16 +86,16 @@ def test_outside_no_wrong_reply_gains_by_being_new_and_none_pays_for_it() -> Non
 
 def test_outside_a_right_reply_that_is_unlike_what_failed_earns_more() -> None:
     pay = paying(use_ir="knn+", exploit_weight=0.0)
-    pay.paid([[attempt(FAILED_BEFORE)]], 1)
-    told = [attempt(FAILED_BEFORE), attempt("bear"), attempt("cat", is_right=True), attempt("cat", is_right=True)]
+    pay.paid([[rollout(FAILED_BEFORE)]], 1)
+    told = [rollout(FAILED_BEFORE), rollout("bear"), rollout("cat", is_right=True), rollout("cat", is_right=True)]
     assert advantages(pay.paid([told], 2)) == pytest.approx([-0.5, -0.5, 1.5, 1.5], abs=NEARLY)
 
 
 def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing() -> None:
     for novelty in ("inside", "outside"):
         pay = paying(use_ir="knn+", novelty=novelty, constant_window=1.0)
-        pay.paid([[attempt(FAILED_BEFORE)]], 1)
-        assert advantages(pay.paid([[attempt(text) for text in NEW]], 2)) == [0, 0, 0]
+        pay.paid([[rollout(FAILED_BEFORE)]], 1)
+        assert advantages(pay.paid([[rollout(text) for text in NEW]], 2)) == [0, 0, 0]
 
 
 @settings(max_examples=20, deadline=None)
@@ -103,7 +103,7 @@ def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing() -> 
 def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one(told: Any) -> None:
     for use_ir in ("knn+", "surprise", "entropy", "elliptical"):
         pay = paying(use_ir=use_ir, encoder="minilm", exploit_weight=0.0)
-        group = [attempt(text, is_right=is_right, logprob=-float(ord(text))) for text, is_right in told]
+        group = [rollout(text, is_right=is_right, logprob=-float(ord(text))) for text, is_right in told]
         pay.paid([group], 1)
         for one in pay.paid([group], 2)[0]:
             bonus = sum(one.bonuses.values())
@@ -112,10 +112,10 @@ def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one
 
 def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none() -> None:
     inside, outside = (paying(use_ir="knn+", novelty=where, explore_weight=0.5) for where in ("inside", "outside"))
-    told = [[attempt("apple"), attempt("bear", is_right=True)]]
+    told = [[rollout("apple"), rollout("bear", is_right=True)]]
     for pay in (inside, outside):
         pay.paid(told, 1)
-    new = [[attempt("cat"), attempt("apple"), attempt("dog", is_right=True)]]
+    new = [[rollout("cat"), rollout("apple"), rollout("dog", is_right=True)]]
     assert [one.rewards["explore"] for one in inside.paid(new, 2)[0]] == pytest.approx([0.5, 0, 0.5], abs=NEARLY)
     found = outside.paid(new, 2)[0]
     assert [sorted(one.rewards) for one in found] == [["binary", "exploit"]] * 3
@@ -123,20 +123,20 @@ def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none() -> None
     assert outside.metrics()["rewards/explore/mean"].mean == pytest.approx(2 / 3, abs=NEARLY)
 
 
-def test_where_turns_are_paid_one_by_one_each_gets_what_the_attempt_earned() -> None:
+def test_where_turns_are_paid_one_by_one_each_gets_what_the_rollout_earned() -> None:
     pay = paying(use_ir="surprise", novelty="inside")
-    turns = [replace(attempt("a", logprob=lp), turn_rewards=(1.0, 0.0)) for lp in (-1.0, -2.0)]
+    turns = [replace(rollout("a", logprob=lp), turn_rewards=(1.0, 0.0)) for lp in (-1.0, -2.0)]
     assert [one.turn_rewards for one in pay.paid([turns], 1)[0]] == [(1.0, 0.0), pytest.approx((2.0, 1.0), abs=NEARLY)]
 
 
 # --- what is recorded
 
 
-def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt() -> None:
+def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_rollout() -> None:
     for novelty in ("inside", "outside"):
         pay = paying(use_ir="knn+", novelty=novelty, explore_warmup=2)
-        pay.paid([[attempt(FAILED_BEFORE)]], 1)
-        told = [attempt("bear"), attempt(FAILED_BEFORE), attempt("cat", is_right=True)]
+        pay.paid([[rollout(FAILED_BEFORE)]], 1)
+        told = [rollout("bear"), rollout(FAILED_BEFORE), rollout("cat", is_right=True)]
         found = pay.paid([told], 2)[0]
         assert [one.scores["explore"] for one in found] == pytest.approx([1, 0, 1], abs=NEARLY)
         assert [one.rewards.get("explore", 0.0) for one in found] == [0, 0, 0]
@@ -145,23 +145,23 @@ def test_an_explore_score_of_the_warm_up_pays_nothing_and_stands_in_the_attempt(
 
 def test_so_does_that_of_a_wrong_reply_that_outside_nobody_pays() -> None:
     pay = paying(use_ir="knn+", exploit_weight=0.25)
-    pay.paid([[attempt(FAILED_BEFORE)]], 1)
-    (wrong, right) = pay.paid([[attempt("bear"), attempt("bear", is_right=True)]], 2)[0]
+    pay.paid([[rollout(FAILED_BEFORE)]], 1)
+    (wrong, right) = pay.paid([[rollout("bear"), rollout("bear", is_right=True)]], 2)[0]
     assert wrong.scores == right.scores == {"explore": pytest.approx(0.5)}  # equal, so the constant
     assert (wrong.bonuses, right.bonuses) == ({}, {"explore": 0.5})
 
 
 def test_scores_are_kept_before_weights_and_annealing() -> None:
     pay = paying(use_ir="knn+", novelty="inside", explore_weight=0.5, anneal_rate=0.5, explore_warmup=0)
-    pay.paid([[attempt(FAILED_BEFORE)]], 1)
-    found = pay.paid([[attempt("bear"), attempt(FAILED_BEFORE)]], 2)[0]
+    pay.paid([[rollout(FAILED_BEFORE)]], 1)
+    found = pay.paid([[rollout("bear"), rollout(FAILED_BEFORE)]], 2)[0]
     assert [one.scores["explore"] for one in found] == pytest.approx([1, 0], abs=NEARLY)
     assert [one.raw_rewards["explore"] for one in found] == pytest.approx([0.5, 0], abs=NEARLY)
     assert [one.rewards["explore"] for one in found] == pytest.approx([0.25, 0], abs=NEARLY)
 
 
 def test_what_there_was_nothing_to_compare_with_has_no_score() -> None:
-    (one,) = paying(use_ir="knn+").paid([[attempt("apple")]], 1)[0]
+    (one,) = paying(use_ir="knn+").paid([[rollout("apple")]], 1)[0]
     assert one.scores == {} and one.unscored == "" and one.raw_rewards == {"exploit": 0}
 
 
@@ -186,7 +186,7 @@ def test_a_reply_without_a_finite_embedding_has_no_intrinsic_reward_and_poisons_
     pay, clean = (paying(use_ir="knn+", **options) for _ in range(2))
     pay.encoder = Poisoned("poison")
     for step, (text, is_right) in enumerate([("apple", False), ("bear", True), ("cat", False), ("dog", True)], 1):
-        told, lost = attempt(text, is_right=is_right), attempt("poison", is_right=is_right)
+        told, lost = rollout(text, is_right=is_right), rollout("poison", is_right=is_right)
         sound, broken = pay.paid([[told, lost]], step)[0]
         assert sound == clean.paid([[told]], step)[0][0]
         assert broken == replace(lost, unscored="the embedding of the reply is not finite")
@@ -201,7 +201,7 @@ def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(
     pay = paying(use_ir="knn+")
     pay.encoder = Poisoned("q?")
     for step in (1, 2):
-        (one,) = pay.paid([[attempt("apple")]], step)[0]
+        (one,) = pay.paid([[rollout("apple")]], step)[0]
         assert one.unscored == "the embedding of the question is not finite" and "exploit" not in one.rewards
     assert [call.count("q?") for call in pay.encoder.calls] == [1, 1] and pay.questions == {}
     pay.save(tmp_path)
@@ -211,7 +211,7 @@ def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(
 def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score() -> None:
     pay = paying(use_ir="elliptical", encoder="minilm", novelty="inside")
     pay.encoder = Poisoned("poison")
-    (one,) = pay.paid([[replace(attempt("poison"), turn_rewards=(1.0, 0.0))]], 1)[0]
+    (one,) = pay.paid([[replace(rollout("poison"), turn_rewards=(1.0, 0.0))]], 1)[0]
     assert one.turn_rewards == (1.0, 0.0) and one.rewards == {"binary": 0}
 
 
@@ -219,7 +219,7 @@ def test_turns_that_are_paid_one_by_one_lose_nothing_to_a_reply_without_a_score(
 def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_path: Path, name: str) -> None:
     pay = paying(use_ir="knn+")
     for step in (1, 2):
-        pay.paid([[attempt("apple", is_right=True), attempt("bear")]], step)
+        pay.paid([[rollout("apple", is_right=True), rollout("bear")]], step)
     pay.save(tmp_path)
     arrays = load_file(tmp_path / MEMORY)
     arrays[name].view(-1)[0] = torch.nan
@@ -229,7 +229,7 @@ def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_pa
 
 
 def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
-    silent = replace(attempt(""), replies=(), turns=(), end=End.FAILED)
+    silent = replace(rollout(""), replies=(), turns=(), end=End.FAILED)
     for use_ir in ("knn+", "elliptical", "entropy", "surprise"):
         pay = paying(use_ir=use_ir, encoder="minilm")
         assert pay.paid([[silent, silent]], 1) == [[silent, silent]]
@@ -242,10 +242,10 @@ def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
 def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp_path: Path) -> None:
     one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
     for step, texts in enumerate(("ab", "cd", "ae"), 1):
-        one.paid([[attempt(text, is_right=text < "c", logprob=-float(ord(text))) for text in texts]], step)
+        one.paid([[rollout(text, is_right=text < "c", logprob=-float(ord(text))) for text in texts]], step)
     one.save(tmp_path)
     other.load(tmp_path)
-    told = [[attempt(text, is_right=text == "b", logprob=-float(ord(text))) for text in "bxa"]]
+    told = [[rollout(text, is_right=text == "b", logprob=-float(ord(text))) for text in "bxa"]]
     assert one.paid(told, 4) == other.paid(told, 4)
     assert {n: m.mean for n, m in one.metrics().items()} == {n: m.mean for n, m in other.metrics().items()}
     assert {key: v.tolist() for key, v in one.questions.items()} == {k: v.tolist() for k, v in other.questions.items()}
@@ -254,7 +254,7 @@ def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp
 def test_questions_are_kept_by_their_hash_and_the_newest_stay() -> None:
     pay = paying(use_ir="knn", memory_keys=2)
     for step, question in enumerate(("a?", "b?", "a?", "c?"), 1):
-        pay.paid([[attempt("apple", question=question)]], step)
+        pay.paid([[rollout("apple", question=question)]], step)
     assert list(pay.questions) == [hash_of("b?"), hash_of("c?")]
 
 
@@ -263,8 +263,8 @@ def test_questions_are_kept_by_their_hash_and_the_newest_stay() -> None:
 
 def test_a_step_is_one_call_for_its_distinct_texts_and_a_known_question_costs_nothing() -> None:
     pay = paying(use_ir="knn+")
-    group = [attempt("apple"), attempt("bear"), attempt("apple", is_right=True)]
-    pay.paid([group, [attempt("bear", question="other?")]], 1)
+    group = [rollout("apple"), rollout("bear"), rollout("apple", is_right=True)]
+    pay.paid([group, [rollout("bear", question="other?")]], 1)
     pay.paid([group], 2)
     assert isinstance(pay.encoder, Letters)
     assert pay.encoder.calls == [["q?", "other?", "apple", "bear"], ["apple", "bear"]]
@@ -273,8 +273,8 @@ def test_a_step_is_one_call_for_its_distinct_texts_and_a_known_question_costs_no
 
 def test_every_reply_is_filed_under_its_own_question() -> None:
     pay = paying(use_ir="knn+", k=1, novelty="inside")
-    pay.paid([[attempt("apple")], [attempt("bear", question="other?")]], 1)
-    first, second = pay.paid([[attempt("bear"), attempt("apple")], [attempt("bear", question="other?")]], 2)
+    pay.paid([[rollout("apple")], [rollout("bear", question="other?")]], 1)
+    first, second = pay.paid([[rollout("bear"), rollout("apple")], [rollout("bear", question="other?")]], 2)
     assert [one.rewards["explore"] for one in (*first, *second)] == pytest.approx([1, 0, 0], abs=NEARLY)
 
 
@@ -310,14 +310,14 @@ def test_a_response_is_embedded_as_it_is_but_for_a_tag_that_never_closes() -> No
 @pytest.mark.parametrize("options", [{}, {"write_first": True, "novelty": "inside"}, {"memory_unit": "sentence"}])
 def test_in_every_mode_the_encoder_gets_an_open_reasoning_without_its_tag(embed: str, options: dict[str, Any]) -> None:
     pay = paying(use_ir="knn+", embed=embed, **options)
-    pay.paid([[attempt("<reasoning>\nbear")]], 1)
+    pay.paid([[rollout("<reasoning>\nbear")]], 1)
     assert isinstance(pay.encoder, Letters)
     assert pay.encoder.calls == [["q?", "bear"]]
 
 
 def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_question() -> None:
     asked = ("q?", "other?", "third?", "last?")
-    groups = [[attempt("apple", question=question), attempt("bear", question=question)] for question in asked]
+    groups = [[rollout("apple", question=question), rollout("bear", question=question)] for question in asked]
     keys = {}
     for together in (1, 2, 3):
         pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=together)
@@ -331,20 +331,20 @@ def test_with_groups_per_key_as_published_replies_are_filed_under_the_first_ques
 
 def test_replies_to_two_questions_under_one_key_are_two_groups_of_diversity() -> None:
     pay = paying(use_ir="knn+", write_first=True, novelty="inside", groups_per_key=2)
-    pay.paid([[attempt("apple")] * 2, [attempt("bear", question="other?")] * 2], 1)
+    pay.paid([[rollout("apple")] * 2, [rollout("bear", question="other?")] * 2], 1)
     assert pay.metrics()["diversity/semantic"] == Metric(0.0, 2)
 
 
 def test_diversity_is_of_two_replies_and_more() -> None:
     pay = paying(use_ir="knn+")
-    pay.paid([[attempt("apple"), attempt("bear")], [attempt("cat", question="other?")]], 1)
+    pay.paid([[rollout("apple"), rollout("bear")], [rollout("cat", question="other?")]], 1)
     assert pay.metrics()["diversity/semantic"] == Metric(1.0, 1)  # at right angles
 
 
 def test_a_sentence_memory_compares_sentence_by_sentence() -> None:
     pay = paying(use_ir="knn+", memory_unit="sentence", novelty="inside")
-    pay.paid([[attempt("apple. Bear.")]], 1)
-    found = pay.paid([[attempt("apple. Cat."), attempt("apple."), attempt("dog.")]], 2)[0]
+    pay.paid([[rollout("apple. Bear.")]], 1)
+    found = pay.paid([[rollout("apple. Cat."), rollout("apple."), rollout("dog.")]], 2)[0]
     assert [one.rewards["explore"] for one in found] == pytest.approx([0.5, 0, 1], abs=NEARLY)
 
 
@@ -361,7 +361,7 @@ def test_an_empty_memory_shows_in_the_metrics_and_rewards_are_logged(home: Path,
     assert [row["memory/values"] for row in rows] == [4, 8, 12, 16]
 
 
-def test_bonuses_stand_in_the_record_of_an_attempt(home: Path, tmp_path: Path) -> None:
+def test_bonuses_stand_in_the_record_of_a_rollout(home: Path, tmp_path: Path) -> None:
     train(tmp_path / "run", f"n_batches=6 {KNN} N=2 eval_every=9")
     told = [row for row in read_rollouts(tmp_path / "run") if "bonuses" in row]
     assert told and all(all(row["grade"]["hits"]) for row in told)
@@ -445,7 +445,7 @@ def test_the_page_decides_who_embeds() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        ("use_ir=knn algorithm=sft", "an intrinsic reward is for attempts"),
+        ("use_ir=knn algorithm=sft", "an intrinsic reward is for rollouts"),
         ("use_ir=surprise write_first=true", "write_first is about a memory"),
         ("use_ir=knn+ write_first=true novelty=outside", "Write novelty=inside, or leave it out"),
         ("use_ir=knn+ groups_per_key=2", r"groups_per_key=2 with write_first=false\. Write groups_per_key=1"),
@@ -470,14 +470,14 @@ def test_an_encoder_that_is_not_there_is_refused_before_anything_is_loaded() -> 
 def test_only_a_memory_says_how_empty_it_is() -> None:
     for use_ir, says in (("knn", True), ("knn+", True), ("elliptical", False), ("surprise", False)):
         pay = paying(use_ir=use_ir, encoder="minilm")
-        pay.paid([[attempt("apple")]], 1)
+        pay.paid([[rollout("apple")]], 1)
         assert ("memory/empty" in pay.metrics()) == says
 
 
 def test_surprisal_is_a_mean_over_the_tokens_of_all_turns_and_0_of_none() -> None:
-    turn = attempt("a", logprob=-1.0).turns[0]
-    assert surprisal(replace(attempt("a"), turns=(turn, replace(turn, reply=(2,), logprobs=(-4.0,))))) == 2
-    assert surprisal(replace(attempt("a"), turns=())) == 0
+    turn = rollout("a", logprob=-1.0).turns[0]
+    assert surprisal(replace(rollout("a"), turns=(turn, replace(turn, reply=(2,), logprobs=(-4.0,))))) == 2
+    assert surprisal(replace(rollout("a"), turns=())) == 0
 
 
 def test_a_hash_tells_questions_apart() -> None:

@@ -40,7 +40,7 @@ def test_a_student_can_use_all_that_is_offered(home: Path, tmp_path: Path) -> No
     assert found.last("wasted_bits") == 0 < found.last("usable_bits") == found.last("offered_bits")
 
 
-def test_received_is_what_the_attempts_in_the_folder_say(home: Path, tmp_path: Path) -> None:
+def test_received_is_what_the_rollouts_in_the_folder_say(home: Path, tmp_path: Path) -> None:
     """Binary, 8 secrets: each wrong guess excludes itself."""
     train(tmp_path / "run", SHORT)
     said = {one["replies"][0] for one in read_rollouts(tmp_path / "run")}

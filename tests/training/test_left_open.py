@@ -117,14 +117,14 @@ def test_a_model_that_can_talk_gets_the_long_prompt_and_no_warm_up() -> None:
         ("group_size=4 samples_per_step=8 batch_size=2", 4, 2),
     ],
 )
-def test_a_batch_has_an_attempt_of_each_generator_unless_it_is_told_its_size(
+def test_a_batch_has_a_rollout_of_each_generator_unless_it_is_told_its_size(
     words: str, group_size: int, batch_size: int
 ) -> None:
     ours = page_of("task=sum_digits", *words.split()).algorithm
     assert (ours.group_size, ours.batch_size, ours.samples_per_step) == (group_size, batch_size, None)
 
 
-def test_attempts_that_make_no_whole_groups_are_refused() -> None:
+def test_rollouts_that_make_no_whole_groups_are_refused() -> None:
     with pytest.raises(ConfigError, match=r"got samples_per_step=6 with group_size=4\. Leave batch_size out"):
         page_of("task=sum_digits", "group_size=4", "samples_per_step=6")
     with pytest.raises(ConfigError, match="samples_per_step=8 with group_size=4 and batch_size=3"):

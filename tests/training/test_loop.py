@@ -141,7 +141,7 @@ def test_groups_take_the_problems_in_turn_across_steps(home: Path, tmp_path: Pat
     assert asked == ["secret-0", "secret-1"] * 3
 
 
-def attempt(reward: float, end: End = End.ANSWERED, well_formed: bool = True, tokens: int = 2) -> Rollout:
+def rollout(reward: float, end: End = End.ANSWERED, well_formed: bool = True, tokens: int = 2) -> Rollout:
     turn = Turn(prompt=(1,), reply=(2,) * tokens, logprobs=(-1.0,) * tokens, policy_version=0)
     return Rollout(
         problem=Problem(key="", messages=(Message("user", "?"),), reference=("1",)),
@@ -155,7 +155,7 @@ def attempt(reward: float, end: End = End.ANSWERED, well_formed: bool = True, to
 
 
 def test_the_summary_of_a_step_by_hand() -> None:
-    groups = [[attempt(1.0), attempt(0.0, End.OUT_OF_TOKENS, False, 6)], [attempt(0.0), attempt(0.0)]]
+    groups = [[rollout(1.0), rollout(0.0, End.OUT_OF_TOKENS, False, 6)], [rollout(0.0), rollout(0.0)]]
     assert summary(groups) == {
         "reward": Metric(0.25, 4),
         "reward_std": Metric(0.25, 2),  # 0.5 and 0

@@ -75,7 +75,7 @@ def test_with_nothing_ahead_the_asynchronous_loop_is_the_synchronous_one(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(tmp_path / "local", WORDS)
-    monkeypatch.setattr(named, "Prefetching", lambda attempts, engine: Lagged(attempts, engine, {}))
+    monkeypatch.setattr(named, "Prefetching", lambda rollouts, engine: Lagged(rollouts, engine, {}))
     on_monarch(tmp_path / "monarch", WORDS, 2)
     assert differing(tmp_path / "local", tmp_path / "monarch") == []
 

@@ -98,16 +98,16 @@ def test_a_written_page_loads_as_the_same_plan(made: Path, tmp_path: Path) -> No
 # --- parts, from payment to record
 
 
-def attempt(form: dict[str, float], right: bool) -> Rollout:
+def rollout(form: dict[str, float], right: bool) -> Rollout:
     turn = Turn(prompt=(1,), reply=(2, 3), logprobs=(0.0, 0.0), policy_version=0)
     problem = Problem(key="a", messages=(Message("user", "?"),), reference=("5",))
     grade = Grade(hits=(right,), well_formed=True, form=form, num_tokens=2)
     return Rollout(problem=problem, turns=(turn,), replies=("5",), end=End.ANSWERED, grade=grade, advantages=(0.0,))
 
 
-def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others() -> None:
+def test_a_part_that_one_rollout_lacks_is_a_mean_over_the_others() -> None:
     channel = Weighted(weights=read_weights(["correctness=2", "integer=0.5"]))
-    group = pay([attempt({}, True), attempt({"integer": 1.0}, False)], channel, [0.0, 0.0], 1)
+    group = pay([rollout({}, True), rollout({"integer": 1.0}, False)], channel, [0.0, 0.0], 1)
     assert [one.reward for one in group] == [2.0, 0.5]
     assert [dict(one.rewards) for one in group] == [{"correctness": 2.0}, {"correctness": 0.0, "integer": 0.5}]
     found = summary([group])
@@ -115,13 +115,13 @@ def test_a_part_that_one_attempt_lacks_is_a_mean_over_the_others() -> None:
     assert found["rewards/correctness/mean"].mean == 0.5
 
 
-def test_an_attempt_with_parts_comes_back_from_a_checkpoint() -> None:
-    (one,) = pay([attempt({"integer": 1.0}, True)], Weighted(weights=read_weights(["integer=0.5"])), [0.0], 1)
+def test_a_rollout_with_parts_comes_back_from_a_checkpoint() -> None:
+    (one,) = pay([rollout({"integer": 1.0}, True)], Weighted(weights=read_weights(["integer=0.5"])), [0.0], 1)
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 
 def test_so_does_what_intrinsic_rewards_made_of_it() -> None:
-    one = replace(attempt({}, True), bonuses={"explore": 0.25}, scores={"explore": 0.5}, unscored="a reason")
+    one = replace(rollout({}, True), bonuses={"explore": 0.25}, scores={"explore": 0.5}, unscored="a reason")
     assert rollout_from(json.loads(json.dumps(asdict(one)))) == one
 
 

@@ -24,7 +24,7 @@
                   out of the reward
     reinforce ... the policy gradient of the whole reply with importance weights, not clipped
 
-A learner of its own makes no use of advantages: it keeps a log of attempts, believes something and learns towards that.
+A learner of its own makes no use of advantages: it keeps a log of rollouts, believes something and learns towards that.
 
 surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
               and is fast where answers that are near each other are spelled alike

@@ -87,7 +87,7 @@ class Memory(Section):
 
     @property
     def highest(self) -> float:
-        """The most that it adds to the reward of an attempt; what enters outside is no reward."""
+        """The most that it adds to the reward of a rollout; what enters outside is no reward."""
         novelty = self.explore_weight if self.is_on and self.kind.is_novel and self.novelty == "inside" else 0.0
         return novelty + (self.exploit_weight if self.is_memory else 0.0)
 

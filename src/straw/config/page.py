@@ -17,7 +17,7 @@ from straw.config.task_section import TaskSection
 from straw.errors import ConfigError
 from straw.registry import find, is_known
 
-MOST_ATTEMPTS = 524_288
+MOST_ROLLOUTS = 524_288
 FIRST_TASK = "secret"
 
 
@@ -46,15 +46,15 @@ class Page:
 
     def __post_init__(self) -> None:
         for complaint in (
-            too_many_attempts(self),
+            too_many_rollouts(self),
             lack_of_parts(self),
             lack_of_advantage(self),
             cut_distribution(self),
             lack_of_generators(self),
-            lack_of_places(self),
+            lack_of_slots(self),
             lack_of_pace(self),
             lack_of_shared_memory(self),
-            lack_of_attempts(self),
+            lack_of_rollouts(self),
         ):
             if complaint:
                 raise ConfigError(complaint)
@@ -65,14 +65,14 @@ def says(kind: str, name: str, what: str) -> bool:
     return is_known(kind, name) and bool(getattr(find(kind, name), what, False))
 
 
-def too_many_attempts(page: Page) -> str | None:
-    """Each of two options has its bound, and all attempts of a step are in memory together."""
+def too_many_rollouts(page: Page) -> str | None:
+    """Each of two options has its bound, and all rollouts of a step are in memory together."""
     algorithm = page.algorithm
-    if (attempts := algorithm.group_size * algorithm.batch_size) <= MOST_ATTEMPTS:
+    if (rollouts := algorithm.group_size * algorithm.batch_size) <= MOST_ROLLOUTS:
         return None
     return (
-        f"a step has at most {MOST_ATTEMPTS:,} attempts, got group_size={algorithm.group_size} with "
-        f"batch_size={algorithm.batch_size}, which are {attempts:,}. Write a smaller batch_size."
+        f"a step has at most {MOST_ROLLOUTS:,} rollouts, got group_size={algorithm.group_size} with "
+        f"batch_size={algorithm.batch_size}, which are {rollouts:,}. Write a smaller batch_size."
     )
 
 
@@ -82,7 +82,7 @@ def lack_of_parts(page: Page) -> str | None:
         return None
     has_turns = "env_type" in vars(page.task)
     way_out = "env_type=multi_step" if has_turns else f"reward_type={page.task.default_channel}"
-    return f"{page.channel} pays an attempt part by part, and this task has one part only. Write {way_out}."
+    return f"{page.channel} pays a rollout part by part, and this task has one part only. Write {way_out}."
 
 
 def lack_of_advantage(page: Page) -> str | None:
@@ -111,17 +111,17 @@ def lack_of_generators(page: Page) -> str | None:
     )
 
 
-def lack_of_places(page: Page) -> str | None:
+def lack_of_slots(page: Page) -> str | None:
     if page.engine.rows_at_once is None or not page.task.has_turns:
         return None
     return (
-        f"a conversation keeps its place until its last turn, got rows_at_once={page.engine.rows_at_once} with several "
+        f"a conversation keeps its slot until its last turn, got rows_at_once={page.engine.rows_at_once} with several "
         "turns. Leave rows_at_once out."
     )
 
 
 def lack_of_pace(page: Page) -> str | None:
-    """Running free takes steps to run ahead in, room for every generator, and attempts that one version can finish."""
+    """Running free takes steps to run ahead in, room for every generator, and rollouts that one version can finish."""
     engine = page.engine
     if engine.pace == "exact" and engine.fresh_weights:
         return (
@@ -151,11 +151,11 @@ def lack_of_shared_memory(page: Page) -> str | None:
     return None
 
 
-def lack_of_attempts(page: Page) -> str | None:
+def lack_of_rollouts(page: Page) -> str | None:
     if not page.memory.is_on or not says("algorithms", page.algorithm.algorithm, "is_supervised"):
         return None
     return (
-        f"an intrinsic reward is for attempts, and algorithm=sft makes none; got use_ir={page.memory.use_ir}. "
+        f"an intrinsic reward is for rollouts, and algorithm=sft makes none; got use_ir={page.memory.use_ir}. "
         "Write use_ir=no, or another algorithm."
     )
 

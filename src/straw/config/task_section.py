@@ -29,12 +29,12 @@ class TaskSection(Section):
 
     @property
     def has_turns(self) -> bool:
-        """Whether an attempt has several turns that can be paid one by one."""
+        """Whether a rollout has several turns that can be paid one by one."""
         return False
 
     @property
     def has_parts(self) -> bool:
-        """Whether an attempt is right or wrong in several places: its turns, or items of a sequence."""
+        """Whether a rollout is right or wrong in several places: its turns, or items of a sequence."""
         return self.has_turns
 
     @property
@@ -96,7 +96,7 @@ class TaskSection(Section):
 
     @property
     def is_asked_by_generators(self) -> bool:
-        """Whether a batch has as many attempts as there are generators."""
+        """Whether a batch has as many rollouts as there are generators."""
         return False
 
     def defaults(self, page: Page) -> Values:

@@ -1,6 +1,6 @@
 """What a reward is: a channel from facts to numbers, which says how much it can say.
 
-    channel(grade, draw) -> Payment        at most log2(levels) bits an attempt
+    channel(grade, draw) -> Payment        at most log2(levels) bits a rollout
 
 `draw` in [0, 1) is the only randomness a channel meets, so that a run can be played again. A reply that could
 not be read pays 0, whatever the channel.
@@ -126,7 +126,7 @@ class Channel(ABC):
     def __call__(self, grade: Grade, draw: float) -> Payment: ...
 
     def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
-        """The attempts of a step, each with its draw."""
+        """The rollouts of a step, each with its draw."""
         return [self(one.grade, draw) for one, draw in zip(rollouts, draws, strict=True)]
 
     def identifiable_ceiling_bits(self, N: int) -> float | None:

@@ -2,7 +2,7 @@
 
     random         an independent fair coin: about 0 bits can be absorbed
     shuffled_bins  the binned reward with its levels exchanged: the same entropy, no order
-    higher_lower   1 if guess >= secret: one true bit, worth log2 N attempts to an ideal observer
+    higher_lower   1 if guess >= secret: one true bit, worth log2 N rollouts to an ideal observer
     noisy_binary   the binary reward, flipped with probability e: 1 - h2(e) bits at most
 
 The highest pay of shuffled_bins and higher_lower need not be the secret's: judge those by what an observer
@@ -124,7 +124,7 @@ class NoisyBinary(Channel):
     def __post_init__(self) -> None:
         if not 0 <= self.flip_probability <= 0.5:  # above, it would be the opposite reward with less noise
             raise ConfigError(
-                f"flip_probability lies in [0, 0.5], got {self.flip_probability}. Half a bit an attempt is 0.11."
+                f"flip_probability lies in [0, 0.5], got {self.flip_probability}. Half a bit a rollout is 0.11."
             )
 
     @property

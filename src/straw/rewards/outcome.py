@@ -1,4 +1,4 @@
-"""Rewards for how an attempt came out.
+"""Rewards for how a rollout came out.
 
     binary               1 when every turn is right, else 0
     plus_minus           +1 when every turn is right, else -1
@@ -8,7 +8,7 @@
     weighted             a sum of named parts                         (weighted.py, parts.py)
     random, shuffled_bins, higher_lower, noisy_binary                 (controls.py)
 
-A dense reward is k bits an attempt only while each turn is credited by itself: once summed it is a count in
+A dense reward is k bits a rollout only while each turn is credited by itself: once summed it is a count in
 0..k, 2.3 bits of six for a fair coin.
 """
 

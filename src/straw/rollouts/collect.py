@@ -1,7 +1,7 @@
-"""Let the policy attempt problems: a group of conversations for each, graded and paid.
+"""Let the policy answer problems: a group of conversations for each, graded and paid.
 
 Every random draw has a seed of its own, a function of (run, step, problem, sample, turn), so an
-attempt does not depend on what else is in the batch. Finished rows of a conversation fall silent.
+rollout does not depend on what else is in the batch. Finished rows of a conversation fall silent.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class SeedKey:
-    """Where in the run a group stands; the randomness of its attempts is a function of this."""
+    """Where in the run a group stands; the randomness of its rollouts is a function of this."""
 
     seed: int
     step: int
@@ -34,8 +34,8 @@ class SeedKey:
         return uniform_for(self.seed, "channel", self.step, self.group, sample)
 
 
-RolloutKey = tuple[SeedKey, int]  # where in the run an attempt stands: its group's place and its sample
-Attempt = list[tuple[Turn, bool]]  # each turn, and whether the model ended it by itself
+RolloutKey = tuple[SeedKey, int]  # where in the run a rollout stands: its group's place and its sample
+Turns = list[tuple[Turn, bool]]  # each turn, and whether the model ended it by itself
 
 
 def collect(
@@ -43,7 +43,7 @@ def collect(
     task: Task,
     channel: Channel,
     problems: Sequence[Problem],
-    places: Sequence[SeedKey],
+    seed_keys: Sequence[SeedKey],
     group_size: int,
     params: SamplingParams,
 ) -> list[list[Rollout]]:
@@ -58,39 +58,42 @@ def collect(
     coins: dict[int, list[float]] = {}
     for bunch in alike.values():
         firsts = [problems[groups[0]] for groups in bunch]
-        keys = [[(places[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
-        for groups, problem, row, attempts in zip(
-            bunch, firsts, keys, attempt(engine, task, firsts, keys, params), strict=True
+        keys = [[(seed_keys[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
+        for groups, problem, row, sampled in zip(
+            bunch, firsts, keys, sample_turns(engine, task, firsts, keys, params), strict=True
         ):
-            done = [finish(engine.chat, task, problem, turns) for turns in attempts]
-            drawn = [place.coin(sample) for place, sample in row]
+            done = [finish(engine.chat, task, problem, turns) for turns in sampled]
+            drawn = [key.coin(sample) for key, sample in row]
             for position, group in enumerate(groups):
                 keys_of_group = slice(position * group_size, (position + 1) * group_size)
                 rollouts[group], coins[group] = done[keys_of_group], drawn[keys_of_group]
-    return paid_by_step(channel, places, rollouts, coins)
+    return paid_by_step(channel, seed_keys, rollouts, coins)
 
 
 def paid_by_step(
-    channel: Channel, places: Sequence[SeedKey], rollouts: Mapping[int, list[Rollout]], coins: Mapping[int, list[float]]
+    channel: Channel,
+    seed_keys: Sequence[SeedKey],
+    rollouts: Mapping[int, list[Rollout]],
+    coins: Mapping[int, list[float]],
 ) -> list[list[Rollout]]:
-    """All attempts of a step are paid together: a reward may compare them."""
+    """All rollouts of a step are paid together: a reward may compare them."""
     out: dict[int, list[Rollout]] = {}
-    for step in dict.fromkeys(place.step for place in places):
-        groups = [group for group, place in enumerate(places) if place.step == step]
+    for step in dict.fromkeys(key.step for key in seed_keys):
+        groups = [group for group, key in enumerate(seed_keys) if key.step == step]
         members = [one for group in groups for one in rollouts[group]]
         paid = iter(pay(members, channel, [coin for group in groups for coin in coins[group]], step))
         out |= {group: [next(paid) for _ in rollouts[group]] for group in groups}
-    return [out[group] for group in range(len(places))]
+    return [out[group] for group in range(len(seed_keys))]
 
 
-def attempt(
+def sample_turns(
     engine: Sampler,
     task: Task,
     problems: Sequence[Problem],
     keys: Sequence[Sequence[RolloutKey]],
     params: SamplingParams,
-) -> list[list[Attempt]]:
-    """Equally many attempts at different problems."""
+) -> list[list[Turns]]:
+    """Equally many rollouts at different problems."""
     if task.max_turns == 1:
         return single_turns(engine, problems, keys, params)
     return [conversations(engine, task, problem, row, params) for problem, row in zip(problems, keys, strict=True)]
@@ -98,9 +101,9 @@ def attempt(
 
 def single_turns(
     engine: Sampler, problems: Sequence[Problem], keys: Sequence[Sequence[RolloutKey]], params: SamplingParams
-) -> list[list[Attempt]]:
+) -> list[list[Turns]]:
     prompts = [engine.chat.opening(problem.messages) for problem in problems]
-    seeds = [[place.sample_seed(sample, 0) for place, sample in row] for row in keys]
+    seeds = [[key.sample_seed(sample, 0) for key, sample in row] for row in keys]
     replies = engine.sample(prompts, len(keys[0]), params, seeds)
     return [
         [[(turn_of(prompt, reply, engine.policy_version), reply.stopped)] for reply in group]
@@ -110,21 +113,21 @@ def single_turns(
 
 def conversations(
     engine: Sampler, task: Task, problem: Problem, keys: Sequence[RolloutKey], params: SamplingParams
-) -> list[Attempt]:
+) -> list[Turns]:
     """All rows take their turns together; what a row says after its end is not written down."""
     chat, prompt = engine.chat, engine.chat.opening(problem.messages)
     talk = engine.converse(prompt, len(keys))
-    attempts: list[Attempt] = [[] for _ in keys]
+    rollouts: list[Turns] = [[] for _ in keys]
     read: list[Tokens] = [prompt] * len(keys)
     talking = [True] * len(keys)
     for turn in range(task.max_turns):
-        replies = talk.generate(params, [place.sample_seed(sample, turn) for place, sample in keys])
+        replies = talk.generate(params, [key.sample_seed(sample, turn) for key, sample in keys])
         heard: list[Tokens] = [()] * len(keys)
         for row, reply in enumerate(replies):
             if not talking[row]:
                 continue
-            attempts[row].append((turn_of(read[row], reply, engine.policy_version), reply.stopped))
-            message = task.next_message(problem, [chat.decode(said.reply) for said, _ in attempts[row]])
+            rollouts[row].append((turn_of(read[row], reply, engine.policy_version), reply.stopped))
+            message = task.next_message(problem, [chat.decode(said.reply) for said, _ in rollouts[row]])
             talking[row] = message is not None
             if message is not None:
                 heard[row] = (() if reply.stopped else (chat.end,)) + chat.continuation(message)
@@ -132,7 +135,7 @@ def conversations(
         if not any(talking):
             break
         talk.append([more or max(heard, key=len) for more in heard])
-    return attempts
+    return rollouts
 
 
 def turn_of(prompt: Tokens, reply: Reply, version: int) -> Turn:

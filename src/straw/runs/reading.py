@@ -71,7 +71,7 @@ def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
 
 
 def read_rollouts(folder: str | Path) -> Iterator[dict[str, Any]]:
-    """One record an attempt, in order, read as they are asked for: a run has many."""
+    """One record a rollout, in order, read as they are asked for: a run has many."""
     return read_lines(run_folder(folder) / ROLLOUTS)
 
 

@@ -6,7 +6,7 @@ from straw.types import Grade, Rollout, Turn
 
 
 def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, object]:
-    """One attempt as one line: what it earned comes first, its tokens last.
+    """One rollout as one line: what it earned comes first, its tokens last.
 
     The `prompt_tokens` of a turn are those read since the reply before it, so the turns of a record,
     read one after the other, are the conversation. A turn that begins another one says `restarts`.

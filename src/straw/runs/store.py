@@ -4,7 +4,7 @@
         config.toml               every resolved value
         about.json                versions, machine, command, the config's hash
         metrics.jsonl             one line a step
-        rollouts.jsonl            one line an attempt
+        rollouts.jsonl            one line a rollout
         evaluations.jsonl         one line a reply to a held-out problem, where the task has some
         events.jsonl              one line for whatever happened: started, alarm, resumed, failed
         checkpoints.jsonl         one line a checkpoint

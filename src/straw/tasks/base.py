@@ -49,7 +49,7 @@ class Task(Protocol):
         ...
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
-        """Facts about the attempt. Turns that never came are misses."""
+        """Facts about the rollout. Turns that never came are misses."""
         ...
 
 

@@ -147,7 +147,7 @@ class Digits(Drawn):
         return Grade(hits=(hit,), well_formed=answer.has_tag, answer=answer.number)
 
     def _drawn(self, split: str, index: int) -> Numbers:
-        draws = (self.draw(Random(seed_for(self.task_seed, self.name, split, index, attempt))) for attempt in count())
+        draws = (self.draw(Random(seed_for(self.task_seed, self.name, split, index, trial))) for trial in count())
         return next(numbers for numbers in draws if split_of(numbers) == split)
 
     def _problem(self, numbers: Numbers) -> Problem:

@@ -1,4 +1,4 @@
-"""Intrinsic rewards in a run: attempts become traces, scores become pay.
+"""Intrinsic rewards in a run: rollouts become traces, scores become pay.
 
     groups -> texts -> one call of the encoder for what is new -> scores -> rewards (inside) or bonuses (outside)
 
@@ -14,7 +14,7 @@ others: of four wrong replies with novelty 0, 1, 1, 1 the new ones get +1/4 each
 A centring of its own would do the same. Outside, no wrong reply gains by novelty and none is blamed for the lack of it;
 a right one that is unlike what failed earns more. So where nobody is right novelty teaches nothing: that is the price.
 To blame wrong replies for repeats would push down what they share with good ones, the form first.
-`straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 attempts, 8 seeds, explore alone: the mean of the bits
+`straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 rollouts, 8 seeds, explore alone: the mean of the bits
 known of 6, and the runs that came to less than chance knows
 
     no novelty 5.93, 0      outside 5.99, 0      inside -3.55, 4
@@ -22,7 +22,7 @@ known of 6, and the runs that came to less than chance knows
 What there is nothing to compare with earns nothing, either way; the share of it is logged as memory/empty. A reply
 whose embedding, or whose question's, is not finite has no score at all: its intrinsic rewards are absent, not 0, the
 reason stands in its record, and the number of these is logged as memory/skipped. Every score that was measured stands
-in the record of its attempt, paid or not.
+in the record of its rollout, paid or not.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class IntrinsicPay(NoIntrinsic):
         self.found: dict[str, Metric] = {}
 
     def paid(self, groups: Groups, step: int) -> Groups:
-        """The same attempts, paid for this step's scores as well; then they are remembered."""
+        """The same rollouts, paid for this step's scores as well; then they are remembered."""
         before = self.encoder.num_encoded if self.encoder else 0
         traces = self._traces(groups)
         scores = self.intrinsic.score(traces, step)

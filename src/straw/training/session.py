@@ -70,7 +70,7 @@ class Finished:
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
     """Train, and leave a run folder."""
-    prepare_for(loaded.page)
+    prepare_for(loaded.page.engine)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
@@ -99,7 +99,7 @@ def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher, tru
 
 
 def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
-    check_tracker(plan.page)
+    check_tracker(plan.page.run.track)
     for note in plan.notes:
         watcher.say(note)
     with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
@@ -152,11 +152,11 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
     with RunFolder.open(path) as folder:
         page = page_to_run(folder.path, trusts=trusts)
         plan = plan_of(Loaded(page, frozenset(names_of(page))))
-        prepare_for(plan.page)
+        prepare_for(plan.page.engine)
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
             return Finished(plan, folder.path, done["known"], done["steps"])
-        check_tracker(plan.page)
+        check_tracker(plan.page.run.track)
         checkpoint, changed = newest_sound(folder.path, watcher.say), changed_since(folder.path)
         if not checkpoint and (again := check_may_begin_again(folder.path, changed)):
             watcher.say(f"no checkpoint was written yet: the first {again} steps are done again, and come out the same")

@@ -1,7 +1,7 @@
 """What outlives a step beside the weights: the part of a checkpoint that is the loop's own.
 
     engine.save      weights, both of Adam's moments and its step, policy version
-    state.json       step, running mean of the baseline, replayed attempts, alarms, ledger, last measurement, counters
+    state.json       step, running mean of the baseline, replayed rollouts, alarms, ledger, last measurement, counters
 
 Problem order and every seed are functions of (seed, step, group, sample), so no generator has a state to keep.
 Floats are written so that they read back equal: a run that goes on has the bits of one that never stopped.
@@ -40,12 +40,12 @@ class RunState:
     student: BeliefLearner | None = None
     said: Said = field(default_factory=Said)
     step: int = 0
-    num_tokens: int = 0  # of all attempts so far, prompts included
+    num_tokens: int = 0  # of all rollouts so far, prompts included
     time_s: float = 0.0  # before this process took over
     cpu_s: float = 0.0
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
     measured_version: int | None = None  # of the weights that it was made with
-    ahead: Ahead = field(default_factory=dict)  # attempts that were made for later steps, by step
+    ahead: Ahead = field(default_factory=dict)  # rollouts that were made for later steps, by step
     next_group: int = 0  # to be begun, where generators run free
 
     def state_dict(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from straw.types import Datum, Rollout
 
 
 def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
-    """Every turn gets an advantage: its own where turns are paid one by one, else the attempt's.
+    """Every turn gets an advantage: its own where turns are paid one by one, else the rollout's.
 
     Groups of one are compared with each other.
     """
@@ -43,7 +43,7 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
 
 
 def with_bonuses(groups: Sequence[Sequence[Rollout]]) -> list[list[Rollout]]:
-    """What enters behind the credit: each attempt's own, on every turn."""
+    """What enters behind the credit: each rollout's own, on every turn."""
     return [[with_bonus(rollout, sum(rollout.bonuses.values())) for rollout in group] for group in groups]
 
 

@@ -26,7 +26,7 @@ def test_a_group_reads_its_prompt_once_and_never_its_last_tokens() -> None:
     assert list(zip(flat.rows.tolist(), flat.targets.tolist(), strict=True)) == [
         (0, 10), (0, 12), (0, 13), (1, 11), (2, 14), (3, 15),
     ]  # fmt: skip
-    assert list(zip(flat.owner, flat.place, strict=True)) == [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (2, 2)]
+    assert list(zip(flat.owner, flat.position, strict=True)) == [(0, 0), (1, 0), (2, 0), (0, 1), (2, 1), (2, 2)]
 
 
 def test_tokens_of_weight_zero_are_read_and_not_predicted() -> None:

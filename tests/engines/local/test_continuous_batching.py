@@ -1,4 +1,4 @@
-"""Samples that follow one another in a few places are those that begin together, bit for bit."""
+"""Samples that follow one another in a few slots are those that begin together, bit for bit."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.small_runs import small_page, small_plan, train
 from tests.torture import differing
 
 from straw.engines.base import Reply, SamplingParams
-from straw.engines.local import continuous_batching as places
+from straw.engines.local import continuous_batching as batching
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
 from straw.errors import ConfigError
@@ -23,7 +23,7 @@ PARAMS = SamplingParams(max_tokens=20)
 
 def made(words: str = "") -> LocalEngine:
     page = small_plan("warmup=none", words).page
-    return with_adapters(load_engine(page), page)
+    return with_adapters(load_engine(page), page.model)
 
 
 @pytest.fixture(scope="module", params=["", "lora_rank=2 fast_llama=false"], ids=["full", "lora"])
@@ -58,7 +58,7 @@ def test_a_sample_has_the_same_bits_in_any_place(
 def test_who_waits_takes_no_place_of_one_that_still_writes(
     engine: LocalEngine, limit: int, num_samples: int, short_first: bool
 ) -> None:
-    """All samples of one prompt end with their first token, so its places leave while others wait for theirs."""
+    """All samples of one prompt end with their first token, so its slots leave while others wait for theirs."""
     prompts = prompts_of(engine)[1:3]
     seeds = [range(num_samples), range(1000, 1000 + num_samples)]
     cold = SamplingParams(max_tokens=1, temperature=0.1)
@@ -106,7 +106,7 @@ def test_more_rows_than_decode_together_are_handed_over_in_their_turn(
     assert sorted(told) == [(prompt, sample) for prompt in range(5) for sample in range(2)]
 
 
-class Counted(places.Places):
+class Counted(batching.Slots):
     """Writes down how many rows are read at each step."""
 
     rows: list[int]
@@ -119,13 +119,13 @@ class Counted(places.Places):
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     Counted.rows = []
-    monkeypatch.setattr("straw.engines.local.engine.Places", Counted)
+    monkeypatch.setattr("straw.engines.local.engine.Slots", Counted)
     yield Counted
 
 
 def test_no_more_rows_are_read_than_there_are_places(engine: LocalEngine, counted: type[Counted]) -> None:
     limited(engine, 32, 9, 7, 13)
-    assert max(counted.rows) == 27  # nine prompts with three places each
+    assert max(counted.rows) == 27  # nine prompts with three slots each
     counted.rows.clear()
     limited(engine, 16, 3, 20, 13)
     assert max(counted.rows) == 18  # three equal shares that fill a tile
@@ -133,8 +133,8 @@ def test_no_more_rows_are_read_than_there_are_places(engine: LocalEngine, counte
 
 def test_every_prompt_is_read_once(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     read = []
-    real = places.read_prompt
-    monkeypatch.setattr(places, "read_prompt", lambda *given: read.append(given[2]) or real(*given))
+    real = batching.read_prompt
+    monkeypatch.setattr(batching, "read_prompt", lambda *given: read.append(given[2]) or real(*given))
     limited(engine, 16, 24, 3, 5)
     assert len(read) == 24
 

@@ -19,7 +19,7 @@ READERS = ["", "fast_llama=false", "gradient_checkpointing=true", "lora_rank=2",
 
 def made(words: str) -> LocalEngine:
     page = small_plan("warmup=none", words).page
-    return with_adapters(load_engine(page), page)
+    return with_adapters(load_engine(page), page.model)
 
 
 @pytest.fixture

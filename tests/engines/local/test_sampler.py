@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from straw.engines.base import SamplingParams
-from straw.engines.local.sampler import draw, keep_likeliest, places_to_keep, uniforms
+from straw.engines.local.sampler import draw, keep_likeliest, slots_to_keep, uniforms
 
 THREE = torch.tensor([[0.5, 0.3, 0.2]]).log()
 
@@ -98,7 +98,7 @@ def test_neighbouring_seeds_and_places_are_not_alike() -> None:
 
 
 def places(writing: list[list[int]]) -> tuple[list[int], list[int]] | None:
-    kept = places_to_keep(torch.tensor(writing).bool().flatten(), len(writing))
+    kept = slots_to_keep(torch.tensor(writing).bool().flatten(), len(writing))
     return None if kept is None else (kept[0].tolist(), kept[1].tolist())
 
 

@@ -17,7 +17,7 @@ pytestmark = needs_monarch
 
 def made(words: str, num_generators: int) -> MonarchEngine:
     page = small_plan("warmup=none", words).page
-    return MonarchEngine(page, with_adapters(load_engine(page), page), num_generators=num_generators)
+    return MonarchEngine(page, with_adapters(load_engine(page), page.model), num_generators=num_generators)
 
 
 @pytest.fixture(

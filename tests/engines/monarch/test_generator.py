@@ -57,7 +57,7 @@ def page_of(words: str) -> Any:
 def begun(words: str) -> tuple[LocalEngine, Shared]:
     """An engine as a trainer would have it after a little change, and its weights in memory."""
     page = page_of(words)
-    engine = with_adapters(load_engine(page), page)
+    engine = with_adapters(load_engine(page), page.model)
     torch.manual_seed(0)
     with torch.no_grad():
         for weight in engine.trained.values():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.measure.ledger.test_received import GAMES, REPLIES, attempt, game, told
+from tests.measure.ledger.test_received import GAMES, REPLIES, game, rollout, told
 
 from straw.algorithms.baselines import Credit
 from straw.information import miller_madow_bits, plug_in_entropy_bits
@@ -29,7 +29,7 @@ GUESSES = st.lists(st.lists(st.sampled_from(["0", "3", "7", "no"]), min_size=4, 
 
 def groups_of(words: str, guesses: list[list[str]], secret: int = 3) -> tuple[Ledger, Groups]:
     task, channel = game(words, secret)
-    return Ledger.of(task, channel), [[attempt(task, channel, (one,)) for one in group] for group in guesses]
+    return Ledger.of(task, channel), [[rollout(task, channel, (one,)) for one in group] for group in guesses]
 
 
 def entered(words: str, guesses: list[list[str]], baseline: str = "group") -> Ledger:
@@ -96,7 +96,7 @@ def test_offered_is_a_probability_of_what_was_told(words: Any, data: Any) -> Non
     for secret, flips in product(range(10), coins):
         task, channel = game(words, secret)
         ledger = Ledger.of(task, channel)
-        group = [replace(attempt(task, channel, *one), advantages=(1.0,)) for one in zip(spoken, flips, strict=True)]
+        group = [replace(rollout(task, channel, *one), advantages=(1.0,)) for one in zip(spoken, flips, strict=True)]
         ledger.enter([group], [group])
         news = tuple(told(one) for one in group)
         found.setdefault(news, set()).add(round(numbers(ledger)["offered_bits"], 9))
@@ -116,7 +116,7 @@ def test_where_answers_cannot_be_listed_a_run_of_zeros_costs_at_most_a_bit() -> 
     """A million secrets are too many for an observer, and none of 96 guesses is near: 24 bits were charged for it."""
     task, channel = game("N=1000000 reward_type=log_distance", 999_999)
     ledger = Ledger.of(task, channel)
-    group = [replace(attempt(task, channel, (f"no {row}",)), advantages=(0.0,)) for row in range(96)]
+    group = [replace(rollout(task, channel, (f"no {row}",)), advantages=(0.0,)) for row in range(96)]
     ledger.enter([group], [group])
     assert ledger.observer is None
     assert numbers(ledger)["offered_bits"] <= 1
@@ -131,7 +131,7 @@ def test_a_channel_that_flips_offers_a_bit_at_most_beside_what_is_received_and_i
     coins = [0.1, 0.9, 0.9, 0.4, 0.9, 0.15]
     task, channel = game(words, 3)
     ledger = Ledger.of(task, channel)
-    group = [replace(attempt(task, channel, ("37503"[at % 5],), coin), advantages=(1.0,))
+    group = [replace(rollout(task, channel, ("37503"[at % 5],), coin), advantages=(1.0,))
              for at, coin in enumerate(coins)]  # fmt: skip
     ledger.enter([group], [group])
     noise = sum(-log2(flips if coin < flips else 1 - flips) for coin in coins)
@@ -154,7 +154,7 @@ def test_what_is_not_defined_is_absent() -> None:
 
 def test_turns_that_are_credited_alone_are_one_symbol() -> None:
     task, channel = game("N=8 env_type=multi_step", 5)
-    one = attempt(task, channel, ("1", "1", "0"))
+    one = rollout(task, channel, ("1", "1", "0"))
     assert rewards_of(one) == (1, 0, 0)
     ledger = Ledger.of(task, channel)
     ledger.enter([[one]], [[replace(one, advantages=(1.0, 0.0, 0.0))]])
@@ -162,7 +162,7 @@ def test_turns_that_are_credited_alone_are_one_symbol() -> None:
     assert numbers(ledger)["offered_bits"] == pytest.approx(-log2((1 / 2 + 1 / 4) / 8))
     task, channel = game("N=8 env_type=multi_step credit=sum", 5)
     summed = Ledger.of(task, channel)
-    summed.enter([[attempt(task, channel, ("1", "1", "0"))]], [[replace(one, advantages=(1.0,) * 3)]])
+    summed.enter([[rollout(task, channel, ("1", "1", "0"))]], [[replace(one, advantages=(1.0,) * 3)]])
     assert numbers(summed)["capacity_bits"] == 2  # a count in 0..3
     assert numbers(summed)["offered_bits"] == pytest.approx(-log2(1 / 2 * 3 / 8 + 1 / 4 * 1 / 4))  # two right of three
 

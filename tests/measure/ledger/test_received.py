@@ -41,7 +41,7 @@ def game(words: str, secret: int | None = None) -> tuple[Enumerable, Channel]:
     return task, channel
 
 
-def attempt(task: Task, channel: Channel, replies: tuple[str, ...], coin: float = 0.0) -> Rollout:
+def rollout(task: Task, channel: Channel, replies: tuple[str, ...], coin: float = 0.0) -> Rollout:
     problem = task.problem(0)
     grade = task.grade(problem, replies, End.ANSWERED)
     paid = channel(grade, coin)
@@ -73,7 +73,7 @@ def test_those_are_left_that_would_have_been_paid_alike(words: Any, data: Any) -
     assert isinstance(observer, Candidates)
     before = -1.0
     for replies in spoken:
-        observe(observer, task, attempt(task, channel, replies))
+        observe(observer, task, rollout(task, channel, replies))
         assert before <= observer.received_bits <= log2(task.space) + 1e-9
         before = observer.received_bits
     left = observer.left["secret-0"]
@@ -81,7 +81,7 @@ def test_those_are_left_that_would_have_been_paid_alike(words: Any, data: Any) -
     for other in range(task.hidden.N):
         if task.hidden.length == 1:
             like = game(words, other)
-            alike = all(told(attempt(*like, said)) == told(attempt(task, channel, said)) for said in spoken)
+            alike = all(told(rollout(*like, said)) == told(rollout(task, channel, said)) for said in spoken)
             assert alike == (other in left), (other, spoken)
 
 
@@ -90,7 +90,7 @@ def test_a_sequence_is_judged_item_by_item() -> None:
     task, channel = game("N=4 length=2 reward_type=dense credit=sum", 3)
     assert task.hidden.of(0) == (3, 1)
     observer = observer_of(task, channel)
-    observe(observer, task, attempt(task, channel, ("1 1",)))
+    observe(observer, task, rollout(task, channel, ("1 1",)))
     assert {divmod(int(one), 4) for one in observer.left["secret-0"]} == {
         (0, 1),
         (2, 1),
@@ -104,32 +104,32 @@ def test_a_sequence_is_judged_item_by_item() -> None:
 def test_a_turn_that_was_not_read_says_nothing_and_the_others_do() -> None:
     task, channel = game("N=8 env_type=multi_step", 5)
     observer = observer_of(task, channel)
-    observe(observer, task, attempt(task, channel, ("1", "maybe", "0")))
+    observe(observer, task, rollout(task, channel, ("1", "maybe", "0")))
     assert list(observer.left["secret-0"]) == [5, 7]
 
 
 def test_prompts_have_sets_of_their_own() -> None:
     task, channel = game("num_secrets=2")
     observer = observer_of(task, channel)
-    observe(observer, task, attempt(task, channel, task.problem(0).reference))
+    observe(observer, task, rollout(task, channel, task.problem(0).reference))
     assert observer.received_bits == pytest.approx(log2(10))
 
 
 def test_what_was_heard_is_kept() -> None:
     task, channel = game("reward_type=binned_log_distance", 3)
     one, two = observer_of(task, channel), observer_of(task, channel)
-    observe(one, task, attempt(task, channel, ("9",)))
+    observe(one, task, rollout(task, channel, ("9",)))
     two.load_state_dict(json.loads(json.dumps(one.state_dict())))
     assert two.received_bits == one.received_bits > 0
-    observe(one, task, attempt(task, channel, ("4",)))
-    observe(two, task, attempt(task, channel, ("4",)))
+    observe(one, task, rollout(task, channel, ("4",)))
+    observe(two, task, rollout(task, channel, ("4",)))
     assert np.array_equal(one.left["secret-0"], two.left["secret-0"])
 
 
 def test_a_fair_coin_says_nothing() -> None:
     task, channel = game("reward_type=random")
     observer = observer_of(task, channel)
-    observe(observer, task, attempt(task, channel, ("3",)))
+    observe(observer, task, rollout(task, channel, ("3",)))
     assert observer.received_bits == 0
     np.testing.assert_allclose(observer.shares("secret-0"), 1 / task.space)
 
@@ -139,9 +139,9 @@ def test_a_flipped_reward_moves_the_odds() -> None:
     task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
     observer = observer_of(task, channel)
     assert isinstance(observer, Posterior)
-    observe(observer, task, attempt(task, channel, ("3",), coin=0.9))
+    observe(observer, task, rollout(task, channel, ("3",), coin=0.9))
     assert observer.received_bits == pytest.approx(log2(10 * 3 / 12))
-    observe(observer, task, attempt(task, channel, ("4",), coin=0.9))
+    observe(observer, task, rollout(task, channel, ("4",), coin=0.9))
     assert observer.received_bits == pytest.approx(log2(10 * 3 / (3 + 1 / 3 + 8)))
     again = observer_of(task, channel)
     again.load_state_dict(json.loads(json.dumps(observer.state_dict())))
@@ -154,7 +154,7 @@ def test_noise_of_none_is_the_binary_channel() -> None:
     observers = [observer_of(*quiet), observer_of(*plain)]
     for guess in range(7):
         for observer, (task, channel) in zip(observers, (quiet, plain), strict=True):
-            observe(observer, task, attempt(task, channel, (str(guess),), coin=0.5))
+            observe(observer, task, rollout(task, channel, (str(guess),), coin=0.5))
     assert observers[0].received_bits == pytest.approx(observers[1].received_bits, abs=1e-6)
 
 
@@ -165,7 +165,7 @@ def test_the_posterior_gives_what_is_told_and_no_more() -> None:
         task, channel = game("N=4 reward_type=noisy_binary flip_probability=0.2", secret)
         observer = observer_of(task, channel)
         for guess, flipped in zip("012", coins, strict=True):
-            observe(observer, task, attempt(task, channel, (guess,), coin=0.0 if flipped else 0.9))
+            observe(observer, task, rollout(task, channel, (guess,), coin=0.0 if flipped else 0.9))
         chance = 0.25 * 0.2 ** sum(coins) * 0.8 ** (3 - sum(coins))
         outcomes.append((chance, observer.received_bits))
     assert sum(chance * 2**-bits for chance, bits in outcomes) == pytest.approx(1)  # E[p(S) / p(S | told)] = 1
@@ -176,7 +176,7 @@ def test_what_an_observer_expected_is_a_code() -> None:
     """Ten secrets: a miss had 9 in 10 and the next 8 in 9; a flipped reward is likelier to be 0 than to be right."""
     task, channel = game("", 3)
     observer = observer_of(task, channel)
-    told = [observe(observer, task, attempt(task, channel, (guess,))) for guess in ("0", "1", "1", "no", "3", "7")]
+    told = [observe(observer, task, rollout(task, channel, (guess,))) for guess in ("0", "1", "1", "no", "3", "7")]
     assert told == pytest.approx([log2(10 / 9), log2(9 / 8), 0, 0, 3, 0])
     assert sum(told) == pytest.approx(observer.received_bits)
 
@@ -185,16 +185,16 @@ def test_what_an_observer_of_flips_expected_is_a_code_too() -> None:
     """e = 1/4, the first guess paid: 1/10 x 3/4 + 9/10 x 1/4 = 0.3. Then it has 3 of 12: 1/4 x 3/4 + 3/4 x 1/4."""
     task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
     observer = observer_of(task, channel)
-    assert observe(observer, task, attempt(task, channel, ("no",))) == 0
-    assert observe(observer, task, attempt(task, channel, ("3",), coin=0.9)) == pytest.approx(-log2(0.3))
-    assert observe(observer, task, attempt(task, channel, ("3",), coin=0.1)) == pytest.approx(-log2(1 - 0.375))
+    assert observe(observer, task, rollout(task, channel, ("no",))) == 0
+    assert observe(observer, task, rollout(task, channel, ("3",), coin=0.9)) == pytest.approx(-log2(0.3))
+    assert observe(observer, task, rollout(task, channel, ("3",), coin=0.1)) == pytest.approx(-log2(1 - 0.375))
 
 
 def test_flips_that_never_come_are_no_logarithm_of_nothing() -> None:
     task, _ = game("", 3)
     channel = NoisyBinary(flip_probability=0.0)
     observer = observer_of(task, channel)
-    told = [observe(observer, task, attempt(task, channel, (guess,), coin=0.5)) for guess in ("0", "3", "3")]
+    told = [observe(observer, task, rollout(task, channel, (guess,), coin=0.5)) for guess in ("0", "3", "3")]
     assert all(0 <= bits < 4 for bits in told) and observer.received_bits == pytest.approx(log2(10), abs=1e-6)
 
 

@@ -17,6 +17,6 @@ def test_coins_and_too_many_secrets_are_refused() -> None:
         game_of(load_page(None, {"kind": "sum_digits"}).page)
 
 
-def test_the_attempts_of_a_step_are_the_group() -> None:
+def test_the_rollouts_of_a_step_are_the_group() -> None:
     assert group_of(load_page(None, {"group_size": "8", "batch_size": "2"}).page) == 16
     assert group_of(load_page(None, {"group_size": "8", "batch_size": "2", "num_secrets": "2"}).page) == 8

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from tests.made_runs import attempt, curve_rows, write_run
+from tests.made_runs import curve_rows, rollout, write_run
 from tests.made_studies import make_study
 
 from straw.report.figures.all import figures_of
@@ -78,7 +78,7 @@ def test_tables_are_made_for_those_who_hear_them(tmp_path: Path) -> None:
 
 def test_what_a_model_wrote_is_text_and_nothing_else(tmp_path: Path) -> None:
     write_run(
-        tmp_path / "run", curve_rows(0.0, 1.0), [(1, attempt(HOSTILE, 0.0, prompt=HOSTILE))], N=16,
+        tmp_path / "run", curve_rows(0.0, 1.0), [(1, rollout(HOSTILE, 0.0, prompt=HOSTILE))], N=16,
         question=HOSTILE[:30], learning_rate=1e-3,
     )  # fmt: skip
     text = page_at(tmp_path)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.made_runs import attempt, make_run, write_run
+from tests.made_runs import make_run, rollout, write_run
 
 from straw.report.runs import samples
 from straw.report.runs.samples import samples_of
@@ -20,16 +20,16 @@ from straw.runs.reading import ROLLOUTS, read_rollouts
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """Six attempts at two problems: `a` learns from 0.1 to 1, `b` stays where it was."""
+    """Six rollouts at two problems: `a` learns from 0.1 to 1, `b` stays where it was."""
     return write_run(
         tmp_path / "run",
         rollouts=[
-            (1, attempt("12", 0.1, problem="a")),
-            (1, attempt("40", 0.5, problem="b")),
-            (2, attempt("12", 0.1, problem="a")),
-            (2, attempt("41", 0.5, problem="b")),
-            (3, attempt("37", 1.0, problem="a")),
-            (3, attempt("40", 0.5, problem="b")),
+            (1, rollout("12", 0.1, problem="a")),
+            (1, rollout("40", 0.5, problem="b")),
+            (2, rollout("12", 0.1, problem="a")),
+            (2, rollout("41", 0.5, problem="b")),
+            (3, rollout("37", 1.0, problem="a")),
+            (3, rollout("40", 0.5, problem="b")),
         ],
     )
 
@@ -59,26 +59,26 @@ def test_what_changed_is_early_beside_late_and_the_problem_that_moved_most_is_in
 
 
 def test_a_reply_that_comes_back_has_not_changed_and_neither_has_a_run_of_one_step(tmp_path: Path) -> None:
-    same = write_run(tmp_path / "same", rollouts=[(1, attempt("4", 0.0)), (2, attempt("4", 0.0))])
-    short = write_run(tmp_path / "short", rollouts=[(1, attempt("4", 0.0)), (1, attempt("5", 0.0))])
+    same = write_run(tmp_path / "same", rollouts=[(1, rollout("4", 0.0)), (2, rollout("4", 0.0))])
+    short = write_run(tmp_path / "short", rollouts=[(1, rollout("4", 0.0)), (1, rollout("5", 0.0))])
     assert samples_of(same, 5).changed == samples_of(short, 5).changed == []
 
 
 def test_every_part_of_the_reward_is_there_and_the_tokens_are_not(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "run", rollouts=[(1, attempt("4", 0.0, binary=0.0, format=0.25))])
+    run = write_run(tmp_path / "run", rollouts=[(1, rollout("4", 0.0, binary=0.0, format=0.25))])
     (record,) = samples_of(run, 5).best
     assert record["rewards"] == {"binary": 0.0, "format": 0.25} and record["reward"] == 0.25
     assert "turns" not in record
 
 
-def test_a_run_without_attempts_has_no_samples(tmp_path: Path) -> None:
+def test_a_run_without_rollouts_has_no_samples(tmp_path: Path) -> None:
     found = samples_of(write_run(tmp_path / "sft"), 5)
-    assert (found.num_attempts, found.best, found.worst, found.changed) == (0, [], [], [])
+    assert (found.num_rollouts, found.best, found.worst, found.changed) == (0, [], [], [])
 
 
 def test_no_samples_can_be_asked_for(run: Path) -> None:
     found = samples_of(run, 0)
-    assert (found.num_attempts, found.best, found.changed) == (6, [], [])
+    assert (found.num_rollouts, found.best, found.changed) == (6, [], [])
 
 
 # --- lines that are not as they should be
@@ -106,7 +106,7 @@ def test_a_damaged_line_is_named_and_passed_over(run: Path, change: Any) -> None
     damage(run, 5, change)
     found = samples_of(run, 5)
     assert found.unreadable == [5]
-    assert found.num_attempts == 5
+    assert found.num_rollouts == 5
     assert "37" not in texts(found.best)
 
 
@@ -114,19 +114,19 @@ def test_a_line_that_is_still_being_written_is_not_there_yet(run: Path) -> None:
     path = run / ROLLOUTS
     path.write_bytes(path.read_bytes()[:-20])
     found = samples_of(run, 5)
-    assert (found.num_attempts, found.unreadable) == (5, [])
+    assert (found.num_rollouts, found.unreadable) == (5, [])
 
 
 def test_a_line_spelled_otherwise_is_read_the_slow_way(run: Path) -> None:
     damage(run, 5, lambda line: json.dumps(json.loads(line), indent=None).encode() + b"\n")  # blanks behind the colons
     found = samples_of(run, 5)
-    assert (found.num_attempts, found.unreadable, found.best[0]["reward"]) == (6, [], 1.0)
+    assert (found.num_rollouts, found.unreadable, found.best[0]["reward"]) == (6, [], 1.0)
 
 
-def test_an_attempt_without_a_reward_is_neither_best_nor_worst(run: Path) -> None:
+def test_a_rollout_without_a_reward_is_neither_best_nor_worst(run: Path) -> None:
     damage(run, 5, lambda line: line.replace(b'"reward":1.0', b'"reward":null'))
     found = samples_of(run, 9)
-    assert found.num_attempts == 6
+    assert found.num_rollouts == 6
     assert "37" not in texts(found.best) + texts(found.worst)
 
 
@@ -138,13 +138,13 @@ def test_whatever_a_model_writes_the_bytes_find_what_parsing_finds(
     tmp_path_factory: pytest.TempPathFactory, said: Any
 ) -> None:
     rollouts = [
-        (step, attempt(reply, reward, prompt=prompt, problem=prompt))
+        (step, rollout(reply, reward, prompt=prompt, problem=prompt))
         for step, (prompt, reply, reward) in enumerate(said)
     ]
     run = write_run(tmp_path_factory.mktemp("any") / "run", rollouts=rollouts)
     found = samples_of(run, 20)
     parsed = list(read_rollouts(run))
-    assert found.num_attempts == len(parsed) and found.unreadable == []
+    assert found.num_rollouts == len(parsed) and found.unreadable == []
     assert found.best[0]["reward"] == max(record["reward"] for record in parsed)
     assert found.worst[0]["reward"] == min(record["reward"] for record in parsed)
     kinds = {(record["problem"], *record["replies"]) for record in parsed}
@@ -160,12 +160,12 @@ def test_only_the_chosen_lines_are_parsed(tmp_path: Path, monkeypatch: pytest.Mo
     real = json.loads
     monkeypatch.setattr(samples.json, "loads", lambda text: parsed.append(text) or real(text))
     found = samples_of(run, 5)
-    assert found.num_attempts == 2000
+    assert found.num_rollouts == 2000
     assert len(parsed) <= 4 * 5  # best, worst, and two of every pair
 
 
 @pytest.mark.slow
-def test_a_run_of_100_000_attempts_is_shown_within_two_seconds_of_cpu_time(tmp_path: Path) -> None:
+def test_a_run_of_100_000_rollouts_is_shown_within_two_seconds_of_cpu_time(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", 100_000)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(

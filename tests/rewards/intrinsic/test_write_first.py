@@ -46,7 +46,7 @@ def paying(case: dict[str, Any]) -> IntrinsicPay:
     return IntrinsicPay(page.memory, scorer_of(page, Table.width), Table(case["vectors"]))
 
 
-def attempt(question: str, reply: dict[str, Any]) -> Rollout:
+def rollout(question: str, reply: dict[str, Any]) -> Rollout:
     return Rollout(
         problem=Problem(key=question, messages=(Message("user", question),), reference=("0",)), turns=(),
         replies=(reply["text"],), end=End.ANSWERED, grade=Grade(hits=(reply["is_right"],), well_formed=True),
@@ -57,7 +57,7 @@ def attempt(question: str, reply: dict[str, Any]) -> Rollout:
 def test_every_reward_is_the_published_one_from_the_reply_s_text_on(case: Any) -> None:
     pay = paying(case)
     for step, call in enumerate(case["calls"], 1):
-        groups = [[attempt(group["question"], reply) for reply in group["replies"]] for group in call]
+        groups = [[rollout(group["question"], reply) for reply in group["replies"]] for group in call]
         for group, told in zip(pay.paid(groups, step), call, strict=True):
             for name in ("exploit", "explore"):
                 found = [one.raw_rewards[name] for one in group]

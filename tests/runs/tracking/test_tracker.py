@@ -174,18 +174,18 @@ def test_a_package_that_is_not_there_is_named_before_anything_begins(
     module, _ = BACKENDS[name].needs
     monkeypatch.setitem(sys.modules, module, None)  # what an import then finds
     with pytest.raises(ConfigError, match=rf"track={name} needs the package {name}.*pip install 'straw\[track\]'"):
-        check_tracker(page_with(name, tmp_path))
+        check_tracker(page_with(name, tmp_path).run.track)
 
 
 def test_a_folder_called_wandb_is_not_the_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "wandb", ModuleType("wandb"))
     with pytest.raises(ConfigError, match="needs the package wandb"):
-        check_tracker(page_with("wandb", tmp_path))
+        check_tracker(page_with("wandb", tmp_path).run.track)
 
 
 def test_a_package_that_is_there_and_no_tracker_are_fine(stub: Stub, tmp_path: Path) -> None:
-    check_tracker(page_with(stub.__name__, tmp_path))
-    check_tracker(page_with("none", tmp_path))
+    check_tracker(page_with(stub.__name__, tmp_path).run.track)
+    check_tracker(page_with("none", tmp_path).run.track)
 
 
 @pytest.mark.parametrize("place", ["init", "log", "finish"])

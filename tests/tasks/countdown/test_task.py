@@ -170,7 +170,7 @@ def test_examples_are_shown_and_right() -> None:
         ("min_number=9 max_number=3", "min_number is at most max_number"),
         ("grader=exact", "compares values by itself"),
         ("num_shots=9", "got num_shots=9. Write num_shots=4 or less"),
-        ("countdown_generator=expresion", "Did you mean 'expression'"),
+        ("countdown_generator=expresion", r"did you mean 'expression'\?"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(words: str, message: str) -> None:

@@ -9,7 +9,7 @@ from straw.training.checks.advantage_variance import Forecast, columns_of, forec
 from straw.types import End, Grade, Message, Problem, Rollout
 
 
-def attempt(reward: float, turns: tuple[float, ...] | None = None) -> Rollout:
+def rollout(reward: float, turns: tuple[float, ...] | None = None) -> Rollout:
     return Rollout(
         problem=Problem(key="", messages=(Message("user", "?"),), reference=("1",)),
         turns=(), replies=(), end=End.ANSWERED, grade=Grade(hits=(False,), well_formed=True),
@@ -24,8 +24,8 @@ def mean() -> Credit:
 def test_groups_of_four_when_a_quarter_is_paid() -> None:
     rewards = [1.0] * 8 + [0.0] * 24
     assert isclose(unanimous([rewards], 4, mean), 0.25**4 + 0.75**4)  # 0.3203
-    found = forecast_groups([[attempt(reward) for reward in rewards]], 4, mean)
-    assert found.line == "forecast: 32% of groups of 4 will teach nothing at first (32 attempts tried)"
+    found = forecast_groups([[rollout(reward) for reward in rewards]], 4, mean)
+    assert found.line == "forecast: 32% of groups of 4 will teach nothing at first (32 rollouts tried)"
 
 
 def test_a_level_whose_groups_are_taught_does_not_count() -> None:
@@ -41,22 +41,22 @@ def test_a_running_mean_is_asked_as_it_stands_at_the_start() -> None:
 
 
 def test_turns_have_a_sum_each_and_the_group_teaches_nothing_when_all_do() -> None:
-    group = [attempt(1.0, (1.0, 0.0)), attempt(2.0, (1.0, 1.0))]
+    group = [rollout(1.0, (1.0, 0.0)), rollout(2.0, (1.0, 1.0))]
     assert columns_of(group) == [[1.0, 1.0], [0.0, 1.0]]
     assert isclose(unanimous(columns_of(group), 2, mean), 1 * 0.5)
 
 
-def test_attempts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do() -> None:
-    found = forecast_groups([[attempt(0.0)] * 30], 4, mean)
-    assert found == Forecast(attempts=30, group_size=4, at_least=pytest.approx(0.9**4), share=1.0)
+def test_rollouts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do() -> None:
+    found = forecast_groups([[rollout(0.0)] * 30], 4, mean)
+    assert found == Forecast(rollouts=30, group_size=4, at_least=pytest.approx(0.9**4), share=1.0)
     assert found.is_bad
     assert "at least 66%, perhaps all, of groups of 4 will teach nothing at first" in found.line
-    assert "(30 attempts tried, all paid alike: at 95% confidence at most 10% are not)" in found.line  # 3 / 30
+    assert "(30 rollouts tried, all paid alike: at 95% confidence at most 10% are not)" in found.line  # 3 / 30
     assert "group_size" in found.line and "baseline" in found.line and "reward_type" in found.line
 
 
 def test_groups_are_of_one_problem_each() -> None:
-    easy, hard = [attempt(1.0)] * 16, [attempt(0.0)] * 16
+    easy, hard = [rollout(1.0)] * 16, [rollout(0.0)] * 16
     assert forecast_groups([easy, hard], 4, mean).share == 1  # mixed, they would look lively
 
 

@@ -46,11 +46,11 @@ def test_a_stop_text_that_is_part_of_an_answer_is_found(parts: Parts) -> None:
         check_ends(parts.engine, parts.task, parts.params.stop | {five})
 
 
-def test_attempts_of_which_none_ended_by_itself_are_news(parts: Parts) -> None:
+def test_rollouts_of_which_none_ended_by_itself_are_news(parts: Parts) -> None:
     problem = parts.task.problem(0)
     turn, _ = said(parts.chat, "57", parts.params.stop)
     ended = finish(parts.chat, parts.task, problem, [(turn, True)])
     cut = finish(parts.chat, parts.task, problem, [(replace(turn, reply=turn.reply[:2], logprobs=(0.0, 0.0)), False)])
     assert unended([ended, cut]) is None
     assert unended([]) is None
-    assert "none of 2 attempts at the start ended by itself within 2 tokens" in str(unended([cut, cut]))
+    assert "none of 2 rollouts at the start ended by itself within 2 tokens" in str(unended([cut, cut]))

@@ -57,7 +57,7 @@ def test_a_form_that_this_model_does_not_keep_is_said_before_the_first_step(home
     """A model from nothing writes no tags, so by default nothing that it says would be paid."""
     parts = Parts(f"task=gsm8k path={gsm8k_folder(tmp_path / 'data')} warmup=none max_tokens=8")
     (found,) = [one for one in run(parts) if one.name == "paid_form"]
-    assert "attempts at the start kept the form that is asked for (xml)" in found.finding
+    assert "rollouts at the start kept the form that is asked for (xml)" in found.finding
     assert found.is_news and found.finding in parts.heard.lines
 
 
@@ -92,7 +92,7 @@ def test_a_crowd_that_changes_bits_is_news_and_no_reason_to_stop(home: Path, mon
     assert "neighbours" in found.finding
 
 
-def test_supervised_learning_attempts_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_supervised_learning_samples_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gates, "collect", lambda *_: pytest.fail("nothing is to be sampled"))
     run(Parts("N=8 algorithm=sft"))
 
@@ -114,7 +114,7 @@ def test_names_of_gates_and_alarms_do_not_clash() -> None:
     assert len({*GATES, *ALARMS}) == len(GATES) + len(ALARMS) == len(NAMES)
 
 
-def test_the_config_of_a_run_records_what_was_silenced_and_its_attempts_are_those_without_gates(
+def test_the_config_of_a_run_records_what_was_silenced_and_its_rollouts_are_those_without_gates(
     home: Path, tmp_path: Path
 ) -> None:
     loud = train(tmp_path / "loud", "n_batches=3")

@@ -87,7 +87,7 @@ def test_chance_that_does_not_come_from_the_coin_is_found(parts: Parts) -> None:
     coin = Made(lambda grade, draw: Payment(total=float(draw < 0.5)))  # claims to be deterministic
     with pytest.raises(TrainingError, match="declare deterministic=False"):
         check_deterministic(coin, parts.task, answered(parts))
-    assert check_deterministic(Random(), parts.task, answered(parts)) == "equal attempts paid alike"
+    assert check_deterministic(Random(), parts.task, answered(parts)) == "equal rollouts paid alike"
 
 
 class Moody:
@@ -114,5 +114,5 @@ def test_pay_beyond_what_the_channel_declares_is_found(parts: Parts, total: Any)
 
 def test_turns_have_to_add_up(parts: Parts) -> None:
     channel = Made(lambda grade, draw: Payment(total=1.0, per_turn=(1.0, 1.0)))
-    with pytest.raises(TrainingError, match=r"paid turns 2 and the attempt 1"):
+    with pytest.raises(TrainingError, match=r"paid turns 2 and the rollout 1"):
         check_range(channel, answered(parts))

@@ -26,7 +26,7 @@ class Asked:
     def grade(self, problem: Any, replies: Any, end: Any) -> None: ...
 
 
-def attempts(count: int, reply: str, gold: str | None = "18", *, kept: bool = False, right: bool = False) -> Any:
+def rollouts(count: int, reply: str, gold: str | None = "18", *, kept: bool = False, right: bool = False) -> Any:
     facts = {} if gold is None else {"answer": gold}
     problem = Problem(key="a", messages=(Message("user", "?"),), reference=("18",), facts=facts)
     grade = Grade(hits=(right,), well_formed=kept)
@@ -39,10 +39,10 @@ def said(*groups: Any) -> str | None:
 
 
 def test_right_answers_in_another_form_are_counted_and_the_ways_to_pay_them_named() -> None:
-    line = said(attempts(14, "The answer is 18."), attempts(18, "I do not know"))
+    line = said(rollouts(14, "The answer is 18."), rollouts(18, "I do not know"))
     assert line is not None
     assert line.startswith(
-        "0 of 32 attempts at the start kept the form that is asked for (xml), and 14 were right by the lenient grader "
+        "0 of 32 rollouts at the start kept the form that is asked for (xml), and 14 were right by the lenient grader "
         "where exact found 0 right: answers in another form earn nothing."
     )
     assert all(way in line for way in ("grader=extract", "grader=lenient", "system_prompt=boxed", "warmup=auto"))
@@ -50,17 +50,17 @@ def test_right_answers_in_another_form_are_counted_and_the_ways_to_pay_them_name
 
 
 def test_where_nothing_is_right_by_any_grader_the_way_out_is_another() -> None:
-    line = said(attempts(32, "Let us think"))
+    line = said(rollouts(32, "Let us think"))
     assert line is not None and "0 were right by the lenient grader" in line
     assert "no right answer to reinforce yet" in line and "grader=lenient" not in line
 
 
 def test_a_model_that_keeps_the_form_or_is_paid_as_often_as_it_is_right_is_left_alone() -> None:
-    assert said(attempts(16, "<answer>18</answer>", kept=True, right=True), attempts(16, "no")) is None
-    assert said(attempts(32, "<answer>7</answer>", kept=True)) is None
-    assert said(attempts(6, "18", right=True), attempts(26, "no")) is None
+    assert said(rollouts(16, "<answer>18</answer>", kept=True, right=True), rollouts(16, "no")) is None
+    assert said(rollouts(32, "<answer>7</answer>", kept=True)) is None
+    assert said(rollouts(6, "18", right=True), rollouts(26, "no")) is None
 
 
 def test_what_compares_in_its_own_way_and_supervised_learning_are_not_asked() -> None:
-    assert said(attempts(32, "3 + 5", gold=None)) is None
+    assert said(rollouts(32, "3 + 5", gold=None)) is None
     assert said([]) is None

@@ -1,4 +1,4 @@
-"""Algorithms that keep a log of attempts and learn towards what they believe."""
+"""Algorithms that keep a log of rollouts and learn towards what they believe."""
 
 from __future__ import annotations
 

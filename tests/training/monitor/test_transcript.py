@@ -4,7 +4,7 @@ from straw.training.monitor.transcript import spoken
 from straw.types import End, Grade, Message, Problem, Rollout
 
 
-def test_an_attempt_is_one_line_whatever_was_said() -> None:
+def test_a_rollout_is_one_line_whatever_was_said() -> None:
     problem = Problem(key="a", messages=(Message("system", "S"), Message("user", "12 reversed?")), reference=("21",))
     rollout = Rollout(
         problem=problem, turns=(), replies=("1\n2 \x1b[2J",), end=End.ANSWERED,

@@ -85,7 +85,7 @@ def test_what_a_learner_of_given_targets_would_ignore_is_refused(algorithm: str,
     )
 
 
-def test_a_single_attempt_has_nothing_to_be_compared_with() -> None:
+def test_a_single_rollout_has_nothing_to_be_compared_with() -> None:
     assert "no advantage" in complaint("group_size=1 batch_size=1")
     assert "no advantage" in complaint("group_size=1 algorithm=rloo")
     for words in (
@@ -132,9 +132,9 @@ def test_adapters_train_alone() -> None:
     page = small_plan("lora_rank=2").page
     plain = load_engine(page)
     whole = sum(p.numel() for p in plain.trained.values())
-    adapted = with_adapters(plain, page)
+    adapted = with_adapters(plain, page.model)
     assert 0 < sum(p.numel() for p in adapted.trained.values()) < whole / 5
-    assert with_adapters(plain, small_plan().page) is plain
+    assert with_adapters(plain, small_plan().page.model) is plain
 
 
 def test_what_was_named_is_remembered_and_the_rest_is_tuned() -> None:

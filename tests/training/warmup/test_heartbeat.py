@@ -34,7 +34,7 @@ def test_a_warm_up_that_takes_long_says_where_it_is(
 ) -> None:
     monkeypatch.setattr(patience, "EVERY_S", every_s)
     plan, said = small_plan("warmup_steps=2"), []
-    warm_up(load_engine(plan.page), plan.task, goal_of(plan.page), said.append)
+    warm_up(load_engine(plan.page), plan.task, goal_of(plan.page.warmup), said.append)
     assert len(said) == lines
     assert said[-1].startswith("warm-up 2 steps: valid mass")
     assert every_s or said[0].startswith("warming up, step 1, loss ")

@@ -111,7 +111,7 @@ def test_force_makes_it_anew_and_replaces_the_old_one(own_home: Path) -> None:
 
 def fingerprint_of(*words: str) -> str:
     plan = small_plan(*words)
-    return fingerprint(load_engine(plan.page), plan, goal_of(plan.page))
+    return fingerprint(load_engine(plan.page), plan, goal_of(plan.page.warmup))
 
 
 @pytest.mark.parametrize(

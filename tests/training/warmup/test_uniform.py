@@ -99,7 +99,7 @@ def test_where_only_a_sample_is_known_a_rare_branch_is_not_taken_for_a_certain_o
 
 def lessons_of(words: str) -> Lessons:
     plan = small_plan(words)
-    return Lessons(load_engine(plan.page), plan.task, goal_of(plan.page))
+    return Lessons(load_engine(plan.page), plan.task, goal_of(plan.page.warmup))
 
 
 def test_a_batch_is_soft_rows_and_facts_that_weigh_the_same() -> None:
@@ -213,7 +213,7 @@ def test_when_to_stop_does_not_depend_on_the_secret(N: int) -> None:
     for secret in (0, N // 2, N - 1):
         plan = small_plan(f"N={N} fixed_secret={secret}")
         engine = load_engine(plan.page)
-        found.append(examine(engine, plan.task, Lessons(engine, plan.task, goal_of(plan.page)), 50))
+        found.append(examine(engine, plan.task, Lessons(engine, plan.task, goal_of(plan.page.warmup)), 50))
     assert found[0] == found[1] == found[2]
 
 

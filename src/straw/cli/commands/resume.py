@@ -46,7 +46,7 @@ def resume(words: list[str]) -> int:
     from straw.runs.checkpoints.config_match import page_of
     from straw.runs.reading import run_folder
 
-    prepare_for(page_of(run_folder(folder)))
+    prepare_for(page_of(run_folder(folder)).engine)
     from straw.cli.live.watch import watched
     from straw.training.session import resume_run
 

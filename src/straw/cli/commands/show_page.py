@@ -1,4 +1,4 @@
-"""How `straw show` looks in a terminal: facts, numbers, curves, attempts.
+"""How `straw show` looks in a terminal: facts, numbers, curves, rollouts.
 
 Texts of a model are printed as one line each, control characters spelled out: a reply must not be able to move the
 cursor, and rich's markup in it stays what it is.
@@ -89,7 +89,7 @@ def words(options: Mapping[str, str]) -> str:
     return " ".join(f"{name}={value}" for name, value in options.items())
 
 
-# --- attempts
+# --- rollouts
 
 
 def print_samples(console: Console, samples: Record) -> None:
@@ -100,11 +100,11 @@ def print_samples(console: Console, samples: Record) -> None:
     for kind in ("best", "worst"):
         heading(console, samples[kind], HEADINGS[kind])
         for record in samples[kind]:
-            print_attempt(console, record, "", prompts)
+            print_rollout(console, record, "", prompts)
     heading(console, samples["changed"], HEADINGS["changed"])
     for pair in samples["changed"]:
-        print_attempt(console, pair["early"], "early ", prompts)
-        print_attempt(console, pair["late"], "late  ", prompts)
+        print_rollout(console, pair["early"], "early ", prompts)
+        print_rollout(console, pair["late"], "late  ", prompts)
 
 
 def heading(console: Console, found: list[Any], title: str) -> None:
@@ -113,7 +113,7 @@ def heading(console: Console, found: list[Any], title: str) -> None:
         console.print(as_text(title, "bold"))
 
 
-def print_attempt(console: Console, record: Record, when: str, prompts: set[str]) -> None:
+def print_rollout(console: Console, record: Record, when: str, prompts: set[str]) -> None:
     """What it earned, and why; a prompt is printed the first time only."""
     times = f"  given {record['times']:,} times" if record.get("times", 1) > 1 else ""
     line = Text.assemble(

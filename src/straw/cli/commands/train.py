@@ -76,7 +76,7 @@ def train(words: list[str]) -> int:
         return 0
     from straw.engines.monarch.processes.namespace import prepare_for
 
-    prepare_for(loaded.page)
+    prepare_for(loaded.page.engine)
     from straw.cli.live.watch import watched
     from straw.training.session import continue_page, run_page
 

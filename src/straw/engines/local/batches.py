@@ -36,7 +36,7 @@ class Flat:
     advantages: Tensor
     sampler_logprobs: Tensor  # nan where a datum has none: it counts as drawn from the current policy
     owner: list[int]
-    place: list[int]
+    position: list[int]
     shares: list[float]  # of its token: 1, or what a soft target gives to this one
 
 
@@ -102,7 +102,7 @@ def flatten(data: Sequence[Datum], groups: Sequence[Group], device: torch.device
         advantages=array(advantages),
         sampler_logprobs=array(sampler),
         owner=[pair[3] for pair in pairs],
-        place=[pair[4] for pair in pairs],
+        position=[pair[4] for pair in pairs],
         shares=[pair[5] for pair in pairs],
     )
 

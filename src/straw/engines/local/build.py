@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from straw.config import Page
+from straw.config.sections import Model
 from straw.engines.base import Engine
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine, LocalSettings
@@ -36,12 +37,11 @@ def load_engine(page: Page) -> LocalEngine:
     return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
 
 
-def with_adapters(engine: LocalEngine, page: Page) -> LocalEngine:
+def with_adapters(engine: LocalEngine, model: Model) -> LocalEngine:
     """The same weights with fresh adapters on them; the engine without them is used up."""
-    model = page.model
     if not model.lora_rank:
         return engine
-    adapted = add_lora(engine.model, model.lora_rank, model.lora_alpha, model.lora_targets, seed=page.model.model_seed)
+    adapted = add_lora(engine.model, model.lora_rank, model.lora_alpha, model.lora_targets, seed=model.model_seed)
     return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted, is_made=engine.is_made)
 
 
@@ -55,7 +55,7 @@ def starting_again(page: Page, folder: Path) -> LocalEngine:
     """The engine as it was before the first step of the run in this folder."""
     if not within_run(folder / START):
         raise RunError(f"a run keeps the weights that it began with in {START}, and {folder} has none: restore them")
-    engine = with_adapters(load_engine(page), page)
+    engine = with_adapters(load_engine(page), page.model)
     engine.load_base(folder / START)
     engine.load(folder / START, optimizer=False)
     return engine

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 from straw.config import Page
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.local.batches import Flat, flatten, micro_batches
-from straw.engines.local.continuous_batching import Places
+from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward.hf_reader import ModulesReader, Reader
 from straw.engines.local.forward.llama_reader import LlamaReader
@@ -129,8 +129,8 @@ class LocalEngine(Learning):
         limit = self.settings.rows_at_once
         if limit is not None and limit < len(prompts) * num_samples:
             with self.sampling(max(map(len, prompts)) + params.max_tokens):
-                places = Places(self.reader, self.head, prompts, num_samples, limit, self.device)
-                return places.write(params, seeds, done)
+                slots = Slots(self.reader, self.head, prompts, num_samples, limit, self.device)
+                return slots.write(params, seeds, done)
         replies: list[list[Reply]] = []
         together = max(1, MAX_ROWS // num_samples)
         for start in range(0, len(prompts), together):
@@ -205,8 +205,8 @@ def behind(start: int, done: Done | None) -> Done | None:
 
 def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
     """Several targets of one token count by their share."""
-    for value, owner, place, share in zip(logprobs.tolist(), flat.owner, flat.place, flat.shares, strict=True):
-        out[owner][place] += share * value
+    for value, owner, position, share in zip(logprobs.tolist(), flat.owner, flat.position, flat.shares, strict=True):
+        out[owner][position] += share * value
 
 
 @contextmanager

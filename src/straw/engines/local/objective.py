@@ -29,7 +29,7 @@ def objective(
     if loss.entropy_coef:
         total = total - loss.entropy_coef * (flat.weights * entropy).sum()
     if reference is not None:
-        theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.place, strict=True)])
+        theirs = logprobs.new_tensor([reference[i][t] for i, t in zip(flat.owner, flat.position, strict=True)])
         per_token = kl_estimate(logprobs, theirs) * (ratios(batch) if loss.kl_by_ratio else 1.0)
         kl = (flat.weights * per_token).sum()
         metrics["kl"] = kl.detach()

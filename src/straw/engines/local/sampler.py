@@ -4,8 +4,8 @@
 
 `u` is a counter-based hash, so a sample is a function of its seed and its prompt. That it does not
 depend on its neighbours either is the work of fixed shapes: a prompt is read alone, at least
-ROW_TILE rows decode together (empty places are filled), and each row's keys stand in a buffer at
-their own place. Rows that are done leave; the others' bits do not change.
+ROW_TILE rows decode together (empty slots are filled), and each row's keys stand in a buffer at
+their own slot. Rows that are done leave; the others' bits do not change.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def draw(z: Tensor, u: Tensor, params: SamplingParams) -> tuple[Tensor, Tensor]:
 class Writing:
     """What the rows of one `say` have written so far, and which are still writing.
 
-    `place[i]` is the row that stands at place i of the batch: rows that are done may leave it. Each row is handed to
+    `slot[i]` is the row in slot i of the batch: rows that are done may leave it. Each row is handed to
     `tell` when it is done.
     """
 
@@ -90,12 +90,12 @@ class Writing:
         self.logprobs = torch.zeros(num_rows, params.max_tokens, device=device)
         self.lengths = torch.zeros(num_rows, dtype=torch.long, device=device)
         self.done = torch.tensor(is_filler, device=device)
-        self.place = torch.arange(num_rows, device=device)
+        self.slot = torch.arange(num_rows, device=device)
 
     def take(self, tokens: Tensor, logprobs: Tensor) -> None:
-        """One token for every place; those of rows that are done are nobody's."""
+        """One token for every slot; those of rows that are done are nobody's."""
         writes = self.still_writing
-        self.put(self.place[writes], tokens[writes], logprobs[writes])
+        self.put(self.slot[writes], tokens[writes], logprobs[writes])
 
     def put(self, rows: Tensor, tokens: Tensor, logprobs: Tensor) -> None:
         """One more token for each of these rows."""
@@ -111,8 +111,8 @@ class Writing:
 
     @property
     def still_writing(self) -> Tensor:
-        """For every place of the batch."""
-        return ~self.done[self.place]
+        """For every slot of the batch."""
+        return ~self.done[self.slot]
 
     def replies(self) -> list[Reply]:
         return self.replies_of(torch.arange(len(self.lengths), device=self.lengths.device))
@@ -127,8 +127,8 @@ class Writing:
         ]
 
 
-def places_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | None:
-    """Which prompts and places go on, the same number of places for each; None while few would leave."""
+def slots_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | None:
+    """Which prompts and slots go on, the same number of slots for each; None while few would leave."""
     grid = writing.view(num_prompts, -1)
     counts = grid.sum(1)
     prompts = counts.nonzero().flatten()
@@ -205,15 +205,15 @@ class Rows:
         writing, logits = Writing(filler, params, self.device, tell), self.logits
         self.decode.reserve(params.max_tokens)
         for step in range(params.max_tokens):
-            tokens, logprobs = draw(logits, u[writing.place, step], params)
+            tokens, logprobs = draw(logits, u[writing.slot, step], params)
             writing.take(tokens, logprobs)
             goes_on = writing.still_writing
             if not bool(goes_on.any()):
                 break
-            kept = places_to_keep(goes_on, self.decode.u) if last else None
+            kept = slots_to_keep(goes_on, self.decode.u) if last else None
             if kept is not None:
                 self.decode.keep(*kept)
-                writing.place, tokens, goes_on = (x[kept[1]] for x in (writing.place, tokens, goes_on))
+                writing.slot, tokens, goes_on = (x[kept[1]] for x in (writing.slot, tokens, goes_on))
             hidden = self.reader.hidden(tokens, self.decode.grow(1), self.decode)
             self.decode.settle(goes_on.long())
             logits = self.head.logits(hidden)

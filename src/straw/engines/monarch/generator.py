@@ -66,7 +66,7 @@ class Generator:
         """`source`: whom to ask for weights, where none can be looked at; `fresh`: where newer ones are announced."""
         if page.engine.max_lag:
             os.nice(10)  # where all work at once the trainer is the one that the others will wait for
-        self.engine = with_adapters(load_engine(page), page)
+        self.engine = with_adapters(load_engine(page), page.model)
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here

@@ -28,7 +28,7 @@ class Generators(Sampler):
     """All of them, with the weights of one version."""
 
     def __init__(self, pool: Pool, chat: Chat, version: Version, rows_at_once: int | None = None) -> None:
-        """`rows_at_once`: where replies follow one another in so many places, a share is a single piece of work."""
+        """`rows_at_once`: where replies follow one another in so many slots, a share is a single piece of work."""
         self.pool, self.chat, self.version, self.rows_at_once = pool, chat, version, rows_at_once
         self.policy_version = version.number
 

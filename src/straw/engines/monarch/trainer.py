@@ -28,7 +28,7 @@ from straw.types import Datum
 
 
 def num_slots(page: Page) -> int:
-    """Attempts that are made `max_lag` steps ahead keep their version until they are trained on."""
+    """Rollouts that are made `max_lag` steps ahead keep their version until they are trained on."""
     return max(2, page.engine.max_lag + 1)
 
 
@@ -41,7 +41,7 @@ class Trainer:
         `code`: files of code from outside that the page names, for a loss among them.
         """
         outside.adopt(code or {})
-        self.engine = with_adapters(load_engine(page), page)
+        self.engine = with_adapters(load_engine(page), page.model)
         parameters = dict(self.engine.model.named_parameters())
         for handle in (slots[0], base):
             for name, tensor in (mapped(handle) if handle is not None else {}).items():

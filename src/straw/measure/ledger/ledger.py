@@ -5,8 +5,8 @@
     offered    causal code length of the rewards                          code_length
     usable     its part in groups that have an advantage, or that a learner keeps in its log; wasted: the rest,
                which moves nothing
-    capacity   log2 K an attempt, for a channel that declares its K levels
-    received   log2 (N / |C|) of the ideal observer on the same attempts  candidates
+    capacity   log2 K a rollout, for a channel that declares its K levels
+    received   log2 (N / |C|) of the ideal observer on the same rollouts  candidates
     absorbed   log2 N + log2 p(S), the level and not its increase         absorbed
 
 Everything is a sum since the run began, over all prompts. A quantity that is not defined is absent: capacity of a

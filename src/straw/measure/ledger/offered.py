@@ -50,7 +50,7 @@ def fresh_bits_for(lowest: float, highest: float) -> float:
 
 
 def symbol_of(paid: Sequence[float]) -> str:
-    """What the learner is told of an attempt: its total, or one number a turn where turns are credited alone."""
+    """What the learner is told of a rollout: its total, or one number a turn where turns are credited alone."""
     return " ".join(repr(round(reward, DIGITS) + 0.0) for reward in paid)
 
 

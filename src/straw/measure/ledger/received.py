@@ -1,4 +1,4 @@
-"""Received: what the same attempts and rewards would have told an ideal observer.
+"""Received: what the same rollouts and rewards would have told an ideal observer.
 
     C = the secrets that would have been paid alike for every reply so far        received = log2 (N / |C|)
 
@@ -35,7 +35,7 @@ class Observer(ABC):
 
     @abstractmethod
     def observe(self, rollout: Rollout, target: int) -> float:
-        """Learn from an attempt; returns -log2 of the probability that what it was paid had before."""
+        """Learn from a rollout; returns -log2 of the probability that what it was paid had before."""
 
     @property
     @abstractmethod

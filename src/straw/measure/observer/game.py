@@ -27,7 +27,7 @@ def game_of(page: Page) -> tuple[Task, Channel]:
 
 
 def group_of(page: Page) -> int:
-    """How many attempts at one secret are made before any reward comes back."""
+    """How many rollouts at one secret are made before any reward comes back."""
     groups = page.algorithm.batch_size // getattr(page.task, "num_secrets", 1)
     return page.algorithm.group_size * max(1, groups)
 

@@ -11,7 +11,7 @@ from straw.report.study.totals import median_last
 
 READ = (
     "random pays by a coin and can teach nothing; shuffled bins have the levels of a distance without its order; "
-    "higher or lower tells one true bit an attempt; noisy binary lies now and then."
+    "higher or lower tells one true bit a rollout; noisy binary lies now and then."
 )
 
 

@@ -16,7 +16,7 @@ from straw.report.study.totals import ETAS, efficiency, median_last
 
 READ = (
     "Medians and bands over runs. Offered: the causal code length of the rewards. Usable: its part in groups that had "
-    "an advantage, so that it could move something. Received: what an ideal observer knows from the same attempts. "
+    "an advantage, so that it could move something. Received: what an ideal observer knows from the same rollouts. "
     "Absorbed: what the weights know. Sums since the run began, over all prompts. "
     "What is far above the whole secret leaves the picture, and is in the table."
 )

@@ -1,4 +1,4 @@
-"""The report as one file that opens offline: figures, sentences, tables, configs and attempts.
+"""The report as one file that opens offline: figures, sentences, tables, configs and rollouts.
 
     page_of(study, figures)   ->   "<!doctype html> ..."
 
@@ -16,8 +16,8 @@ from importlib import resources
 
 from straw.report.figures.drawing.figure import Figure
 from straw.report.figures.drawing.interactive import drawn
-from straw.report.page.attempts import attempts_section
 from straw.report.page.html import data, element, listed, paragraph
+from straw.report.page.rollouts import rollouts_section
 from straw.report.page.sections import (
     absent_section,
     answer_paragraph,
@@ -33,7 +33,7 @@ from straw.report.study.analysis import Study
 from straw.report.study.verdicts import said_of
 from straw.text.shown.visible import as_html
 
-OTHERS = {"runs": "Every run", "attempts": "Attempts to read", "methods": "How it was computed"}
+OTHERS = {"runs": "Every run", "rollouts": "Rollouts to read", "methods": "How it was computed"}
 
 
 def page_of(study: Study, figures: Sequence[Figure], made: float | None = None) -> str:
@@ -85,7 +85,7 @@ def main_parts(study: Study, figures: Sequence[Figure], titles: dict[str, str]) 
         *(figure_section(figure) for figure in figures if figure.panels or figure.tables),
         absent_section(figures),
         runs_section(study),
-        attempts_section(study),
+        rollouts_section(study),
         methods_section(),
     ]
 

@@ -1,10 +1,10 @@
-"""Attempts worth reading, out of a hundred thousand: the best, the worst, and what changed.
+"""Rollouts worth reading, out of a hundred thousand: the best, the worst, and what changed.
 
     best      every text once, by the highest reward it was paid, the later of equals
     worst     every text once, by the lowest
     changed   the reply to a problem early in training, beside a reply to it late
 
-A line of rollouts.jsonl begins with what the attempt earned and ends with its tokens, so one pass over
+A line of rollouts.jsonl begins with what the rollout earned and ends with its tokens, so one pass over
 the bytes finds these; only the chosen lines are parsed. A line that cannot be read is counted and passed over.
 """
 
@@ -30,8 +30,8 @@ FACTS = re.compile(rb'\{"step":([0-9]+),"problem":("[^"\\]*"),"reward":(null|[-+
 REPLIES, BEHIND_REPLIES = b',"replies":[', b',"facts":'  # inside a text their quotes would be escaped
 
 
-class Attempt(NamedTuple):
-    """Where an attempt stands in the file, and what can be told without parsing it."""
+class Line(NamedTuple):
+    """Where a rollout stands in the file, and what can be told without parsing it."""
 
     line: int  # its number, from 1
     start: int  # where it begins, in bytes
@@ -43,22 +43,22 @@ class Attempt(NamedTuple):
 class Text:
     """One reply to one problem, however often it was given."""
 
-    best: Attempt
-    worst: Attempt
+    best: Line
+    worst: Line
     times: int = 0
 
 
 @dataclass(slots=True)
 class History:
-    """The first and the last attempts at a problem."""
+    """The first and the last rollouts at a problem."""
 
-    first: list[tuple[Attempt, bytes]]
-    last: deque[tuple[Attempt, bytes]]
+    first: list[tuple[Line, bytes]]
+    last: deque[tuple[Line, bytes]]
     times: int = 0
 
     @property
     def num_pairs(self) -> int:
-        """As many as leave no attempt both early and late."""
+        """As many as leave no rollout both early and late."""
         return min(len(self.first), self.times // 2)
 
     @property
@@ -72,30 +72,30 @@ class History:
 class Index:
     """What one pass over the file finds."""
 
-    kept: int  # attempts of a problem that are kept at either end
-    num_attempts: int = 0
+    kept: int  # rollouts of a problem that are kept at either end
+    num_rollouts: int = 0
     unreadable: list[int] = field(default_factory=list)  # line numbers
     texts: dict[bytes, Text] = field(default_factory=dict)
     histories: dict[bytes, History] = field(default_factory=dict)
 
-    def take(self, attempt: Attempt, problem: bytes, replies: bytes) -> None:
-        self.num_attempts += 1
+    def take(self, rollout: Line, problem: bytes, replies: bytes) -> None:
+        self.num_rollouts += 1
         key = problem + replies
         text = self.texts.get(key)
         if text is None:
-            text = self.texts[key] = Text(attempt, attempt)
+            text = self.texts[key] = Text(rollout, rollout)
         text.times += 1
-        if attempt.reward is not None:
-            if attempt.reward >= (-inf if text.best.reward is None else text.best.reward):
-                text.best = attempt
-            if attempt.reward <= (inf if text.worst.reward is None else text.worst.reward):
-                text.worst = attempt
+        if rollout.reward is not None:
+            if rollout.reward >= (-inf if text.best.reward is None else text.best.reward):
+                text.best = rollout
+            if rollout.reward <= (inf if text.worst.reward is None else text.worst.reward):
+                text.worst = rollout
         history = self.histories.get(problem)
         if history is None:
             history = self.histories[problem] = History([], deque(maxlen=self.kept))
         if len(history.first) < self.kept:
-            history.first.append((attempt, replies))
-        history.last.append((attempt, replies))
+            history.first.append((rollout, replies))
+        history.last.append((rollout, replies))
         history.times += 1
 
     def paid(self) -> list[Text]:
@@ -104,9 +104,9 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """The chosen attempts as records, without their tokens; `times` says how often the reply was given."""
+    """The chosen rollouts as records, without their tokens; `times` says how often the reply was given."""
 
-    num_attempts: int
+    num_rollouts: int
     unreadable: list[int]
     best: list[dict[str, Any]]
     worst: list[dict[str, Any]]
@@ -114,7 +114,7 @@ class Samples:
 
 
 def samples_of(folder: str | Path, count: int) -> Samples:
-    """Up to `count` attempts of each kind."""
+    """Up to `count` rollouts of each kind."""
     path = run_folder(folder) / ROLLOUTS
     try:
         with reading(path) as file:
@@ -137,8 +137,8 @@ def index_of(file: BinaryIO, kept: int) -> Index:
     return index
 
 
-def _told(line: bytes, number: int, start: int) -> tuple[Attempt, bytes, bytes] | None:
-    """The attempt, its problem and its replies as they are spelled; None where the line is no record."""
+def _told(line: bytes, number: int, start: int) -> tuple[Line, bytes, bytes] | None:
+    """The rollout, its problem and its replies as they are spelled; None where the line is no record."""
     facts = FACTS.match(line)
     begin = line.find(REPLIES)
     end = line.find(BEHIND_REPLIES, begin)
@@ -149,15 +149,15 @@ def _told(line: bytes, number: int, start: int) -> tuple[Attempt, bytes, bytes] 
         paid = None if reward == b"null" else float(reward)
     except ValueError:
         return None
-    return Attempt(number, start, int(step), paid), problem, line[begin:end]
+    return Line(number, start, int(step), paid), problem, line[begin:end]
 
 
-def _told_slowly(line: bytes, number: int, start: int) -> tuple[Attempt, bytes, bytes] | None:
+def _told_slowly(line: bytes, number: int, start: int) -> tuple[Line, bytes, bytes] | None:
     """Of a line that is spelled otherwise, by hand or by another version."""
     try:
         record = parse_json(line)
-        attempt = Attempt(number, start, int(record["step"]), record["reward"])
-        return attempt, json.dumps(record["problem"]).encode(), json.dumps(record["replies"]).encode()
+        rollout = Line(number, start, int(record["step"]), record["reward"])
+        return rollout, json.dumps(record["problem"]).encode(), json.dumps(record["replies"]).encode()
     except (ValueError, KeyError, TypeError):
         return None
 
@@ -168,11 +168,11 @@ def _chosen(file: BinaryIO, index: Index, count: int) -> Samples:
     worst = nsmallest(count, texts, key=lambda text: (text.worst.reward or 0.0, -text.worst.step))
     pairs = [pair for _, pair in zip(range(count), _pairs(index.histories.values()), strict=False)]
     chosen = [text.best for text in best] + [text.worst for text in worst] + [one for pair in pairs for one in pair]
-    records = {attempt.line: _record(file, attempt) for attempt in chosen}
+    records = {rollout.line: _record(file, rollout) for rollout in chosen}
     broken = [line for line, record in records.items() if record is None]
     known = {line: record for line, record in records.items() if record is not None}
     return Samples(
-        num_attempts=index.num_attempts - len(broken),
+        num_rollouts=index.num_rollouts - len(broken),
         unreadable=sorted(index.unreadable + broken),
         best=[known[one.best.line] | {"times": one.times} for one in best if one.best.line in known],
         worst=[known[one.worst.line] | {"times": one.times} for one in worst if one.worst.line in known],
@@ -184,8 +184,8 @@ def _chosen(file: BinaryIO, index: Index, count: int) -> Samples:
     )
 
 
-def _pairs(histories: Iterable[History]) -> Iterator[tuple[Attempt, Attempt]]:
-    """Early and late attempts whose replies differ: first one of every problem, those that moved most in front."""
+def _pairs(histories: Iterable[History]) -> Iterator[tuple[Line, Line]]:
+    """Early and late rollouts whose replies differ: first one of every problem, those that moved most in front."""
     moved = sorted(histories, key=lambda history: -history.change)
     for rank in range(max((history.num_pairs for history in moved), default=0)):
         for history in moved:
@@ -195,8 +195,8 @@ def _pairs(histories: Iterable[History]) -> Iterator[tuple[Attempt, Attempt]]:
                     yield early, late
 
 
-def is_attempt(record: Any) -> bool:
-    """Whether a line holds what is printed of an attempt, each part of its kind; it may have come from anywhere."""
+def is_rollout(record: Any) -> bool:
+    """Whether a line holds what is printed of a rollout, each part of its kind; it may have come from anywhere."""
     if not isinstance(record, dict) or not isinstance(record.get("step"), int):
         return False
     kinds = {"rewards": dict, "grade": dict, "advantages": list, "replies": list, "turn_rewards": list}
@@ -205,13 +205,13 @@ def is_attempt(record: Any) -> bool:
     return all(map(is_number, record.get("advantages") or []))
 
 
-def _record(file: BinaryIO, attempt: Attempt) -> dict[str, Any] | None:
+def _record(file: BinaryIO, rollout: Line) -> dict[str, Any] | None:
     """The whole line, but for its tokens; None where its middle is damaged."""
-    file.seek(attempt.start)
+    file.seek(rollout.start)
     try:
         record = parse_json(file.readline(LONGEST))
     except ValueError:
         return None
-    if not is_attempt(record):
+    if not is_rollout(record):
         return None
     return {name: value for name, value in record.items() if name != "turns"}

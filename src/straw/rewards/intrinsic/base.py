@@ -1,4 +1,4 @@
-"""What an intrinsic reward sees of an attempt, and what every one of them can do.
+"""What an intrinsic reward sees of a rollout, and what every one of them can do.
 
     raw(traces)      a number for each, on the scale of its own, from all that was written before
     write(traces)    remember them
@@ -23,7 +23,7 @@ Arrays = Mapping[str, Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """One attempt: its question, its text and both as unit vectors; one row a sentence where sentences count."""
+    """One rollout: its question, its text and both as unit vectors; one row a sentence where sentences count."""
 
     key: str  # the hash of the question's text
     question: Tensor
@@ -34,7 +34,7 @@ class Trace:
 
     @property
     def order(self) -> tuple[str, bool, str, float]:
-        """A place that does not depend on where in its group an attempt stands."""
+        """A place that does not depend on where in its group a rollout stands."""
         return self.key, self.is_right, self.text, self.surprisal
 
     @property

@@ -2,8 +2,8 @@
 
     traces -> raw scores, from the memory as it was -> window -> warm-up, annealing -> the step is written
 
-Attempts are taken in an order of their own, by question and text. So neither the scores, nor the window, nor what a
-full memory forgets depends on where in its group an attempt stood.
+Rollouts are taken in an order of their own, by question and text. So neither the scores, nor the window, nor what a
+full memory forgets depends on where in its group a rollout stood.
 
 Novelty (all but exploit) is paid from step `warmup_steps` + 1 on, and shrinks by `anneal_rate` a step from there. A
 novelty of 0 pays 0, whatever the window says. `None` is no pay at all: nothing to compare with, the warm-up, or a flaw.

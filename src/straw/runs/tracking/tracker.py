@@ -103,9 +103,8 @@ def is_plain(name: object, project: object) -> bool:
     return is_name and isinstance(project, str) and project.isprintable() and not {*project} & {*"/\\"}
 
 
-def check_tracker(page: Page) -> None:
+def check_tracker(name: str) -> None:
     """Refuse a tracker whose package is not there, before anything costs time."""
-    name = page.run.track
     if name == "none":
         return
     module, attribute = BACKENDS[name].needs
@@ -122,7 +121,7 @@ def tracker_for(page: Page, folder: RunFolder, say: Callable[[str], None]) -> Tr
     """The page's tracker, opened and up to date; call it when the folder is made, or rewound to a checkpoint.
 
     Example:
-        check_tracker(page)                                    before a model is loaded
+        check_tracker(page.run.track)                          before a model is loaded
         tracker = tracker_for(page, folder, watcher.say)
         tracker.log(row)                                       after folder.write_metrics(row)
         tracker.close()

@@ -1,21 +1,23 @@
-"""Numbers and a target that can be reached with them, drawn in one of two ways.
+"""Numbers and a target that can be reached with them, drawn by a generator.
 
     expression    a random tree over all numbers; its value is the target       always solvable, any count of numbers
     random        numbers and target apart, until a search finds a way          targets as even as the numbers allow
+    FILE.py:NAME  a function of yours, f(random, draw), that returns an expression as a text, or None to be asked again
 
-Both give a way to the target. Neither way is the only one.
+Each gives a way to the target. No way is the only one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from random import Random
 from typing import NamedTuple
 
 from straw.errors import ConfigError
-from straw.tasks.countdown.expression import Expression, Number, Value, operation
+from straw.registry import find
+from straw.tasks.countdown.expression import Expression, Number, Value, equation, operation
 
 MOST_DRAWS = 10_000
 
@@ -47,37 +49,58 @@ class Draw:
     operators: str = "+-*/"
 
     def drawn(self, random: Random) -> Reached:
-        draw = self._expression if self.generator == "expression" else self._random
+        generator = find("generators", self.generator)
         for _ in range(MOST_DRAWS):
-            if (found := draw(random)) is not None:
+            found = generator(random, self)
+            if isinstance(found, str):
+                found = self.read(found)
+            if found is not None:
                 return found
         raise ConfigError(
             f"no target up to max_target={self.max_target} was reached in {MOST_DRAWS} draws of {self.least} to "
             f"{self.most} numbers up to {self.max_number} with {self.operators}. Write a larger max_target."
         )
 
+    def read(self, text: str) -> Reached | None:
+        """What a function from outside returned; None where its value is no target."""
+        way = equation(text)
+        if way is None:
+            raise ConfigError(
+                f"countdown_generator={self.generator} is to return an expression such as '(7 + 9) * 2 - 4', or None "
+                f"to be asked again; it returned {text[:80]!r}."
+            )
+        return Reached(int(way.value), way) if self.is_target(way.value) else None
+
     def is_target(self, value: Value) -> bool:
         return value.denominator == 1 and 1 <= value <= self.max_target
 
-    def _numbers(self, random: Random) -> list[int]:
+    def numbers(self, random: Random) -> list[int]:
         count = random.randint(self.least, self.most)
         return [random.randint(self.min_number, self.max_number) for _ in range(count)]
 
-    def _expression(self, random: Random) -> Reached | None:
-        """Two parts, drawn from those there are, become one, until one is left."""
-        parts: list[Expression] = [Number(number) for number in self._numbers(random)]
-        while len(parts) > 1:
-            left, right = (parts.pop(random.randrange(len(parts))) for _ in range(2))
-            symbol = random.choice(self.operators)
-            if symbol == "/" and right.value == 0:
-                return None
-            parts.append(operation(symbol, left, right))
-        return Reached(int(parts[0].value), parts[0]) if self.is_target(parts[0].value) else None
 
-    def _random(self, random: Random) -> Reached | None:
-        numbers, target = self._numbers(random), random.randint(1, self.max_target)
-        way = a_way(numbers, target, self.operators)
-        return Reached(target, way) if way else None
+def by_expression(random: Random, draw: Draw) -> Reached | None:
+    """Two parts, drawn from those there are, become one, until one is left."""
+    parts: list[Expression] = [Number(number) for number in draw.numbers(random)]
+    while len(parts) > 1:
+        left, right = (parts.pop(random.randrange(len(parts))) for _ in range(2))
+        symbol = random.choice(draw.operators)
+        if symbol == "/" and right.value == 0:
+            return None
+        parts.append(operation(symbol, left, right))
+    return Reached(int(parts[0].value), parts[0]) if draw.is_target(parts[0].value) else None
+
+
+def by_search(random: Random, draw: Draw) -> Reached | None:
+    numbers, target = draw.numbers(random), random.randint(1, draw.max_target)
+    way = a_way(numbers, target, draw.operators)
+    return Reached(target, way) if way else None
+
+
+GENERATORS: dict[str, Callable[[Random, Draw], Reached | str | None]] = {
+    "expression": by_expression,
+    "random": by_search,
+}
 
 
 def a_way(numbers: Sequence[int], target: int, operators: str = "+-*/") -> Expression | None:

@@ -23,6 +23,7 @@ from typing import Literal, Self
 from straw.config import Page, Values
 from straw.config.option import option
 from straw.errors import ConfigError
+from straw.registry import find
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.countdown.expression import equation
 from straw.tasks.countdown.numbers import Draw, Reached
@@ -54,8 +55,8 @@ class CountdownOptions(MadeOptions):
     prompt: Literal["long", "short"] | None = option(
         None, "how it is asked: in words, or in a few characters; none: by the model"
     )
-    countdown_generator: Literal["expression", "random"] = option(
-        "expression", "where targets come from: random expressions, or all that can be reached"
+    countdown_generator: str = option(
+        "expression", "where targets come from: random expressions, a search, or a function", registry="generators"
     )
     numbers: str = option("3..4", "how many numbers a problem has, from..to")
     min_number: int = option(1, "the smallest number that is given", at_least=0, at_most=999_999)
@@ -127,6 +128,7 @@ class Countdown(Drawn):
     @classmethod
     def from_options(cls, options: CountdownOptions) -> Self:
         least, most = options.span
+        find("generators", options.countdown_generator)  # or say now that there is none
         draw = Draw(
             generator=options.countdown_generator, least=least, most=most, min_number=options.min_number,
             max_number=options.max_number, max_target=options.max_target, operators=options.operators,
@@ -165,7 +167,7 @@ class Countdown(Drawn):
         return Grade(hits=(is_right,), well_formed=found is not None, text=text, form=form_of(replies[0]))
 
     def _drawn(self, split: str, index: int) -> Reached:
-        seeds = (seed_for(self.task_seed, self.name, split, index, attempt) for attempt in count())
+        seeds = (seed_for(self.task_seed, self.name, split, index, trial) for trial in count())
         draws = (self.draw.drawn(Random(seed)) for seed in seeds)
         return next(found for found in draws if split_of(found.numbers, found.target) == split)
 

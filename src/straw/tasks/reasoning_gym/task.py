@@ -116,8 +116,8 @@ class Gym(Drawn):
 @lru_cache(maxsize=4096)
 def drawn(task: Gym, split: str, index: int) -> tuple[int, Mapping[str, Any]]:
     """The first that belongs to the split, of those that the index leads to."""
-    for attempt in range(MOST_TRIES):
-        seed = seed_for(task.task_seed, task.generator, split, index, attempt) % SEEDS
+    for trial in range(MOST_TRIES):
+        seed = seed_for(task.task_seed, task.generator, split, index, trial) % SEEDS
         entry = entry_of(task, seed)
         if split_of(task.generator, str(entry["question"])) == split:
             return seed, entry

@@ -2,7 +2,7 @@
 
     the stop set holds every token that ends a reply: the template's, the tokenizer's, the generation config's
     a reference reply and its end token are read as a reply that stopped by itself, whole
-    and a line where not one attempt at the start ended by itself
+    and a line where not one rollout at the start ended by itself
 
 A model that closes its turn with a token nobody waits for writes on to the last token, every time, and every reply
 is graded as unfinished.
@@ -46,11 +46,11 @@ def ends_of(engine: Engine) -> set[int]:
 
 
 def unended(rollouts: Sequence[Rollout]) -> str | None:
-    """A line, where no attempt ended by itself."""
+    """A line, where no rollout ended by itself."""
     if not rollouts or not all(rollout.end.was_cut_short for rollout in rollouts):
         return None
     longest = max(len(turn.reply) for rollout in rollouts for turn in rollout.turns)
     return (
-        f"none of {len(rollouts)} attempts at the start ended by itself within {longest} tokens, so all were graded as "
+        f"none of {len(rollouts)} rollouts at the start ended by itself within {longest} tokens, so all were graded as "
         "unfinished: raise max_tokens, warm up (warmup=auto), or choose a model that was taught to end"
     )

@@ -5,7 +5,7 @@
     rows_are_independent      a sample has the same bits alone and in a crowd: a line if not  engines.local.probe
     end_tokens                replies end where the sampler thinks they end                   end_tokens
     reference_reply           the reference earns full reward                                 reward_gates
-    deterministic_reward      equal attempts and coins are paid alike                         reward_gates
+    deterministic_reward      equal rollouts and coins are paid alike                         reward_gates
     reward_range              pay lies where the channel says                                 reward_gates
     paid_form                 a line: right answers in a form that is not paid                starved
     variance_forecast         a line: how many groups will teach nothing at the start         variance
@@ -35,12 +35,12 @@ from straw.types import Rollout
 if TYPE_CHECKING:
     from straw.training.plan import Plan
 
-MOST_ATTEMPTS, MOST_PROBLEMS, MOST_TOKENS = 32, 4, 4096
+MOST_ROLLOUTS, MOST_PROBLEMS, MOST_TOKENS = 32, 4, 4096
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What the gates look at, and a few attempts that no step of the run will make again."""
+    """What the gates look at, and a few rollouts that no step of the run will make again."""
 
     plan: Plan
     engine: Engine
@@ -48,19 +48,20 @@ class Trial:
 
     @cached_property
     def groups(self) -> list[list[Rollout]]:
-        """Graded and paid; none for supervised learning, which attempts nothing."""
+        """Graded and paid; none for supervised learning, which samples nothing."""
         if self.plan.is_sft:
             return []
         task, longest = self.plan.task, self.sampling.max_tokens * self.plan.task.max_turns
         count = min(task.num_problems or MOST_PROBLEMS, MOST_PROBLEMS)
-        size = max(4, min(MOST_ATTEMPTS, MOST_TOKENS // longest) // count)
+        size = max(4, min(MOST_ROLLOUTS, MOST_TOKENS // longest) // count)
         problems = [task.problem(index) for index in range(count)]
-        places = [SeedKey(self.plan.page.run.seed, 0, group) for group in range(count)]  # the run's steps count from 1
-        return collect(self.engine, task, self.plan.channel, problems, places, size, self.sampling)
+        run = self.plan.page.run
+        seed_keys = [SeedKey(run.seed, 0, group) for group in range(count)]  # the run's steps count from 1
+        return collect(self.engine, task, self.plan.channel, problems, seed_keys, size, self.sampling)
 
     @cached_property
     def rollouts(self) -> list[Rollout]:
-        """Those attempts, and the references."""
+        """Those rollouts, and the references."""
         stop = self.sampling.stop
         return [*references(self.engine.chat, self.plan.task, stop), *(one for group in self.groups for one in group)]
 
@@ -121,14 +122,14 @@ def reward_range(trial: Trial) -> tuple[str, bool]:
 
 
 def paid_form(trial: Trial) -> tuple[str, bool]:
-    attempts = [one for group in trial.groups for one in group]
-    line = starved(trial.plan.task, trial.plan.page.task, attempts)
+    rollouts = [one for group in trial.groups for one in group]
+    line = starved(trial.plan.task, trial.plan.page.task, rollouts)
     return line or "", line is not None
 
 
 def variance_forecast(trial: Trial) -> tuple[str, bool]:
     if not trial.groups:
-        return "supervised learning compares no attempts", False
+        return "supervised learning compares no rollouts", False
     algorithm = trial.plan.page.algorithm
     size = (
         algorithm.group_size if algorithm.group_size > 1 else algorithm.batch_size

@@ -1,7 +1,7 @@
-"""Does the reward pay what it says? Asked of the reference replies and of a few real attempts.
+"""Does the reward pay what it says? Asked of the reference replies and of a few real rollouts.
 
     full            the reference reply earns the channel's highest pay
-    deterministic   the same attempt is graded and paid the same twice, with the same coin
+    deterministic   the same rollout is graded and paid the same twice, with the same coin
     in range        every pay lies from the channel's lowest to its highest
 
 The reference goes through the model's own tokens and back, so that a tokenizer that spells an answer in another
@@ -86,7 +86,7 @@ def check_deterministic(channel: Channel, task: Task, rollouts: Sequence[Rollout
                 f"{', '.join(sorted(f'{one.total:.4g}' for one in found))}: let chance come from the coin alone, and "
                 "declare deterministic=False."
             )
-    return "equal attempts paid alike"
+    return "equal rollouts paid alike"
 
 
 def different(things: Sequence[Thing]) -> list[Thing]:
@@ -107,8 +107,8 @@ def check_range(channel: Channel, rollouts: Sequence[Rollout]) -> str:
                 )
             if turns is not None and not isclose(sum(turns), payment.total, abs_tol=1e-9):
                 raise TrainingError(
-                    f"the pay of all turns is the attempt's; {channel.name} paid turns {sum(turns):.4g} and the "
-                    f"attempt {payment.total:.4g}: mend the channel."
+                    f"the pay of all turns is the rollout's; {channel.name} paid turns {sum(turns):.4g} and the "
+                    f"rollout {payment.total:.4g}: mend the channel."
                 )
     return f"pay from {low:.4g} to {high:.4g}" if isfinite(high - low) else "pay undeclared"
 

@@ -1,10 +1,10 @@
 """Does the reward pay models that answer in another form than they are asked for?
 
-    0 of 32 attempts at the start kept the form that is asked for (xml), and 14 were right by the lenient grader where
+    0 of 32 rollouts at the start kept the form that is asked for (xml), and 14 were right by the lenient grader where
     exact found 0 right: ...
 
 A word problem is asked for tags, and by default only what stands in them is paid. A model that says "The answer is 18"
-is right and earns nothing, so the run would teach it tags at best, or nothing. The attempts that the gates make tell.
+is right and earns nothing, so the run would teach it tags at best, or nothing. The rollouts that the gates make tell.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from straw.text.graders import GRADERS
 from straw.types import Rollout
 
 LENIENT = "lenient"
-FEW = 0.1  # of the attempts
+FEW = 0.1  # of the rollouts
 
 
 def starved(task: Task, options: TaskSection, rollouts: Sequence[Rollout]) -> str | None:
@@ -34,7 +34,7 @@ def starved(task: Task, options: TaskSection, rollouts: Sequence[Rollout]) -> st
     if not is_misread and (right or kept > FEW * len(rollouts)):
         return None
     return (
-        f"{kept} of {len(rollouts)} attempts at the start kept the form that is asked for ({options.reply_form}), "
+        f"{kept} of {len(rollouts)} rollouts at the start kept the form that is asked for ({options.reply_form}), "
         f"and {lenient} were right by the {LENIENT} grader where {task.grader_name} found {right} right: "
         + (PAY_THEM if lenient else NOTHING_THERE)
     )

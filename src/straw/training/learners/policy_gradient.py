@@ -1,4 +1,4 @@
-"""The policy gradient: advantages become data, and the best attempts of before are learned again."""
+"""The policy gradient: advantages become data, and the best rollouts of before are learned again."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class TargetDistribution:
 
 
 class BeliefLearner(Protocol):
-    """Observes what attempts were paid, and forms beliefs; `facts` go into every row of metrics."""
+    """Observes what rollouts were paid, and forms beliefs; `facts` go into every row of metrics."""
 
     @property
     def facts(self) -> Mapping[str, float]: ...

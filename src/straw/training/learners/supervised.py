@@ -1,4 +1,4 @@
-"""Supervised learning: an episode is a reading of the reference reply, on the counter of attempts."""
+"""Supervised learning: an episode is a reading of the reference reply, on the counter of rollouts."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from straw.algorithms.reward_model import Paid, Turns, full_shares
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel
-from straw.rollouts.collect import SeedKey, attempt
+from straw.rollouts.collect import SeedKey, sample_turns
 from straw.tasks.base import Task
 from straw.training.learners.soft_targets import TargetDistribution
 from straw.training.plan import Plan
@@ -73,7 +73,7 @@ class Surrogate:
         return {"reward_aware": 0.0, "unpaid_draws": float(self.unpaid)}
 
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
-        """Before the first update of a step the policy is the one that wrote the attempts."""
+        """Before the first update of a step the policy is the one that wrote the rollouts."""
         algorithm, self.unpaid = self.plan.page.algorithm, 0
         for group in groups:
             problem = group[0].problem
@@ -89,8 +89,8 @@ class Surrogate:
         place = SeedKey(self.plan.page.run.seed, step, UNPAID)
         seats = [(place, row) for row in range(count)]
         self.unpaid += count
-        (attempts,) = attempt(self.engine, self.plan.task, [problem], [seats], self.params)
-        return [tuple(turn for turn, _ in one) for one in attempts]
+        (rollouts,) = sample_turns(self.engine, self.plan.task, [problem], [seats], self.params)
+        return [tuple(turn for turn, _ in one) for one in rollouts]
 
     def pour(self, log: Log, replies: Sequence[Sequence[Turn]]) -> None:
         """New ones only, each with its prior."""

@@ -146,7 +146,7 @@ RULES: dict[str, Rule] = {
     ),
     "gradient_spike": Rule(
         gradient_spike, "the gradient's norm is {:.3g}, far above all before: lower learning_rate, keep grad_clip on, "
-        "and look at the attempts of this step",
+        "and look at the rollouts of this step",
     ),
     "sampler_drift": Rule(
         sampler_drift, "the updates are {:.3g} nats a token from the weights that wrote the replies: lower "

@@ -90,6 +90,6 @@ def effort_of(engine: Engine, rollouts: Sequence[Rollout], temperature: float) -
     before = engine.logprobs(data, "start", temperature)
     spoken = [[place for place, weight in enumerate(datum.weights) if weight] for datum in data]
     return rollouts_kl_bits(
-        [[datum.logprobs[place] for place in places] for datum, places in zip(data, spoken, strict=True)],
-        [[logprobs[place] for place in places] for logprobs, places in zip(before, spoken, strict=True)],
+        [[datum.logprobs[position] for position in positions] for datum, positions in zip(data, spoken, strict=True)],
+        [[logprobs[position] for position in positions] for logprobs, positions in zip(before, spoken, strict=True)],
     )

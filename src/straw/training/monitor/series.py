@@ -4,7 +4,7 @@
     peak     the highest level so far, of those at least 7 values old
     start    the mean of the first values
 
-A metric of four attempts is a lottery: gradients of a sound run differ by a factor of 30 from step to step, and the
+A metric of four rollouts is a lottery: gradients of a sound run differ by a factor of 30 from step to step, and the
 estimate of KL by 10. Medians of seven differ by 3. That is why nothing here looks at one value alone.
 """
 

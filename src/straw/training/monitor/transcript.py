@@ -1,4 +1,4 @@
-"""verbose=true: every attempt of a step as a line.
+"""verbose=true: every rollout of a step as a line.
 
 step 3  123456 reversed?  ->  "[ANSWER] 654321"  right, paid 1
 """

@@ -1,7 +1,7 @@
 """The many words for one batch, and how many batches a run has.
 
 batch_size              the one number that the rest of straw reads: groups in a batch
-samples_per_step        attempts in a batch                             = batch_size * group_size
+samples_per_step        rollouts in a batch                             = batch_size * group_size
 problems_at_once (bs)   groups in a micro step, accumulation (gc) of them a batch
 num_epochs              passes over the problems, which become n_batches
 """
@@ -17,7 +17,7 @@ from straw.errors import ConfigError
 
 
 def batch_values(page: Page, named: Collection[str]) -> Values:
-    """Other words become batch_size; a batch of digits has as many attempts as there are generators."""
+    """Other words become batch_size; a batch of digits has as many rollouts as there are generators."""
     return micro_values(page, named) or sample_values(page, named)
 
 
@@ -90,14 +90,14 @@ def enough_batches(page: Page, row: Algorithm, tuning: Tuning, is_luck: bool) ->
 
 
 MEASUREMENTS, LONGEST_WAIT = 40, 100  # of a run; steps from one to the next: the study's
-READ_FOR_ONE = 25  # answers that are read at half the cost of an episode's attempt and update
+READ_FOR_ONE = 25  # answers that are read at half the cost of an episode's rollout and update
 
 
 def measured_every(page: Page, num_answers: int | None) -> int:
     """Often enough to draw a curve, and never so often that measuring costs more than half of what learning does.
 
     `num_answers`: how many are read in a measurement of bits; None: accuracy, whose replies have to be written first.
-    Example: 96 steps of 4 attempts, 64 answers -> every 2 steps.
+    Example: 96 steps of 4 rollouts, 64 answers -> every 2 steps.
     """
     if num_answers is None:
         return LONGEST_WAIT

@@ -84,7 +84,7 @@ def from_model(plan: Plan, say: Say) -> Forecast:
     engine, checkpoint = load_engine(plan.page), checkpoint_of(plan.page)
     plan = checked(plan, engine, say)
     if checkpoint is None:
-        engine = with_adapters(engine, plan.page)
+        engine = with_adapters(engine, plan.page.model)
     else:
         engine = taken_from(checkpoint, engine, plan, say, dry=True)
     chat, task = engine.chat, plan.task
@@ -140,7 +140,7 @@ def gib(num_bytes: int) -> str:
 
 def check_start(plan: Plan, *, goes_on: bool) -> None:
     """What needs no model to be refused. `goes_on`: in a folder that is there."""
-    check_tracker(plan.page)
+    check_tracker(plan.page.run.track)
     checkpoint_of(plan.page)
     if plan.page.run.run_dir is not None and not goes_on:
         check_is_free(plan.page.run.run_dir)

@@ -3,7 +3,7 @@
 at once        written when they are asked for, later ones too while nothing is learned     prefetch.py
 lagged         written max_lag steps ahead, by exactly that version                         lagged.py
 free           written whenever a generator has time, by the newest weights there are       free.py
-none           supervised learning attempts nothing
+none           supervised learning samples nothing
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Source(Protocol):
 
 
 class NoRollouts:
-    """Nobody attempts anything."""
+    """Nothing is sampled."""
 
     def rollouts(self, step: int) -> Groups:
         return []
@@ -59,8 +59,8 @@ def problems_of(plan: Plan, step: int) -> list[Problem]:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempts:
-    """Attempts at problems, which are a function of their place in the run and of the weights."""
+class Collector:
+    """Rollouts at problems, which are a function of their place in the run and of the weights."""
 
     plan: Plan
     sampling: SamplingParams
@@ -72,17 +72,17 @@ class Attempts:
         """Of each step its groups."""
         size = self.plan.page.algorithm.batch_size
         problems = [problem for step in steps for problem in problems_of(self.plan, step)]
-        places = [SeedKey(self.plan.page.run.seed, step, group) for step in steps for group in range(size)]
-        groups = self.collected(problems, places, sampler)
+        seed_keys = [SeedKey(self.plan.page.run.seed, step, group) for step in steps for group in range(size)]
+        groups = self.collected(problems, seed_keys, sampler)
         return [groups[first : first + size] for first in range(0, len(groups), size)]
 
     def of_groups(self, numbers: Sequence[int], sampler: Sampler) -> Groups:
         """Of groups that are counted through the run, from 0."""
         size = self.plan.page.algorithm.batch_size
         problems = [self.plan.task.problem(number) for number in numbers]
-        places = [SeedKey(self.plan.page.run.seed, 1 + number // size, number % size) for number in numbers]
-        return self.collected(problems, places, sampler)
+        seed_keys = [SeedKey(self.plan.page.run.seed, 1 + number // size, number % size) for number in numbers]
+        return self.collected(problems, seed_keys, sampler)
 
-    def collected(self, problems: Sequence[Problem], places: Sequence[SeedKey], sampler: Sampler) -> Groups:
+    def collected(self, problems: Sequence[Problem], seed_keys: Sequence[SeedKey], sampler: Sampler) -> Groups:
         size = self.plan.page.algorithm.group_size
-        return collect(sampler, self.plan.task, self.plan.channel, problems, places, size, self.sampling)
+        return collect(sampler, self.plan.task, self.plan.channel, problems, seed_keys, size, self.sampling)

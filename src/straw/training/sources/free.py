@@ -22,7 +22,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from straw.engines.base import Engine
-from straw.training.sources.base import Attempts, Groups, NoRollouts
+from straw.training.sources.base import Collector, Groups, NoRollouts
 from straw.training.sources.policy_lag import lag_of
 from straw.types import Metric, Rollout
 
@@ -34,9 +34,9 @@ Tell = Callable[..., None]  # an event of the run: name and facts
 class Free(NoRollouts):
     """`under_way` tells the groups of each piece of work, `waiting` those that are done."""
 
-    def __init__(self, attempts: Attempts, engine: Engine, next_group: int, say: Say, tell: Tell) -> None:
-        self.attempts, self.engine, self.next_group, self.tell = attempts, engine, next_group, tell
-        self.page = attempts.plan.page
+    def __init__(self, collector: Collector, engine: Engine, next_group: int, say: Say, tell: Tell) -> None:
+        self.collector, self.engine, self.next_group, self.tell = collector, engine, next_group, tell
+        self.page = collector.plan.page
         self.last, self.size = int(self.page.run.n_batches or 0), self.page.algorithm.batch_size
         self.under_way: dict[Future[Numbered], range] = {}
         self.waiting: Numbered = []
@@ -100,7 +100,7 @@ class Free(NoRollouts):
         """In a thread of its own. Waits for a generator that has nothing to do."""
         generator = self.idle.get()
         try:
-            groups = self.attempts.of_groups(numbers, self.engine.newest(generator))
+            groups = self.collector.of_groups(numbers, self.engine.newest(generator))
         finally:
             self.idle.put(generator)
         return list(zip(numbers, groups, strict=True))

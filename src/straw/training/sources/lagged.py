@@ -1,15 +1,15 @@
-"""Generators that run ahead: attempts for later steps are made while a step is trained.
+"""Generators that run ahead: rollouts for later steps are made while a step is trained.
 
     step          1        2        3        4
     trained       [1]      [2]      [3]      [4]         max_lag=1
     written       [1][2]   [3]      [4]      [5]         [3] is written with the weights that step 1 left
 
-The attempts of step s are written by version max(0, s - 1 - max_lag), exactly, whatever the clock says. So a run that
+The rollouts of step s are written by version max(0, s - 1 - max_lag), exactly, whatever the clock says. So a run that
 goes on, or is repeated, has the same bits; what a token's own version was is in its log-probabilities, and the
 importance weights make up for the lag (`lag` in the metrics). With max_lag=0 nothing is ahead, and this is the
 synchronous source. (Generators that take whatever is the newest: `free`.)
 
-Attempts that were made ahead belong to the state: a checkpoint waits for them and keeps them.
+Rollouts that were made ahead belong to the state: a checkpoint waits for them and keeps them.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from straw.engines.base import Engine
-from straw.training.sources.base import Attempts, Groups, NoRollouts
+from straw.training.sources.base import Collector, Groups, NoRollouts
 from straw.training.sources.policy_lag import lag_of
 from straw.types import Metric
 
@@ -28,9 +28,9 @@ from straw.types import Metric
 class Lagged(NoRollouts):
     """Generators never wait for the trainer for longer than `max_lag` steps. `ahead`: what was made before."""
 
-    def __init__(self, attempts: Attempts, engine: Engine, ahead: Mapping[int, Groups]) -> None:
-        self.attempts, self.engine, self.max_lag = attempts, engine, attempts.plan.page.engine.max_lag
-        self.last = int(attempts.plan.page.run.n_batches or 0)
+    def __init__(self, collector: Collector, engine: Engine, ahead: Mapping[int, Groups]) -> None:
+        self.collector, self.engine, self.max_lag = collector, engine, collector.plan.page.engine.max_lag
+        self.last = int(collector.plan.page.run.n_batches or 0)
         self.ahead = {step: done(groups) for step, groups in ahead.items()}
         self.lag: dict[str, Metric] = {}
 
@@ -47,7 +47,7 @@ class Lagged(NoRollouts):
         """Those of later steps are begun."""
         for later in range(step, min(step + self.max_lag, self.last) + 1):
             if later not in self.ahead:
-                self.ahead[later] = self.writer.submit(self.attempts.of, later, self.engine.pinned())
+                self.ahead[later] = self.writer.submit(self.collector.of, later, self.engine.pinned())
         groups = self.ahead.pop(step).result()
         self.lag = {"lag": lag_of(groups, self.engine.policy_version)} if self.max_lag else {}
         return groups

@@ -1,4 +1,4 @@
-"""How far behind attempts are: versions between the weights that wrote them and those that learn from them."""
+"""How far behind rollouts are: versions between the weights that wrote them and those that learn from them."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""Attempts at later steps, made together while nothing is learned.
+"""Rollouts at later steps, made together while nothing is learned.
 
     step       1  2  3  4  5  6  7  8        nothing is paid: ever more steps at once
     made at    1  2  3  3  5  5  5  5        an update throws away what it outdates, and begins with one again
 
-An attempt is a function of its place in the run and of the weights, so as long as these stay the same it does not
+A rollout is a function of its place in the run and of the weights, so as long as these stay the same it does not
 matter when it is made. Until a secret is found by right or wrong nothing is learned for hundreds of steps, and replies
 to one prompt cost less together: the run leaves the same bits, sooner.
 """
@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from straw.engines.base import Engine
-from straw.training.sources.base import Attempts, Groups, NoRollouts
+from straw.training.sources.base import Collector, Groups, NoRollouts
 
 Make = Callable[[Sequence[int]], list[Groups]]  # the groups of each of some steps
 MOST_ROWS, MOST_TOKENS = 128, 2048  # together: what is foreseen should need no memory worth counting
 
 
 class Foresight:
-    """`make` writes the attempts of some steps with the weights as they are."""
+    """`make` writes the rollouts of some steps with the weights as they are."""
 
     def __init__(self, make: Make, rows_per_step: int, tokens_per_row: int) -> None:
         rows = min(MOST_ROWS, MOST_TOKENS // tokens_per_row)
@@ -43,18 +43,18 @@ class Foresight:
 class Prefetching(NoRollouts):
     """The groups of a step when they are asked for, and those of later steps beside them."""
 
-    def __init__(self, attempts: Attempts, engine: Engine) -> None:
-        plan = attempts.plan
-        self.attempts, self.engine, self.last = attempts, engine, int(plan.page.run.n_batches or 0)
+    def __init__(self, collector: Collector, engine: Engine) -> None:
+        plan = collector.plan
+        self.collector, self.engine, self.last = collector, engine, int(plan.page.run.n_batches or 0)
         # Elsewhere neighbours may change a row's bits; and a function is called only for what is learned from.
         self.is_foreseen = plan.page.model.device == "cpu" and not plan.channel.reads_replies
         self.foresight = Foresight(
-            lambda steps: attempts.of_all(steps, engine),
+            lambda steps: collector.of_all(steps, engine),
             rows_per_step=plan.episodes_per_step,
-            tokens_per_row=attempts.sampling.max_tokens * plan.task.max_turns,
+            tokens_per_row=collector.sampling.max_tokens * plan.task.max_turns,
         )
 
     def rollouts(self, step: int) -> Groups:
         if not self.is_foreseen:
-            return self.attempts.of(step, self.engine)
+            return self.collector.of(step, self.engine)
         return self.foresight.at(step, self.engine.policy_version, self.last)

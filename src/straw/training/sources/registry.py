@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from straw.engines.base import Engine, SamplingParams
 from straw.training.plan import Plan
-from straw.training.sources.base import Attempts, NoRollouts, Source
+from straw.training.sources.base import Collector, NoRollouts, Source
 from straw.training.sources.free import Free, Say, Tell
 from straw.training.sources.lagged import Lagged
 from straw.training.sources.prefetch import Prefetching
@@ -12,11 +12,11 @@ from straw.training.state import RunState
 
 
 def source_of(plan: Plan, engine: Engine, sampling: SamplingParams, state: RunState, say: Say, tell: Tell) -> Source:
-    attempts = Attempts(plan, sampling)
+    collector = Collector(plan, sampling)
     if plan.is_sft:
         return NoRollouts()
     if not plan.page.engine.max_lag:
-        return Prefetching(attempts, engine)
+        return Prefetching(collector, engine)
     if plan.page.engine.pace == "free":
-        return Free(attempts, engine, state.next_group, say, tell)
-    return Lagged(attempts, engine, state.ahead)
+        return Free(collector, engine, state.next_group, say, tell)
+    return Lagged(collector, engine, state.ahead)

@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from straw.cache_dir import cache_folder
 from straw.config import Page
+from straw.config.sections import WarmUp
 from straw.engines.base import Engine
 from straw.engines.local.adapters.lora import chosen_layers
 from straw.engines.local.build import load_engine, with_adapters
@@ -57,7 +58,7 @@ def course_of(plan: Plan, chat: Chat) -> Course[Any]:
     """Near-uniform answers where they can be listed, else imitation up to an accuracy."""
     warmup = plan.page.warmup
     if warmup.warmup_accuracy is None:
-        return goal_of(plan.page)
+        return goal_of(plan.page.warmup)
     return Imitation(
         accuracy=warmup.warmup_accuracy,
         max_steps=warmup.warmup_steps,
@@ -67,8 +68,7 @@ def course_of(plan: Plan, chat: Chat) -> Course[Any]:
     )
 
 
-def goal_of(page: Page) -> Goal:
-    warmup = page.warmup
+def goal_of(warmup: WarmUp) -> Goal:
     return Goal(
         mass=float(warmup.warmup_mass or 0),
         distance=float(warmup.warmup_distance or 0),
@@ -102,8 +102,8 @@ def taken_from(checkpoint: Path, engine: LocalEngine, plan: Plan, say: Say, *, d
     page = plan.page
     if not (checkpoint / "adapter").is_dir():  # all weights: they go beneath new adapters
         engine.load(checkpoint, optimizer=False)
-        return with_adapters(engine, page)
-    engine = prepared(engine, plan, say) if page.model.is_embedded and not dry else with_adapters(engine, page)
+        return with_adapters(engine, page.model)
+    engine = prepared(engine, plan, say) if page.model.is_embedded and not dry else with_adapters(engine, page.model)
     engine.load(checkpoint, optimizer=False)
     return engine
 
@@ -132,12 +132,12 @@ def prepared(engine: LocalEngine, plan: Plan, say: Say) -> LocalEngine:
     """Warmed up and with adapters; a model that can talk already warms up nothing but the adapters."""
     page = plan.page
     if page.warmup.warmup == "none":
-        return with_adapters(engine, page)
+        return with_adapters(engine, page.model)
     if page.model.is_embedded:
-        engine = with_adapters(warmed_up(engine, plan, say), page)
+        engine = with_adapters(warmed_up(engine, plan, say), page.model)
         tell_reach(engine, plan.task, say)
         return engine
-    return warmed_up(with_adapters(engine, page), plan, say)
+    return warmed_up(with_adapters(engine, page.model), plan, say)
 
 
 def tell_reach(engine: LocalEngine, task: Task, say: Say) -> None:

@@ -163,7 +163,7 @@ def telling_answers(answers: Sequence[Answer], tries: int = 200) -> list[Answer]
 
     Example: 0011, 0101 and 0110 do; with 0011 and 0101 alone the first place and no other says 00.
     """
-    draws = [Random(seed_for("cases", attempt)).choices(answers, k=NUM_CASES) for attempt in range(tries)]
+    draws = [Random(seed_for("cases", trial)).choices(answers, k=NUM_CASES) for trial in range(tries)]
     return max(draws, key=lambda chosen: len(set(zip(*map("".join, chosen), strict=False))))
 
 
@@ -223,8 +223,8 @@ def cross_talk(engine: Engine, task: Task, problem: Problem, answers: Sequence[A
     """
     answer = max(answers, key=lambda one: repeats("".join(one)))
     datum = forced(engine.chat, task, problem, answer)
-    places = [place for place, weight in enumerate(datum.weights) if weight]
-    first, *others = [place for place in places if datum.tokens[place] == datum.tokens[places[0]]]
+    positions = [position for position, weight in enumerate(datum.weights) if weight]
+    first, *others = [position for position in positions if datum.tokens[position] == datum.tokens[positions[0]]]
     if not others:
         return 0.0
     push = replace(datum, weights=tuple(float(place == first) for place in range(len(datum.tokens))))

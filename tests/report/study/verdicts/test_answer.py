@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.made_runs import attempt, write_run
+from tests.made_runs import rollout, write_run
 from tests.made_studies import in_proportion, make_accuracy_run, make_study, never
 from tests.report.study.verdicts.test_capacity import HITS, make_learner
 
@@ -74,7 +74,7 @@ def test_the_answer_is_not_said_twice(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rows", [[], [{"step": 1, "episodes": 4, "time_s": 1.0, "reward": 0.0}]])
 def test_runs_that_have_measured_nothing_answer_nothing(tmp_path: Path, rows: Any) -> None:
-    write_run(tmp_path / "young", rows, [(1, attempt("3", 0.0))], N=16, done=False, learning_rate=1e-3)
+    write_run(tmp_path / "young", rows, [(1, rollout("3", 0.0))], N=16, done=False, learning_rate=1e-3)
     assert said_of(studied(gathered([tmp_path]))).answer is None
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.made_runs import attempt, write_run
+from tests.made_runs import rollout, write_run
 from tests.made_studies import make_accuracy_run, make_study, never, row_at
 from tests.report.study.verdicts.said import said, verdicts_at
 
@@ -71,5 +71,5 @@ def test_other_tasks_are_told_by_accuracy(tmp_path: Path) -> None:
 
 
 def test_runs_that_have_measured_nothing_say_nothing(tmp_path: Path) -> None:
-    write_run(tmp_path / "young", [], [(1, attempt("3", 0.0))], N=16, done=False, learning_rate=1e-3)
+    write_run(tmp_path / "young", [], [(1, rollout("3", 0.0))], N=16, done=False, learning_rate=1e-3)
     assert verdicts_at(tmp_path) == []

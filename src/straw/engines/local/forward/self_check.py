@@ -55,9 +55,9 @@ def check_reading(model: PreTrainedModel, reader: Reader, head: Head) -> None:
         raise ModelError(f"its log-probabilities come out {gap:.3g} nats away from its own")
 
 
-def apart(model: PreTrainedModel, tokens: Tensor, logprobs: Tensor, places: Tensor) -> float:
-    own = model(tokens[places].unsqueeze(0), use_cache=False).logits[0].float().log_softmax(-1)
-    return float((logprobs[places] - own).abs().max())
+def apart(model: PreTrainedModel, tokens: Tensor, logprobs: Tensor, positions: Tensor) -> float:
+    own = model(tokens[positions].unsqueeze(0), use_cache=False).logits[0].float().log_softmax(-1)
+    return float((logprobs[positions] - own).abs().max())
 
 
 def rows_are_independent(engine: Engine) -> bool:

@@ -25,7 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 
-from straw.config import Page
+from straw.config.sections import Engine as EngineSection
 from straw.errors import ConfigError
 
 CLONE_FS, CLONE_NEWUSER, CLONE_NEWNET = 0x200, 0x10000000, 0x40000000
@@ -87,9 +87,9 @@ def raised(shared_machine: bool) -> Wall:
     return wall
 
 
-def prepare_for(page: Page) -> None:
+def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    if page.engine.engine == "monarch" and page.engine.shared_machine:
+    if engine.engine == "monarch" and engine.shared_machine:
         prepare()
 
 

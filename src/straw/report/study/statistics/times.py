@@ -2,7 +2,7 @@
 
     known      the first measured count of episodes with 0.9 log2 N bits
     sure       ... with p(S) > 0.9
-    found      the episodes of the step in which an attempt was first right: discovery
+    found      the episodes of the step in which a rollout was first right: discovery
     settled    from found to known: consolidation; a run that never hit has none
 
 A run to which it has not happened stays in as a censored one: it took longer than it was watched.

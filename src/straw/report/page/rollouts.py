@@ -1,4 +1,4 @@
-"""Some attempts to read: of a few conditions the run in the middle, with the best, the worst, and what changed."""
+"""Some rollouts to read: of a few conditions the run in the middle, with the best, the worst, and what changed."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ CONDITIONS, EACH, LARGEST, LONGEST = (
     2,
     64 << 20,
     1200,
-)  # conditions; attempts of a kind; bytes read; characters shown
+)  # conditions; rollouts of a kind; bytes read; characters shown
 KINDS = {"best": "The most reward", "worst": "The least reward", "changed": "Early, and late in training"}
 
 
-def attempts_section(study: Study) -> str:
+def rollouts_section(study: Study) -> str:
     shown = [part for cell in chosen(study.cells) for part in of_cell(cell)]
     intro = "Of each condition the run that ended in the middle. All of them: straw show RUN."
-    nothing = paragraph("No run here has an attempt to show.", class_="absent")
+    nothing = paragraph("No run here has a rollout to show.", class_="absent")
     return section(
-        "attempts",
-        "\n".join([element("h2", "Attempts to read"), *([paragraph(intro), *shown] if shown else [nothing])]),
+        "rollouts",
+        "\n".join([element("h2", "Rollouts to read"), *([paragraph(intro), *shown] if shown else [nothing])]),
     )
 
 
@@ -50,7 +50,7 @@ def of_cell(cell: Cell) -> Iterator[str]:
         return
     if path.stat().st_size > LARGEST:
         yield folded(
-            f"{cell.label}: {run.name}", paragraph(f"Too many attempts to look through here: straw show {run.name}.")
+            f"{cell.label}: {run.name}", paragraph(f"Too many rollouts to look through here: straw show {run.name}.")
         )
         return
     try:
@@ -66,16 +66,16 @@ def middle_run(runs: Sequence[Seen]) -> Seen:
 def parts(samples: Samples) -> Iterator[str]:
     for kind, title in KINDS.items():
         found = getattr(samples, kind)
-        records = [attempt(one) for one in found] if kind != "changed" else [pair(one) for one in found]
+        records = [rollout(one) for one in found] if kind != "changed" else [pair(one) for one in found]
         if records:
-            yield element("h3", as_html(title)) + listed(records, class_="attempts")
+            yield element("h3", as_html(title)) + listed(records, class_="rollouts")
 
 
 def pair(found: Mapping[str, Mapping[str, Any]]) -> str:
-    return attempt(found["early"]) + attempt(found["late"])
+    return rollout(found["early"]) + rollout(found["late"])
 
 
-def attempt(record: Mapping[str, Any]) -> str:
+def rollout(record: Mapping[str, Any]) -> str:
     """What it earned, what was asked, what was said."""
     reward = record.get("reward")
     earned = "none" if not isinstance(reward, int | float) else f"{reward:.4g}"
