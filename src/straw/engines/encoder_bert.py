@@ -14,6 +14,7 @@ computed in float32 in any case: on a CPU that is faster than in bfloat16.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from torch import Tensor
 from transformers import AutoTokenizer
 
 from straw.engines.local.models.folder import first_line
+from straw.engines.steady import steady
 from straw.errors import ModelError
 from straw.files import MIB, parse_json, read_file
 
@@ -92,8 +94,9 @@ class BertEncoder:
             return torch.zeros(0, self.width)
         tokens = self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens)["input_ids"]
         rows: list[Tensor] = []
-        for some in in_bunches(tokens):
-            rows += [F.normalize(self._pooled(hidden), dim=0) for hidden in self._hidden(some)]
+        with steady(self.device.type) if self.dtype == torch.bfloat16 else nullcontext():
+            for some in in_bunches(tokens):
+                rows += [F.normalize(self._pooled(hidden), dim=0) for hidden in self._hidden(some)]
         return torch.stack(rows).cpu().clone()
 
     def _pooled(self, hidden: Tensor) -> Tensor:

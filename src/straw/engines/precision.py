@@ -26,6 +26,10 @@ def is_fast_in_bfloat16(device: str) -> bool:
     return kind == "cpu" and bool(INSTRUCTIONS & cpu_flags())
 
 
+def has_amx() -> bool:
+    return "amx_bf16" in cpu_flags()
+
+
 @cache
 def cpu_flags() -> frozenset[str]:
     """What the processor can do, by Linux's names; nothing where Linux is not there to tell."""

@@ -30,6 +30,7 @@ from straw.engines.local.objective import objective
 from straw.engines.local.sampler import Rows
 from straw.engines.local.training.microbatch_budget import tokens_at_once
 from straw.engines.local.training.train_state import Learning
+from straw.engines.steady import steady
 from straw.errors import ConfigError, TrainingError
 from straw.text.chat.chat import Chat
 from straw.types import Datum
@@ -85,7 +86,7 @@ class LocalEngine(Learning):
     def precision(self) -> AbstractContextManager[None]:
         if self.settings.dtype == "float32":
             return nullcontext()
-        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return bfloat16_on(self.device.type)
 
     def sampling(self, length: int) -> AbstractContextManager[None]:
         """`length`: of the longest row when it is written."""
@@ -207,6 +208,12 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
     """Several targets of one token count by their share."""
     for value, owner, position, share in zip(logprobs.tolist(), flat.owner, flat.position, flat.shares, strict=True):
         out[owner][position] += share * value
+
+
+@contextmanager
+def bfloat16_on(device: str) -> Iterator[None]:
+    with torch.autocast(device, dtype=torch.bfloat16), steady(device):
+        yield
 
 
 @contextmanager

@@ -24,6 +24,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from straw.engines.steady import weighted_sum
+
 # A sample must not depend on its neighbours, so no product may round otherwise because a batch is larger or
 # a neighbour's text longer. These bounds are measured; `probe` asks again on the machine of the run.
 ROW_TILE = 16  # from this many rows on a matmul gives each row the same bits
@@ -97,7 +99,7 @@ def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: 
     num_key_heads = k.shape[2]
     queries = by_key_head(q * rule.scaling, num_key_heads)
     weights = softmax_weights(queries @ k.permute(0, 2, 3, 1), spread(bias, queries.shape[2]), rule)
-    return from_key_head(weights @ v.transpose(1, 2), q.shape[1])
+    return from_key_head(weighted_sum(weights, v.transpose(1, 2)), q.shape[1])
 
 
 def full_tile(rows: Tensor) -> Tensor:
@@ -112,7 +114,7 @@ def weigh(weights: Tensor, values: Tensor) -> Tensor:
     In bfloat16 the product as a whole has that property, and pieces would round otherwise than the trainer does.
     """
     if weights.shape[-1] <= KEY_TILE or weights.requires_grad or values.dtype == torch.bfloat16:
-        return weights @ values
+        return weighted_sum(weights, values)
     pairs = zip(weights.split(KEY_TILE, -1), values.split(KEY_TILE, -2), strict=True)
     total, *others = (w @ v for w, v in pairs)
     for other in others:  # one after the other, as no reduction promises to

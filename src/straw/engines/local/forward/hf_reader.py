@@ -26,6 +26,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.packing import Pack
+from straw.engines.steady import again
 from straw.errors import ConfigError, ModelError
 
 Layout = Pack | Decode
@@ -124,7 +125,7 @@ def recomputing(layers: list[Any]) -> Iterator[None]:
     """Inside, each layer keeps only what went into it, and is computed again on the way back."""
     forwards = [layer.forward for layer in layers]
     for layer, forward in zip(layers, forwards, strict=True):
-        layer.forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False)
+        layer.forward = partial(checkpoint, forward, use_reentrant=False, preserve_rng_state=False, context_fn=again)
     try:
         yield
     finally:

@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.hf_reader import Layout
+from straw.engines.steady import again
 
 FAMILY = ("llama", "mistral", "qwen2")
 
@@ -102,8 +103,9 @@ class LlamaReader:
         for index, layer in enumerate(self.body.layers):
             if self.checkpointing and torch.is_grad_enabled():
                 x = checkpoint(
-                    self._layer, index, layer, x, turn, layout, use_reentrant=False, preserve_rng_state=False
-                )
+                    self._layer, index, layer, x, turn, layout,
+                    use_reentrant=False, preserve_rng_state=False, context_fn=again,
+                )  # fmt: skip
             else:
                 x = self._layer(index, layer, x, turn, layout)
         return rms_norm(x, self.body.norm.weight, self.eps)

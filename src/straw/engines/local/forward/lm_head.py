@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from straw.engines.local import heartbeat as pulse
+from straw.engines.steady import again
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -87,7 +88,7 @@ def by_autograd(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor, tempe
 
     if not torch.is_grad_enabled():
         return measure(hidden)
-    return checkpoint(measure, hidden, use_reentrant=False)
+    return checkpoint(measure, hidden, use_reentrant=False, context_fn=again)
 
 
 def matmul_dtype(hidden: Tensor) -> torch.dtype:
@@ -97,7 +98,7 @@ def matmul_dtype(hidden: Tensor) -> torch.dtype:
 
 
 def plain_logits(hidden: Tensor, weight: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
-    z = (hidden.to(dtype) @ weight.to(dtype).t()).float()
+    z = torch.nn.functional.linear(hidden.to(dtype), weight.to(dtype)).float()
     return z if scale == 1.0 else z.mul_(scale)
 
 
