@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,24 @@ def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs: Any) 
     _, said = program.communicate(timeout=120)
     assert all((folder / "kept").exists() for folder in marks)
     assert "stopping after the steps that go on" in said and "KeyboardInterrupt" in said
+
+
+def test_ctrl_c_in_the_middle_of_a_message_loses_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a message in the pipe would be waited for without end."""
+    heard: list[Any] = []
+    recv = Connection.recv
+
+    def interrupted(pipe: Connection) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return recv(pipe)
+
+    with pytest.raises(KeyboardInterrupt), Room(1) as room:
+        list(room.run([], lambda *_: None))
+        monkeypatch.setattr(Connection, "recv", interrupted)
+        for _ in room.run([job("a", "double", 2)], lambda *message: heard.append(message)):
+            monkeypatch.undo()
+    assert ("a", "say", "2 is doubled") in heard
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_workers_keep_their_step_when_nobody_is_left_to_hear(two_runs: Any) -> None:

@@ -17,8 +17,9 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from types import TracebackType
@@ -30,6 +31,7 @@ from straw.errors import StrawError
 from straw.text.shown.say import say
 
 PRELOADED = ["straw.training.sweep", "straw.cli.jobs.worker"]
+LOOK_S = 0.2  # between two looks whether Ctrl-C was pressed
 OnEvent = Callable[[str, str, Any], None]
 
 
@@ -68,13 +70,16 @@ class Room:
             yield from (here(job, on_event) for job in waiting)
             return
         warm: set[str | None] = {None}
-        while waiting or self._busy():
-            self._hand_out(waiting, warm)
-            for pipe in wait([worker.pipe for worker in self._busy()]):
-                worker = next(one for one in self._workers if one.pipe is pipe)
-                result = self._listen(worker, warm, on_event)
-                if result is not None:
-                    yield result
+        with interrupts() as was_interrupted:
+            while waiting or self._busy():
+                self._hand_out(waiting, warm)
+                for pipe in wait([worker.pipe for worker in self._busy()], LOOK_S):
+                    worker = next(one for one in self._workers if one.pipe is pipe)
+                    result = self._listen(worker, warm, on_event)
+                    if result is not None:
+                        yield result
+                if was_interrupted():
+                    raise KeyboardInterrupt
 
     def _busy(self) -> list[Worker]:
         return [worker for worker in self._workers if worker.job is not None]
@@ -121,6 +126,7 @@ class Room:
 
     def stop(self) -> None:
         """Runs that have begun finish their step; the others end at once."""
+        self._hear_what_was_said()
         if self._busy():
             say("stopping after the steps that go on, with checkpoints; once more stops at once", error=True)
         for worker in self._busy():
@@ -130,6 +136,13 @@ class Room:
             for pipe in wait([worker.pipe for worker in self._busy()]):
                 worker = next(one for one in self._workers if one.pipe is pipe)
                 self._listen(worker, set(), lambda *_: None)
+
+    def _hear_what_was_said(self) -> None:
+        """Whether a run has begun stands in a message that may be waiting."""
+        for worker in self._busy():
+            with suppress(OSError):
+                while worker.job is not None and worker in self._workers and worker.pipe.poll():
+                    self._listen(worker, set(), lambda *_: None)
 
     def __enter__(self) -> Self:
         return self
@@ -145,6 +158,20 @@ class Room:
                 worker.pipe.close()  # no more jobs
                 worker.process.join()
             self._workers = []
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Ctrl-C is a word to be asked for: raised in the middle of a message, it would leave half of it in the pipe."""
+    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+        yield lambda: False
+        return
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: heard.append(number))
+    try:
+        yield lambda: bool(heard)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def here(job: Job, on_event: OnEvent) -> Result:
