@@ -88,7 +88,8 @@ def test_a_warm_up_is_made_once_and_those_that_share_it_wait(tmp_path: Path) -> 
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background were told to ignore it
 from tests.cli.side_jobs import HERE
 from straw.cli.jobs import worker_pool as side_by_side
 from straw.cli.jobs.worker import Job
