@@ -25,12 +25,12 @@ from multiprocessing.connection import Connection, wait
 from types import TracebackType
 from typing import Any, Self
 
-from straw.cli.jobs.stop_signal import StopSignal
-from straw.cli.jobs.worker import Job, Messenger, Result, done, work
 from straw.errors import StrawError
+from straw.library.jobs.stop_signal import StopSignal
+from straw.library.jobs.worker import Job, Messenger, Result, done, work
 from straw.text.shown.say import say
 
-PRELOADED = ["straw.training.sweep", "straw.cli.jobs.worker"]
+PRELOADED = ["straw.training.sweep", "straw.library.jobs.worker"]
 LOOK_S = 0.2  # between two looks whether Ctrl-C was pressed
 OnEvent = Callable[[str, str, Any], None]
 
