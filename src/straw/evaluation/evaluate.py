@@ -35,6 +35,11 @@ class Evaluated:
     folder: Path
     result: dict[str, Any]
 
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """By grader; of several replies to a problem the mean (pass@1)."""
+        return {grader: float(next(iter(scores.values()))["value"]) for grader, scores in self.result["scores"].items()}
+
 
 def evaluate(
     page: Page, task: Task, evaluation: Evaluation, subject: Subject, out: Path | None, heard: Heard
