@@ -56,12 +56,12 @@ class Run:
 
     Everything is read from the folder when it is asked for, so a run that goes on in another process can be watched.
 
-    >>> path = straw.train("secret", N=8, model="tiny-0.2M", warmup="none", max_tokens=2, n_batches=2, quiet=True).path
+    >>> path = straw.train("secret", N=8, model="tiny-0.2M", warmup="none", max_tokens=2, n_batches=1, quiet=True).path
     >>> run = straw.Run(path)
-    >>> run.config["task"]["N"], len(run.rollouts), run.rollouts[0]["step"]
-    (8, 8, 1)
-    >>> sorted(run.metrics[0])[:2]
-    ['bits_known', 'bits_known_normalised']
+    >>> run.config["task"]["N"], run.summary.episodes, run.metrics["step"]
+    (8, 4, [0, 1])
+    >>> len(run.rollouts), len(run.sample("Name the secret.", n=2))
+    (4, 2)
     """
 
     def __init__(self, path: str | PathLike[str], *, handed: Mapping[str, Handed] | None = None) -> None:

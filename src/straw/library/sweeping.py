@@ -59,13 +59,14 @@ def sweep(
     an object cannot reach other processes.
 
     >>> _ = pathlib.Path("sweep.toml").write_text('''
-    ... seeds = [0, 1]
     ... base = {N = 8, model_name = "tiny-0.2M", warmup = "none", max_tokens = 2, n_batches = 1}
     ... grid = {group_size = [2, 4]}
     ... ''')
     >>> found = straw.sweep("sweep.toml", jobs=0, quiet=True)
     >>> sorted(found.runs), found.failed
-    (['group_size-2-seed-0', 'group_size-2-seed-1', 'group_size-4-seed-0', 'group_size-4-seed-1'], {})
+    (['group_size-2-seed-0', 'group_size-4-seed-0'], {})
+    >>> found.conditions["condition"]
+    ['group_size=2', 'group_size=4']
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
     hand, path = Hand(), Path(page).expanduser()
