@@ -39,8 +39,8 @@ class Told:
         self.shown.look_at(facts)
 
     def update(self, step: int, row: dict[str, float]) -> bool:
-        heard = self.shown.update(step, row)
-        return any([*self.tell("on_step", step, dict(row)), heard])
+        wishes = self.tell("on_step", step, dict(row))
+        return any([*wishes, self.shown.update(step, row)])
 
     def tell(self, name: str, *facts: Any) -> list[bool]:
         """Which of them answered True."""
@@ -56,10 +56,11 @@ class EveryStep:
 
 
 def checked(callback: Any) -> Any:
-    if any(hasattr(callback, name) for name in NAMES):
-        return callback
-    if callable(callback) and not isinstance(callback, type):
-        return EveryStep(callback)
+    if not isinstance(callback, type):
+        if any(hasattr(callback, name) for name in NAMES):
+            return callback
+        if callable(callback):
+            return EveryStep(callback)
     raise ConfigError(
         f"a callback is an object with on_begin(run), on_step(step, metrics) or on_end(run), or a function in place of "
         f"on_step; got {callback!r:.80}"

@@ -172,7 +172,7 @@ def plain_rows(rows: Any) -> Any:
     """Frames have columns, and we want rows."""
     if hasattr(rows, "to_dicts"):  # polars
         return rows.to_dicts()
-    if type(rows).__module__.startswith("pandas."):
+    if type(rows).__module__.partition(".")[0] == "pandas":
         return rows.to_dict("records")
     if not hasattr(rows, "__iter__"):
         raise ConfigError(

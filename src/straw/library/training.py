@@ -108,7 +108,7 @@ def hand_in(objects: Mapping[str, Any], reward: Any, hand: Hand) -> None:
 def watched(
     work: Callable[[Told], Finished], callbacks: Sequence[Any], quiet: bool, handed: Mapping[str, Handed]
 ) -> Run:
-    """A run with somebody looking on, and its picture at the end."""
+    """A run with somebody looking on."""
     shown = watcher_for(quiet)
     told = Told(shown, callbacks, lambda folder: Run(folder, handed=handed))
     try:
@@ -116,7 +116,6 @@ def watched(
     finally:
         shown.end()
     run = Run(finished.folder, handed=handed)
-    run.plot()
     told.say(last_line(finished))
     told.tell("on_end", run)
     return run
