@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -157,3 +158,24 @@ def test_a_loop_by_hand_learns(home: Path) -> None:
     page = straw.load("secret", **{key: value for key, value in SMALL.items() if key != "quiet"})
     means = program["learn"](page, steps=20)
     assert sum(means[:4]) / 4 < 0.3 < 0.4 < sum(means[-4:]) / 4
+
+
+SCRIPT = """
+import straw
+if __name__ == "__mp_main__":
+    raise SystemExit("the script was run again by a worker")
+found = straw.sweep("sweep.toml", jobs=2, quiet=True)
+print(sorted(found.runs), dict(found.failed))
+"""
+
+
+@pytest.mark.slow
+def test_a_sweep_in_a_script_needs_no_guard(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "sweep.toml").write_text(
+        'base = {N = 8, model_name = "tiny-0.2M", warmup = "none", max_tokens = 2, n_batches = 1}\n'
+        "grid = {group_size = [2, 4]}\n"
+    )
+    (tmp_path / "mine.py").write_text(SCRIPT)
+    said = subprocess.run([sys.executable, "mine.py"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert said.stdout == "['group_size-2-seed-0', 'group_size-4-seed-0'] {}\n", said.stderr
+    assert said.stderr == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -11,12 +11,14 @@ from typing import Any
 from straw import outside
 from straw.config.load import kind_in, read_toml
 from straw.errors import ConfigError
+from straw.files import is_file
 from straw.library.frames import Table
 from straw.library.given import Hand
 from straw.library.pages import said_in
 from straw.library.run import Picture, Run
-from straw.library.sweeps.runs import done_sweep, draw_picture
+from straw.library.sweeps.runs import Going, done_sweep, draw_picture
 from straw.report.sweeps.sweep import Summary
+from straw.runs.reading import CONFIG
 from straw.runs.sweeps.page import read_sweep
 from straw.text.shown.screen import Console
 
@@ -51,8 +53,7 @@ def sweep(
 ) -> Sweep:
     """Run what is missing of a sweep, a page that `straw sweep --help` describes; `options` are for every run.
 
-    jobs     so many runs at a time, in processes of their own; None: as many as there are cores; 0: here, one after
-             the other
+    jobs     so many runs at a time in processes of their own; None: as many as cores; 0: here, one after the other
     out      where the sweep lives; None: runs/sweeps/NAME
 
     Ctrl-C keeps what was done and raises KeyboardInterrupt: the same call goes on. Code that the page names is a file:
@@ -74,11 +75,15 @@ def sweep(
     check_names_alone(hand)
     read = read_sweep(path, said, Path(out).expanduser() if out is not None else None)
     going, summaries = done_sweep(read, jobs, Console(quiet=True) if quiet else None)
+    return found_in(going, summaries)
+
+
+def found_in(going: Going, summaries: Sequence[Summary]) -> Sweep:
     drawn = draw_picture(going, summaries)
     planned = [one for _, judged, _ in going.plans for one in judged]
-    runs = {one.run.name: Run(one.run.folder) for one in planned if (one.run.folder / "config.toml").is_file()}
+    runs = {one.run.name: Run(one.run.folder) for one in planned if is_file(one.run.folder / CONFIG)}
     return Sweep(
-        path=read.folder, runs=runs, failed=dict(going.failed), picture=Picture(drawn) if drawn else None,
+        path=going.sweep.folder, runs=runs, failed=dict(going.failed), picture=Picture(drawn) if drawn else None,
         summaries=tuple(summaries),
     )  # fmt: skip
 
