@@ -6,7 +6,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from straw.cli.arguments import ALL, print_options, take_flag, wants_help
+from straw.cli.arguments import ALL, page_at, print_options, take_flag, wants_help
+from straw.config.recipes import ENDING, recipe_named, recipe_names
 from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
 
@@ -25,6 +26,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
   straw train mine.py:MyTask                                a task of yours
+  straw train secret_dense                                  a page that comes with straw; a file beside you wins
   straw train reverse_digits --help                         the options of another task; --help all: every option
 
   --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
@@ -89,8 +91,8 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
     if not words or words[0].startswith("-") or "=" in words[0]:
         return None, {}
     first = words.pop(0)
-    if first.endswith(".toml"):
-        return Path(first), {}
+    if first.endswith(ENDING):
+        return page_at(first), {}
     from straw import registry
     from straw.config.names import trust_code_in
 
@@ -98,7 +100,10 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
         return None, {"kind": "data", "path": first}
     trust_code_in(first)
     if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
+        if recipe_named(first) is not None:
+            return page_at(first), {}
+        known = sorted({*registry.names("tasks"), *recipe_names()})
+        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, known)}")
     return None, {"kind": first}
 
 
