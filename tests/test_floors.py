@@ -18,8 +18,9 @@ FLOORS = [
     {"engines"},
     {"rollouts", "measure"},
     {"training"},
+    {"report"},
     {"export"},
-    {"evaluation", "report"},
+    {"evaluation"},
     {"cli"},
     {"__main__"},
 ]
