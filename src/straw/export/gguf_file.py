@@ -106,4 +106,7 @@ def write_gguf(model: PreTrainedModel, chat: Chat, file: Path, kind: GgufType, n
     write_with_tensors(writer, model, kind)
     with quietly():
         written = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
-    check_reads_alike(written, chat, (*TEXTS, chat.written([Message("user", "2 + 2?")])))
+    added = [token.content for token in chat.tokenizer.added_tokens_decoder.values()]
+    check_reads_alike(
+        written, chat, (*TEXTS, chat.written([Message("user", "2 + 2?")]), "x".join(added), " ".join(added))
+    )
