@@ -35,7 +35,7 @@ def base_licence(model_name: str) -> str | None:
 
 def base_folder(model_name: str) -> Path | None:
     """Where its files lie; None for one that straw makes, and for one that is not here."""
-    if model_name in SHAPES:
+    if not model_name or model_name in SHAPES or "\0" in model_name:
         return None
     path = cached_model(model_name) or Path(os.path.expanduser(model_name))
     if os.path.isdir(path):

@@ -18,10 +18,11 @@ from straw.engines.local.models.tiny import SHAPES
 from straw.export.base_licence import base_licence
 from straw.export.markdown import bullets, code, commands, quoted
 from straw.files import MIB, reading
+from straw.measure.ledger.series import series_from
 from straw.report.curves.curve import is_number
-from straw.report.ledger import ledger_rows
+from straw.report.ledger import rows_of
 from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
-from straw.runs.reading import CONFIG, ROLLOUTS, read_about, read_config, read_metrics
+from straw.runs.reading import CONFIG, ROLLOUTS, UNDECLARED, read_about, read_config, read_metrics
 from straw.text.shown.visible import visible
 
 CARD = "README.md"
@@ -44,7 +45,7 @@ def model_card(run: Path, step: int, weights: Sequence[Path], lines: Iterable[st
         "": what_it_is(run, step, config),
         "How to use it": commands(lines),
         "Before and after": before_and_after(rows, config, about),
-        "Ledger": ledger(run, step),
+        "Ledger": ledger(step, rows, config, about),
         "The run": the_run(config, about),
         "How to go on, or do it again": again(run, step),
         "Hashes (SHA-256)": bullets((name, hashed(path)) for name, path in hashed_files(run, weights)),
@@ -107,11 +108,13 @@ def measuring_temperature(config: Mapping[str, Any]) -> str:
     return f"temperature {options.get('temperature', '1') if found == 'none' else found}"
 
 
-def ledger(run: Path, step: int) -> str:
-    rows = ledger_rows(run)
-    steps = max((int(row["step"]) for row in read_metrics(run) if is_number(row.get("step"))), default=step)
-    behind = "" if steps == step else f" (these weights are those of step {step})"
-    return f"Over {steps} steps{behind}:\n\n{bullets(rows)}" if rows else ""
+def ledger(step: int, rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
+    """Up to these weights; of what nobody received, why not."""
+    series = series_from(config, rows)
+    told = rows_of(series, is_declared=about.get("reward") != UNDECLARED)
+    if series.no_received is not None:
+        told.append(("received by an ideal observer", f"not known: {series.no_received}"))
+    return f"Sums over all steps up to step {step}:\n\n{bullets(told)}"
 
 
 def the_run(config: Mapping[str, Any], about: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def known_form(chat: Chat) -> tuple[ChatForm, str] | None:
 
 def modelfile(gguf: str, chat: Chat, page: Page) -> str:
     """For `ollama create NAME -f Modelfile`, beside the GGUF file of that name."""
-    lines = [f"FROM ./{gguf}"]
+    lines = [f"FROM ./{visible(gguf)}"]
     if (known := known_form(chat)) is not None:
         form, system = known
         lines.append(f'TEMPLATE """{form.ollama}"""')
