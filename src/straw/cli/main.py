@@ -23,7 +23,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw train TASK [key=value ...]     train, and leave a run folder     straw train --help
   straw train PAGE.toml [key=value ..] the same from a page
   straw resume RUN                     go on where a run stopped
-  straw export RUN                     its weights as a folder for transformers and PEFT
+  straw export RUN                     its weights for transformers and PEFT, or as GGUF
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw runs [FOLDER]                  what ran, and what became of it
   straw show RUN                       a run's numbers, curves, and rollouts to read
