@@ -123,13 +123,13 @@ DECLARED = [*PROJECT["dependencies"], *(one for listed in EXTRAS.values() for on
 
 def test_whatever_is_imported_is_declared_and_whatever_is_declared_is_used() -> None:
     declared = {module_of(one) for one in DECLARED}
-    assert imported(SOURCES) - declared - HARNESSES == set()
+    assert imported(SOURCES) - declared - HOSTS == set()
     assert declared - imported(SOURCES) - set(UNIMPORTED) == set()
     text = "\n".join(path.read_text() for path in SOURCES)
     assert [one for one in UNIMPORTED if one.replace("-", "_") not in text and one not in text] == []
 
 
-HARNESSES = {"lm_eval", "lighteval"}  # they load files of ours: what runs those has them
+HOSTS = {"lm_eval", "lighteval", "IPython"}  # they run ours: two harnesses that load files of ours, and notebooks
 
 
 def test_all_is_every_extra_that_a_run_can_make_use_of() -> None:
