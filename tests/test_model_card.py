@@ -37,7 +37,7 @@ EVIL = [
 
 def card_of(run: Path, step: int = 10, **others: Any) -> str:
     (weights := run.parent / "it.gguf").write_bytes(b"weights")
-    return model_card(run, step, [weights], ["llama-cli -m it.gguf"], library="gguf", **others)
+    return model_card(run, step, {"it.gguf": weights}, ["llama-cli -m it.gguf"], library="gguf", **others)
 
 
 def test_a_card_tells_where_the_weights_come_from_and_what_they_can_do(tmp_path: Path) -> None:

@@ -53,7 +53,8 @@ def export_run(
             write_model(engine, merged(engine), staging, DTYPES[dtype])
         lines = folder_lines(out, page, is_adapter=form == "adapter")
         library: Library = "peft" if form == "adapter" else "transformers"
-        card = model_card(folder, step, sorted(staging.rglob("*.safetensors")), lines, library=library)
+        weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
+        card = model_card(folder, step, weights, lines, library=library)
         (staging / CARD).write_text(card, encoding="utf-8")
     return step
 

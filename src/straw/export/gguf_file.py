@@ -82,7 +82,7 @@ def export_gguf(
         written = staging / places.gguf.name
         write_gguf(model, engine.chat, written, kind, folder.name, about)
         (staging / places.modelfile.name).write_text(modelfile(written.name, engine.chat, page), encoding="utf-8")
-        card = model_card(folder, step, [written], lines, library="gguf")
+        card = model_card(folder, step, {written.name: written}, lines, library="gguf")
         (staging / places.card.name).write_text(card, encoding="utf-8")
     return step, lines
 

@@ -36,8 +36,8 @@ USE = (
 )
 
 
-def model_card(run: Path, step: int, weights: Sequence[Path], lines: Iterable[str], *, library: Library) -> str:
-    """`weights`: the files whose hashes it names, wherever they lie now; `lines`: the commands that use them."""
+def model_card(run: Path, step: int, weights: Mapping[str, Path], lines: Iterable[str], *, library: Library) -> str:
+    """`weights`: the files whose hashes it names, and where they lie now; `lines`: the commands that use them."""
     config, about = read_config(run), read_about(run)
     options, licence = flat(config), base_licence(flat(config).get("model_name", ""))
     rows = [row for row in read_metrics(run) if is_number(row.get("step")) and row["step"] <= step]
@@ -140,11 +140,9 @@ def again(run: Path, step: int) -> str:
     )
 
 
-def hashed_files(run: Path, weights: Sequence[Path]) -> list[tuple[str, Path]]:
-    return [(code(path.name), path) for path in weights] + [
-        (code(ROLLOUTS), run / ROLLOUTS),
-        (code(CONFIG), run / CONFIG),
-    ]
+def hashed_files(run: Path, weights: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    files = {**weights, ROLLOUTS: run / ROLLOUTS, CONFIG: run / CONFIG}
+    return [(code(name), path) for name, path in files.items()]
 
 
 def hashed(path: Path) -> str:
