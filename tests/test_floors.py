@@ -20,6 +20,7 @@ FLOORS = [
     {"training"},
     {"export"},
     {"evaluation", "report"},
+    {"ui"},
     {"cli"},
     {"__main__"},
 ]

@@ -1,0 +1,41 @@
+"""Several runs side by side: the options in which they differ, and the colour that each has.
+
+A colour stands for what it stands for in every picture of straw: the reward, where each run has another; in a sweep the
+condition; else the run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from straw.report.curves.palette import COLOURS, places
+from straw.report.runs.options_diff import differing, reward_name
+from straw.ui.reading.run import Run
+
+MOST_OPTIONS = 60
+
+
+def compared(runs: Sequence[Run], by: str = "run") -> dict[str, Any]:
+    """`by`: "run", or "condition" for the runs of a sweep."""
+    options = differing([run.config for run in runs]) if len(runs) > 1 else {}
+    names = names_of(runs, by)
+    found = places(dict.fromkeys(names))
+    return {
+        "runs": [
+            {"id": run.id, "name": run.name, "label": name, "colour": found[name] % len(COLOURS), "dash": found[name] % 5}
+            for run, name in zip(runs, names, strict=True)
+        ],
+        "options": [
+            {"name": name, "values": [value[:200] for value in values]}
+            for name, values in list(options.items())[:MOST_OPTIONS]
+        ],
+        "metrics": sorted({name for run in runs for name in run.columns.names}),
+    }  # fmt: skip
+
+
+def names_of(runs: Sequence[Run], by: str) -> list[str]:
+    if by == "condition":
+        return [run.condition for run in runs]
+    rewards = [reward_name(run.config) for run in runs]
+    return rewards if len(set(rewards)) == len(rewards) else [run.name for run in runs]

@@ -1,0 +1,219 @@
+"""One run as it is watched: what it was told, read once; what it writes, read as it grows; and its row in the list.
+
+    run.look(held, deadline)     reads what is new; True when anything that is shown has changed
+    run.row()                    the line of the list
+    run.facts()                  all of it but the curves and the rollouts
+
+Whatever stands in one folder, the others are shown: what cannot be read is told as the run's `damage`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from straw.errors import StrawError
+from straw.files import PAGE, is_file, parse_json, parse_toml, read_file
+from straw.report.curves.curve import is_number
+from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
+from straw.runs.reading import ABOUT, CONFIG, DONE, EVENTS, METRICS, read_about
+from straw.ui.reading.columns import Column, Columns
+from straw.ui.reading.find import changed, id_of
+from straw.ui.reading.held import Held
+from straw.ui.reading.page_lines import page_lines
+from straw.ui.reading.sweep_name import place_of
+from straw.ui.reading.tail import Tail
+
+LATE = 10  # rows of the mean reward
+MOST_EVENTS = 300  # kept, the newest
+MEASURED = ("bits_known", "accuracy", "reward")  # what a run is judged by: the first that it has
+MOST_CURVES, READ_AT_ONCE = 48, 20_000  # of a run; rows that are read before an answer
+RECORD = 1 << 20  # bytes of done.json
+
+
+class Run:
+    """A run folder that somebody looks at."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        self.path, self.name, self.id = path, name, id_of(name)
+        self.place = place_of(name)
+        self.version = 0  # of the newest change, by the clock of `Runs`
+        self.state, self.damage = "stopped", ""
+        self.config: dict[str, Any] = {}
+        self.about: dict[str, Any] = {}
+        self.lines: list[dict[str, str]] = []
+        self.done: dict[str, Any] = {}
+        self.ceiling: float | None = None
+        self.columns, self.late = Columns(), deque[float](maxlen=LATE)
+        self.events, self.num_alarms = deque[dict[str, Any]](maxlen=MOST_EVENTS), 0
+        self.metrics, self.history = Tail(path / METRICS), Tail(path / EVENTS)
+        self.changed_at = time.time()
+        self._folder_at, self._told_at, self._is_done = -2, (-2, -2), False
+
+    # --- looking
+
+    def look(self, held: Held) -> bool:
+        """Whether anything that is shown has changed. A run that is done costs one stat."""
+        at = changed(self.path)
+        folder_changed, self._folder_at = at != self._folder_at, at
+        if self._is_done and not folder_changed and not self.metrics.more:
+            return False
+        told = self._look_at_page() if folder_changed else False
+        if folder_changed:
+            self._is_done = is_file(self.path / DONE)
+            self.done = self._record(DONE) if self._is_done else {}
+        rows, events = self._look_at_rows(), self._look_at_events()
+        state = self._state(held, has_changed=rows or events or folder_changed)
+        told, self.state = told or state != self.state, state
+        if rows or events:
+            self.changed_at = time.time()
+        return told or rows or events
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Keep these numbers as curves too, up to so many: what was read before is read once more for them."""
+        there = set(self.columns.names)
+        for name in names:
+            if name in there and name not in self.columns.by_name and len(self.columns.by_name) < MOST_CURVES:
+                self.columns.by_name[name] = Column()
+                self.metrics.begin_again()
+        if self.metrics.more:
+            self.columns = Columns(self.columns.by_name)
+            while self.metrics.more and self.columns.rows < READ_AT_ONCE:
+                self._look_at_rows()
+
+    @property
+    def more(self) -> bool:
+        return self.metrics.more or self.history.more
+
+    def _look_at_page(self) -> bool:
+        """Config and record, where either has changed: in a folder of ours they are written whole and renamed."""
+        told_at = (changed(self.path / CONFIG), changed(self.path / ABOUT))
+        if told_at == self._told_at:
+            return False
+        self._told_at, self.damage = told_at, ""
+        try:
+            text = read_file(self.path / CONFIG, PAGE).decode()
+            self.config, self.lines = parse_toml(text), page_lines(text)
+            self.about = read_about(self.path)
+            self.ceiling = ceiling_bits(self.config, self.about)
+        except Exception as problem:
+            self.damage = str(problem) if isinstance(problem, StrawError) else f"{CONFIG} cannot be read: {problem}"
+        return True
+
+    def _look_at_rows(self) -> bool:
+        generation, unreadable = self.metrics.generation, self.metrics.unreadable
+        rows = self.metrics.look()
+        newest = self.columns.last_step
+        if rows and self.metrics.generation == generation and newest is not None and goes_back(rows, newest):
+            self.metrics.begin_again()
+            rows = self.metrics.look()
+        if self.metrics.generation != generation:
+            self.columns = Columns(self.columns.by_name)
+            self.late.clear()
+        for row in rows:
+            self.columns.take(row)
+            if is_number(row.get("reward")):
+                self.late.append(row["reward"])
+        return bool(rows) or (generation, unreadable) != (self.metrics.generation, self.metrics.unreadable)
+
+    def _look_at_events(self) -> bool:
+        generation = self.history.generation
+        found = self.history.look()
+        if self.history.generation != generation:
+            self.events.clear()
+            self.num_alarms = 0
+        self.events.extend(found)
+        self.num_alarms += sum(event.get("event") == "alarm" for event in found)
+        return bool(found) or self.history.generation != generation
+
+    def _state(self, held: Held, *, has_changed: bool) -> str:
+        if self._is_done:
+            return "done"
+        if held.is_running(self.path, has_changed=has_changed):
+            return "running"
+        return "failed" if self.events and self.events[-1].get("event") == "failed" else "stopped"
+
+    def _record(self, name: str) -> dict[str, Any]:
+        try:
+            found = parse_json(read_file(self.path / name, RECORD))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    # --- telling
+
+    @property
+    def measured(self) -> str:
+        return next((name for name in MEASURED if self.columns.has(name)), MEASURED[0])
+
+    @property
+    def condition(self) -> str:
+        return self.place.condition if self.place else self.name
+
+    @property
+    def options(self) -> dict[str, str]:
+        return flat(self.config)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the folder, '' where all is well."""
+        lines = self.metrics.unreadable + self.history.unreadable
+        parts = [self.damage, f"{METRICS}: {self.metrics.problem}" if self.metrics.problem else ""]
+        parts += [f"{lines} lines cannot be read, passed over" if lines else ""]
+        parts += [f"{self.columns.left_out} rows have more numbers than are shown" if self.columns.left_out else ""]
+        return "; ".join(part for part in parts if part)
+
+    def row(self) -> dict[str, Any]:
+        """The run in the list; the sparkline's numbers change seldom, so that little is sent."""
+        last, options = self.columns.last, self.options
+        return {
+            "id": self.id,
+            "name": self.name,
+            "state": "damaged" if self.damage else self.state,
+            "started": number(self.about.get("started")),
+            "changed": round(self.changed_at, 1),
+            "step": self.columns.last_step,
+            "of": number(self.config.get("run", {}).get("n_batches")) if isinstance(self.config.get("run"), dict) else None,
+            "episodes": last("episodes"),
+            "reward": sum(self.late) / len(self.late) if self.late else None,
+            "measured": self.measured,
+            "value": last(self.measured),
+            "ceiling": self.ceiling if self.measured == "bits_known" else None,
+            "alarms": self.num_alarms,
+            "what": f"{options.get('kind', '')} {reward_name(self.config)} {options.get('model_name', '')}".strip()[:160],
+            "problem": self.problem,
+            **(self.place._asdict() if self.place else {"sweep": None}),
+            "spark": self.columns.sparkline(self.measured),
+        }  # fmt: skip
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            **self.row(),
+            "page": self.lines,
+            "chosen": self._told(chosen),
+            "filled_in": self._told(filled_in),
+            "about": {name: value for name, value in self.about.items() if name != "config"},
+            "events": list(self.events),
+            "metrics": self.columns.names,
+            "last": {name: self.columns.newest[name] for name in self.columns.names},
+            "done": self.done,
+        }
+
+    def _told(self, how: Any) -> dict[str, str]:
+        try:
+            found: dict[str, str] = how(self.config)
+        except Exception:  # a page of another version, or of a stranger
+            return {}
+        return found
+
+
+def goes_back(rows: list[dict[str, Any]], newest: float) -> bool:
+    first = rows[0].get("step")
+    return is_number(first) and first <= newest
+
+
+def number(value: object) -> float | None:
+    return value if is_number(value) else None  # type: ignore[return-value]
