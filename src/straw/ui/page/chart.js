@@ -2,6 +2,7 @@
 import { el, number, svg, whole } from "./parts.js";
 
 const DASHES = ["", "7 3", "2 2", "8 2 2 2", "4 2"]; // those of the report
+const MANY = 12; // lines; more are pale, and the median of each label stands out
 const EDGE = { top: 10, right: 12, bottom: 24, left: 44 };
 
 // Round numbers that span low to high.
@@ -92,7 +93,7 @@ export class Chart {
 
   grid(area) {
     const { width, height } = area;
-    const rows = area.isLog ? powers(area.low, area.high) : ticks(area.low, area.high, Math.max(2, Math.round(height / 55)));
+    const rows = area.isLog ? powers(area.low, area.high) : ticks(area.low, area.high, Math.max(2, Math.round(height / 44)));
     const columns = area.right > area.left ? ticks(area.left, area.right, Math.max(2, Math.round(width / 110))) : [area.left];
     return [
       ...rows.map((y) => svg("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: this.py(y), y2: this.py(y) })),
@@ -103,13 +104,13 @@ export class Chart {
   }
 
   lines() {
-    const many = this.series.length > 12;
-    return this.series.flatMap((one) => {
+    const many = this.series.length > MANY;
+    return [...this.series, ...(many ? medians(this.series) : [])].flatMap((one) => {
       let path = "";
       for (let i = 0; i < one.xs.length; i++) path += `${i ? "L" : "M"}${this.px(one.xs[i]).toFixed(1)} ${this.py(one.ys[i]).toFixed(1)}`;
-      const attributes = { class: `line c${one.colour ?? 0}${many ? " many" : ""}`, d: path, "stroke-dasharray": DASHES[one.dash ?? 0] || null };
+      const attributes = { class: `line c${one.colour ?? 0}${one.isMedian ? " median" : many ? " many" : ""}`, d: path, "stroke-dasharray": (!many || one.isMedian) && DASHES[one.dash ?? 0] || null };
       const last = one.xs.length - 1;
-      return [svg("path", attributes), svg("circle", { class: `end c${one.colour ?? 0}`, cx: this.px(one.xs[last]), cy: this.py(one.ys[last]), r: many ? 1.6 : 2.6 })];
+      return one.isMedian ? [svg("path", attributes)] : [svg("path", attributes), svg("circle", { class: `end c${one.colour ?? 0}`, cx: this.px(one.xs[last]), cy: this.py(one.ys[last]), r: many ? 1.6 : 2.6 })];
     });
   }
 
@@ -142,17 +143,38 @@ export class Chart {
     if (!this.cursor) return;
     this.cursor.replaceChildren();
     if (x === null || !this.series.length) return void (this.reading.textContent = "");
-    const found = this.series.map((one) => { const i = nearest(one.xs, x); return { one, x: one.xs[i], y: one.ys[i] }; });
+    const read = this.series.length > MANY ? medians(this.series) : this.series;
+    const found = read.map((one) => { const i = nearest(one.xs, x); return { one, x: one.xs[i], y: one.ys[i] }; });
+    if (!found.length) return void (this.reading.textContent = "");
     const at = found.reduce((best, each) => (Math.abs(each.x - x) < Math.abs(best.x - x) ? each : best)).x;
     this.cursor.append(svg("line", { x1: this.px(at), x2: this.px(at), y1: EDGE.top, y2: this.area.height - EDGE.bottom }));
-    if (found.length <= 12) this.cursor.append(...found.map((each) => svg("circle", { class: `dot c${each.one.colour ?? 0}`, cx: this.px(each.x), cy: this.py(each.y), r: 3.6 })));
+    if (found.length <= MANY) this.cursor.append(...found.map((each) => svg("circle", { class: `dot c${each.one.colour ?? 0}`, cx: this.px(each.x), cy: this.py(each.y), r: 3.6 })));
     const shown = found.slice().sort((a, b) => b.y - a.y).slice(0, 6);
-    const values = shown.map((each) => `${found.length > 1 ? `${each.one.label} ` : ""}${number(each.y)}`).join(" · ");
+    const values = shown.map((each) => `${found.length > 1 ? `${each.one.label} ` : ""}${each.one.isMedian ? "median " : ""}${number(each.y)}`).join(" · ");
     const stride = found[0].one.stride > 1 ? `, mean of ${found[0].one.stride}` : "";
     this.reading.textContent = `${this.x ?? "step"} ${whole(at)}: ${values}${found.length > 6 ? " …" : ""}${stride}`;
   }
 
   remove() { this.watcher.disconnect(); }
+}
+
+// Of many lines with few labels: the middle one of each, as far as half of its runs have come.
+function medians(series) {
+  const groups = new Map();
+  for (const one of series) groups.set(one.label, [...(groups.get(one.label) ?? []), one]);
+  if (groups.size * 2 > series.length) return [];
+  return [...groups.values()].filter((group) => group.length > 2).map((group) => {
+    const ends = group.map((one) => one.xs.at(-1)).sort((a, b) => b - a), until = ends[Math.floor((group.length - 1) / 2)], begin = Math.min(...group.map((one) => one.xs[0]));
+    const xs = Array.from({ length: 80 }, (_, i) => begin + (i / 79) * (until - begin));
+    const ys = xs.map((x) => { const there = group.filter((one) => one.xs.at(-1) >= x).map((one) => heightAt(one, x)).sort((a, b) => a - b); return there[there.length >> 1]; });
+    return { label: group[0].label, colour: group[0].colour, dash: group[0].dash, xs, ys, stride: 1, isMedian: true };
+  });
+}
+
+function heightAt({ xs, ys }, x) {
+  const near = nearest(xs, x), left = xs[near] > x ? Math.max(0, near - 1) : near, right = Math.min(xs.length - 1, left + 1);
+  const share = xs[right] > xs[left] ? (x - xs[left]) / (xs[right] - xs[left]) : 0;
+  return ys[left] + Math.max(0, Math.min(1, share)) * (ys[right] - ys[left]);
 }
 
 function nearest(xs, x) {
@@ -162,13 +184,12 @@ function nearest(xs, x) {
 }
 
 export function sparkline(values, { width = 84, height = 22, ceiling } = {}) {
-  const node = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" });
+  const node = svg("svg", { class: "spark", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
   if (values.length < 2) return node;
   const low = Math.min(...values, ceiling ? 0 : Infinity), high = Math.max(...values, ceiling ?? -Infinity), span = high - low || 1;
   const at = (value, i) => `${(1.5 + (i / (values.length - 1)) * (width - 5)).toFixed(1)} ${(height - 2.5 - ((value - low) / span) * (height - 5)).toFixed(1)}`;
   node.append(svg("path", { d: values.map((value, i) => `${i ? "L" : "M"}${at(value, i)}`).join("") }));
-  const [cx, cy] = at(values.at(-1), values.length - 1).split(" ");
-  node.append(svg("circle", { cx, cy, r: 1.9 }));
+  node.append(svg("path", { class: "tip", d: `M${at(values.at(-1), values.length - 1)}h0.01` }));
   return node;
 }
 

@@ -24,6 +24,8 @@ export class RunList {
     const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
     const fits = (row) => (!this.only.size || this.only.has(row.state)) && words.every((word) => `${row.name} ${row.state} ${row.what}`.toLowerCase().includes(word));
     const sweeps = new Map(), found = [];
+    this.all = new Map(); // the runs of each sweep, whether they fit or not
+    for (const row of known.rows.values()) if (row.sweep !== null) this.all.has(row.sweep) ? this.all.get(row.sweep).push(row) : this.all.set(row.sweep, [row]);
     for (const row of known.rows.values()) {
       if (!fits(row)) continue;
       if (row.sweep === null) { found.push({ key: row.id, row, at: row.started ?? 0 }); continue; }
@@ -33,10 +35,10 @@ export class RunList {
       sweep.at = Math.max(sweep.at, row.started ?? 0);
     }
     found.sort((a, b) => b.at - a.at || (a.key < b.key ? -1 : 1));
-    const open = words.length || this.only.size;
+    const open = words.length || this.only.size, here = place().view === "run" ? place().what : null;
     return found.flatMap((one) => {
       if (!one.sweep && one.sweep !== "") return [one];
-      one.isOpen = this.opened.get(one.sweep) ?? Boolean(open || one.rows.length <= FEW);
+      one.isOpen = this.opened.get(one.sweep) ?? Boolean(open || one.rows.length <= FEW || one.rows.some((row) => row.id === here));
       one.rows.sort((a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state) || (a.name < b.name ? -1 : 1));
       return [one, ...(one.isOpen ? one.rows.map((row) => ({ key: row.id, row, inside: true })) : [])];
     });
@@ -99,8 +101,8 @@ export class RunList {
   }
 
   fillSweep(item, one) {
-    const done = one.rows.filter((row) => row.state === "done").length, running = one.rows.filter((row) => row.state === "running").length;
-    const told = JSON.stringify([one.rows.length, done, running, one.isOpen]);
+    const all = this.all.get(one.sweep), done = all.filter((row) => row.state === "done").length, running = all.filter((row) => row.state === "running").length;
+    const told = JSON.stringify([all.length, one.rows.length, done, running, one.isOpen]);
     item.isOpen = one.isOpen;
     item.sweep = one.sweep;
     if (told === item.told) return;
@@ -108,11 +110,11 @@ export class RunList {
     item.node.className = "sweep";
     item.link.href = `#/sweep/${encodeURIComponent(one.sweep || ".")}`;
     item.link.title = one.sweep;
-    item.link.setAttribute("aria-label", `sweep ${one.sweep || "in this folder"}, ${done} of ${one.rows.length} done, ${running} running`);
+    item.link.setAttribute("aria-label", `sweep ${one.sweep || "in this folder"}, ${done} of ${all.length} done, ${running} running`);
     item.link.replaceChildren(
       el("span", { class: "first" }, el("span", { class: "name" }, one.sweep.split("/").pop() || "this folder")),
-      el("span", { class: "second" }, el("span", { class: "soft" }, `${done} of ${one.rows.length} done${running ? `, ${running} running` : ""}`)),
-      el("progress", { max: one.rows.length, value: done, "aria-hidden": "true" }),
+      el("span", { class: "second" }, el("span", { class: "soft" }, `${one.rows.length < all.length ? `${one.rows.length} fit, ` : ""}${done} of ${all.length} done${running ? `, ${running} running` : ""}`)),
+      el("progress", { max: all.length, value: done, "aria-hidden": "true" }),
     );
     item.fold.textContent = one.isOpen ? "▾" : "▸";
     item.fold.setAttribute("aria-expanded", String(one.isOpen));
@@ -163,6 +165,8 @@ export class RunList {
     this.key = key;
     for (const [each, item] of this.items) item.link.tabIndex = each === key ? 0 : -1;
   }
+
+  reveal() { const { view, what } = place(); if (view === "run") this.items.get(what)?.node.scrollIntoView({ block: "nearest" }); }
 
   focus() { this.items.get(this.key)?.link.focus(); }
 

@@ -52,7 +52,10 @@ function open() {
   stream.addEventListener("open", () => tell("live"));
   stream.addEventListener("runs", (event) => takeRows(JSON.parse(event.data)));
   stream.addEventListener("points", (event) => takePoints(JSON.parse(event.data)));
-  stream.addEventListener("error", () => tell("lost"));
+  stream.addEventListener("error", (event) => {
+    tell("lost");
+    if (event.target.readyState === EventSource.CLOSED && event.target === stream) setTimeout(() => event.target === stream && open(), 5000);
+  });
 }
 
 function close() { stream?.close(); stream = null; }
@@ -104,6 +107,7 @@ function arrive() {
   document.body.dataset.view = view || "home";
   draw(at("main"), place());
   list.update();
+  list.reveal();
 }
 
 window.addEventListener("hashchange", () => {

@@ -19,10 +19,9 @@ export const svg = (tag, attributes, ...children) => filled(document.createEleme
 export function number(value) {
   if (typeof value !== "number") return "–";
   const size = Math.abs(value);
-  if (size >= 100) return Math.round(value).toLocaleString("en");
-  if (size >= 10) return value.toFixed(1);
-  if (size >= 0.01 || size === 0) return value.toFixed(size >= 1 ? 2 : 3);
-  return value.toExponential(1).replace("e-", "e−").replace("-", "−");
+  const text = size >= 100 ? Math.round(value).toLocaleString("en") : size >= 10 ? value.toFixed(1)
+    : size >= 0.01 || size === 0 ? value.toFixed(size >= 1 ? 2 : 3) : value.toExponential(1);
+  return text.replace(/-/g, "−");
 }
 
 export const signed = (value) => (typeof value === "number" ? (value < 0 ? "−" : "+") + number(Math.abs(value)) : "–");
@@ -50,6 +49,13 @@ export const titled = (metric) => NAMES[metric] ?? metric;
 export const value = (row) => (typeof row.ceiling === "number" ? `${number(row.value)} of ${number(row.ceiling)}` : number(row.value));
 export const steps = (row) => (row.of ? `${whole(row.step ?? 0)}/${whole(row.of)}` : whole(row.step));
 export const short = (row) => row.name.split("/").pop();
+
+// What is drawn anew keeps the focus where it was: on the link that leads to the same place.
+export function redrawn(node, draw) {
+  const link = node.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+  draw();
+  if (link) [...node.querySelectorAll("a")].find((one) => one.getAttribute("href") === link)?.focus({ preventScroll: true });
+}
 
 export async function ask(path) {
   const answer = await fetch(path, { credentials: "same-origin" });

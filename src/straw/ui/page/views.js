@@ -1,7 +1,7 @@
 // What the main part shows: the overview, one run, several side by side, a sweep. Each view is made once and then kept
 // up to date, so that focus and scrolling stay where they are.
 import { Chart, sparkline, swatch } from "./chart.js";
-import { age, ask, badge, el, kept, number, short, sign, STATES, steps, table, titled, value, whole } from "./parts.js";
+import { age, ask, badge, el, kept, number, redrawn, short, sign, STATES, steps, table, titled, value, whole } from "./parts.js";
 import { curve, known, watch } from "./page.js";
 import { eventsTab, pageTab, samplesTab } from "./tabs.js";
 
@@ -103,7 +103,7 @@ class Panel {
 function homeView(main) {
   const tiles = el("div", { class: "tiles" }), cards = el("div", { class: "cards" }), sweeps = el("div", { class: "sweeps" }), care = el("div", {});
   main.replaceChildren(el("h1", { class: "unseen" }, "Overview"), tiles, cards, sweeps, care);
-  const made = { rows, kept: (place) => !["run", "compare", "sweep"].includes(place.view) };
+  const made = { rows: () => redrawn(main, rows), kept: (place) => !["run", "compare", "sweep"].includes(place.view) };
   function rows() {
     const all = [...known.rows.values()];
     const running = all.filter((row) => row.state === "running");
@@ -223,7 +223,7 @@ function compareView(main, place) {
     body.replaceChildren(legend(told.runs), panel.node, el("h2", {}, "Numbers"), (numbers = side()), el("h2", {}, "Options that differ"),
       told.options.length ? table("options that differ", ["option", ...told.runs.map((one) => one.label)], told.options.map((one) => [one.name, ...one.values.map((text) => text || "–")])) : nothing("none"));
   }).catch((problem) => body.replaceChildren(el("p", { class: "problem" }, problem.message)));
-  return { points: () => panel?.points(), remove: () => panel?.remove(), rows() { if (numbers) { const next = side(); numbers.replaceWith(next); numbers = next; } } };
+  return { points: () => panel?.points(), remove: () => panel?.remove(), rows() { if (numbers) redrawn(body, () => { const next = side(); numbers.replaceWith(next); numbers = next; }); } };
 }
 
 const ceilingOf = (ids) => ids.map((id) => known.rows.get(id)?.ceiling).find((one) => typeof one === "number");

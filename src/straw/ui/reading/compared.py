@@ -35,7 +35,10 @@ def compared(runs: Sequence[Run], by: str = "run") -> dict[str, Any]:
 
 
 def names_of(runs: Sequence[Run], by: str) -> list[str]:
-    if by == "condition":
-        return [run.condition for run in runs]
+    """Rewards, where there are as many as runs, or as conditions."""
     rewards = [reward_name(run.config) for run in runs]
-    return rewards if len(set(rewards)) == len(rewards) else [run.name for run in runs]
+    names = [run.condition if by == "condition" else run.name for run in runs]
+    last = [name.rpartition("/")[2] for name in names]
+    names = last if len(set(last)) == len(set(names)) else names
+    is_told_by_reward = len(set(rewards)) == len(set(names)) == len(set(zip(rewards, names, strict=True)))
+    return rewards if is_told_by_reward else names

@@ -68,8 +68,7 @@ class Run:
         rows, events = self._look_at_rows(), self._look_at_events()
         state = self._state(held, has_changed=rows or events or folder_changed)
         told, self.state = told or state != self.state, state
-        if rows or events:
-            self.changed_at = time.time()
+        self.changed_at = self.metrics.changed_at or self.changed_at
         return told or rows or events
 
     def keep(self, names: Iterable[str]) -> None:
@@ -106,10 +105,6 @@ class Run:
     def _look_at_rows(self) -> bool:
         generation, unreadable = self.metrics.generation, self.metrics.unreadable
         rows = self.metrics.look()
-        newest = self.columns.last_step
-        if rows and self.metrics.generation == generation and newest is not None and goes_back(rows, newest):
-            self.metrics.begin_again()
-            rows = self.metrics.look()
         if self.metrics.generation != generation:
             self.columns = Columns(self.columns.by_name)
             self.late.clear()
@@ -208,11 +203,6 @@ class Run:
         except Exception:  # a page of another version, or of a stranger
             return {}
         return found
-
-
-def goes_back(rows: list[dict[str, Any]], newest: float) -> bool:
-    first = rows[0].get("step")
-    return is_number(first) and first <= newest
 
 
 def number(value: object) -> float | None:

@@ -18,6 +18,7 @@ from typing import Any
 from straw.files import MIB, open_file, parse_json
 
 BITE = 2 * MIB  # of one look
+MARK = 128  # bytes
 LONGEST = MIB  # of one line of metrics or events; ours have two thousand bytes
 
 
@@ -32,7 +33,13 @@ class Tail:
     more: bool = False
     problem: str = ""  # why the file cannot be read
     _seen: tuple[int, int, int, int] = (0, 0, -1, -1)  # device, inode, size, time of the last change
+    _mark: bytes = b""  # the last bytes that were read: where others stand there now, the file is another
     _skipping: bool = field(default=False)  # inside a line that is too long
+
+    @property
+    def changed_at(self) -> float:
+        """Seconds since 1970; 0 where nothing was read."""
+        return max(self._seen[3], 0) / 1e9
 
     def look(self, most: int = BITE) -> list[dict[str, Any]]:
         """What is new. Raises nothing: what is wrong with the file is its `problem`."""
@@ -58,17 +65,19 @@ class Tail:
         return []
 
     def begin_again(self) -> None:
-        """Of a run that went back to a checkpoint and wrote other lines in the same place."""
+        """Read all of it once more."""
         self._begin_again()
         self.more = True
 
     def _begin_again(self) -> None:
-        self.offset, self.unreadable, self._skipping = 0, 0, False
+        self.offset, self.unreadable, self._skipping, self._mark = 0, 0, False, b""
         self.generation += 1
 
     def _read(self, most: int) -> list[dict[str, Any]]:
         descriptor = open_file(self.path)
         try:
+            if self._mark and os.pread(descriptor, len(self._mark), self.offset - len(self._mark)) != self._mark:
+                self._begin_again()
             data = os.pread(descriptor, most, self.offset)
             size = os.fstat(descriptor).st_size
         finally:
@@ -76,14 +85,14 @@ class Tail:
         end = data.rfind(b"\n") + 1
         if not end:
             end = self._too_long(data)
-            self.offset += end
+            self.offset, self._mark = self.offset + end, b"" if end else self._mark
             self.more = bool(end) and self.offset < size
             return []
         lines = data[: end - 1].split(b"\n")
         if self._skipping:
             self._skipping = False
             lines = lines[1:]
-        self.offset += end
+        self.offset, self._mark = self.offset + end, data[max(0, end - MARK) : end]
         self.more = self.offset < size and len(data) == most
         return [record for record in map(self._record, lines) if record is not None]
 

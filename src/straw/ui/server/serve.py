@@ -44,6 +44,7 @@ def bound_to(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(64)  # so that the address is good as soon as it is printed
     except OSError as problem:
         bound.close()
         raise ConfigError(
