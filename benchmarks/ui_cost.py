@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -72,17 +73,20 @@ def measure(folder: Path, num_runs: int, seconds: float, server: int, port: int,
         return connection.getresponse().read()
 
     began = time.monotonic()
-    while len(ids := re.findall(rb'"id":"([0-9a-f]{16})"', asked("/api/runs"))) < num_runs:
+    while b'"reading":0' not in (told := asked("/api/runs")):
         time.sleep(0.5)
-    print(f"first look at {num_runs} runs: {cpu_s(server):.1f} CPU s since the server began, {time.monotonic() - began:.1f} s")
-    every = "/api/stream?metric=bits_known&metric=episodes&metric=time_s&runs=" + b",".join(ids[:240]).decode()
+    ids = re.findall(rb'"id":"([0-9a-f]{16})"', told)
+    took_s = time.monotonic() - began
+    print(f"first look at {num_runs} runs: {cpu_s(server):.1f} CPU s since the server began, {took_s:.1f} s")
+    every = "/api/stream?metric=bits_known&metric=episodes&runs=" + b",".join(ids[:240]).decode()
     for running, views in ((num_runs, ("", "/api/stream", every)), (2, ("", every))):
         writer = subprocess.Popen([sys.executable, "-c", WRITER, str(folder), str(running)])
         time.sleep(3)
         for path in views:
             name = {"": "nobody looks", "/api/stream": "one page, the list"}.get(path, "one page, curves of all")
             spent, sent = watched(path, port, cookie, seconds, server)
-            print(f"{running:>4} running, {name:<24} {100 * spent / seconds:5.2f}% of a core, {sent / seconds / 1e3:7.1f} kB/s")
+            share, rate = 100 * spent / seconds, sent / seconds / 1e3
+            print(f"{running:>4} running, {name:<24} {share:5.2f}% of a core, {rate:7.1f} kB/s")
         writer.kill()
         writer.wait()
 
@@ -94,8 +98,9 @@ def watched(path: str, port: int, cookie: dict[str, str], seconds: float, server
     def listen() -> None:
         connection.request("GET", path, headers=cookie)
         answer = connection.getresponse()
-        while part := answer.read1(1 << 16):
-            heard[0] += len(part)
+        with suppress(http.client.IncompleteRead, OSError):  # it is cut at the end
+            while part := answer.read1(1 << 16):
+                heard[0] += len(part)
 
     if path:
         threading.Thread(target=listen, daemon=True).start()

@@ -48,7 +48,8 @@ def make_run(path: Path, condition: str, seed: int, steps: int, step: int, *, al
     (path / "config.toml").write_text(config)
     about = {
         "config_hash": config_hash(config), "versions": versions(), "command": ["straw", "sweep", "page.toml"],
-        "machine": {"processor": "a processor", "cores": 2}, "started": time.time() - 60 * seed - 90, "ceiling_bits": 6.0,
+        "machine": {"processor": "a processor", "cores": 2}, "started": time.time() - 60 * seed - 90,
+        "ceiling_bits": CEILING,
     }  # fmt: skip
     (path / "about.json").write_text(json_line(about))
     (path / "metrics.jsonl").write_text("".join(map(json_line, rows(condition, seed, step))))
@@ -75,7 +76,11 @@ def rows(condition: str, seed: int, upto: int, begin: int = 0) -> Iterator[dict[
         pace = (0.6, 1.0, 1.6, 2.6)[CONDITIONS.index(condition)] * (0.7 + 0.06 * (seed % 11))
         share = 1 / (1 + math.exp(-(step * pace - 90) / 25)) if step else 0.0
         row: dict[str, Any] = {"step": step, "episodes": step * GROUP, "time_s": round(step * 0.05, 3)}
-        row |= {"reward": min(1.0, max(0.0, share + random.gauss(0, 0.07))), "hits": share, "loss": random.gauss(0, 0.1)}
+        row |= {
+            "reward": min(1.0, max(0.0, share + random.gauss(0, 0.07))),
+            "hits": share,
+            "loss": random.gauss(0, 0.1),
+        }
         row |= {"kl": abs(random.gauss(0.01 + 0.1 * share, 0.01)), "entropy": 4 * (1 - share) + 0.2, "grad_norm": 0.3}
         row |= {f"made/number_{n}": random.random() for n in range(48)}
         if step % 5 == 0:

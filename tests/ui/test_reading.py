@@ -17,11 +17,11 @@ from straw.report.curves.palette import ON_DARK, ON_LIGHT
 from straw.runs.store import RunFolder
 from straw.ui.reading import tail as tail_module
 from straw.ui.reading.columns import MOST_NAMES, MOST_POINTS, Column, Columns
-from straw.ui.reading.find import Finder
+from straw.ui.reading.find import Finder, id_of
 from straw.ui.reading.held import Held
 from straw.ui.reading.page_lines import page_lines
 from straw.ui.reading.run import Run
-from straw.ui.reading.runs import Runs
+from straw.ui.reading.runs import QUIET, Runs
 from straw.ui.reading.samples import samples_to_read
 from straw.ui.reading.sweep_name import place_of
 from straw.ui.reading.tail import Tail
@@ -94,7 +94,9 @@ def test_a_sparse_file_of_a_terabyte_costs_a_bite_a_look(tmp_path: Path) -> None
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path, kind: str) -> None:
     tail, other = Tail(tmp_path / "a.jsonl"), tmp_path / "secret"
     write(other, {"step": 1})
-    {"link": lambda: tail.path.symlink_to(other), "pipe": lambda: os.mkfifo(tail.path), "folder": tail.path.mkdir}[kind]()
+    {"link": lambda: tail.path.symlink_to(other), "pipe": lambda: os.mkfifo(tail.path), "folder": tail.path.mkdir}[
+        kind
+    ]()
     assert tail.look() == [] and tail.problem
 
 
@@ -245,6 +247,29 @@ def test_a_curve_that_nobody_asked_for_is_kept_when_somebody_does(tmp_path: Path
     assert run.columns.by_name["loss"].last == list(rows("binary", 0, 30))[-1]["loss"]
 
 
+def test_what_has_long_been_quiet_is_looked_at_seldom_and_still_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_run(tmp_path / "a", curve_rows(0.0), done=False)
+    runs = runs_of(tmp_path)
+    looked: list[str] = []
+    real = Run.look
+    monkeypatch.setattr(Run, "look", lambda run, held: bool(looked.append(run.name)) or real(run, held))
+
+    def looks(times: int) -> None:
+        for _ in range(times):
+            runs._due_at = 0.0
+            runs.refresh()
+
+    looks(QUIET + 1)
+    looked.clear()
+    looks(20)
+    assert len(looked) == 4
+    append_row(path, {"step": 1, "episodes": 10, "bits_known": 3.5})
+    looks(5)
+    assert runs.by_id[id_of("a")].columns.last("bits_known") == 3.5
+
+
 def test_looks_that_took_long_are_followed_by_a_longer_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run(tmp_path / "a", curve_rows(0.0), done=False)
     runs = runs_of(tmp_path)
@@ -259,7 +284,13 @@ def test_looks_that_took_long_are_followed_by_a_longer_pause(tmp_path: Path, mon
 
 
 def test_where_values_came_from_is_read_off_the_page() -> None:
-    text = '[task]\nkind = "a # b"             # command line\nN = 64\n[optimizer]\nlearning_rate = 0.0012   # tuned: binary\nnonsense\n'
+    text = """[task]
+kind = "a # b"             # command line
+N = 64
+[optimizer]
+learning_rate = 0.0012   # tuned: binary
+nonsense
+"""
     assert page_lines(text) == [
         {"section": "task", "name": "kind", "value": '"a # b"', "from": "command line"},
         {"section": "task", "name": "N", "value": "64", "from": ""},

@@ -5,10 +5,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +22,8 @@ pytest.importorskip("starlette", reason="straw[ui] is not installed")
 pytest.importorskip("uvicorn", reason="straw[ui] is not installed")
 pytest.importorskip("httpx2", reason="starlette's TestClient needs httpx2")
 
-import uvicorn
 from starlette.testclient import TestClient
+from tests.ui.served import TOKEN, served
 
 from straw.ui.page.files import FILES, file_named
 from straw.ui.reading.runs import Runs
@@ -33,7 +31,7 @@ from straw.ui.server.app import Server
 from straw.ui.server.serve import bound_to
 from straw.ui.server.stream import Viewer
 
-TOKEN, PORT = "a token of many letters", 8765
+PORT = 8765
 HOME = f"http://127.0.0.1:{PORT}"
 
 
@@ -195,7 +193,11 @@ def test_no_answer_holds_a_character_that_cannot_be_seen(tmp_path: Path) -> None
     evil_run(tmp_path / name)
     client = client_of(tmp_path)
     (id,) = ids(client).values()
-    answers = [client.get("/api/runs"), client.get("/api/run", params={"id": id}), client.get("/api/compare", params={"runs": id})]
+    answers = [
+        client.get("/api/runs"),
+        client.get("/api/run", params={"id": id}),
+        client.get("/api/compare", params={"runs": id}),
+    ]
     answers += [client.get("/api/samples", params={"id": id, "kind": kind}) for kind in ("newest", "best", "changed")]
     for answer in answers:
         assert answer.status_code == 200
@@ -207,14 +209,24 @@ def test_no_answer_holds_a_character_that_cannot_be_seen(tmp_path: Path) -> None
 def test_the_script_writes_texts_and_never_html() -> None:
     for name in FILES:
         source = file_named(name)[0].decode()
-        for way in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc"):
+        for way in (
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            "new Function",
+            "srcdoc",
+        ):
             assert way not in source
         assert "http://" not in source.replace("http://www.w3.org/2000/svg", "") and "https://" not in source
     page = file_named("")[0].decode()
     assert "<style" not in page and " style=" not in page and "onclick" not in page
 
 
-@pytest.mark.parametrize("file", ["metrics.jsonl", "rollouts.jsonl", "events.jsonl", "config.toml", "about.json", "done.json"])
+@pytest.mark.parametrize(
+    "file", ["metrics.jsonl", "rollouts.jsonl", "events.jsonl", "config.toml", "about.json", "done.json"]
+)
 @pytest.mark.parametrize("kind", ["link", "pipe", "folder", "sparse", "garbage"])
 def test_files_that_are_traps_are_named_and_the_rest_is_shown(tmp_path: Path, file: str, kind: str) -> None:
     secret = tmp_path / "secret"
@@ -225,7 +237,8 @@ def test_files_that_are_traps_are_named_and_the_rest_is_shown(tmp_path: Path, fi
     path.unlink()
     {
         "link": lambda: path.symlink_to(secret), "pipe": lambda: os.mkfifo(path), "folder": path.mkdir,
-        "sparse": lambda: (path.touch(), os.truncate(path, 1 << 40)), "garbage": lambda: path.write_bytes(os.urandom(5000)),
+        "sparse": lambda: (path.touch(), os.truncate(path, 1 << 40)),
+        "garbage": lambda: path.write_bytes(os.urandom(5000)),
     }[kind]()  # fmt: skip
     client, began = client_of(runs), time.monotonic()
     rows = {row["name"]: row for row in client.get("/api/runs").json()["runs"]}
@@ -239,45 +252,32 @@ def test_files_that_are_traps_are_named_and_the_rest_is_shown(tmp_path: Path, fi
 # --- what is new
 
 
+def told_by(viewer: Viewer) -> dict[str, Any]:
+    return {name: json.loads(value) for name, value in viewer.news()}
+
+
 def test_a_viewer_is_told_what_is_new_and_nothing_twice(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a", curve_rows(0.0, 1.0), done=False)
     runs = Runs(tmp_path)
     runs.refresh()
     (id,) = runs.by_id
     viewer = Viewer(runs, [id], ["bits_known"])
-    first = dict(viewer.news())
+    first = told_by(viewer)
     assert first["points"][0]["values"] == [0.0, 1.0] and first["runs"]["runs"][0]["step"] == 1
     runs._due_at = 0.0
     assert viewer.news() == []
     (path / "metrics.jsonl").open("a").write('{"step": 2, "episodes": 20, "time_s": 4.0, "bits_known": 2.5}\n')
     runs._due_at = 0.0
-    second = dict(viewer.news())
+    second = told_by(viewer)
     (points,) = second["points"]
     assert points["from"] == 2 and points["values"] == [2.5] and second["runs"]["runs"][0]["step"] == 2
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[int]:
-    """A real server, for a stream has no end that a test client would wait for."""
-    bound = bound_to("127.0.0.1", 0)
-    port = bound.getsockname()[1]
-    app = Server(Runs(folder)).app(token=TOKEN, port=port)
-    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
-    thread.start()
-    try:
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join(10)
-        bound.close()
-
-
 def test_an_appended_row_comes_by_itself(tmp_path: Path) -> None:
     path = write_run(tmp_path / "a", curve_rows(0.0, 1.0), done=False)
-    with served(tmp_path) as port:
+    with served(tmp_path) as (port, _):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-        cookie = {"cookie": f'straw_ui_{port}="{TOKEN}"'}
+        cookie = {"cookie": f"straw_ui_{port}={TOKEN}"}
         connection.request("GET", "/api/runs", headers=cookie)
         (row,) = json.loads(connection.getresponse().read())["runs"]
         connection.request("GET", f"/api/stream?runs={row['id']}&metric=bits_known", headers=cookie)

@@ -21,7 +21,8 @@ and sweeps as they fill. Nothing needs to be told to the runs, and nothing is wr
   straw ui port=9000          at another port; port=0 takes any that is free
 
 Open the address that is printed: it ends with a token, and without it nobody gets an answer. The server listens at
-this machine's own address only. From another machine: ssh -L {PORT}:localhost:{PORT} THIS-MACHINE, and open the address there.
+this machine's own address only. From another machine: ssh -L {PORT}:localhost:{PORT} THIS-MACHINE, and open the
+address there.
 
   host=0.0.0.0 --on-the-network       lets others in, over a connection that everybody on the way can read
 

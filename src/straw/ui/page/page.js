@@ -15,7 +15,7 @@ export function curve(id, metric) { return known.curves.get(`${id} ${metric}`); 
 function takeRows(told) {
   known.version = told.version;
   known.reading = told.reading;
-  for (const row of told.runs) known.rows.set(row.id, row);
+  for (const row of told.runs) known.rows.set(row.id, { ...known.rows.get(row.id), ...row }); // what has not changed is not told again
   for (const id of told.removed) { known.rows.delete(id); known.marked.delete(id); }
   list.update();
   refreshed("rows", new Set(told.runs.map((row) => row.id)));

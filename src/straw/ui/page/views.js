@@ -57,7 +57,7 @@ class Panel {
   }
 
   tools() {
-    const axis = el("select", { "aria-label": "horizontal axis", onchange: (event) => { this.axis = event.target.value; kept.set("axis", this.axis); this.points(); } },
+    const axis = el("select", { "aria-label": "horizontal axis", onchange: (event) => { this.axis = event.target.value; kept.set("axis", this.axis); this.listen(); this.points(); } },
       Object.entries(AXES).map(([name, title]) => el("option", { value: name, selected: name === this.axis }, title)));
     const log = el("input", { type: "checkbox", onchange: (event) => { this.log = event.target.checked; this.points(); } });
     const search = el("input", { type: "search", placeholder: "which numbers", "aria-label": "search the numbers", oninput: () => this.list(search.value) });
@@ -87,9 +87,11 @@ class Panel {
       this.charts.set(name, chart);
       this.grid.append(chart.node);
     }
-    watch(this.ids, [...new Set([...metrics, "episodes", "time_s"])]);
+    this.listen();
     this.points();
   }
+
+  listen() { watch(this.ids, [...new Set([...this.charts.keys(), ...(this.axis === "step" ? [] : [this.axis])])]); }
 
   points() {
     for (const [name, chart] of this.charts) chart.show(seriesOf(this.ids, name, this.axis, this.style), { x: AXES[this.axis] ?? "steps", log: this.log });

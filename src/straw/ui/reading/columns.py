@@ -4,8 +4,9 @@
     columns.curve("reward")     steps and values; each point is the mean of `stride` rows
 
 Only the few numbers of the list are kept as curves from the start; another is kept as soon as somebody opens it, and
-then the file is read once more. When a curve has too many points each two become one, and from there on twice as many rows make a point. So a run of a
-million steps has a few hundred points a curve, and the newest is never older than the last row.
+then the file is read once more. When a curve has too many points each two become one, and from there on twice as many
+rows make a point. So a run of a million steps has a few hundred points a curve, and the newest is never older than the
+last row.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any
 from straw.report.curves.curve import is_number
 from straw.text.shown.visible import visible
 
+SPARKS = 48  # points of a sparkline
 MOST_POINTS = 400  # of a curve; half as many after it was thinned
 ALWAYS = ("episodes", "time_s", "reward", "bits_known", "accuracy")
 MOST_NAMES, LONGEST_NAME = 200, 120  # of a run; ours have seventy
@@ -60,6 +62,11 @@ class Column:
         """Points that will not change any more."""
         return len(self.steps)
 
+    @property
+    def spark_size(self) -> int:
+        """Points of which a sparkline makes one."""
+        return max(1, -(-len(self) // SPARKS))
+
     def since(self, place: int) -> tuple[list[float], list[float]]:
         """The points from a place on, and the one that still fills."""
         steps, values = self.steps[place:].tolist(), self.values[place:].tolist()
@@ -79,7 +86,7 @@ class Columns:
         self.last_step: float | None = None
 
     def take(self, row: Mapping[str, Any]) -> None:
-        step = row.get("step")
+        step: Any = row.get("step")
         if not is_number(step):
             return
         self.rows, self.last_step = self.rows + 1, step
@@ -90,7 +97,8 @@ class Columns:
         else:
             self.newest.update(row)
         for name, column in self.by_name.items():
-            if is_number(value := row.get(name)):
+            value: Any = row.get(name)
+            if is_number(value):
                 column.take(step, value)
 
     def has(self, name: str) -> bool:
@@ -106,12 +114,12 @@ class Columns:
         """Of everything that could be a curve, as a page asks for it: only what can be shown as it is."""
         return sorted(name for name, value in self.newest.items() if is_number(value) and is_plain(name))
 
-    def sparkline(self, name: str, most: int = 48) -> list[float]:
+    def sparkline(self, name: str) -> list[float]:
         """A curve in a few numbers of four digits, of full points alone: so it changes seldom."""
         column = self.by_name.get(name)
         if column is None:
             return []
-        size = max(1, -(-len(column) // most))
+        size = column.spark_size
         starts = range(0, len(column) - size + 1, size)
         return [float(f"{sum(column.values[at : at + size]) / size:.4g}") for at in starts]
 

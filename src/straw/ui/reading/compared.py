@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from straw.report.curves.palette import COLOURS, places
-from straw.report.runs.options_diff import differing, reward_name
+from straw.report.figures.drawing.style import DASHES
+from straw.report.runs.options_diff import differing
 from straw.ui.reading.run import Run
 
 MOST_OPTIONS = 60
@@ -23,7 +24,7 @@ def compared(runs: Sequence[Run], by: str = "run") -> dict[str, Any]:
     found = places(dict.fromkeys(names))
     return {
         "runs": [
-            {"id": run.id, "name": run.name, "label": name, "colour": found[name] % len(COLOURS), "dash": found[name] % 5}
+            {"id": run.id, "name": run.name, "label": name} | look_at(found[name])
             for run, name in zip(runs, names, strict=True)
         ],
         "options": [
@@ -34,9 +35,13 @@ def compared(runs: Sequence[Run], by: str = "run") -> dict[str, Any]:
     }  # fmt: skip
 
 
+def look_at(place: int) -> dict[str, int]:
+    return {"colour": place % len(COLOURS), "dash": place % len(DASHES)}
+
+
 def names_of(runs: Sequence[Run], by: str) -> list[str]:
     """Rewards, where there are as many as runs, or as conditions."""
-    rewards = [reward_name(run.config) for run in runs]
+    rewards = [run.reward for run in runs]
     names = [run.condition if by == "condition" else run.name for run in runs]
     last = [name.rpartition("/")[2] for name in names]
     names = last if len(set(last)) == len(set(names)) else names

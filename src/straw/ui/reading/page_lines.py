@@ -1,7 +1,7 @@
 """A run's page as it stands in config.toml: every option with its value and where the value came from.
 
-    learning_rate = 0.0012                # tuned: binary
-    ->  {"section": "optimizer", "name": "learning_rate", "value": "0.0012", "from": "tuned: binary"}
+learning_rate = 0.0012                # tuned: binary
+->  {"section": "optimizer", "name": "learning_rate", "value": "0.0012", "from": "tuned: binary"}
 """
 
 from __future__ import annotations

@@ -47,11 +47,16 @@ class Run:
         self.lines: list[dict[str, str]] = []
         self.done: dict[str, Any] = {}
         self.ceiling: float | None = None
+        self.options: dict[str, str] = {}
+        self.reward = ""
         self.columns, self.late = Columns(), deque[float](maxlen=LATE)
         self.events, self.num_alarms = deque[dict[str, Any]](maxlen=MOST_EVENTS), 0
         self.metrics, self.history = Tail(path / METRICS), Tail(path / EVENTS)
         self.changed_at = time.time()
-        self._folder_at, self._told_at, self._is_done = -2, (-2, -2), False
+        self._folder_at, self._is_done = -2, False
+        self._told_at = self._known_told_at = (-2, -2)  # when config and record were written
+        self._spark: tuple[object, ...] = ()
+        self._spark_at = self._page_at = 0  # versions
 
     # --- looking
 
@@ -98,6 +103,7 @@ class Run:
             self.config, self.lines = parse_toml(text), page_lines(text)
             self.about = read_about(self.path)
             self.ceiling = ceiling_bits(self.config, self.about)
+            self.options, self.reward = flat(self.config), reward_name(self.config)
         except Exception as problem:
             self.damage = str(problem) if isinstance(problem, StrawError) else f"{CONFIG} cannot be read: {problem}"
         return True
@@ -149,10 +155,6 @@ class Run:
         return self.place.condition if self.place else self.name
 
     @property
-    def options(self) -> dict[str, str]:
-        return flat(self.config)
-
-    @property
     def problem(self) -> str:
         """What is wrong with the folder, '' where all is well."""
         lines = self.metrics.unreadable + self.history.unreadable
@@ -161,28 +163,47 @@ class Run:
         parts += [f"{self.columns.left_out} rows have more numbers than are shown" if self.columns.left_out else ""]
         return "; ".join(part for part in parts if part)
 
-    def row(self) -> dict[str, Any]:
-        """The run in the list; the sparkline's numbers change seldom, so that little is sent."""
-        last, options = self.columns.last, self.options
-        return {
+    def mark(self, version: int) -> None:
+        """Something has changed, and which parts of the row that is: what stays is not told again."""
+        column = self.columns.by_name.get(self.measured)
+        spark = (self.measured, self.metrics.generation, len(column) // column.spark_size if column else 0)
+        if spark != self._spark:
+            self._spark, self._spark_at = spark, version
+        if self._told_at != self._known_told_at:
+            self._known_told_at, self._page_at = self._told_at, version
+        self.version = version
+
+    def row(self, since: int = 0) -> dict[str, Any]:
+        """The run in the list, or what of it has changed after a version."""
+        last = self.columns.last
+        row = {
             "id": self.id,
-            "name": self.name,
             "state": "damaged" if self.damage else self.state,
-            "started": number(self.about.get("started")),
             "changed": round(self.changed_at, 1),
             "step": self.columns.last_step,
-            "of": number(self.config.get("run", {}).get("n_batches")) if isinstance(self.config.get("run"), dict) else None,
             "episodes": last("episodes"),
             "reward": sum(self.late) / len(self.late) if self.late else None,
-            "measured": self.measured,
             "value": last(self.measured),
-            "ceiling": self.ceiling if self.measured == "bits_known" else None,
             "alarms": self.num_alarms,
-            "what": f"{options.get('kind', '')} {reward_name(self.config)} {options.get('model_name', '')}".strip()[:160],
             "problem": self.problem,
+        }
+        if self._spark_at > since:
+            row |= {
+                "measured": self.measured,
+                "ceiling": self.ceiling if self.measured == "bits_known" else None,
+                "spark": self.columns.sparkline(self.measured),
+            }
+        return row | (self._lasting() if self._page_at > since else {})
+
+    def _lasting(self) -> dict[str, Any]:
+        options, run = self.options, self.config.get("run")
+        return {
+            "name": self.name,
+            "started": number(self.about.get("started")),
+            "of": number(run.get("n_batches")) if isinstance(run, dict) else None,
+            "what": f"{options.get('kind', '')} {self.reward} {options.get('model_name', '')}".strip()[:160],
             **(self.place._asdict() if self.place else {"sweep": None}),
-            "spark": self.columns.sparkline(self.measured),
-        }  # fmt: skip
+        }
 
     def facts(self) -> dict[str, Any]:
         return {

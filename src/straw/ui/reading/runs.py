@@ -19,6 +19,7 @@ from straw.ui.reading.held import Held
 from straw.ui.reading.run import Run
 
 EVERY_S, SELDOM_S = 1.0, 5.0
+QUIET, SOMETIMES = 10, 5  # looks
 SHARE = 0.01  # of a core: a look that took long is followed by a longer pause, but for reading what is old
 BUDGET_S = 0.7  # of reading old rows in one look; what was just appended takes far less
 
@@ -33,7 +34,8 @@ class Runs:
         self.removed: dict[str, int] = {}  # id -> version
         self.wanted: set[str] = set()  # are read first
         self._finder, self._held = Finder(root), Held()
-        self._due_at = float("-inf")
+        self._due_at = self._looked_at = self._spent_at = float("-inf")
+        self._spent_s = 0.0
 
     @property
     def is_cut(self) -> bool:
@@ -48,9 +50,15 @@ class Runs:
             self.version += 1
             self._find()
             self._look()
-            spent_s = time.thread_time() - began_s
-            pause_s = 0.0 if any(not run.version or run.more for run in self.by_id.values()) else spent_s / SHARE
-            self._due_at = at + min(max(EVERY_S * 0.9, pause_s), SELDOM_S)
+            self._looked_at, self._due_at = at, at + EVERY_S * 0.9
+            self.pause(time.thread_time() - began_s)
+
+    def pause(self, spent_s: float) -> None:
+        """What was spent on the last look, or on telling of it, puts the next one off; not while old rows are read."""
+        self._spent_s = spent_s + (self._spent_s if self._spent_at == self._looked_at else 0.0)
+        self._spent_at = self._looked_at
+        if not any(not run.version or run.more for run in self.by_id.values()):
+            self._due_at = self._looked_at + min(max(EVERY_S * 0.9, self._spent_s / SHARE), SELDOM_S)
 
     def _find(self) -> None:
         there = self._finder.runs()
@@ -66,17 +74,24 @@ class Runs:
 
     def _look(self) -> None:
         self._held.look()
-        order = sorted(self.by_id.values(), key=lambda run: (run.id not in self.wanted, run.version))
+        order = sorted(
+            filter(self._is_due, self.by_id.values()), key=lambda run: (run.id not in self.wanted, run.version)
+        )
         end = time.monotonic() + BUDGET_S
         for run in order:
             if time.monotonic() > end and run.version == 0:
                 continue  # never looked at: the next time
             if run.look(self._held):
-                run.version = self.version
+                run.mark(self.version)
         for run in order:
             while run.more and time.monotonic() < end:
                 run.look(self._held)
-                run.version = self.version
+                run.mark(self.version)
+
+    def _is_due(self, run: Run) -> bool:
+        """What has long been quiet is looked at every fifth time, each in its turn."""
+        is_quiet = run.version and run.state != "running" and self.version - run.version > QUIET and not run.more
+        return not is_quiet or run.id in self.wanted or (self.version + hash(run.id)) % SOMETIMES == 0
 
     def get(self, id: str) -> Run | None:
         return self.by_id.get(id)
@@ -88,7 +103,7 @@ class Runs:
         """What changed after a version: the rows of the list, and the ids of runs that are gone."""
         return {
             "version": self.version,
-            "runs": [run.row() for run in self.since(version)],
+            "runs": [run.row(version) for run in self.since(version)],
             "removed": [id for id, at in self.removed.items() if at > version] if version else [],
             "reading": sum(run.version == 0 or run.more for run in self.by_id.values()),
             "cut": self.is_cut,

@@ -1,7 +1,7 @@
 """Which sweep, condition and seed a run belongs to, told by its name: sweeps write sweep.json only when they end.
 
-    place_of("sweeps/bandwidth/reward_bins-4-seed-2")   ->   ("sweeps/bandwidth", "reward_bins-4", "2")
-    place_of("first")                                   ->   None
+place_of("sweeps/bandwidth/reward_bins-4-seed-2")   ->   ("sweeps/bandwidth", "reward_bins-4", "2")
+place_of("first")                                   ->   None
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The page and its data: runs are named by ids of an index, and no path ever comes from a request.
 
-    /                     the page          /assets/NAME     its script and style
-    /api/runs             the list
-    /api/run?id=          one run: page with provenance, events, numbers
-    /api/curves?runs=&metrics=
-    /api/samples?id=&kind=newest|best|worst|changed
-    /api/compare?runs=&by=run|condition
-    /api/stream?runs=&metrics=&version=      what is new, as server-sent events
+/                     the page          /assets/NAME     its script and style
+/api/runs             the list
+/api/run?id=          one run: page with provenance, events, numbers
+/api/curves?runs=&metrics=
+/api/samples?id=&kind=newest|best|worst|changed
+/api/compare?runs=&by=run|condition
+/api/stream?runs=&metrics=&version=      what is new, as server-sent events
 """
 
 from __future__ import annotations

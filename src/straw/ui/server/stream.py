@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -30,10 +31,11 @@ class Viewer:
         self.runs, self.ids, self.metrics, self.version = runs, ids, metrics, version
         self._places: dict[tuple[str, str], Place] = {}
 
-    def news(self) -> list[tuple[str, Any]]:
-        """Events, in order; called in a thread, for it may read files."""
+    def news(self) -> list[tuple[str, str]]:
+        """Events and their data, in order; called in a thread, for it may read files."""
         with self.runs.lock:
             self.runs.refresh()
+            began_s = time.thread_time()
             found: list[tuple[str, Any]] = []
             since, self.version = self.version, self.runs.version
             rows = self.runs.rows(since)
@@ -42,7 +44,10 @@ class Viewer:
             for run in filter(None, map(self.runs.get, self.ids)):
                 run.keep(self.metrics)
             points = [one for id in self.ids for name in self.metrics if (one := self.points(id, name)) is not None]
-            return [*found, ("points", points)] if points else found
+            news = [(name, dumped(value)) for name, value in [*found, *([("points", points)] if points else [])]]
+            if since:  # the first answer is a whole list, and once
+                self.runs.pause(time.thread_time() - began_s)
+            return news
 
     def points(self, id: str, name: str) -> dict[str, Any] | None:
         """A curve's points from the first that is new; None where there are none."""
@@ -67,7 +72,7 @@ async def events(viewer: Viewer) -> AsyncIterator[bytes]:
     while True:
         for name, value in await run_in_threadpool(viewer.news):
             quiet_s = 0.0
-            yield f"event: {name}\nid: {viewer.version}\ndata: {dumped(value)}\n\n".encode()
+            yield f"event: {name}\nid: {viewer.version}\ndata: {value}\n\n".encode()
         if quiet_s >= PING_S:
             quiet_s = 0.0
             yield b": still here\n\n"
