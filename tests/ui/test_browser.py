@@ -181,14 +181,14 @@ def test_everything_goes_by_keyboard(looking: Looking) -> None:
     page.wait("location.hash.startsWith('#/compare/') && document.querySelector('.chart .line')")
     page.run("document.querySelector('.plot').focus()")
     page.press("ArrowLeft")
-    page.wait("document.querySelector('.chart .reading').textContent.startsWith('episodes')")
+    page.wait("document.querySelector('.chart .reading')?.textContent.startsWith('episodes')")
     page.press("Escape")
     page.wait("location.hash === '#/'")
     page.press("ArrowUp")
     page.press("Enter")
     page.wait("location.hash.startsWith('#/run/') && document.querySelector('.chart')")
     page.press("2")
-    page.wait("document.querySelector('[role=tab][aria-selected=true]').textContent === 'Rollouts'")
+    page.wait("document.querySelector('[role=tab][aria-selected=true]')?.textContent === 'Rollouts'")
     page.press("?")
     page.wait("document.getElementById('help').open")
     page.press("Escape")
@@ -285,6 +285,17 @@ def waited(until: Any, seconds: float = 20.0) -> None:
     while not until():
         assert time.monotonic() < end
         time.sleep(0.1)
+
+
+def test_the_printed_address_opens_from_a_page_of_somebody_else_too(looking: Looking) -> None:
+    """A terminal in a browser: its link leads here from another site."""
+    page = looking.page
+    problems = [*page.problems]
+    page.visit(f"data:text/html,<a href='http://localhost:{looking.port}/?token={TOKEN}'>here</a>")
+    page.run("document.querySelector('a').click()")
+    page.wait("location.search === '' && document.documentElement.dataset.ready === 'yes'")
+    page.visit(f"http://127.0.0.1:{looking.port}/", "document.documentElement.dataset.ready === 'yes'")
+    page.problems[:], page.requests[:] = problems, []
 
 
 def test_nothing_went_wrong_and_nothing_left_the_machine(looking: Looking) -> None:

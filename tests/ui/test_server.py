@@ -5,6 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,7 +43,7 @@ def client_of(folder: Path, *, inside: bool = True, **more: Any) -> TestClient:
     app = Server(Runs(folder)).app(token=TOKEN, port=PORT, **more)
     client = TestClient(app, base_url=HOME, follow_redirects=False, raise_server_exceptions=True)
     if inside:
-        assert client.get("/", params={"token": TOKEN}).status_code == 303
+        assert client.get("/", params={"token": TOKEN}).status_code == 200
     return client
 
 
@@ -71,7 +75,7 @@ def test_without_the_token_nobody_gets_an_answer(tmp_path: Path) -> None:
 
 def test_the_printed_address_leaves_a_cookie_that_no_other_site_sends_and_no_script_reads(tmp_path: Path) -> None:
     answer = client_of(tmp_path, inside=False).get("/", params={"token": TOKEN})
-    assert answer.status_code == 303 and answer.headers["location"] == "/"
+    assert answer.status_code == 200 and "0;url=/" in answer.text and TOKEN not in answer.text
     kept = answer.headers["set-cookie"].lower()
     assert "samesite=strict" in kept and "httponly" in kept and f"straw_ui_{PORT}" in kept
 
@@ -299,6 +303,58 @@ def test_help_teaches_and_mistakes_are_one_line(tmp_path: Path, capsys: pytest.C
     for words in (["ui", str(tmp_path / "no")], ["ui", str(tmp_path), "host=0.0.0.0"], ["ui", str(tmp_path), "port=x"]):
         assert main(words) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_without_its_packages_the_command_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    assert main(["ui", str(tmp_path)]) == 2
+    assert "pip install 'straw[ui]'" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_command_prints_an_address_that_answers_and_ends_at_once(tmp_path: Path) -> None:
+    write_run(tmp_path / "a", curve_rows(0.0, 1.0))
+    command = [sys.executable, "-m", "straw", "ui", str(tmp_path), "port=0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        said = [process.stdout.readline() for _ in range(3)]
+        found = re.search(r"http://127\.0\.0\.1:(\d+)/\?token=(\S+)", said[1])
+        assert found is not None
+        connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=30)
+        connection.request("GET", "/api/runs", headers={"cookie": f"straw_ui_{found[1]}={found[2]}"})
+        assert json.loads(connection.getresponse().read())["runs"][0]["name"] == "a"
+        connection.request("GET", "/api/stream", headers={"cookie": f"straw_ui_{found[1]}={found[2]}"})
+        connection.getresponse().read1(10)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0 and process.stderr.read() == ""
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_texts_stand_out_in_both_lights_and_lines_too() -> None:
+    """As WCAG wants it: 4.5 for texts, 3 for what is drawn."""
+    style, colours = (file_named(name)[0].decode() for name in ("style.css", "colours.css"))
+    light, dark = (
+        dict(re.findall(r"--([a-z]+): (#[0-9a-f]{6})", part)) for part in style.split("@media (prefers-color", 1)
+    )
+    lines = [re.findall(r"--c\d+: (#[0-9A-F]{6})", part) for part in colours.split("@media")]
+    for values, drawn in zip((light, dark), lines, strict=True):
+        for ground in ("paper", "wash", "raised"):
+            for text in ("ink", "soft", "link", "care", "bad", "good"):
+                assert contrast(values[text], values[ground]) >= 4.5, (text, ground)
+        for colour in drawn:
+            assert contrast(colour, values["raised"]) >= 2.9, colour
 
 
 def test_a_port_that_is_taken_says_so() -> None:

@@ -9,7 +9,10 @@ from straw.report.curves.palette import ON_DARK, ON_LIGHT
 
 KINDS = {"html": "text/html; charset=utf-8", "css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8",
          "svg": "image/svg+xml"}  # fmt: skip
-FILES = ("colours.css", "style.css", "page.js", "list.js", "views.js", "tabs.js", "chart.js", "parts.js", "icon.svg")
+FILES = (
+    "colours.css", "style.css", "icon.svg", "page.js", "list.js", "views.js", "run.js", "sweep.js", "tabs.js",
+    "panel.js", "chart.js", "parts.js",
+)  # fmt: skip
 PAGE = "page.html"
 
 

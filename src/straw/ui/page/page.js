@@ -10,13 +10,19 @@ const root = document.documentElement;
 
 export const known = { rows: new Map(), curves: new Map(), version: 0, reading: 0, marked: new Set() };
 
-export function curve(id, metric) { return known.curves.get(`${id} ${metric}`); }
+export function curve(id, metric) {
+  return known.curves.get(`${id} ${metric}`);
+}
 
 function takeRows(told) {
   known.version = told.version;
   known.reading = told.reading;
-  for (const row of told.runs) known.rows.set(row.id, { ...known.rows.get(row.id), ...row }); // what has not changed is not told again
-  for (const id of told.removed) { known.rows.delete(id); known.marked.delete(id); }
+  // What has not changed of a row is not told again.
+  for (const row of told.runs) known.rows.set(row.id, { ...known.rows.get(row.id), ...row });
+  for (const id of told.removed) {
+    known.rows.delete(id);
+    known.marked.delete(id);
+  }
   list.update();
   refreshed("rows", new Set(told.runs.map((row) => row.id)));
 }
@@ -35,10 +41,15 @@ export function takePoints(told) {
 
 // --- what is new: one stream, of what this view needs; none while nobody looks
 
-let stream = null, watched = "", waiting = null;
+let stream = null,
+  watched = "",
+  waiting = null;
 
 export function watch(ids, metrics) {
-  const asked = new URLSearchParams([["runs", ids.slice(0, 240).join(",")], ...metrics.map((one) => ["metric", one])]).toString();
+  const asked = new URLSearchParams([
+    ["runs", ids.slice(0, 240).join(",")],
+    ...metrics.map((one) => ["metric", one]),
+  ]).toString();
   if (asked === watched && stream) return;
   watched = asked;
   clearTimeout(waiting);
@@ -54,11 +65,15 @@ function open() {
   stream.addEventListener("points", (event) => takePoints(JSON.parse(event.data)));
   stream.addEventListener("error", (event) => {
     tell("lost");
-    if (event.target.readyState === EventSource.CLOSED && event.target === stream) setTimeout(() => event.target === stream && open(), 5000);
+    if (event.target.readyState === EventSource.CLOSED && event.target === stream)
+      setTimeout(() => event.target === stream && open(), 5000);
   });
 }
 
-function close() { stream?.close(); stream = null; }
+function close() {
+  stream?.close();
+  stream = null;
+}
 
 const WORDS = { live: "live", lost: "no answer, trying again", paused: "paused", connecting: "connecting" };
 
@@ -100,7 +115,9 @@ export const place = () => {
   return { view, what: decodeURIComponent(what), tab };
 };
 
-export const go = (hash) => { location.hash = hash; };
+export const go = (hash) => {
+  location.hash = hash;
+};
 
 function arrive() {
   const { view } = place();
@@ -115,21 +132,37 @@ window.addEventListener("hashchange", () => {
   const moved = `${view} ${what}` !== arrive.last;
   arrive.last = `${view} ${what}`;
   arrive();
-  if (moved && view) { at("main").focus({ preventScroll: true }); at("main").scrollTo(0, 0); window.scrollTo(0, 0); }
+  if (moved && view) {
+    at("main").focus({ preventScroll: true });
+    at("main").scrollTo(0, 0);
+    window.scrollTo(0, 0);
+  }
 });
 
 // --- keys
 
 const KEYS = [
-  ["/", "search"], ["↑ ↓", "walk through the list"], ["→ ←", "open and close a sweep in the list"], ["Enter", "open"],
-  ["x", "mark the run for comparison"], ["c", "compare the marked runs"], ["1 2 3 4", "curves, rollouts, events, page of a run"],
-  ["← →", "in a chart or among tokens: read values"], ["l", "change the light"], ["Esc", "back: from search, dialog, run, overview"], ["?", "these keys"],
+  ["/", "search"],
+  ["↑ ↓", "walk through the list"],
+  ["→ ←", "open and close a sweep in the list"],
+  ["Enter", "open"],
+  ["x", "mark the run for comparison"],
+  ["c", "compare the marked runs"],
+  ["1 2 3 4", "curves, rollouts, events, page of a run"],
+  ["← →", "in a chart or among tokens: read values"],
+  ["l", "change the light"],
+  ["Esc", "back: from search, dialog, run, overview"],
+  ["?", "these keys"],
 ];
 
 function help() {
   at("help").replaceChildren(
     el("h2", { id: "help-title" }, "Keys"),
-    el("dl", {}, KEYS.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])),
+    el(
+      "dl",
+      {},
+      KEYS.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)]),
+    ),
     el("form", { method: "dialog" }, el("button", { type: "button", onclick: () => at("help").close() }, "Close")),
   );
   at("help").showModal();
@@ -145,32 +178,54 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return back(event);
   if (isTyping) return;
   const { view, what } = place();
-  const act = {
-    "/": () => { at("search").focus(); at("search").select(); },
-    "?": help,
-    l: () => at("light").click(),
-    x: () => list.mark(list.current()),
-    c: () => list.compare(),
-  }[event.key] ?? (view === "run" && TABS[Number(event.key) - 1] ? () => go(`#/run/${what}/${TABS[Number(event.key) - 1]}`) : null);
-  if (act) { event.preventDefault(); act(); }
-  else if (["ArrowDown", "ArrowUp"].includes(event.key) && [document.body, at("main")].includes(event.target)) { event.preventDefault(); list.focus(); }
+  const act =
+    {
+      "/": () => {
+        at("search").focus();
+        at("search").select();
+      },
+      "?": help,
+      l: () => at("light").click(),
+      x: () => list.mark(list.current()),
+      c: () => list.compare(),
+    }[event.key] ??
+    (view === "run" && TABS[Number(event.key) - 1] ? () => go(`#/run/${what}/${TABS[Number(event.key) - 1]}`) : null);
+  if (act) {
+    event.preventDefault();
+    act();
+  } else if (["ArrowDown", "ArrowUp"].includes(event.key) && [document.body, at("main")].includes(event.target)) {
+    event.preventDefault();
+    list.focus();
+  }
 });
 
 function back(event) {
-  if (event.target === at("search") && at("search").value) { at("search").value = ""; list.update(); return; }
+  if (event.target === at("search") && at("search").value) {
+    at("search").value = "";
+    list.update();
+    return;
+  }
   if (event.target === at("search")) return list.focus();
-  if (place().view) { go("#/"); list.focus(); }
+  if (place().view) {
+    go("#/");
+    list.focus();
+  }
 }
 
 // --- begin
 
 export const list = new RunList(at("runs"), at("search"), at("states"), at("marked"));
 
-ask("/api/runs").then((told) => {
-  at("root").textContent = told.root;
-  at("root").title = told.root;
-  takeRows(told);
-  arrive.last = `${place().view} ${place().what}`;
-  arrive();
-  root.dataset.ready = "yes";
-}).catch((problem) => { tell("lost"); at("main").replaceChildren(el("p", { class: "problem" }, problem.message)); });
+ask("/api/runs")
+  .then((told) => {
+    at("root").textContent = told.root;
+    at("root").title = told.root;
+    takeRows(told);
+    arrive.last = `${place().view} ${place().what}`;
+    arrive();
+    root.dataset.ready = "yes";
+  })
+  .catch((problem) => {
+    tell("lost");
+    at("main").replaceChildren(el("p", { class: "problem" }, problem.message));
+  });

@@ -16,7 +16,7 @@ from hmac import compare_digest
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs
 
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -33,6 +33,10 @@ HEADERS = {
 }
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NUMBERS = re.compile(r"[0-9.]+|\[[0-9a-fA-F:.]+\]")  # an address itself, which nobody can make point elsewhere
+GO_ON = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+    '<title>straw</title><a href="/">straw</a></html>'
+)
 LONGEST = 8192  # bytes of a path with its query: two hundred runs side by side
 
 
@@ -72,10 +76,14 @@ class Guard:
         return self.entry(scope, headers)
 
     def entry(self, scope: Scope, headers: dict[str, str]) -> Response | None:
-        """The printed address is answered with the cookie and the address without its token."""
+        """The printed address is answered with the cookie, and a page that goes on to the address without its token.
+
+        A redirect would not do where a page elsewhere held the link, as a terminal in a browser does: to the end of
+        such a chain no browser sends a strict cookie.
+        """
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0] if scope["path"] == "/" else ""
         if given and self.is_token(given):
-            answer = RedirectResponse("/", 303)
+            answer = HTMLResponse(GO_ON)
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
         if not any(map(self.is_token, self.cookies(headers.get("cookie", "")))):
