@@ -248,6 +248,22 @@ def test_a_curve_that_nobody_asked_for_is_kept_when_somebody_does(tmp_path: Path
     assert run.columns.by_name["loss"].last == list(rows("binary", 0, 30))[-1]["loss"]
 
 
+def test_asking_while_old_rows_are_still_read_loses_none(tmp_path: Path) -> None:
+    row = '{{"step":{0},"episodes":{0},"reward":0.5,"loss":0.25,"padding":"' + "x" * 900 + '"}}\n'
+    path = write_run(tmp_path / "a", done=False)
+    (path / "metrics.jsonl").write_text("".join(row.format(step) for step in range(6000)))
+    run, held = Run(path, "a"), Held()
+    run.look(held)
+    assert run.more and 0 < run.columns.rows < 6000
+    run.keep(["reward", "episodes"])
+    assert 0 < run.columns.rows < 6000
+    while run.more:
+        run.look(held)
+    assert run.columns.rows == run.columns.by_name["reward"].rows == 6000
+    run.keep(["loss"])
+    assert run.columns.rows == run.columns.by_name["loss"].rows == 6000
+
+
 def test_what_has_long_been_quiet_is_looked_at_seldom_and_still_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

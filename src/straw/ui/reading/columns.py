@@ -104,6 +104,10 @@ class Columns:
     def has(self, name: str) -> bool:
         return bool(self.by_name[name].rows) if name in self.by_name else is_number(self.newest.get(name))
 
+    def can_be(self, name: str) -> bool:
+        """Whether this could be a curve, and asked for by this name."""
+        return is_number(self.newest.get(name)) and is_plain(name)
+
     def last(self, name: str) -> float | None:
         """The newest value of a curve."""
         column = self.by_name.get(name)
@@ -111,8 +115,8 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        """Of everything that could be a curve, as a page asks for it: only what can be shown as it is."""
-        return sorted(name for name, value in self.newest.items() if is_number(value) and is_plain(name))
+        """Of everything that could be a curve."""
+        return sorted(filter(self.can_be, self.newest))
 
     def sparkline(self, name: str) -> list[float]:
         """A curve in a few numbers of four digits, of full points alone: so it changes seldom."""

@@ -20,7 +20,7 @@ from straw.files import PAGE, is_file, parse_json, parse_toml, read_file
 from straw.report.curves.curve import is_number
 from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
 from straw.runs.reading import ABOUT, CONFIG, DONE, EVENTS, METRICS, read_about
-from straw.ui.reading.columns import Column, Columns
+from straw.ui.reading.columns import MOST_NAMES, Columns
 from straw.ui.reading.find import changed, id_of
 from straw.ui.reading.held import Held
 from straw.ui.reading.page_lines import page_lines
@@ -30,7 +30,7 @@ from straw.ui.reading.tail import Tail
 LATE = 10  # rows of the mean reward
 MOST_EVENTS = 300  # kept, the newest
 MEASURED = ("bits_known", "accuracy", "reward")  # what a run is judged by: the first that it has
-MOST_CURVES, READ_AT_ONCE = 48, 20_000  # of a run; rows that are read before an answer
+MOST_CURVES, READ_AT_ONCE = MOST_NAMES, 20_000  # of a run; rows that are read before an answer
 RECORD = 1 << 20  # bytes of done.json
 
 
@@ -78,15 +78,14 @@ class Run:
 
     def keep(self, names: Iterable[str]) -> None:
         """Keep these numbers as curves too, up to so many: what was read before is read once more for them."""
-        there = set(self.columns.names)
-        for name in names:
-            if name in there and name not in self.columns.by_name and len(self.columns.by_name) < MOST_CURVES:
-                self.columns.by_name[name] = Column()
-                self.metrics.begin_again()
-        if self.metrics.more:
-            self.columns = Columns(self.columns.by_name)
-            while self.metrics.more and self.columns.rows < READ_AT_ONCE:
-                self._look_at_rows()
+        kept = self.columns.by_name
+        new = [name for name in names if name not in kept and self.columns.can_be(name)][: MOST_CURVES - len(kept)]
+        if not new:
+            return
+        self.metrics.begin_again()
+        self.columns = Columns([*kept, *new])
+        while self.metrics.more and self.columns.rows < READ_AT_ONCE:
+            self._look_at_rows()
 
     @property
     def more(self) -> bool:
