@@ -104,7 +104,7 @@ def watched(path: str, port: int, cookie: dict[str, str], seconds: float, server
 
     if path:
         threading.Thread(target=listen, daemon=True).start()
-    time.sleep(6)  # the first answer is over
+    time.sleep(15)  # the first answer is over, and what is quiet is known to be
     before, sent = cpu_s(server), heard[0]
     time.sleep(seconds)
     spent, sent = cpu_s(server) - before, heard[0] - sent

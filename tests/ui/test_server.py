@@ -164,6 +164,7 @@ def test_curves_rollouts_and_a_comparison(client: TestClient) -> None:
 def test_the_pages_own_files_come_and_no_other(client: TestClient) -> None:
     for name in FILES:
         assert client.get(f"/assets/{name}").content == file_named(name)[0]
+    assert client.get("/favicon.ico").content == file_named("icon.svg")[0]
     for name in ("../server/app.py", "%2e%2e/files.py", "page.html", "files.py", "..%2f..%2fetc%2fpasswd"):
         assert client.get(f"/assets/{name}").status_code == 404
 

@@ -189,7 +189,9 @@ export class RunList {
         el(
           "span",
           { class: "soft" },
-          `${one.rows.length < all.length ? `${one.rows.length} fit, ` : ""}${done} of ${all.length} done${running ? `, ${running} running` : ""}`,
+          one.rows.length < all.length
+            ? `${one.rows.length} of ${all.length} fit`
+            : `${done} of ${all.length} done${running ? `, ${running} running` : ""}`,
         ),
       ),
       el("progress", { max: all.length, value: done, "aria-hidden": "true" }),

@@ -45,6 +45,7 @@ class Server:
         routes = [
             Route("/", self.page),
             *(Route(f"/assets/{name}", self.page) for name in FILES),
+            Route("/favicon.ico", self.page),  # which browsers ask for whatever the page says
             Route("/api/runs", self.told(self.listed)),
             Route("/api/run", self.told(self.run)),
             Route("/api/curves", self.told(self.curves)),
@@ -68,7 +69,8 @@ class Server:
         return endpoint
 
     async def page(self, request: Request) -> Response:
-        data, kind = file_named(request.url.path.removeprefix("/assets/"))
+        name = request.url.path.removeprefix("/assets/")
+        data, kind = file_named("icon.svg" if name == "/favicon.ico" else name)
         return Response(data, media_type=kind)
 
     # --- questions

@@ -35,7 +35,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 NUMBERS = re.compile(r"[0-9.]+|\[[0-9a-fA-F:.]+\]")  # an address itself, which nobody can make point elsewhere
 GO_ON = (
     '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
-    '<title>straw</title><a href="/">straw</a></html>'
+    '<link rel="icon" href="/assets/icon.svg"><title>straw</title><a href="/">straw</a></html>'
 )
 LONGEST = 8192  # bytes of a path with its query: two hundred runs side by side
 
