@@ -31,7 +31,7 @@ class Held:
         except OSError:
             self._listed = None
         else:
-            self._listed = {word for line in lines for word in line.split() if word.count(":") == 2}
+            self._listed = {word for line in lines if "FLOCK" in line for word in line.split() if word.count(":") == 2}
 
     def is_running(self, folder: Path, *, has_changed: bool) -> bool:
         if self._listed is not None and place_of(folder / NAME) in self._listed:
