@@ -22,6 +22,7 @@ FLOORS = [
     {"export"},
     {"evaluation"},
     {"library"},
+    {"ui"},
     {"cli"},
     {"__main__"},
 ]

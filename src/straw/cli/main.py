@@ -28,6 +28,7 @@ USAGE = """straw: reinforcement learning for small language models, with every b
   straw runs [FOLDER]                  what ran, and what became of it
   straw show RUN                       a run's numbers, curves, and rollouts to read
   straw compare RUN RUN ...            runs side by side
+  straw ui [FOLDER]                    a page on what runs, live, in a browser
   straw report RUNS -o report.html     what runs say, on one page with figures
   straw sweep PAGE.toml                many runs from one page
   straw check RECIPE.toml              does a recipe still learn as it did?
@@ -88,6 +89,7 @@ COMMANDS = {
     "show": "straw.cli.commands.show:show",
     "compare": "straw.cli.commands.compare:compare",
     "report": "straw.cli.commands.report:report",
+    "ui": "straw.cli.commands.ui:ui",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",
