@@ -4,6 +4,7 @@
 # make slow   the tests that take longer
 # make bench  speed against TRL
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
+# make docs   these pages as a site in build/site
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #
 # Needed: make and python3, 3.11 or newer, with pip and venv. Another python: make demo PYTHON=python3.13
@@ -18,7 +19,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
-.PHONY: demo test lint slow bench study torture clean
+.PHONY: demo test lint slow bench docs study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -38,6 +39,10 @@ slow: .venv/.ready-slow
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
 
+docs: .venv/.ready-docs
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 study: .venv/.ready-dev
 	for page in $(STUDY); do \
 	  $(BIN)/straw sweep recipes/sweeps/$$page-small.toml keep_weights=false && \
@@ -54,6 +59,7 @@ clean:
 .venv/.ready-demo: EXTRAS = peft,monarch
 .venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
+.venv/.ready-docs: EXTRAS = docs,peft
 .venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,bench
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"

@@ -211,6 +211,14 @@ def test_a_page_runs_code_once_a_person_trusted_it_by_its_hash(home: Path, tmp_p
         load_page(page)
 
 
+def test_functions_among_the_parts_of_a_reward_are_trusted_where_a_person_names_them(
+    home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "part.py").write_text("def f(completions): return [0.25] * len(completions)\n")
+    words = ["task=countdown", f"reward_weights=correctness=1,{tmp_path}/part.py:f=0.5"]
+    assert plan_of(load_page(None, parse_overrides(words))).channel.name == "weighted"
+
+
 BROKEN = {
     "def f(completions): return [1.0]\n": "a reward function gives one number for each completion; f gave 1 for",
     "def f(foo): return []\n": "f asks for foo, and there is .*completions",
