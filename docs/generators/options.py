@@ -8,6 +8,7 @@ from generators.wrapping import code, listed, page, plain_words, wrapped
 from straw import registry
 from straw.config import ALIASES, Option, describe_options, plain
 from straw.config.evaluation import OPTIONS as OF_AN_EVALUATION
+from straw.config.page import options_of_algorithms
 
 INTRO = """Options are written `key=value`, `--key value` or `--key=value`, with `-` or `_`, behind a command. In a page
 they stand under their section: `N = 64` under `[task]`. A name is unique over all sections.
@@ -57,15 +58,25 @@ def facts(option: Option) -> str:
 
 
 def entries() -> list[Entry]:
-    """Those of each task, then those that all tasks share, then those of an evaluation."""
+    """Those of each task, then those that all share, those of an algorithm behind its section, and an evaluation's."""
     found = [
         Entry(f"Task {code(kind)}", option)
         for kind in registry.names("tasks")
         for option in describe_options(kind)
         if option.section == "task"
     ]
-    found += [Entry(section_title(option.section), option) for option in describe_options() if option.section != "task"]
+    for option in describe_options():
+        if option.section == "optimizer" and found[-1].option.section == "algorithm":
+            found += of_algorithms()
+        if option.section != "task":
+            found.append(Entry(section_title(option.section), option))
     return found + [Entry("Evaluation: `straw eval`", option) for option in OF_AN_EVALUATION.values()]
+
+
+def of_algorithms() -> list[Entry]:
+    """What some algorithms have beside the options that all have."""
+    own = options_of_algorithms().items()
+    return [Entry(f"Algorithm {code(name)}", option) for name, options in own for option in options.values()]
 
 
 def section_title(section: str) -> str:

@@ -16,12 +16,12 @@ from tests.docs.pages import PAGES, ROOT, STUDIES, blocks, commands, promises, s
 from tests.made_data import gsm8k_folder
 
 from straw import outside
-from straw.cli.commands.train import source_of, task_behind
+from straw.cli.commands.train import owners_behind, source_of
 from straw.cli.main import COMMANDS, main
 from straw.config import Option, load_page, parse_overrides
 from straw.config.evaluation import OPTIONS as OF_AN_EVALUATION
 from straw.config.evaluation import take_evaluation
-from straw.config.names import canonical, known_options
+from straw.config.names import FIRST, canonical, canonical_option
 from straw.config.values import read_value
 from straw.errors import ConfigError
 from straw.runs.sweeps.page import read_sweep
@@ -111,7 +111,7 @@ def trains(words: list[str]) -> None:
     if words[0].startswith("runs/"):  # a run's own record, which there is none of here
         return
     page, first = source_of(words)
-    chosen = {**first, **parse_overrides(words, task_behind(page, first))}
+    chosen = {**first, **parse_overrides(words, owners_behind(page, first))}
     loaded = load_page(page, chosen)
     if loaded.page.task.kind.startswith("gym:"):  # to plan it takes seconds, for the library's import
         return
@@ -173,9 +173,7 @@ def test_every_option_that_a_page_names_takes_the_value_that_it_gives(page: Path
 
 
 def option_named(name: str) -> Option:
-    if name in OF_AN_EVALUATION and name not in known_options():
-        return OF_AN_EVALUATION[name]
-    return known_options()[canonical(name)]
+    return OF_AN_EVALUATION[name] if name in ("num_samples", "split") else canonical_option(name, FIRST)
 
 
 def test_the_check_of_options_notices_a_wrong_name_and_a_wrong_value() -> None:

@@ -14,6 +14,7 @@ from tests.docs.pages import DOCS, PAGES, ROOT, anchors, blocks, links, prose, s
 
 from straw import registry
 from straw.config import describe_options
+from straw.config.page import options_of_algorithms
 
 MENU = re.findall(r"^\s+- [^:]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
 MADE = ("options.md", "commands.md", "api.md", "gallery.md")
@@ -72,12 +73,14 @@ def test_every_kind_of_name_can_be_extended() -> None:
 
 
 def test_every_option_has_its_entry(generators: Any) -> None:
-    """Each under the heading of its task or section, with its default and range."""
+    """Each under the heading of its task, algorithm or section, with its default and range."""
     page = generators("generators.options").options_page()
     sections = dict(re.findall(r"^## (.+)\n((?:(?!^## ).*\n?)*)", page, flags=re.MULTILINE))
-    for kind in registry.names("tasks"):
-        for option in describe_options(kind):
+    own = options_of_algorithms()
+    for kind, algorithm in [(kind, "reinforce") for kind in registry.names("tasks")] + [("secret", one) for one in own]:
+        for option in describe_options(kind, algorithm):
             heading = f"Task `{kind}`" if option.section == "task" else f"Section `[{option.section}]`"
+            heading = f"Algorithm `{algorithm}`" if option.name in own[algorithm] else heading
             section = next(body for head, body in sections.items() if head.startswith(heading))
             entry = section.partition(f"### `{option.name}`\n")[2].partition("\n### ")[0]
             assert entry, f"{kind}: {option.name}"
