@@ -57,7 +57,13 @@ def test_nothing_on_a_page_comes_from_another_host(page: Path) -> None:
 def test_the_theme_asks_no_other_host_for_fonts_or_scripts() -> None:
     text = (ROOT / "mkdocs.yml").read_text()
     assert re.search(r"^  font: false\b", text, flags=re.MULTILINE)
-    assert "://" not in text and "extra_javascript" not in text
+    assert [line for line in text.splitlines() if "://" in line and not line.startswith("#")] == []
+    assert "extra_javascript" not in text
+
+
+def test_the_site_is_built_so_that_a_warning_stops_it() -> None:
+    recipe = re.search(r"^docs:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert recipe and "docs/generate.py" in recipe[1] and "mkdocs build --strict" in recipe[1]
 
 
 def test_every_file_of_the_examples_is_shown_on_the_page_that_says_how_to_extend() -> None:
