@@ -56,6 +56,9 @@ class Algorithm:
     `learner` is who learns instead of a policy gradient, and `is_supervised` says that reference replies are learned
     and nothing is sampled. `tuning` goes before what was tuned for the reward, `tuning_by_luck` before both where
     answers have to be found by luck.
+
+    >>> straw.Algorithm(baseline="leave_one_out", loss_fn="ppo", weigh="reply").has_targets
+    False
     """
 
     baseline: str | Callable[..., Any] = "group"

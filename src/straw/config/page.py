@@ -17,6 +17,7 @@ from straw.config.owners import FIRST_ALGORITHM, FIRST_TASK, algorithm_section, 
 from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
 from straw.config.task_section import TaskSection
 from straw.errors import ConfigError
+from straw.outside import is_at_hand
 from straw.registry import find, is_known, names
 
 MOST_ROLLOUTS = 524_288
@@ -63,7 +64,7 @@ class Page:
 
 def says(kind: str, name: str, what: str) -> bool:
     """Whether this thing says so of itself. A name that nobody knows is refused later, where it is looked up."""
-    return is_known(kind, name) and bool(getattr(find(kind, name), what, False))
+    return is_known(kind, name) and is_at_hand(name) and bool(getattr(find(kind, name), what, False))
 
 
 def too_many_rollouts(page: Page) -> str | None:

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from tests.cli.side_jobs import HERE
 
-from straw.cli.jobs.worker import Job, Messenger, Result
-from straw.cli.jobs.worker_pool import OnEvent, Room, how_it_died, interrupts
 from straw.errors import StrawError
+from straw.library.jobs.worker import Job, Messenger, Result
+from straw.library.jobs.worker_pool import OnEvent, Room, how_it_died, interrupts
 
 
 def results(room: Any, *jobs: Job, on_event: OnEvent = lambda *_: None) -> dict[str, Result]:
@@ -91,8 +91,8 @@ PROGRAM = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background were told to ignore it
 from tests.cli.side_jobs import HERE
-from straw.cli.jobs import worker_pool as side_by_side
-from straw.cli.jobs.worker import Job
+from straw.library.jobs import worker_pool as side_by_side
+from straw.library.jobs.worker import Job
 side_by_side.PRELOADED = []  # no torch: these jobs need none
 jobs = [Job(marks, f"{HERE}:run_until_asked", marks) for marks in sys.argv[1:]]
 with side_by_side.Room(2) as room:

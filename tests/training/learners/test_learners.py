@@ -15,9 +15,10 @@ from tests.small_runs import Listener, Parts, small_page, small_plan, train
 
 from straw.cli import main
 from straw.cli.commands.runs import what
-from straw.cli.live.watch import label_of, show_finished
+from straw.cli.live.watch import show_finished
 from straw.config import plain
 from straw.errors import ConfigError
+from straw.library.live.watcher import label_of
 from straw.report.runs.compare import compare
 from straw.report.runs.listing import runs_under
 from straw.report.runs.summary import summary_of

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from straw.cli.arguments import ALL, print_options, take_flag, wants_help
-from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
 
 if TYPE_CHECKING:
@@ -89,26 +87,9 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
     """The task or the page that comes first, taken off the words."""
     if not words or words[0].startswith("-") or "=" in words[0]:
         return None, {}
-    first = words.pop(0)
-    if first.endswith(".toml"):
-        return Path(first), {}
-    from straw import registry
-    from straw.config.names import trust_code_in
+    from straw.library.pages import source_of as meant_by
 
-    if is_data(first):
-        return None, {"kind": "data", "path": first}
-    trust_code_in(first)
-    if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
-    return None, {"kind": first}
-
-
-def is_data(word: str) -> bool:
-    """Whether a command's first word is a data set: a file by its ending, or a folder."""
-    from straw.tasks.word_problems.data_loading import KINDS
-
-    path = Path(word).expanduser()
-    return path.suffix in KINDS or (os.sep in word and path.is_dir())
+    return meant_by(words.pop(0))
 
 
 def helped(words: list[str]) -> Owners:
