@@ -200,6 +200,13 @@ def test_the_parts_of_a_reward_and_functions_are_added_by_their_weights(home: Pa
         assert abs(one["reward"] - sum(one["rewards"].values())) < 1e-12
 
 
+def test_a_function_that_a_person_names_among_parts_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
+    monkeypatch.setattr(outside, "said", set())
+    plan = plan_of(load_page(None, parse_overrides(TOYS["parts and a function"])))
+    assert [one.name for one, _ in plan.channel.functions] == ["short", "when_even"]  # type: ignore[attr-defined]
+
+
 def test_a_run_keeps_the_files_that_it_used_and_goes_on_with_those(letters: Path, tmp_path: Path) -> None:
     kept = {path.name.partition("-")[0]: path for path in (letters / "code").glob("*.py")}
     assert set(kept) == {"my_task", "my_reward"}

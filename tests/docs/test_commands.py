@@ -144,7 +144,7 @@ def help_of(name: str) -> str:
 def of_python(words: list[str]) -> None:
     """The file is there, and knows these flags."""
     is_pytest = "pytest" in words or (words[0].startswith("-m") and words[1] == "slow")
-    files = [word for word in words if word.startswith(("tests/", "benchmarks/", "docs/"))]
+    files = [word for word in words if word.startswith(("tests/", "benchmarks/", "docs/", "examples/"))]
     files += [f"{word.replace('.', '/')}.py" for word in words if word.startswith("tests.")]
     assert files and [file for file in files if not (ROOT / file).exists()] == []
     text = "--check" if is_pytest else (ROOT / files[0]).read_text()
