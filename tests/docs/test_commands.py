@@ -18,13 +18,13 @@ from tests.made_data import gsm8k_folder
 from straw import outside
 from straw.cli.commands.train import owners_behind, source_of
 from straw.cli.main import COMMANDS, main
+from straw.cli.sweep.sweep import sweeps_of
 from straw.config import Option, load_page, parse_overrides
 from straw.config.evaluation import OPTIONS as OF_AN_EVALUATION
 from straw.config.evaluation import take_evaluation
 from straw.config.names import FIRST, canonical, canonical_option
 from straw.config.values import read_value
 from straw.errors import ConfigError
-from straw.runs.sweeps.page import read_sweep
 from straw.tasks.word_problems.options import DataOptions
 from straw.training.resolve import generators as processes
 from straw.training.resolve.page_to_plan import plan_of
@@ -101,7 +101,7 @@ def of_straw(words: list[str]) -> None:
     if name == "train" and not PLACES.search(" ".join(rest)):
         trains([word for word in rest if word not in FLAGS])
     elif name == "sweep" and rest and not PLACES.search(" ".join(rest)):
-        assert read_sweep(Path(rest[0]), {}).conditions
+        assert all(one.conditions for one in sweeps_of(rest[0], {}, None))
     else:
         takes(name, rest)
 

@@ -298,6 +298,7 @@ class Run(Section):
     keep_last: int = option(2, "the number of newest checkpoints that are kept; 0: all", at_least=0, at_most=MOST_STEPS)
     keep_best: str = option("", "the metric whose best checkpoint is kept too; -name: the lowest", example="bits_known")
     keep_weights: bool = option(True, "whether a finished run keeps its weights, to be exported or branched")
+    keep_optimizer: bool = option(True, "whether a finished run keeps its optimizer's state, which only a branch needs")
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
         "none", "the experiment tracker that gets the metrics too"
     )
