@@ -5,6 +5,7 @@
 # make bench  speed against TRL
 # make wheel  the sdist, and the wheel that is built out of it, into dist/
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
+# make docs   these pages as a site in build/site
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #
 # Needed: make and python3, 3.11 or newer, with pip and venv. Another python: make demo PYTHON=python3.13
@@ -19,7 +20,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
-.PHONY: demo test lint slow bench wheel study torture clean
+.PHONY: demo test lint slow bench docs wheel study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -38,6 +39,10 @@ slow: .venv/.ready-slow
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+docs: .venv/.ready-docs
+	$(BIN)/python docs/generate.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 wheel: .venv/.ready-dev
 	rm -rf dist
@@ -59,6 +64,7 @@ clean:
 .venv/.ready-demo: EXTRAS = peft,monarch
 .venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
+.venv/.ready-docs: EXTRAS = docs,peft
 .venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,bench
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"

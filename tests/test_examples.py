@@ -200,6 +200,13 @@ def test_the_parts_of_a_reward_and_functions_are_added_by_their_weights(home: Pa
         assert abs(one["reward"] - sum(one["rewards"].values())) < 1e-12
 
 
+def test_a_function_that_a_person_names_among_parts_is_trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
+    monkeypatch.setattr(outside, "said", set())
+    plan = plan_of(load_page(None, parse_overrides(TOYS["parts and a function"])))
+    assert [one.name for one, _ in plan.channel.functions] == ["short", "when_even"]  # type: ignore[attr-defined]
+
+
 def test_a_run_keeps_the_files_that_it_used_and_goes_on_with_those(letters: Path, tmp_path: Path) -> None:
     kept = {path.name.partition("-")[0]: path for path in (letters / "code").glob("*.py")}
     assert set(kept) == {"my_task", "my_reward"}
@@ -282,6 +289,14 @@ def test_a_page_runs_code_once_a_person_trusted_it_by_its_hash(home: Path, tmp_p
     (tmp_path / "theirs.py").write_text("def f(completions): return [1.0] * len(completions)\n")
     with pytest.raises(ConfigError, match="trust_code="):
         load_page(page)
+
+
+def test_functions_among_the_parts_of_a_reward_are_trusted_where_a_person_names_them(
+    home: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "part.py").write_text("def f(completions): return [0.25] * len(completions)\n")
+    words = ["task=countdown", f"reward_weights=correctness=1,{tmp_path}/part.py:f=0.5"]
+    assert plan_of(load_page(None, parse_overrides(words))).channel.name == "weighted"
 
 
 BROKEN = {

@@ -1,4 +1,4 @@
-"""The README's table is a promise: every command in it resolves to the values beside it."""
+"""The studies' pages are promises: every command on them resolves to the values below it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import shlex
 from pathlib import Path
 
 import pytest
+from tests.docs.pages import ROOT, STUDIES
+from tests.docs.pages import promises as promises_on
 from tests.made_data import gsm8k_folder
 from tests.small_runs import Listener
 
@@ -20,11 +22,9 @@ from straw.training.resolve import generators as processes
 from straw.training.resolve.page_to_plan import plan_of
 from straw.training.sweep import plan_sweep
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-
-
-MEMORY_STUDY = re.findall(r"^\| `(python run_gsm8k\.py .*?)` \| `straw .*?` \| `(.*?)` \|$", README, flags=re.MULTILINE)
+PROMISES = [promise for page in STUDIES for promise in promises_on(page)]
+MEMORY_STUDY = [(one.study, one.values) for one in PROMISES if one.study.startswith("python run_gsm8k.py ")]
+DIFFERENCES = (ROOT / "docs" / "study-memory.md").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +38,8 @@ def study_words(command: str) -> dict[str, str]:
 
 
 def promises(command: str) -> list[tuple[str, str]]:
-    rows = re.findall(rf"^\|.*\| `(straw {command} .*?)` \| `(.*?)` \|$", README, flags=re.MULTILINE)
-    assert len(rows) >= 8
+    rows = [(one.command, one.values) for one in PROMISES if one.command.startswith(f"straw {command} ")]
+    assert len(rows) == {"train": 38, "sweep": 8}[command]
     return rows
 
 
@@ -101,7 +101,7 @@ OF_THE_MEMORY = {  # columns of the table that tells paper, code and ours apart
 
 @pytest.mark.parametrize("column", OF_THE_MEMORY)
 def test_paper_code_and_ours_resolve_to_the_values_in_their_columns(column: str, tmp_path: Path) -> None:
-    _, _, table = README.partition(f"| | {' | '.join(OF_THE_MEMORY)} |\n")
+    _, _, table = DIFFERENCES.partition(f"| | {' | '.join(OF_THE_MEMORY)} |\n")
     cells = [row.split(" | ")[1 + list(OF_THE_MEMORY).index(column)] for row in table.split("\n\n")[0].splitlines()[1:]]
     promised = dict(re.findall(r"`(\w+)=([\w.-]+)`", " ".join(cells)))
     assert len(promised) >= 6
@@ -141,11 +141,9 @@ def test_every_sweep_can_be_run_asks_a_question_and_has_a_twin_for_a_laptop(path
     assert small or at_hand or path.with_stem(f"{path.stem}-small") in SWEEPS
 
 
-def test_the_house_in_the_readme_is_the_house() -> None:
-    rooms = {
-        path.name.removesuffix(".py")
-        for path in (ROOT / "src" / "straw").iterdir()
-        if path.name[0] != "_" and path.suffix != ".typed"
-    }
-    tree = README[README.index("src/straw/\n") :]
+def test_the_house_on_the_page_of_the_design_is_the_house() -> None:
+    there = [path for path in (ROOT / "src" / "straw").iterdir() if path.name[0] != "_" and path.suffix != ".typed"]
+    rooms = {path.name.removesuffix(".py") for path in there}
+    design = (ROOT / "docs" / "design.md").read_text()
+    tree = design[design.index("src/straw/\n") :].partition("\n\n")[0]
     assert [room for room in sorted(rooms) if not re.search(rf"\b{room}\b", tree)] == []

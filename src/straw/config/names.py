@@ -31,6 +31,8 @@ ALIASES = {
     "bs": "problems_at_once", "gc": "accumulation", "L": "max_tokens", "nepochs": "num_epochs", "split": "eval_split",
 }  # fmt: skip
 
+WITH_CODE = ("reward_weights",)  # lists in which a name may be that of code, beside the options of a registry
+
 SAME_THING = (  # several ways to say one number: who says it in one way overrules a page that said it in another
     (("batch_size",), ("samples_per_step",), ("problems_at_once", "accumulation")),
     (("n_batches",), ("num_epochs",)),
@@ -105,7 +107,7 @@ def parse_overrides(args: list[str], behind: Owners = FIRST) -> dict[str, str]:
             )
         known = canonical_option(spelling.removeprefix("--"), owners)
         put(given, known.name, value if equals else next_value(known, waiting))
-        if known.registry:
+        if known.registry or known.name in WITH_CODE:
             trust_code_in(given[known.name])
     return given
 

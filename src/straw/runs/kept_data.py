@@ -18,7 +18,7 @@ from straw.files import GIB, PAGE, is_folder, read_file
 from straw.runs.files.atomic_write import write_whole
 
 DATA = "data"
-MOST = 4 * GIB  # what is read of any file of data
+MOST = GIB  # of rows that a program held in memory
 NAMED = re.compile(f'"({ROWS.pattern})"')
 
 

@@ -17,6 +17,7 @@ from straw.training.plan import Plan
 REDRAW_S = 0.5
 MOST_LINES = 12  # of what was said
 WIDTH, HEIGHT, EDGE = 420, 90, 3  # of the curve, in pixels
+FEWEST = 2  # points of a curve
 METRICS = ("bits_known", "accuracy", "reward")  # the first that a run has is drawn
 
 
@@ -80,11 +81,11 @@ class NotebookWatcher:
         )
 
     def curve(self) -> str:
-        """The first metric that this run has, against episodes."""
-        name = next((name for name in METRICS if len(self.points.get(name, ())) > 1), None)
+        """The first metric that was measured often enough, against episodes."""
+        name = next((name for name in METRICS if len(self.points.get(name, ())) >= FEWEST), None)
         if name is None:
             return ""
-        points = self.points[name]
+        points = self.points[name][:: len(self.points[name]) // WIDTH + 1]
         last = points[-1][0] or 1
         low, high = min(value for _, value in points), max(value for _, value in points)
         places = " ".join(
