@@ -16,7 +16,7 @@ from straw.evaluation.evaluate import Evaluated
 from straw.evaluation.evaluate import evaluate as judged
 from straw.evaluation.subjects import evaluated_page, run_behind, subjects, task_of
 from straw.library.given import Hand
-from straw.library.pages import first_words, kind_of, model_options, said_in
+from straw.library.pages import first_words, model_options, owners_of, said_in
 from straw.library.run import Run
 from straw.tasks.base import Task
 from straw.text.shown.say import say
@@ -48,11 +48,11 @@ def evaluate(
     path, said = (None, {}) if asked else first_words(what, hand)
     ours = {name: options.pop(name) for name in list(options) if name in OPTIONS and name != "grader"}
     options |= {} if isinstance(model, Run) else model_options(model, tokenizer)
-    kind = kind_of(path, said, options, hand)
+    owners = owners_of(path, said, options, hand)
     hand.things.update(run.handed if run is not None else {})
     names = [one if isinstance(one, str) else hand.name_of("graders", one) for one in several(grader)]
     hand.use()
-    said |= said_in(options, kind, hand)
+    said |= said_in(options, owners, hand)
     hand.use()
     if run is None and (folder := run_behind(said.get("model_name"))) is not None:
         run = Run(folder)

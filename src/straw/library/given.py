@@ -19,8 +19,6 @@ from typing import Any
 
 from straw import outside
 from straw.config import TaskSection
-from straw.config.names import known_options
-from straw.config.page import options
 from straw.errors import ConfigError
 from straw.outside import Handed, Source
 
@@ -70,11 +68,9 @@ class Hand:
         return replace(row, **{name: self.keep(value, value) for name, value in own.items() if callable(value)})
 
     def use(self) -> None:
-        """Only these are at hand from now on. What is known of a class by its name may be another's."""
+        """Only these are at hand from now on."""
         outside.handed.clear()
         outside.handed.update(self.things)
-        options.cache_clear()
-        known_options.cache_clear()
 
 
 def options_of_task(task: Any) -> Mapping[str, Any] | None:

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from straw import outside, registry
-from straw.config import Loaded, dump, load_page
-from straw.config.load import kind_in, naming, read_toml
-from straw.config.names import canonical, known_options, trust_code_in
+from straw.config import Loaded, Owners, dump, load_page, owners_in
+from straw.config.load import naming, read_toml
+from straw.config.names import canonical_option, trust_code_in
+from straw.config.recipes import ENDING, is_there, recipe_named, recipe_names
 from straw.errors import ConfigError
 from straw.library.given import Hand, options_of_task
 from straw.outside import Handed
@@ -97,11 +98,11 @@ def load(
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
     hand = Hand()
     path, said = first_words(what, hand)
-    kind = kind_of(path, said, options, hand)
     options = {KEYWORDS.get(name, name): value for name, value in options.items()}
+    owners = owners_of(path, said, options, hand)
     options |= reward_options(reward, reward_weights, hand) | model_options(model, tokenizer)
     hand.use()
-    said |= {name: value for name, value in said_in(options, kind, hand).items() if value is not None}
+    said |= {name: value for name, value in said_in(options, owners, hand).items() if value is not None}
     return read(path, said, hand)
 
 
@@ -131,13 +132,17 @@ def first_words(what: Any, hand: Hand) -> tuple[Path | None, Values]:
 
 def source_of(first: str) -> tuple[Path | None, Values]:
     """A page, a data set or a task, by the word that comes first on a command line too."""
-    if first.endswith(".toml"):
-        return Path(first), {}
+    if first.endswith(ENDING):
+        found = None if is_there(Path(first)) else recipe_named(first)
+        return Path(first) if found is None else found.path, {}
     if is_data(first):
         return None, {"kind": "data", "path": first}
     trust_code_in(first)
     if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
+        if (page := recipe_named(first)) is not None:
+            return page.path, {}
+        known = sorted({*registry.names("tasks"), *recipe_names()})
+        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, known)}")
     return None, {"kind": first}
 
 
@@ -185,30 +190,28 @@ def plain_rows(rows: Any) -> Any:
 # --- options
 
 
-def kind_of(path: Path | None, said: Mapping[str, Any], options: Values, hand: Hand) -> str | None:
-    """The task, whose options have to be known before they are read; one that is an object gets its name here."""
+def owners_of(path: Path | None, said: Mapping[str, Any], options: Values, hand: Hand) -> Owners:
+    """Task and algorithm, whose options have to be known before they are read; an object gets its name here."""
     name = next((name for name in ("task", "kind") if options.get(name) is not None), None)
     if name is not None and not isinstance(options[name], str):
         options |= {**task_options(options.pop(name), hand), **options}
-        name = "kind"
-    if name is not None:
-        trust_code_in(options[name])
-        return str(options[name])
-    if said.get("kind") is not None or path is None:
-        return said.get("kind")
+    if options.get("algorithm") is not None and not isinstance(options["algorithm"], str):
+        options["algorithm"] = hand.name_of("algorithms", options["algorithm"])
+    for owner in ("task", "kind", "algorithm"):
+        if options.get(owner) is not None:
+            trust_code_in(options[owner])
     with naming(path):
-        found = kind_in(read_toml(path))
-    return None if found is None else str(found)
+        return owners_in(options, said, {} if path is None else read_toml(path))
 
 
-def said_in(options: Mapping[str, Any], kind: str | None, hand: Hand) -> Values:
+def said_in(options: Mapping[str, Any], owners: Owners, hand: Hand) -> Values:
     """By the options' own names; code that a person names is trusted, and objects are handed in."""
     found: Values = {}
     for spelling, value in options.items():
-        name = canonical(spelling, kind)
-        if name in found and found[name] != value:
-            raise ConfigError(f"{name} is given twice. Leave one of them out.")
-        found[name] = value_of(known_options(kind)[name].registry, value, hand)
+        known = canonical_option(spelling, owners)
+        if known.name in found and found[known.name] != value:
+            raise ConfigError(f"{known.name} is given twice. Leave one of them out.")
+        found[known.name] = value_of(known.registry, value, hand)
     return found
 
 

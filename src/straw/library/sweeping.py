@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from straw import outside
-from straw.config.load import kind_in, read_toml
+from straw.config import owners_in
+from straw.config.load import read_toml
 from straw.errors import ConfigError
 from straw.files import is_file
 from straw.library.frames import Table
@@ -71,7 +72,7 @@ def sweep(
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
     hand, path = Hand(), Path(page).expanduser()
-    said = said_in(options, kind_in(options) or kind_in(read_toml(path).get("base", {})), hand)
+    said = said_in(options, owners_in(options, read_toml(path).get("base", {})), hand)
     check_names_alone(hand)
     read = read_sweep(path, said, Path(out).expanduser() if out is not None else None)
     going, summaries = done_sweep(read, jobs, Console(quiet=True) if quiet else None)

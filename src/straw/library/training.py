@@ -7,7 +7,8 @@ from os import PathLike
 from typing import Any
 
 from straw import outside
-from straw.config.names import known_options
+from straw.config import Owners
+from straw.config.names import known_option
 from straw.errors import ConfigError
 from straw.library.callbacks import Told
 from straw.library.given import Hand
@@ -92,7 +93,7 @@ def hand_in(objects: Mapping[str, Any], reward: Any, hand: Hand) -> None:
     found = {**objects, **({"reward": reward} if reward is not None else {})}
     for keyword, value in found.items():
         name = KEYWORDS.get(keyword, {"task": "kind"}.get(keyword, keyword))
-        option = known_options().get(name)
+        option = known_option(name, Owners())
         if option is None or not option.registry or isinstance(value, str):
             raise ConfigError(
                 f"a run keeps its page, and only objects are handed in again; got {keyword}={value!r:.40}. To change "

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from straw.cli.arguments import ALL, print_options, take_flag, take_option, wants_help
-from straw.cli.commands.train import source_of, task_behind
+from straw.cli.commands.train import owners_behind, source_of
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -54,7 +54,7 @@ def eval_command(words: list[str]) -> int:
     ours = take_evaluation(words)
     named = run_first(words)
     source, overrides = source_of(words)
-    for name, value in parse_overrides(words, task_behind(source, overrides)).items():
+    for name, value in parse_overrides(words, owners_behind(source, overrides)).items():
         put(overrides, name, value)
     from straw.evaluation.subjects import evaluated_page, run_behind, task_of
 
@@ -103,11 +103,11 @@ def judged(
 
 
 def print_help(kind: str = "gsm8k", *, every: bool = False) -> None:
-    from straw.config import plain
+    from straw.config import Owners, plain
     from straw.config.evaluation import OPTIONS
 
     say_lines(EVAL)
     for known in OPTIONS.values():
         bounds = f" [{known.range}]" if known.range else ""
         say(f"  {known.name + '=' + plain(known.default):<36} {known.help}{bounds}")
-    print_options("\nOptions of a page; those of training are of no use here:\n", kind, every=every)
+    print_options("\nOptions of a page; those of training are of no use here:\n", Owners(kind), every=every)

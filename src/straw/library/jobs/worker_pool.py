@@ -164,7 +164,8 @@ class Room:
 @contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
     """Ctrl-C is a word to be asked for: raised in the middle of a message, it would leave half of it in the pipe."""
-    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+    is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # a job in the background has no terminal to hear
+    if is_deaf or threading.current_thread() is not threading.main_thread():  # which alone hears signals
         yield lambda: False
         return
     heard: list[int] = []
