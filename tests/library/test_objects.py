@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-from dataclasses import replace
+from dataclasses import make_dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -54,7 +54,7 @@ def test_a_run_with_a_function_goes_on_with_it_and_comes_out_the_same(
     whole = straw.train(ROWS, reward=long, run_dir=tmp_path / "whole", **SHORT)
     options = {**SHORT, "run_dir": tmp_path / "halved"}
     halved = straw.train(ROWS, reward=long, callbacks=[stop_at(1)], **options)
-    assert (whole.state, halved.state) == ("done", "stopped")
+    assert (whole.state, halved.state, halved.checkpoints) == ("done", "stopped", [1])
     forget(monkeypatch)
     with pytest.raises(ConfigError, match=r"hand it in again, for example straw\.resume\(RUN, reward=long\)"):
         straw.resume(tmp_path / "halved", quiet=True)
@@ -98,6 +98,7 @@ def test_to_look_at_and_to_evaluate_a_run_takes_no_reward(
 def test_rows_lie_in_the_run_folder_and_come_back_in_another_cache(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     run = straw.train(ROWS, reward=long, run_dir=tmp_path / "run", callbacks=[stop_at(1)], **SHORT)
     name = run.config["task"]["path"].removeprefix("rows:")
     kept = run.path / "data" / f"{name}.jsonl"
@@ -190,10 +191,16 @@ def test_pages_keep_their_own_objects(home: Path, tmp_path: Path) -> None:
     assert planned(second).channel.function is not long  # type: ignore[attr-defined]
     run = straw.train(first, run_dir=tmp_path / "run", n_batches=1, quiet=True)
     assert all(row["reward"] == len(row["replies"][0]) / 10 for row in run.rollouts)
-    for size in (4, 6):  # another class Letters, with other options
-        options = example("my_task").Letters.Options
-        letters = type("Letters", (example("my_task").Letters,), {"Options": options})
-        assert straw.load(letters, size=size).options["size"] == size
+    first_of_all = straw.load(letters_with("count"), count=4)
+    assert straw.load(letters_with("length"), length=6).options["length"] == 6
+    assert straw.load(first_of_all, count=5).options["count"] == 5
+
+
+def letters_with(name: str) -> type[straw.SimpleTask]:
+    """A class Letters with one option, which has this name."""
+    number = straw.option(3, "a number", at_least=1)
+    options = make_dataclass("Options", [(name, int, number)], bases=(straw.TaskSection,), frozen=True, kw_only=True)
+    return type("Letters", (straw.SimpleTask,), {"Options": options, "problem": lambda self, index: None})
 
 
 def plain(options: dict[str, Any]) -> dict[str, Any]:

@@ -53,7 +53,6 @@ def train(
         **{**options, **{name: value for name, value in named.items() if value is not None}},
     )  # fmt: skip
     check_can_reach_processes(page.options, page.handed)
-    page.use()
     work = continue_page if resume else run_page
     return watched(lambda watcher: work(page.loaded, watcher), callbacks, quiet, page.handed)
 
