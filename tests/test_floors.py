@@ -12,7 +12,7 @@ import straw
 
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
-    {"types", "errors", "files", "cache_dir", "outside", "registry"},
+    {"types", "errors", "files", "cache_dir", "outside", "registry", "version"},
     {"text", "information", "seeds", "config"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
@@ -21,6 +21,7 @@ FLOORS = [
     {"report"},
     {"export"},
     {"evaluation"},
+    {"library"},
     {"cli"},
     {"__main__"},
 ]

@@ -57,7 +57,8 @@ def made_data(loaded: Loaded, folder: Path) -> dict[str, str]:
 
 
 def values_of(plan: Plan) -> dict[str, str]:
-    sections = {option.name: option.section for option in options(plan.page.task.kind).values()}
+    known = options(plan.page.task.kind, plan.page.algorithm.algorithm)
+    sections = {option.name: option.section for option in known.values()}
     return {name: plain(getattr(getattr(plan.page, section), name)) for name, section in sections.items()}
 
 
@@ -141,6 +142,10 @@ def test_every_sweep_can_be_run_asks_a_question_and_has_a_twin_for_a_laptop(path
 
 
 def test_the_house_in_the_readme_is_the_house() -> None:
-    rooms = {path.name.removesuffix(".py") for path in (ROOT / "src" / "straw").iterdir() if path.name[0] != "_"}
+    rooms = {
+        path.name.removesuffix(".py")
+        for path in (ROOT / "src" / "straw").iterdir()
+        if path.name[0] != "_" and path.suffix != ".typed"
+    }
     tree = README[README.index("src/straw/\n") :]
     assert [room for room in sorted(rooms) if not re.search(rf"\b{room}\b", tree)] == []

@@ -74,12 +74,9 @@ def trusting(words: list[str]) -> list[str]:
 
 
 def version() -> str:
-    from importlib import metadata
+    from straw.version import VERSION
 
-    try:
-        return metadata.version("straw")
-    except metadata.PackageNotFoundError:  # run from the sources
-        return "of no version, not installed"
+    return VERSION
 
 
 COMMANDS = {

@@ -30,6 +30,7 @@ from straw.runs.checkpoints.config_match import check_is_same, page_to_run
 from straw.runs.checkpoints.integrity import check_may_begin_again, newest_sound
 from straw.runs.files.jsonl import read_lines
 from straw.runs.kept_code import files_of, keep_code
+from straw.runs.kept_data import keep_rows
 from straw.runs.reading import CONFIG, METRICS, START, UNDECLARED, read_about, read_done, run_folder
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracking.tracker import check_tracker, tracker_for
@@ -146,6 +147,7 @@ def first_files(engine: Engine, page: Page, staging: Path) -> None:
     """What a run folder has from its first moment."""
     save_start(engine, staging / START)
     keep_code(files_of(page), staging)
+    keep_rows(dump(page), staging)
 
 
 def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
@@ -205,11 +207,18 @@ def worked(loop: Loop) -> Finished:
             finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)
             folder.write_done(last_word(loop, known))
-            if not plan.page.run.keep_weights:
-                folder.drop_weights()
+            keep_no_more(folder, plan.page)
         else:
             folder.write_event("stopped", loop.state.step)
     return finished
+
+
+def keep_no_more(folder: RunFolder, page: Page) -> None:
+    """Than the page asks for, of a run that is done."""
+    if not page.run.keep_weights:
+        folder.drop_weights()
+    elif not page.run.keep_optimizer:
+        folder.drop_optimizer()
 
 
 def complaint_of(loop: Loop, known: dict[str, float]) -> str | None:

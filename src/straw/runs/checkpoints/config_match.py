@@ -14,6 +14,7 @@ from typing import Any
 from straw.config import TRUST, Page, dump, load_page, with_values
 from straw.errors import RunError
 from straw.runs.kept_code import kept_code
+from straw.runs.kept_data import restore_rows
 from straw.runs.reading import CONFIG, read_about, read_config
 
 
@@ -25,6 +26,7 @@ def page_of(folder: Path) -> Page:
             f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
             f"undo that, or make it another run: {as_branch(folder, changed)}"
         )
+    restore_rows(folder, CONFIG)
     return load_page(folder / CONFIG, {TRUST: False}, code=kept_code(folder)).page
 
 
@@ -37,7 +39,8 @@ def page_to_run(folder: Path, *, trusts: bool) -> Page:
 def check_is_same(page: Page, folder: Path) -> None:
     """What a page leaves open was filled in when the run began; where the folder lies and what it keeps, no matter."""
     begun = page_of(folder)
-    no_matter = {"run_dir": begun.run.run_dir, "keep_weights": begun.run.keep_weights, TRUST: False}
+    kept = {"keep_weights": begun.run.keep_weights, "keep_optimizer": begun.run.keep_optimizer}
+    no_matter = {"run_dir": begun.run.run_dir, **kept, TRUST: False}
     mine = with_values(page, no_matter | {"max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens})
     if changed := differences(tomllib.loads(dump(mine)), tomllib.loads(dump(begun))):
         raise RunError(
