@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from straw.cli.arguments import say_json
 from straw.cli.jobs.worker import Job, Result
 from straw.cli.jobs.worker_pool import Room
 from straw.cli.live.board import LiveBoard
@@ -159,18 +160,25 @@ def locked(sweep: Sweep) -> Lock:
 # --- what a person sees
 
 
-def print_plan(sweep: Sweep) -> None:
+def print_plan(sweep: Sweep, *, as_json: bool = False) -> None:
     """Every run with its state, and what is left to do."""
     with Room(0) as room:
         plans: Plans = room.ask(PLAN, sweep)
     everything = [one for _, judged, trials in plans for one in (*trials, *judged)]
-    rows = [(one.run.name, state_in(one.run.folder), f"{episodes_left(one):,}") for one in everything]
-    end_table(sweep.name, rows, header=("run", "state", "episodes left"))
+    rows = [(one.run.name, state_in(one.run.folder), episodes_left(one)) for one in everything]
     left = [one for one in everything if state_in(one.run.folder) != "done"]
     starts = len({one.start for one in left if one.values["warmup"] != "none"})
+    if as_json:
+        runs = [{"run": name, "state": state, "episodes_left": episodes} for name, state, episodes in rows]
+        folder = str(sweep.folder)
+        say_json({"sweep": sweep.name, "folder": folder, "runs": runs, "to_do": len(left), "most_warmups": starts})
+        return
+    cells = [(name, state, f"{episodes:,}") for name, state, episodes in rows]
+    end_table(sweep.name, cells, header=("run", "state", "episodes left"))
+    episodes_in_all = sum(episodes for *_, episodes in rows)
     say(
-        f"{len(left)} of {len(everything)} runs to do, {sum(map(episodes_left, left)):,} episodes, warm-ups at "
-        f"most {starts}; folder: {sweep.folder}"
+        f"{len(left)} of {len(everything)} runs to do, {episodes_in_all:,} episodes, warm-ups at most {starts}; "
+        f"folder: {sweep.folder}"
     )
 
 
