@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 from straw.cache_dir import cache_folder
 from straw.files import GIB
-from straw.runs.about import cores, processor
+from straw.runs.about import available_memory, cores, processor
 
 State = Literal["ok", "missing", "broken"]
 ROOM_NEEDED = GIB  # of disk: a small run and its checkpoints
@@ -138,19 +138,10 @@ def memory() -> Check:
         return Check(name="memory", said="this system does not tell")
     facts: dict[str, Any] = {"bytes": pages * size}
     said = f"{pages * size / GIB:.1f} GiB"
-    if (free := available()) is not None:
+    if (free := available_memory()) is not None:
         facts["available_bytes"] = free
         said += f", {free / GIB:.1f} GiB of it free; straw train PAGE --dry-run says what a run takes"
     return Check(name="memory", said=said, facts=facts)
-
-
-def available() -> int | None:
-    """Bytes that could be had without swapping, where Linux tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-    except (OSError, StopIteration, ValueError, IndexError):
-        return None
 
 
 def disk(name: str, folder: Path, way_out: str) -> Check:
