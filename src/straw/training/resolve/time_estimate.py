@@ -151,7 +151,7 @@ def pace(step_s: float) -> str:
 
 def left_out(plan: Plan) -> str:
     parts = ["without the warm-up"] if plan.page.warmup.warmup != "none" else []
-    parts += [f"less if {name} ends it sooner" for name in ("stop_at",) if getattr(plan.page.run, name)]
+    parts += [f"less if {name} ends it sooner" for name in ("stop_at", "patience") if getattr(plan.page.run, name)]
     return "".join(f"; {part}" for part in parts)
 
 
