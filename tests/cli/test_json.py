@@ -22,6 +22,7 @@ COMMANDS = {  # and a number that each of them tells, by the way to it
     "runs": (0, "summary", "reward"),
     "show a": ("summary", "step"),
     "compare a b": (),
+    "report runs": (),
     "models": (0, "parameters"),
     "list": (),
     "list rewards": (),

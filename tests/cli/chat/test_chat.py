@@ -46,7 +46,7 @@ def test_reset_forgets_what_was_said(
     assert first == third != second
 
 
-def test_tokens_come_one_by_one_and_are_those_of_one_reply(home: Path) -> None:
+def test_a_reply_comes_in_pieces_and_is_that_of_one_call(home: Path) -> None:
     talk = opened("tiny-0.2M", None, False, lambda line: None)
     talk.configure("", 0.0, 8, 0)
     parts = list(talk.reply("12"))

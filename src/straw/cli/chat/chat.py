@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CHAT = """straw chat RUN|MODEL [key=value ...]
 
-Talk to a run's newest sound checkpoint, or to a model. A reply is shown token by token as it is written.
+Talk to a run's newest sound checkpoint, or to a model. A reply is shown as it is written.
 
   straw chat runs/mine                         what this run has learned; a name below runs/ is enough
   straw chat runs/mine --at 0                  the same before its first step; --at 100, --at best:accuracy

@@ -1,7 +1,7 @@
-"""A conversation with one set of weights, a token at a time.
+"""A conversation with one set of weights, a few tokens at a time.
 
 The tokens of a conversation are never read twice: each message is appended behind what was written before, as in
-training. A reply is drawn token by token from seeds that follow from the conversation's, so it can be had again.
+training. A reply is drawn in pieces from seeds that follow from the conversation's, so it can be had again.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from straw.seeds import seed_for
 from straw.types import Message
 
 Say = Callable[[str], None]
+AT_ONCE = 4  # tokens: one alone costs nearly as much as these, since what is appended is read in blocks
 UNFINISHED = "�"  # what a tokenizer shows of a character whose other bytes are still to come
 
 
@@ -54,8 +55,9 @@ class Talk:
         tokens: list[int] = []
         shown = ""
         closes = self.engine.chat.closes
-        for place in range(self.max_tokens):
-            params = SamplingParams(max_tokens=1, temperature=self.temperature, stop=closes)
+        for place in range(0, self.max_tokens, AT_ONCE):
+            some = min(AT_ONCE, self.max_tokens - place)
+            params = SamplingParams(max_tokens=some, temperature=self.temperature, stop=closes)
             (written,) = conversation.generate(params, [seed_for("chat", self.seed, self.turn, place)])
             tokens += written.tokens
             text = self.engine.chat.decode(tokens)

@@ -16,7 +16,7 @@ from straw.text.shown.say import say_lines
 if TYPE_CHECKING:
     from straw.cli.live.frame import Watch
 
-WATCH = """straw watch [RUN|FOLDER] [--every 1] [--once]
+WATCH = """straw watch [RUN|FOLDER] [--every 2] [--once]
 
 Runs of other processes, live: a table of them, the curves of those that go on, their latest alarms. It reads the run
 folders and nothing else, so the runs need not be told, and lose nothing by it.
@@ -37,7 +37,7 @@ def watch(words: list[str]) -> int:
         say_lines(WATCH)
         return 0
     once = take_flag(words, "--once")
-    every = counted("every", take_option(words, "every", "1") or "1", least=1, most=3600, example=1)
+    every = counted("every", take_option(words, "every", "2") or "2", least=1, most=3600, example=2)
     if len(words) > 1 or any(word.startswith("-") for word in words):
         raise ConfigError(f"straw watch takes one run or folder; got {' '.join(words)}. Write: straw watch runs")
     from straw.cli.live.frame import Watch
