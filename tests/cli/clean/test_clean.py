@@ -10,7 +10,7 @@ import pytest
 from tests.made_runs import curve_rows, write_run
 
 from straw.cli import main
-from straw.cli.clean.holdings import size_of
+from straw.cli.clean.holdings import held_by_caches, size_of
 from straw.runs.files.atomic_write import open_folder
 from straw.runs.files.lock import Lock
 from straw.runs.reading import read_checkpoints
@@ -76,6 +76,9 @@ def test_links_count_nothing(place: Path) -> None:
     (place / "home/warmups" / WARMUP / "link").symlink_to(place / "home/models/smollm2/weights")
     (place / "home/warmups" / WARMUP / "folder").symlink_to(place / "home/models")
     assert size_of(place / "home/warmups" / WARMUP) == 1000
+    (place / "home/warmups" / ("0" * 24)).symlink_to(place / "home/models/smollm2")
+    (warmups,) = [part for part in held_by_caches(place / "runs") if part.name == "warmups"]
+    assert warmups.paths == (place / "home/warmups" / WARMUP,)
 
 
 # --- caches
@@ -84,6 +87,14 @@ def test_links_count_nothing(place: Path) -> None:
 def test_without_a_yes_nothing_goes(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "write --yes to do it" in refused(capsys, "caches")
     assert (place / "home/warmups" / WARMUP).is_dir()
+
+
+@pytest.mark.parametrize(("answer", "is_there"), [("y", False), ("yes", False), ("", True), ("n", True)])
+def test_a_person_is_asked(answer: str, is_there: bool, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: answer)
+    assert main(["clean", "warmups"]) == 0
+    assert (place / "home/warmups" / WARMUP).is_dir() == is_there
 
 
 def test_caches_are_what_is_made_again_by_itself(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
