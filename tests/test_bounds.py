@@ -18,7 +18,8 @@ from straw.errors import ConfigError
 from straw.registry import names
 from straw.runs.sweeps.page import read_sweep
 
-KNOWN = {name: known for kind in names("tasks") for name, known in options(kind).items()} | OPTIONS
+PAGES = [options(kind) for kind in names("tasks")] + [options(algorithm=name) for name in names("algorithms")]
+KNOWN = {name: known for page in PAGES for name, known in page.items()} | OPTIONS
 COUNTS = [name for name, known in KNOWN.items() if known.type is int and name != "fixed_secret"]  # which is below N
 HARMLESS = (  # may be a million: none of these is ever held in memory at once
     "N", "n_batches", "num_problems", "eval_every", "save_every", "keep_last", "lr_warmup_steps", "warmup_steps",
@@ -62,7 +63,7 @@ def test_every_count_has_two_ends_which_are_said(name: Any) -> None:
         "reward_bins=1000000", "threads=1000000", "threads=999", "max_tokens=1000000", "L=1000000",
         "eval_answers=1000000",
         "k=1000000 use_ir=knn", "bs=1000000", "gc=1000000", "samples_per_step=1000000", "num_generators=1000000",
-        "replay=1000000", "pool=1000000", "updates_per_batch=1000000", "seed=99999999999999999999",
+        "replay=1000000", "algorithm=surrogate pool=1000000", "updates_per_batch=1000000", "seed=99999999999999999999",
         "N=9999999999999999",
         "group_size=65536 batch_size=65536", f"group_size={'9' * 4000}", f"group_size={'9' * 9000}",
         f"question={'a' * 10001}",

@@ -280,6 +280,85 @@ def test_the_channel_follows_the_game() -> None:
     assert load("env_type=multi_step", "reward_type=binary").page.channel == "binary"
 
 
+# --- options that only some algorithms have
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (
+            "algorithm=grpo pool=4096",
+            "pool is an option of surrogate; got pool=4096 with algorithm=grpo. Leave it out, or write "
+            "algorithm=surrogate.",
+        ),
+        (
+            "most_updates=4",
+            "most_updates is an option of reward_aware and surrogate; got most_updates=4 with algorithm=reinforce. "
+            "Leave it out, or write algorithm=reward_aware.",
+        ),
+        ("fresh=64", "fresh is an option of surrogate; got fresh=64 with algorithm=reinforce."),
+        ("algorithm=reward_aware pool=8", "pool is an option of surrogate; got pool=8 with algorithm=reward_aware."),
+        ("algorithm=grop pool=4096", "there is no algorithm 'grop': did you mean 'grpo'?"),
+        ("algorithm=surrogate pool=0", "pool is the unrewarded completions that surrogate samples first"),
+        ("algorithm=surrogate poool=8", "there is no option 'poool'; did you mean 'pool'?"),
+        ("run.pool=8", "pool is an option of [algorithm]; got 'run.pool'."),
+    ],
+)
+def test_an_option_of_another_algorithm_is_refused_with_whose_it_is(args: str, message: str) -> None:
+    assert complaint(*args.split()).startswith(message)
+
+
+def test_an_algorithm_s_own_options_are_read_in_whatever_order_and_from_a_page(tmp_path: Path) -> None:
+    for args in (
+        "pool=8 algorithm=surrogate",
+        "--algorithm surrogate --pool 8",
+        "algorithm.algorithm=surrogate pool=8",
+    ):
+        assert load(*args.split()).page.algorithm.pool == 8
+    path = written(tmp_path, '[algorithm]\nalgorithm = "surrogate"\npool = 8')
+    assert load("fresh=3", page=path).page.algorithm.fresh == 3
+    assert load_page(path).page.algorithm.pool == 8
+
+
+OLD = '[algorithm]\nalgorithm = "{}"\nmost_updates = "none"\ntarget_kl = "none"\npool = {}\nfresh = 64\n'
+
+
+def test_a_page_of_before_which_has_every_option_at_its_default_is_read(tmp_path: Path) -> None:
+    loaded = load_page(written(tmp_path, OLD.format("grpo", '"none"')))
+    assert loaded.page == load("algorithm=grpo").page and loaded.named == {"algorithm"}
+    path = written(tmp_path, OLD.format("grpo", 4096))
+    assert complaint(page=path).startswith(f"{path}: pool is an option of surrogate; got pool=4096 with algorithm=grpo")
+    assert load_page(path, code={}).page == load("algorithm=grpo").page  # a run never read it
+
+
+def test_who_replaces_an_algorithm_replaces_its_options(tmp_path: Path) -> None:
+    path = written(tmp_path, 'algorithm = "surrogate"\npool = 8\nmost_updates = 3\ngroup_size = 8')
+    assert load("algorithm=grpo", page=path).page == load("algorithm=grpo", "group_size=8").page
+    assert load("algorithm=reward_aware", page=path).page.algorithm.most_updates == 3
+    assert "pool is an option of surrogate" in complaint("algorithm=grpo", "pool=8", page=path)
+    path = written(tmp_path, "pool = 8")  # which was nobody's
+    assert load("algorithm=surrogate", page=path).page.algorithm.pool == 8
+    assert "pool is an option of surrogate" in complaint("algorithm=grpo", page=path)
+
+
+def test_another_algorithm_keeps_all_that_it_has_an_option_for() -> None:
+    page = load("algorithm=surrogate", "most_updates=3", "pool=8", "group_size=8").page
+    aware = with_values(page, {"algorithm": "reward_aware"}).algorithm
+    assert (aware.group_size, aware.most_updates) == (8, 3) and not hasattr(aware, "pool")  # type: ignore[attr-defined]
+    again = with_values(with_values(page, {"algorithm": "grpo"}), {"algorithm": "surrogate"}).algorithm
+    assert (again.group_size, again.pool) == (8, None)  # type: ignore[attr-defined]
+    made = Page(algorithm=Algorithm(algorithm="surrogate", group_size=8))  # in code
+    assert with_values(made, {"pool": 8}).algorithm.pool == 8  # type: ignore[attr-defined]
+
+
+def test_a_page_of_an_algorithm_names_all_its_options_and_loads_as_the_same(tmp_path: Path) -> None:
+    page = load("algorithm=surrogate", "pool=8").page
+    assert len([line for line in dump(page).splitlines() if " = " in line]) == len(
+        describe_options("secret", "surrogate")
+    )
+    assert load(page=written(tmp_path, dump(page))).page == page
+
+
 # --- who chose what
 
 

@@ -35,7 +35,7 @@ TOYS: dict[str, list[str]] = {
     "channel": [f"reward_type={EXAMPLES}/my_channel.py:Parity"],
     "baseline": [f"baseline={EXAMPLES}/my_algorithm.py:median_baseline"],
     "algorithm": [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"],
-    "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar"],
+    "learner": [f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "newest=true", "most_updates=3"],
     "generator": [*COUNTDOWN, f"countdown_generator={EXAMPLES}/my_generator.py:sums", "numbers=2", "max_target=30"],
     "encoder": [*COUNTDOWN, "use_ir=knn+", f"encoder={EXAMPLES}/my_encoder.py:letters"],
     "intrinsic reward": [*COUNTDOWN, f"use_ir={EXAMPLES}/my_novelty.py:NeverSeen"],
@@ -78,6 +78,79 @@ def test_a_toy_trains_and_goes_on_as_if_it_had_never_stopped(home: Path, tmp_pat
 def test_a_learner_of_one_s_own_learns_by_default(home: Path, tmp_path: Path) -> None:
     run_page(load_page(None, parse_overrides(words_of(TOYS["learner"], tmp_path / "run"))), Listener())
     assert all(row["updates"] >= 1 for row in read_metrics(tmp_path / "run") if row["step"])
+
+
+def test_a_learner_of_one_s_own_has_options_of_its_own(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    learner = f"algorithm={EXAMPLES}/my_learner.py:BestSoFar"
+    assert main(["train", "secret", learner, "--help"]) == 0
+    assert "  newest=false" in capsys.readouterr().out
+    run_page(load_page(None, parse_overrides(words_of([learner], tmp_path / "run"))), Listener())
+    written = (tmp_path / "run" / "config.toml").read_text()
+    assert re.search(r"^newest = false +# default$", written, flags=re.MULTILINE)
+    assert re.search(r"^most_updates = 8 +# tuned: BestSoFar$", written, flags=re.MULTILINE)
+    assert "pool" not in written
+    branch = ["resume", str(tmp_path / "run"), "--branch", "--at", "2", "--quiet", f"run_dir={tmp_path / 'b'}"]
+    assert main([*branch, "newest=true"]) == 0
+    assert read_config(tmp_path / "b")["algorithm"]["newest"] is True
+    assert main([*branch[:-1], f"run_dir={tmp_path / 'c'}", "algorithm=grpo"]) == 0
+    assert "newest" not in read_config(tmp_path / "c")["algorithm"]
+    with pytest.raises(ConfigError, match="there is no option 'newest'"):
+        load_page(None, {"newest": "true"})
+
+
+ROW = """
+from dataclasses import dataclass
+from straw.algorithms.baselines import Baseline
+from straw.algorithms.registry import Algorithm
+from straw.config import Algorithm as Section
+from straw.config.option import option
+
+@dataclass(frozen=True, kw_only=True)
+class Mine(Section):
+    {name}: float = option(0.5, "the factor of the loss", at_least=0)
+
+def loss(batch, settings):
+    return -settings["{name}"] * (batch.weights * batch.logprobs * batch.advantages).sum()
+
+class Less:
+    def of_batch(self, groups, credit):
+        return [[reward - credit.own["{name}"] for reward in group] for group in groups]
+
+ROW = Algorithm(baseline=Less, loss_fn=loss, Options=Mine)
+"""
+
+
+def test_the_loss_and_the_baseline_of_a_row_get_the_row_s_own_options(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ROW.format(name="factor"))
+    words = words_of([f"algorithm={tmp_path}/mine.py:ROW", "factor=0.25"], tmp_path / "run")
+    plan = plan_of(load_page(None, parse_overrides(words)))
+    assert plan.loss_settings == {"clip_low": 0.2, "clip_high": 0.2, "factor": 0.25}
+    assert plan.credit().advantages([[1.0, 0.0]]) == [[0.75, -0.25]]
+    run_page(load_page(None, parse_overrides(words)), Listener())
+    assert read_config(tmp_path / "run")["algorithm"]["factor"] == 0.25
+
+
+BAD_OPTIONS = {
+    ROW.format(name="seed"): r"every option has a name of its own; got seed in \[algorithm\] and in \[run\]",
+    "class ROW:\n    Options = int\n": r"the Options of a learner with beliefs are a subclass of BeliefOptions; got",
+    "class ROW:\n    Options = 3\n    def learn(self): ...\n": r"without beliefs are a subclass of Algorithm; got 3",
+    "import straw.algorithms.registry as r\nROW = r.Algorithm(Options=int)\n": "are a subclass of Algorithm; got",
+}
+
+
+@pytest.mark.parametrize("code", BAD_OPTIONS)
+def test_options_that_cannot_be_anybody_s_are_refused(home: Path, tmp_path: Path, code: str) -> None:
+    (tmp_path / "mine.py").write_text(code)
+    with pytest.raises(ConfigError, match=BAD_OPTIONS[code]):
+        load_page(None, parse_overrides([f"algorithm={tmp_path}/mine.py:ROW"]))
+
+
+def test_a_learner_that_learns_by_itself_has_the_shared_options_alone(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("class Alone:\n    def learn(self, step, told, groups): return {}\n")
+    page = plan_of(load_page(None, parse_overrides([f"algorithm={tmp_path}/mine.py:Alone"]))).page
+    assert page.optimizer.learning_rate == 1e-3 and "most_updates" not in vars(page.algorithm)
 
 
 def test_a_grader_of_one_s_own_judges_data_of_one_s_own(home: Path, tmp_path: Path) -> None:
@@ -298,8 +371,16 @@ def test_a_run_folder_of_somebody_else_asks_for_trust_before_it_goes_on(
 
 
 @pytest.mark.skipif(lack_of_monarch() is not None, reason="torchmonarch is not here")
-def test_a_loss_from_outside_reaches_the_process_that_trains(home: Path, tmp_path: Path) -> None:
-    toy = [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"]
+@pytest.mark.parametrize(
+    "toy",
+    [
+        [f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"],
+        [*LETTERS, f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "newest=true"],
+    ],
+    ids=["loss", "options"],
+)
+def test_code_from_outside_comes_to_the_same_with_processes(home: Path, tmp_path: Path, toy: list[str]) -> None:
+    """A loss reaches the process that trains, and no process has to know the options of a task or a learner."""
     run_page(load_page(None, parse_overrides(words_of(toy, tmp_path / "here"))), Listener())
     there = words_of(toy, tmp_path / "there", "engine=monarch", "num_generators=1")
     run_page(load_page(None, parse_overrides(there)), Listener())

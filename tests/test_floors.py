@@ -20,6 +20,7 @@ FLOORS = [
     {"training"},
     {"export"},
     {"evaluation", "report"},
+    {"library"},
     {"cli"},
     {"__main__"},
 ]

@@ -57,7 +57,8 @@ def made_data(loaded: Loaded, folder: Path) -> dict[str, str]:
 
 
 def values_of(plan: Plan) -> dict[str, str]:
-    sections = {option.name: option.section for option in options(plan.page.task.kind).values()}
+    known = options(plan.page.task.kind, plan.page.algorithm.algorithm)
+    sections = {option.name: option.section for option in known.values()}
     return {name: plain(getattr(getattr(plan.page, section), name)) for name, section in sections.items()}
 
 

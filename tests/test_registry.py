@@ -61,7 +61,8 @@ def test_every_reward_goes_by_the_name_that_it_is_found_under() -> None:
 def test_the_registry_and_the_page_are_read_without_torch() -> None:
     code = (
         "import sys, straw.registry as r, straw.config as c; r.names('rewards'); c.load_page(None, {'use_ir': 'knn'});"
-        "c.describe_options('gsm8k'); sys.exit('torch' in sys.modules)"
+        "c.describe_options('gsm8k'); c.describe_options('secret', 'surrogate');"
+        "sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -74,6 +75,15 @@ def test_every_task_has_options_of_its_own_and_the_embedded_models_their_shapes(
         section = config.page.task_section(kind)
         assert section is not config.TaskSection and section.__module__.startswith("straw.tasks.")
     assert set(EMBEDDED) == set(SHAPES)
+
+
+def test_the_options_of_an_algorithm_stand_in_the_file_of_its_learner() -> None:
+    from straw.training.learners.soft_targets import BeliefOptions
+    from straw.training.learners.surrogate import SurrogateOptions
+
+    sections = {name: config.owners.algorithm_section(name) for name in registry.names("algorithms")}
+    own = {"surrogate": SurrogateOptions, "reward_aware": BeliefOptions}
+    assert sections == dict.fromkeys(sections, config.Algorithm) | own
 
 
 def test_the_choices_of_the_page_exist() -> None:

@@ -2,6 +2,7 @@
 
     reward_type=mine/pay.py:pay      an attribute of a file
     reward_type=my_lab.pay:pay       an attribute of a module that can be imported
+    reward_type=python:pay           an object that a program handed in (straw.train(..., reward=pay)), with no file
 
 What a person writes behind a command, or hands to a function of this library, is trusted from then on: a file by the
 hash of its bytes, which is remembered in straw's cache, a module by its name. What a page or a run folder names is not:
@@ -9,7 +10,8 @@ it may come from a stranger. It runs when its hash was trusted before, here, or 
 own goes on without a word, and one whose file was changed does not.
 
 A run keeps a copy of every file that it used, and goes on with that. A file stands alone: what it imports has to be
-installed.
+installed. Of an object it keeps the source, where Python knows it, to be read and compared: it is never run, and the
+object has to be handed in again.
 """
 
 from __future__ import annotations
@@ -35,6 +37,7 @@ from straw.files import MIB, make_folders, open_file, read_file
 
 FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
+HANDED = re.compile(r"python:(?P<name>[A-Za-z_]\w*)")
 TRUSTED = "trusted"  # a line for each: a hash, or a module's name
 MOST = 4 * MIB  # of a file of code, and of that list
 
@@ -55,15 +58,29 @@ class Source:
         return sha256(self.text).hexdigest()[:16]
 
 
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An object that a program handed in, and the text it was made from."""
+
+    thing: Any
+    source: Source
+
+
 said: set[str] = set()  # what a person trusts in this process: hashes, and names of modules
 copies: dict[str, Source] = {}  # by the file's spelling: what a run kept of it, instead of what lies there now
 loaded: dict[str, Source] = {}  # by the same: what was read for the page at hand, which an edit does not change
 modules: dict[str, ModuleType] = {}  # by hash
+handed: dict[str, Handed] = {}  # by name, python:pay: what the program at hand handed in
 
 
 def is_spelled(name: str) -> bool:
     """Whether this is how code from outside is named."""
     return FILE.fullmatch(name) is not None or MODULE.fullmatch(name) is not None
+
+
+def is_at_hand(name: str) -> bool:
+    """Whether it can be asked for: an object of another program cannot, and its run can be looked at without it."""
+    return HANDED.fullmatch(name) is None or name in handed
 
 
 def short(name: str) -> str:
@@ -72,7 +89,9 @@ def short(name: str) -> str:
 
 
 def load(name: str) -> Any:
-    """The attribute that is named, from a file or a module that somebody trusts."""
+    """The attribute that is named, from a file or a module that somebody trusts, or what was handed in."""
+    if HANDED.fullmatch(name):
+        return handed_in(name)
     found = FILE.fullmatch(name)
     if found is None:
         module, _, attribute = name.partition(":")
@@ -85,8 +104,27 @@ def load(name: str) -> Any:
     return attribute_of(executed(source), found["name"], name)
 
 
+def handed_in(name: str) -> Any:
+    """An object by its name; a run goes on with the one that it began with, as far as its source tells."""
+    if (found := handed.get(name)) is None:
+        raise ConfigError(
+            f"{name} is no file, but an object that a Python program handed in: hand it in again, for example "
+            f"straw.resume(RUN, reward={short(name)})"
+        )
+    kept = copies.get(name)
+    if kept is not None and kept.hash != found.source.hash:
+        raise ConfigError(
+            f"a run goes on with the code that it began with, and the source of {short(name)} was changed since: undo "
+            "that, or begin another run"
+        )
+    loaded[name] = found.source
+    return found.thing
+
+
 def trust(name: str) -> None:
     """A person named it, as it lies there now. A file's hash is remembered, so that a run that uses it can go on."""
+    if HANDED.fullmatch(name):
+        return  # there is nothing that could be run by its name
     found = FILE.fullmatch(name)
     if found:
         copies.pop(found["file"], None)
@@ -99,6 +137,8 @@ def trust(name: str) -> None:
 def source_of(file: str) -> Source:
     if file in copies:
         return copies[file]
+    if file in handed:
+        return handed[file].source
     path = Path(file).expanduser()
     try:
         return Source(file, read_file(path, MOST, follow=True))

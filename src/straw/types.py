@@ -15,14 +15,22 @@ from typing import NamedTuple
 
 
 class Message(NamedTuple):
-    """One line of a conversation; role is "system", "user" or "assistant"."""
+    """One line of a conversation; role is "system", "user" or "assistant".
+
+    >>> straw.Message("user", "Name the secret.").role
+    'user'
+    """
 
     role: str
     content: str
 
 
 class End(StrEnum):
-    """How a rollout ended."""
+    """How a rollout ended.
+
+    >>> straw.End.OUT_OF_TOKENS.was_cut_short
+    True
+    """
 
     ANSWERED = "answered"
     OUT_OF_TOKENS = "out_of_tokens"
@@ -42,7 +50,9 @@ class Problem:
     else its row of the data says, for reward functions. `is_conversation`: the data has messages and no text, so
     completions are messages too.
 
-    Example: Problem(key="secret-0", messages=(Message("user", "Name the secret."),), reference=("37",))
+    >>> asked = straw.Message("user", "Name the secret.")
+    >>> straw.Problem(key="secret-0", messages=(asked,), reference=("37",)).reference
+    ('37',)
     """
 
     key: str
@@ -61,8 +71,10 @@ class Problem:
 class Turn:
     """One prompt and one reply, as tokens.
 
-    Example: three tokens read, two written by the weights of version 4.
-        Turn(prompt=(1, 7, 3), reply=(19, 2), logprobs=(-0.1, -0.9), policy_version=4)
+    Three tokens read, two written by the weights of version 4:
+
+    >>> straw.Turn(prompt=(1, 7, 3), reply=(19, 2), logprobs=(-0.1, -0.9), policy_version=4).reply
+    (19, 2)
     """
 
     prompt: tuple[int, ...]  # everything the model read, earlier turns included
@@ -84,6 +96,9 @@ class Grade:
     `answer` is the number that was read, where a task looks for one in a free text, and `text` the answer as it
     stands there; `form` tells by name, from 0 to 1, how the reply is written. Tasks know texts only, so `num_tokens`,
     of all replies with their end tokens, is filled in where the tokens are known.
+
+    >>> all(straw.Grade(hits=(True, False), well_formed=True).hits)
+    False
     """
 
     hits: tuple[bool, ...]
@@ -101,6 +116,9 @@ class Payment:
 
     A channel of several parts names them: `parts` with their weights, which add up to the total, `raw` without. One
     that could not be computed is in neither. `extra` is kept with the rollout, `metrics` go to the step's.
+
+    >>> straw.Payment(total=1.5, parts={"correctness": 1.0, "format": 0.5}).total
+    1.5
     """
 
     total: float
@@ -121,6 +139,13 @@ class Rollout:
     `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
     they could not be. `extra` and `metrics` are what a reward function logged.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.
+
+    >>> problem = straw.Problem(key="a", messages=(straw.Message("user", "after a?"),), reference=("b",))
+    >>> turn = straw.Turn(prompt=(1, 7), reply=(19, 2), logprobs=(-0.1, -0.9), policy_version=0)
+    >>> grade = straw.Grade(hits=(True,), well_formed=True)
+    >>> straw.Rollout(problem=problem, turns=(turn,), replies=("b",), end=straw.End.ANSWERED, grade=grade,
+    ...               rewards={"binary": 1.0, "length": -0.25}).reward
+    0.75
     """
 
     problem: Problem
@@ -150,8 +175,14 @@ class Datum:
     `weights` is 0 for tokens that are read but not trained (a later user message) and carries the
     normalisation of the loss; `logprobs` are the sampler's. Data with equal prompts share its reading.
 
-    Example: two trained tokens behind a prompt of three.
-        Datum(prompt=(1, 7, 3), tokens=(19, 2), weights=(0.5, 0.5), advantages=(1.0, 1.0), logprobs=(-0.1, -0.9))
+    Two trained tokens behind a prompt of three:
+
+    >>> datum = straw.Datum(prompt=(1, 7, 3), tokens=(19, 2), weights=(0.5, 0.5), advantages=(1.0, 1.0),
+    ...                     logprobs=(-0.1, -0.9))
+    >>> straw.Datum(prompt=(1,), tokens=(19, 2), weights=(1.0,))
+    Traceback (most recent call last):
+        ...
+    ValueError: a Datum has one of weights per token; got 1 for 2
     """
 
     prompt: tuple[int, ...]

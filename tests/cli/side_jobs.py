@@ -9,8 +9,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from straw.cli.jobs.worker import Messenger
 from straw.errors import StrawError
+from straw.library.jobs.worker import Messenger
 
 HERE = "tests.cli.side_jobs"
 

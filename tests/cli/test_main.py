@@ -15,6 +15,7 @@ from straw.algorithms.registry import NAMED
 from straw.cli import main
 from straw.cli.arguments import MOST_USED, take_option
 from straw.config import describe_options, load_page, parse_overrides, plain
+from straw.config.page import options_of_algorithms
 from straw.errors import ConfigError
 from straw.runs.reading import read_config, read_metrics
 
@@ -298,4 +299,23 @@ def test_help_begins_with_the_twenty_options_that_people_use_first(capsys: pytes
     assert shown.rstrip().endswith("--help all")
     main(["train", "--help", "all"])
     every = re.findall(r"^  (\w+)=", capsys.readouterr().out, flags=re.MULTILINE)
-    assert set(every) == {one.name for one in describe_options()}
+    of_others = {name for own in options_of_algorithms().values() for name in own}
+    assert set(every) == {one.name for one in describe_options()} | of_others and len(every) == len(set(every))
+
+
+def test_help_tells_the_options_of_an_algorithm_from_those_that_all_have(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["train", "--help", "all"])
+    shown = capsys.readouterr().out
+    _, _, of_both, of_one = re.split(r"^\[algorithm\].*\n", shown, flags=re.MULTILINE)
+    assert "[algorithm] of reward_aware and surrogate\n" in shown and "[algorithm] of surrogate\n" in shown
+    assert re.findall(r"^  (\w+)=", of_both, flags=re.MULTILINE) == ["most_updates", "target_kl"]
+    assert re.findall(r"^  (\w+)=", of_one, flags=re.MULTILINE)[:2] == ["pool", "fresh"]
+
+
+@pytest.mark.parametrize("words", ["algorithm=surrogate", "secret --algorithm surrogate", "algorithm=surrogate all"])
+def test_help_behind_an_algorithm_has_its_options_among_the_others(
+    words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", *words.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(f"\n  {name}=" in shown for name in ("pool", "fresh", "most_updates")) and "] of " not in shown

@@ -8,8 +8,8 @@ The formulas stand in `advantages`. Here each gets the numbers of the page that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from straw.algorithms import advantages
@@ -28,6 +28,7 @@ class Credit:
     optimism: float = 0.1
     running_mean: float = 0.0  # where it stands; at first where the page lets it begin
     moves: str = "reply"  # with every one, or once a "batch"
+    own: Mapping[str, Any] = field(default_factory=dict)  # the row's own options, for a baseline of its own
 
     def advantages(self, groups: Groups) -> list[list[float]]:
         """One advantage per reward, group by group."""

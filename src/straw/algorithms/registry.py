@@ -31,7 +31,8 @@ surrogate     full reward is where a model of the reward, fitted to the log, exp
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 
 A new algorithm is one row, here or in a file of yours (algorithm=mine.py:MINE). There, a baseline, a loss and a learner
-may be named by file as well.
+may be named by file as well. Options that only one algorithm reads stand with it: a learner's class and a row may have
+`Options`, a subclass of the section [algorithm]. A loss gets those of its row among its settings.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from straw.config import Algorithm as Section
 from straw.config.tuning import Tuning, Values
 from straw.errors import ConfigError
-from straw.registry import find
+from straw.registry import at, find
 
 WEIGHINGS = ("rollout", "reply", "token")
 
@@ -54,6 +56,9 @@ class Algorithm:
     `learner` is who learns instead of a policy gradient, and `is_supervised` says that reference replies are learned
     and nothing is sampled. `tuning` goes before what was tuned for the reward, `tuning_by_luck` before both where
     answers have to be found by luck.
+
+    >>> straw.Algorithm(baseline="leave_one_out", loss_fn="ppo", weigh="reply").has_targets
+    False
     """
 
     baseline: str | Callable[..., Any] = "group"
@@ -64,6 +69,7 @@ class Algorithm:
     is_supervised: bool = False
     tuning: Tuning | None = None
     tuning_by_luck: Tuning | None = None
+    Options: type[Section] | None = None  # none: its learner's, or those that all rows share
 
     def options(self, name: str) -> Values:
         """The options of a page that this row says; `name`: its own, by which its functions can be found again."""
@@ -82,7 +88,8 @@ SURROGATE = Tuning(
     values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 4096}, episodes_per_bit=12
 )
 REWARD_AWARE = Tuning(values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02}, episodes_per_bit=12)
-OF_A_LEARNER = Tuning(  # of somebody else
+OF_A_LEARNER = Tuning(values={"learning_rate": 1e-3}, episodes_per_bit=12)  # of somebody else
+OF_BELIEFS = Tuning(  # the same, where it has beliefs that are learned towards
     values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1}, episodes_per_bit=12
 )
 A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
@@ -113,11 +120,28 @@ def algorithm_named(name: str) -> Algorithm:
     if isinstance(found, Algorithm):
         return found
     if isinstance(found, type):
-        return Algorithm(baseline="constant", learner=name, tuning=OF_A_LEARNER)
+        return Algorithm(baseline="constant", learner=name)
     raise ConfigError(
         f'algorithm={name} is to be an Algorithm, such as MINE = Algorithm(baseline="group"), or the class of a '
         f"learner; it is {type(found).__name__}"
     )
+
+
+def section_of(name: str) -> type[Section]:
+    """The options of a page about this algorithm, in its section [algorithm]."""
+    row = algorithm_named(name)
+    if row.Options is None and row.learner is None:
+        return Section
+    least: type[Section] = Section
+    if row.learner is not None:
+        least = at("straw.training.learners.registry:options_of")(row.learner)
+    found = row.Options or least
+    if not (isinstance(found, type) and issubclass(found, least)):
+        raise ConfigError(
+            f"the Options of algorithm={name} are a subclass of {least.__name__}; got {found!r:.60}. Write class "
+            f"MyOptions({least.__name__})."
+        )
+    return found
 
 
 def mark_of(name: str) -> str:

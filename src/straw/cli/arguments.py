@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Container
 from reprlib import repr as shortened
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from straw.config.values import put
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
+
+if TYPE_CHECKING:
+    from straw.config import Option, Owners
 
 
 def wants_help(words: list[str]) -> bool:
@@ -88,23 +92,51 @@ MOST_USED = (
 ALL = "all"
 
 
-def print_options(intro: str, kind: str = "secret", *, every: bool = False) -> None:
-    """The options of a page about this task: its own and those that people use first, or every one by section."""
-    from straw import registry
-    from straw.config import describe_options, plain
+def print_options(intro: str, owners: Owners | None = None, *, every: bool = False) -> None:
+    """The options of a page about this task and this algorithm: their own and those that people use first, or every
+    one by section, and behind its section what other algorithms have.
+    """
+    from straw.config import FIRST_TASK, Owners, describe_options
+    from straw.config.owners import algorithm_section
+    from straw.config.page import options_beside
 
     say_lines(intro)
+    owners = owners or Owners(FIRST_TASK)
+    own = options_beside(algorithm_section(owners.algorithm))
     section = ""
-    for option in describe_options(kind):
-        if not (every or option.section == "task" or option.name in MOST_USED):
+    for option in describe_options(*owners):
+        if not (every or option.section == "task" or option.name in MOST_USED or option.name in own):
             continue
         if option.section != section:
+            if every and section == "algorithm":
+                print_others(own)
             section = option.section
             say(f"[{section}]")
-        choices = option.choices or (registry.names(option.registry) if option.registry else ())
-        takes = f" ({' | '.join(choices)})" if choices else ""
-        bounds = f" [{option.range}]" if option.range else ""
-        say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")
+        print_option(option)
     if not every:
         say()
         say(f"These are the options that people use first. Every one, by section: --help {ALL}")
+
+
+def print_option(option: Option) -> None:
+    from straw import registry
+    from straw.config import plain
+
+    choices = option.choices or (registry.names(option.registry) if option.registry else ())
+    takes = f" ({' | '.join(choices)})" if choices else ""
+    bounds = f" [{option.range}]" if option.range else ""
+    say(f"  {option.name + '=' + plain(option.default):<36} {option.help}{takes}{bounds}")
+
+
+def print_others(own: Container[str]) -> None:
+    """What algorithms that the page is not about have beside: a heading for those that have the same."""
+    from straw.config.page import options_of_algorithms, read_by
+
+    others = {name: known for of_one in options_of_algorithms().values() for name, known in of_one.items()}
+    heading = ""
+    for name, known in sorted(others.items(), key=lambda item: (-len(read_by(item[0])), *sorted(read_by(item[0])))):
+        if name in own:
+            continue
+        if heading != (heading := f"[algorithm] of {' and '.join(sorted(read_by(name)))}"):
+            say(heading)
+        print_option(known)

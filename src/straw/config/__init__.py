@@ -7,7 +7,8 @@
 
 `sections` holds the options, `page` puts them together and refuses what cannot be run,
 `names` knows every spelling, `values` reads and writes single values, `load` does the rest.
-What a name such as "binary" stands for is the registry's to say, not ours; a task's options stand in its own file.
+What a name such as "binary" stands for is the registry's to say, not ours. The options of a task, and of an algorithm's
+learner, stand in their own files (`owners`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from straw.config.load import TRUST, Loaded, dump, load_page, with_values
 from straw.config.memory_section import Memory
 from straw.config.names import ALIASES, parse_overrides
 from straw.config.option import Option, Section
-from straw.config.page import FIRST_TASK, Page, describe_options
+from straw.config.owners import FIRST_ALGORITHM, FIRST_TASK, Owners, owners_in
+from straw.config.page import Page, describe_options
 from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
 from straw.config.task_section import TaskSection
 from straw.config.tuning import MODEST, Tuning, Values
@@ -25,6 +27,7 @@ from straw.config.values import plain, put
 
 __all__ = [
     "ALIASES",
+    "FIRST_ALGORITHM",
     "FIRST_TASK",
     "MODEST",
     "TRUST",
@@ -36,6 +39,7 @@ __all__ = [
     "Model",
     "Optimizer",
     "Option",
+    "Owners",
     "Page",
     "Reward",
     "Run",
@@ -48,6 +52,7 @@ __all__ = [
     "describe_options",
     "dump",
     "load_page",
+    "owners_in",
     "parse_overrides",
     "plain",
     "put",

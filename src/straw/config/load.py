@@ -18,11 +18,13 @@ from typing import Any
 
 from straw import outside
 from straw.config.names import canonical, overruled, unknown
-from straw.config.option import Option
-from straw.config.page import FIRST_TASK, Page, options, task_section
-from straw.config.values import read_value, toml
+from straw.config.owners import Owners, algorithm_section, owners_in, task_section
+from straw.config.page import Page, options, options_beside, read_by
+from straw.config.sections import Algorithm
+from straw.config.values import plain, read_value, toml
 from straw.errors import ConfigError
 from straw.files import PAGE, parse_toml, read_file
+from straw.registry import find, is_known
 
 TRUST = "trust_remote_code"
 
@@ -46,13 +48,15 @@ def load_page(
 ) -> Loaded:  # fmt: skip
     """Defaults, then the page at `path`, then the overrides, in whatever words. `code`: what the page's run kept."""
     outside.begin(code or {})
+    said = overrides or {}
     with naming(path):
         page = read_toml(Path(path)) if path is not None else {}
-        kind = str(kind_in(overrides or {}) or kind_in(page) or FIRST_TASK)
-        known = options(kind)
-        values = typed(known, with_files(flat(page, kind), said=False))
-    chosen = {canonical(name, kind): value for name, value in (overrides or {}).items()}
-    mine = typed(known, with_files(chosen, said=True))
+        owners, wrote = owners_in(said, page), owners_in(page)
+        written = flat(page, owners._replace(algorithm=wrote.algorithm))
+        written = without_idle(written, owners, wrote.algorithm, ran=code is not None)
+        values = typed(owners, with_files(written, said=False))
+    chosen = {canonical(name, owners): value for name, value in said.items()}
+    mine = typed(owners, with_files(chosen, said=True))
     with naming(path):
         check_trust(values, mine)
     theirs = overruled(name for name, value in mine.items() if value is not None)
@@ -98,25 +102,68 @@ def check_trust(written: Mapping[str, Any], said: Mapping[str, Any]) -> None:
         )
 
 
+def without_idle(values: Mapping[str, Any], owners: Owners, begun: str, *, ran: bool) -> dict[str, Any]:
+    """Less the options of other algorithms that nobody meant for this one.
+
+    Pages of before have every option of every algorithm, at its default. Where a person replaces the algorithm that a
+    page was written for, which is `begun`, its options go with it; and what a run never read it goes on without.
+    """
+    own, replaced = options(*owners), options_beside(algorithm_section(begun))
+    idle = {name for name in values.keys() - own.keys() if name in replaced or is_idle(name, values[name], ran)}
+    return {name: value for name, value in values.items() if name not in idle}
+
+
+def is_idle(name: str, value: Any, ran: bool) -> bool:
+    return any(ran or read_value(known, value) == known.default for known in read_by(name).values())
+
+
+def page_of_config(config: Mapping[str, Any]) -> Page:
+    """The page that a run wrote into its folder."""
+    owners = owners_in(config)
+    return with_values(Page(), without_idle(flat(config, owners), owners, owners.algorithm, ran=True))
+
+
 def with_values(page: Page, values: Mapping[str, Any]) -> Page:
-    """The page with some options replaced, by name. Another task starts from its own defaults."""
-    kind = str(values.get("kind", page.task.kind))
-    known = options(kind)
+    """The page with some options replaced, by name. Another task starts from its own defaults; another algorithm keeps
+    all that it has an option for.
+    """
+    owners = Owners(str(values.get("kind", page.task.kind)), str(values.get("algorithm", page.algorithm.algorithm)))
+    known = options(*owners)
     sections = {item.name: getattr(page, item.name) for item in fields(page)}
-    if kind != page.task.kind:
-        sections["task"] = task_section(kind)()
+    if owners.task != page.task.kind:
+        sections["task"] = task_section(owners.task)()
+    sections["algorithm"] = as_section(page.algorithm, algorithm_section(owners.algorithm))
     changes: dict[str, dict[str, Any]] = {}
-    for name, value in typed(known, values).items():
+    for name, value in typed(owners, values).items():
         changes.setdefault(known[name].section, {})[name] = value
     changed = {name: replace(sections[name], **of_section) for name, of_section in changes.items()}
     return Page(**sections | changed)
 
 
-def typed(known: Mapping[str, Option], values: Mapping[str, Any]) -> dict[str, Any]:
-    for name in values:
+def as_section(algorithm: Algorithm, wanted: type[Algorithm]) -> Algorithm:
+    if type(algorithm) is wanted:
+        return algorithm
+    has = {item.name for item in fields(wanted)}
+    return wanted(**{name: value for name, value in vars(algorithm).items() if name in has})
+
+
+def typed(owners: Owners, values: Mapping[str, Any]) -> dict[str, Any]:
+    known = options(*owners)
+    for name, value in values.items():
         if name not in known:
-            raise unknown(name, known)
+            raise of_another(name, value, owners.algorithm) if read_by(name) else unknown(name, known)
     return {name: read_value(known[name], value) for name, value in values.items()}
+
+
+def of_another(name: str, value: Any, algorithm: str) -> ConfigError:
+    """An option of algorithms that the page is not about; is it about any?"""
+    if not is_known("algorithms", algorithm):
+        find("algorithms", algorithm)
+    theirs = sorted(read_by(name))
+    return ConfigError(
+        f"{name} is an option of {' and '.join(theirs)}; got {name}={plain(value):.40} with "
+        f"algorithm={algorithm}. Leave it out, or write algorithm={theirs[0]}."
+    )
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -128,20 +175,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"this page is not TOML: {error}. A line is for example N = 64.") from None
 
 
-def kind_in(page: Mapping[str, Any]) -> Any:
-    """The task that a page or a list of options names, in whatever words."""
-    section = page.get("task")
-    inside = section if isinstance(section, Mapping) else {"task": section}
-    found = (page.get("kind"), page.get("task.kind"), inside.get("kind"), inside.get("task"))
-    return next((one for one in found if one is not None), None)
-
-
-def flat(page: Mapping[str, Any], kind: str | None = None) -> dict[str, Any]:
+def flat(page: Mapping[str, Any], owners: Owners | None = None) -> dict[str, Any]:
     """Values by option name, from sections or without."""
     values: dict[str, Any] = {}
-    kind = kind or kind_in(page)
+    owners = owners or owners_in(page)
     for spelling, value in spelled_out(page):
-        name = canonical(spelling, kind)
+        name = canonical(spelling, owners)
         if name in values:
             raise ConfigError(f"{name} is written twice. Leave one of them.")
         values[name] = value

@@ -15,12 +15,13 @@ How many tokens are read at once has no part in this: our micro-batches are cut 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from straw import outside
 from straw.config.option import Option
-from straw.config.page import options
+from straw.config.owners import WORDS, Owners
+from straw.config.page import options, options_of_algorithms
 from straw.config.values import TRUTH, nearest, plain, put
 from straw.errors import ConfigError
 from straw.registry import entry_for, names
@@ -35,6 +36,8 @@ SAME_THING = (  # several ways to say one number: who says it in one way overrul
     (("n_batches",), ("num_epochs",)),
     (("lr_warmup",), ("lr_warmup_steps",)),
 )
+
+FIRST = Owners()
 
 
 def overruled(names: Iterable[str]) -> set[str]:
@@ -51,22 +54,33 @@ def overruled(names: Iterable[str]) -> set[str]:
 
 
 @cache
-def known_options(kind: str | None = None) -> dict[str, Option]:
-    """The options of every task together, and of this one where it is from outside."""
-    kinds = [*names("tasks"), *([kind] if kind is not None and outside.is_spelled(kind) else [])]
-    return {name: known for one in kinds for name, known in options(one).items()}
+def options_of_all() -> Mapping[str, Option]:
+    """The options of every task and every algorithm together, as far as they are installed."""
+    of_tasks = {name: known for kind in names("tasks") for name, known in options(kind).items()}
+    return of_tasks | {name: known for own in options_of_algorithms().values() for name, known in own.items()}
 
 
-def canonical(spelling: str, kind: str | None = None) -> str:
-    """The option's own name, or a ConfigError with its neighbour. `kind`: the task, as far as it is known."""
+def known_option(name: str, owners: Owners) -> Option | None:
+    """A page's own, or that of a page about something else: who it belongs to is judged when the page is whole."""
+    return options(*owners).get(name) or options_of_all().get(name)
+
+
+def canonical(spelling: str, owners: Owners = FIRST) -> str:
+    """The option's own name, or a ConfigError with its neighbour. `owners`: as far as they are known."""
+    return canonical_option(spelling, owners).name
+
+
+def canonical_option(spelling: str, owners: Owners) -> Option:
     section, _, flat = spelling.replace("-", "_").rpartition(".")
     name = ALIASES.get(flat, flat)
-    if name not in known_options(kind):
-        raise unknown(spelling, (*known_options(kind), *ALIASES))
-    home = known_options(kind)[name].section
-    if section not in ("", home):
-        raise ConfigError(f"{name} is an option of [{home}]; got {spelling!r}. Write {home}.{name} or just {name}.")
-    return name
+    known = known_option(name, owners)
+    if known is None:
+        raise unknown(spelling, (*options(*owners), *options_of_all(), *ALIASES))
+    if section not in ("", known.section):
+        raise ConfigError(
+            f"{name} is an option of [{known.section}]; got {spelling!r}. Write {known.section}.{name} or just {name}."
+        )
+    return known
 
 
 def unknown(spelling: str, known: Iterable[str], what: str = "option") -> ConfigError:
@@ -75,37 +89,40 @@ def unknown(spelling: str, known: Iterable[str], what: str = "option") -> Config
     return ConfigError(f"there is no {what} {spelling!r}; {guess}`straw train --help` names every one.")
 
 
-def parse_overrides(args: list[str], kind: str | None = None) -> dict[str, str]:
+def parse_overrides(args: list[str], behind: Owners = FIRST) -> dict[str, str]:
     """Options from a command line, by name; one that is given twice has to say the same.
 
-    A person wrote these, so the code that they name is trusted. `kind`: the task, where it was named elsewhere.
+    A person wrote these, so the code that they name is trusted. `behind`: task and algorithm, where a page names them.
     """
     given: dict[str, str] = {}
     waiting = list(args)
-    kind = task_among(args) or kind
+    owners = owners_among(args, behind)
     while waiting:
         spelling, equals, value = waiting.pop(0).partition("=")
         if not equals and not spelling.startswith("--"):
             raise ConfigError(
                 f"an option is key=value, --key value or --key=value; got {spelling!r}. Write for example N=64."
             )
-        name = canonical(spelling.removeprefix("--"), kind)
-        known = known_options(kind)[name]
-        put(given, name, value if equals else next_value(known, waiting))
+        known = canonical_option(spelling.removeprefix("--"), owners)
+        put(given, known.name, value if equals else next_value(known, waiting))
         if known.registry:
-            trust_code_in(given[name])
+            trust_code_in(given[known.name])
     return given
 
 
-def task_among(words: list[str]) -> str | None:
-    """The task that these words name; one from outside is trusted, since its options have to be known."""
+def owners_among(words: list[str], behind: Owners = FIRST) -> Owners:
+    """The task and the algorithm that these words name; code from outside is trusted, since its options have to be
+    known.
+    """
+    said: dict[str, str] = {}
     for place, word in enumerate(words):
         spelling, equals, value = word.partition("=")
-        if ALIASES.get(spelling.removeprefix("--"), spelling.removeprefix("--")) == "kind":
-            named = value if equals else "".join(words[place + 1 : place + 2])
-            trust_code_in(named)
-            return named
-    return None
+        name = spelling.removeprefix("--").rpartition(".")[2]
+        owner = next((owner for owner, spellings in WORDS.items() if name in spellings), None)
+        if owner is not None and owner not in said and (equals or spelling.startswith("--")):
+            said[owner] = value if equals else "".join(words[place + 1 : place + 2])
+            trust_code_in(said[owner])
+    return behind._replace(**said)
 
 
 def trust_code_in(text: str) -> None:

@@ -37,6 +37,15 @@ def option(
 
     `example` is what an error suggests where the default is None, `way_out` a better suggestion,
     `registry` the kind of name that the option takes, for help that lists them.
+
+    >>> import dataclasses
+    >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+    ... class Letters(straw.TaskSection):
+    ...     size: int = straw.option(3, "the number of letters", at_least=1)
+    >>> Letters(size=0)
+    Traceback (most recent call last):
+        ...
+    straw.errors.ConfigError: size is the number of letters and has to be >= 1; got size=0. Write for example size=3.
     """
     facts = {"help": text, "example": example, "registry": registry, "way_out": way_out, "bounds": bounds}
     return field(default=default, metadata=facts)

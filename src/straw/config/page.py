@@ -6,19 +6,21 @@ what concerns one section alone stands in it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import get_type_hints
 
 from straw.config.memory_section import Memory
-from straw.config.option import Option, Section, options_of
+from straw.config.option import Option, options_of
+from straw.config.owners import FIRST_ALGORITHM, FIRST_TASK, algorithm_section, task_section
 from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
 from straw.config.task_section import TaskSection
 from straw.errors import ConfigError
-from straw.registry import find, is_known
+from straw.outside import is_at_hand
+from straw.registry import find, is_known, names
 
 MOST_ROLLOUTS = 524_288
-FIRST_TASK = "secret"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class Page:
 
 def says(kind: str, name: str, what: str) -> bool:
     """Whether this thing says so of itself. A name that nobody knows is refused later, where it is looked up."""
-    return is_known(kind, name) and bool(getattr(find(kind, name), what, False))
+    return is_known(kind, name) and is_at_hand(name) and bool(getattr(find(kind, name), what, False))
 
 
 def too_many_rollouts(page: Page) -> str | None:
@@ -170,24 +172,48 @@ def cut_distribution(page: Page) -> str | None:
     )
 
 
-def section_types(kind: str) -> dict[str, type[Section]]:
-    """The sections of a page about this task, in their order."""
-    return get_type_hints(Page) | {"task": task_section(kind)}
+def options(task: str = FIRST_TASK, algorithm: str = FIRST_ALGORITHM) -> Mapping[str, Option]:
+    """Every option of a page about this task and this algorithm, by name."""
+    sections = task_section(task), algorithm_section(algorithm)
+    if sections not in DESCRIBED:
+        DESCRIBED[sections] = options_with(*sections)
+    return DESCRIBED[sections]
 
 
-def task_section(kind: str) -> type[TaskSection]:
-    """The options of a task, which stand in its own file; all that belong to a family (gym:NAME) have the same."""
-    found: type[TaskSection] = getattr(find("tasks", kind), "Options", TaskSection)
+DESCRIBED: dict[tuple[type, type], Mapping[str, Option]] = {}  # by those that bring options of their own
+
+
+def options_with(task: type[TaskSection], algorithm: type[Algorithm]) -> Mapping[str, Option]:
+    """The sections in their order; who brings options of its own takes no name that another section has."""
+    found: dict[str, Option] = {}
+    for section, kind in (get_type_hints(Page) | {"task": task, "algorithm": algorithm}).items():
+        for known in options_of(kind):
+            if known.name in found:
+                raise ConfigError(
+                    f"every option has a name of its own; got {known.name} in [{found[known.name].section}] and in "
+                    f"[{section}] ({kind.__name__}). Give one of them another name."
+                )
+            found[known.name] = replace(known, section=section)
     return found
 
 
 @cache
-def options(kind: str) -> dict[str, Option]:
-    """Every option of a page about this task, by name."""
-    sections = section_types(kind).items()
-    return {known.name: replace(known, section=name) for name, kind in sections for known in options_of(kind)}
+def options_of_algorithms() -> Mapping[str, Mapping[str, Option]]:
+    """What every algorithm of ours, or of an installed package, has beside the options that all have: by algorithm."""
+    return {name: options_beside(algorithm_section(name)) for name in names("algorithms")}
 
 
-def describe_options(kind: str = FIRST_TASK) -> list[Option]:
+def options_beside(section: type[Algorithm]) -> Mapping[str, Option]:
+    """An algorithm's own."""
+    shared = {item.name for item in fields(Algorithm)}
+    return {one.name: replace(one, section="algorithm") for one in options_of(section) if one.name not in shared}
+
+
+def read_by(name: str) -> Mapping[str, Option]:
+    """Which algorithms have an option that not all have, and what it is there."""
+    return {algorithm: own[name] for algorithm, own in options_of_algorithms().items() if name in own}
+
+
+def describe_options(task: str = FIRST_TASK, algorithm: str = FIRST_ALGORITHM) -> list[Option]:
     """What --help shows: section, name, default, what it takes, help."""
-    return list(options(kind).values())
+    return list(options(task, algorithm).values())

@@ -49,7 +49,7 @@ class Reward(Section):
 
 @dataclass(frozen=True, kw_only=True)
 class Algorithm(Section):
-    """How payment becomes credit and credit a loss."""
+    """How payment becomes credit and credit a loss: what any row may combine. A learner's own options stand with it."""
 
     algorithm: str = option(
         "reinforce",
@@ -111,20 +111,6 @@ class Algorithm(Section):
         example=8, at_least=1, at_most=65_536,
     )  # fmt: skip
     updates_per_batch: int = option(1, "the number of optimizer steps on one batch", at_least=1, at_most=1_000)
-    most_updates: int | None = option(
-        None, "the most optimizer steps towards a learner's belief; none: as tuned",
-        example=8, at_least=1, at_most=10_000,
-    )  # fmt: skip
-    target_kl: float | None = option(
-        None, "the KL to a learner's belief, in nats, at which it stops; none: as tuned", example=0.1, above=0
-    )
-    pool: int | None = option(
-        None, "the unrewarded completions that surrogate samples first; none: as tuned",
-        example=4096, at_least=1, at_most=262_144,
-    )  # fmt: skip
-    fresh: int = option(
-        64, "the unrewarded completions, no episodes, that surrogate samples a step", at_least=0, at_most=262_144
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSection(Section):
-    """The options of a task; `kind` is its name."""
+    """The options of a task; `kind` is its name.
+
+    >>> import dataclasses
+    >>> @dataclasses.dataclass(frozen=True, kw_only=True)
+    ... class Letters(straw.TaskSection):
+    ...     size: int = straw.option(3, "the number of letters", at_least=1)
+    >>> Letters(size=5).size
+    5
+    """
 
     kind: str = option("secret", "the task", registry="tasks")
 

@@ -32,7 +32,11 @@ Policy = Literal["current", "start", "reference"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParams:
-    """How replies are drawn. `temperature=0` takes the likeliest token."""
+    """How replies are drawn. `temperature=0` takes the likeliest token.
+
+    >>> straw.SamplingParams(max_tokens=8).temperature
+    1.0
+    """
 
     max_tokens: int
     temperature: float = 1.0
@@ -46,6 +50,9 @@ class Reply:
     """What was written; `logprobs` are those of the distribution that was drawn from.
 
     Taking the likeliest token draws from none: then they are the model's own.
+
+    >>> straw.Reply((19, 2), (-0.1, -0.9), stopped=True).tokens
+    (19, 2)
     """
 
     tokens: Tokens
@@ -55,7 +62,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdamParams:
-    """One optimiser step. `grad_clip` bounds the global norm; 0 leaves it alone."""
+    """One optimiser step. `grad_clip` bounds the global norm; 0 leaves it alone.
+
+    >>> straw.AdamParams(learning_rate=3e-4).beta2
+    0.95
+    """
 
     learning_rate: float
     beta1: float = 0.9
@@ -70,6 +81,9 @@ class Loss:
     """A loss by name (see `algorithms.losses`) with its numbers, and the temperature of the sampler.
 
     `kl_by_ratio` multiplies the KL penalty of each token by its importance ratio; see `algorithms.losses`.
+
+    >>> straw.Loss(name="ppo", settings={"clip_low": 0.2, "clip_high": 0.2}, kl_coef=0.04).regularises
+    True
     """
 
     name: str

@@ -28,12 +28,22 @@ ROOM = 512  # tokens, where neither the task nor a run says how long a reply may
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
-    """One row of the table."""
+    """What an evaluation found; `result` is all of it, as result.json has it in the folder.
+
+    >>> scores = {"exact": {"accuracy": {"value": 0.25, "low": 0.1, "high": 0.4}}}
+    >>> straw.Evaluated(title="smollm2", step=None, folder=pathlib.Path("evals/x"), result={"scores": scores}).accuracy
+    {'exact': 0.25}
+    """
 
     title: str
     step: int | None
     folder: Path
     result: dict[str, Any]
+
+    @property
+    def accuracy(self) -> dict[str, float]:
+        """By grader; of several replies to a problem the mean (pass@1)."""
+        return {grader: float(next(iter(scores.values()))["value"]) for grader, scores in self.result["scores"].items()}
 
 
 def evaluate(

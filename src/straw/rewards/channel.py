@@ -75,6 +75,14 @@ class Channel(ABC):
     pay depends on more of a grade than hits and offsets. `several`: how several parts are paid, by which of them are
     right and nothing else ("hits"), or by the mean of what each would earn alone ("mean"). `noise`: the probability
     that right and wrong are paid the other way round, of a channel that does so.
+
+    >>> class Half(straw.Channel):
+    ...     name, levels = "half", 3
+    ...
+    ...     def __call__(self, grade, draw):
+    ...         return straw.Payment(total=1.0 if all(grade.hits) else 0.5 if grade.well_formed else 0.0)
+    >>> Half()(straw.Grade(hits=(False,), well_formed=True), draw=0.0).total
+    0.5
     """
 
     __slots__ = ()

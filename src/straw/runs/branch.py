@@ -18,6 +18,7 @@ from straw.runs.checkpoints.weights import files_of, folder_of_step, within_run
 from straw.runs.files.atomic_write import whole_folder
 from straw.runs.files.jsonl import json_line
 from straw.runs.kept_code import keep_code
+from straw.runs.kept_data import keep_rows
 from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, OF_STEPS, START
 from straw.runs.store import check_is_free
 
@@ -35,6 +36,7 @@ def make_branch(
         (staging / EVENTS).touch()
         copy_folder(parent / START, staging / START)
         keep_code(code or {}, staging)
+        keep_rows(config_toml, staging)
         for name in OF_STEPS:
             copy_head(parent / name, staging / name, checkpoint["lines"].get(name, 0) if checkpoint else 0)
         (staging / CHECKPOINTS).write_text(json_line(checkpoint) if checkpoint else "")

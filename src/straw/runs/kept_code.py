@@ -1,5 +1,6 @@
 """The code from outside that a run used, kept in its folder: code/NAME-HASH.py, and code/files.json with its spellings.
 
+Of an object that a program handed in (python:NAME) the source is kept in the same way, to be read and compared.
 A run goes on with what it began with, whatever lies under that name now. The copies are no more trusted than the page
 that names them: see `outside`.
 """
@@ -15,18 +16,21 @@ from typing import Any
 from straw import outside
 from straw.errors import RunError
 from straw.files import MIB, is_folder, parse_json, read_file
-from straw.outside import FILE, Source
+from straw.outside import FILE, HANDED, Source
 
 CODE, INDEX = "code", "files.json"
 HASH = re.compile(r"[0-9a-f]{16}")
 
 
 def names_in(values: Iterable[Any]) -> Iterator[str]:
-    """Every file of code that these values of a page name."""
+    """Every file of code that these values of a page name, and every object that was handed in."""
     for value in values:
         for text in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(text, str) and (found := FILE.fullmatch(text) or FILE.fullmatch(text.rpartition("=")[0])):
-                yield found["file"]
+            for name in [text, text.rpartition("=")[0]] if isinstance(text, str) else []:
+                if found := FILE.fullmatch(name):
+                    yield found["file"]
+                elif HANDED.fullmatch(name):
+                    yield name
 
 
 def files_of(page: Any) -> dict[str, Source]:
@@ -40,7 +44,12 @@ def as_run(file: str) -> Source:
 
 
 def copy_name(source: Source) -> str:
-    return f"{Path(source.file).stem}-{source.hash}.py"
+    return name_of(source.file, source.hash)
+
+
+def name_of(spelling: str, hash: str) -> str:
+    """Of a file its own name, of an object that of its kind: python:pay lies in pay-HASH.py."""
+    return f"{Path(outside.short(spelling)).stem}-{hash}.py"
 
 
 def keep_code(sources: Mapping[str, Source], folder: Path) -> None:
@@ -71,4 +80,4 @@ def kept_code(folder: Path) -> dict[str, bytes]:
 def copy_of(folder: Path, file: str, hash: str) -> Source:
     if not HASH.fullmatch(hash):
         raise ValueError(f"{hash!r:.40} is no hash")
-    return Source(file, read_file(folder / CODE / f"{Path(file).stem}-{hash}.py", outside.MOST))
+    return Source(file, read_file(folder / CODE / name_of(file, hash), outside.MOST))

@@ -20,7 +20,13 @@ from straw.types import End, Grade, Message, Problem
 
 
 class Task(Protocol):
-    """One kind of problem, with its options inside."""
+    """One kind of problem, with its options inside; `straw.SimpleTask` is the least that one of your own has to say.
+
+    >>> task = straw.load("secret", N=16, model="tiny-0.2M").task
+    >>> problem = task.problem(0)
+    >>> task.grade(problem, problem.reference, straw.End.ANSWERED).hits
+    (True,)
+    """
 
     @property
     def name(self) -> str: ...

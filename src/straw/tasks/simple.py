@@ -22,7 +22,17 @@ from straw.types import End, Grade, Problem
 
 
 class SimpleTask(OneReply):
-    """One question, one reply, problems without end unless `num_problems` says how many there are."""
+    """One question, one reply, problems without end unless `num_problems` says how many there are.
+
+    >>> class After(straw.SimpleTask):
+    ...     def problem(self, index):
+    ...         letter = "abc"[index % 3]
+    ...         asked = straw.Message("user", f"after {letter}?")
+    ...         return straw.Problem(key=letter, messages=(asked,), reference=(chr(ord(letter) + 1),))
+    >>> task = straw.load(After, model="tiny-0.2M").task
+    >>> task.grade(task.problem(1), ["c"], straw.End.ANSWERED).hits
+    (True,)
+    """
 
     Options = TaskSection
     num_problems: int | None = None

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import log2
+from typing import Any
 
 from straw.algorithms.baselines import Credit
 from straw.algorithms.registry import Algorithm
 from straw.config import Page
+from straw.config.page import options_beside
 from straw.engines.base import AdamParams
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
@@ -39,15 +41,21 @@ class Plan:
         return self.page.algorithm.group_size * self.page.algorithm.batch_size
 
     @property
-    def loss_settings(self) -> dict[str, float]:
+    def own_options(self) -> dict[str, Any]:
+        """Those that no other algorithm has."""
+        return {name: getattr(self.page.algorithm, name) for name in options_beside(type(self.page.algorithm))}
+
+    @property
+    def loss_settings(self) -> dict[str, Any]:
         algorithm = self.page.algorithm
-        return {"clip_low": algorithm.clip_low, "clip_high": algorithm.clip_high}
+        return {"clip_low": algorithm.clip_low, "clip_high": algorithm.clip_high, **self.own_options}
 
     def credit(self) -> Credit:
         algorithm = self.page.algorithm
         return Credit(
             baseline=str(algorithm.baseline), constant=algorithm.baseline_constant, decay=algorithm.ema_decay,
             optimism=algorithm.optimism, running_mean=algorithm.ema_start, moves=algorithm.ema_update,
+            own=self.own_options,
         )  # fmt: skip
 
     def adam(self, learning_rate: float) -> AdamParams:

@@ -30,6 +30,7 @@ from straw.runs.checkpoints.config_match import check_is_same, page_to_run
 from straw.runs.checkpoints.integrity import check_may_begin_again, newest_sound
 from straw.runs.files.jsonl import read_lines
 from straw.runs.kept_code import files_of, keep_code
+from straw.runs.kept_data import keep_rows
 from straw.runs.reading import CONFIG, METRICS, START, UNDECLARED, read_about, read_done, run_folder
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracking.tracker import check_tracker, tracker_for
@@ -147,6 +148,7 @@ def first_files(engine: Engine, page: Page, staging: Path) -> None:
     """What a run folder has from its first moment."""
     save_start(engine, staging / START)
     keep_code(files_of(page), staging)
+    keep_rows(dump(page), staging)
 
 
 def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:

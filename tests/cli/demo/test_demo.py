@@ -11,8 +11,8 @@ from tests.small_runs import WORDS, small_plan
 from straw.cli import main
 from straw.cli.demo.runs import SECRETS, WAYS, jobs_of, options_of, slug
 from straw.cli.demo.sentences import Way, seen, sentences, table, way_of, why
-from straw.cli.live.watch import label_of, subtitle_of
 from straw.config import load_page
+from straw.library.live.watcher import label_of, subtitle_of
 from straw.runs.reading import read_metrics
 from straw.training.resolve.page_to_plan import plan_of
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from tests.cli.side_jobs import HERE
 
-from straw.cli.jobs.worker import Job, Messenger, Result
-from straw.cli.jobs.worker_pool import OnEvent, Room, how_it_died
 from straw.errors import StrawError
+from straw.library.jobs.worker import Job, Messenger, Result
+from straw.library.jobs.worker_pool import OnEvent, Room, how_it_died, interrupts
 
 
 def results(room: Any, *jobs: Job, on_event: OnEvent = lambda *_: None) -> dict[str, Result]:
@@ -88,10 +88,11 @@ def test_a_warm_up_is_made_once_and_those_that_share_it_wait(tmp_path: Path) -> 
 
 
 PROGRAM = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background were told to ignore it
 from tests.cli.side_jobs import HERE
-from straw.cli.jobs import worker_pool as side_by_side
-from straw.cli.jobs.worker import Job
+from straw.library.jobs import worker_pool as side_by_side
+from straw.library.jobs.worker import Job
 side_by_side.PRELOADED = []  # no torch: these jobs need none
 jobs = [Job(marks, f"{HERE}:run_until_asked", marks) for marks in sys.argv[1:]]
 with side_by_side.Room(2) as room:
@@ -131,6 +132,15 @@ def test_ctrl_c_lets_runs_keep_their_step_before_everything_ends(two_runs: Any) 
     assert "stopping after the steps that go on" in said and "KeyboardInterrupt" in said
 
 
+@pytest.fixture
+def heeds_ctrl_c() -> Iterator[None]:
+    """As in a terminal; tests that run in the background are told to ignore it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_ctrl_c_in_the_middle_of_a_message_loses_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a message in the pipe would be waited for without end."""
     heard: list[Any] = []
@@ -147,6 +157,16 @@ def test_ctrl_c_in_the_middle_of_a_message_loses_none_of_it(monkeypatch: pytest.
             monkeypatch.undo()
     assert ("a", "say", "2 is doubled") in heard
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_who_ignores_ctrl_c_goes_on_ignoring_it() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupts() as was_interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert not was_interrupted() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_workers_keep_their_step_when_nobody_is_left_to_hear(two_runs: Any) -> None:

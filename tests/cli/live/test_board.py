@@ -5,7 +5,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from straw.cli.live.board import Board, LiveBoard
+from straw.library.live.board import Board, LiveBoard
 
 
 def shown(board: Board) -> list[str]:

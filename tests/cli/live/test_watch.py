@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import Console
 
-from straw.cli.live.engine_table import engine_table
-from straw.cli.live.watch import LiveWatcher
+from straw.library.live.engine_table import engine_table
+from straw.library.live.watcher import LiveWatcher
 from straw.runs.progress import Progress
 
 FACTS: dict[str, Any] = {

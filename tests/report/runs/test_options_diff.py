@@ -45,6 +45,16 @@ def test_an_option_of_another_version_is_shown_as_it_stands() -> None:
     assert differing([page, config()]) == {"speed": ["9", ""]}
 
 
+def test_options_of_other_algorithms_which_a_run_of_before_wrote_down_are_left_out() -> None:
+    old = config(algorithm="grpo")
+    old["algorithm"] |= {"most_updates": "none", "target_kl": "none", "pool": "none", "fresh": 64}
+    assert flat(old) == flat(config(algorithm="grpo")) and chosen(old) == chosen(config(algorithm="grpo"))
+    assert differing([old, config(algorithm="grpo")]) == {}
+    assert "pool" not in filled_in(config(algorithm="surrogate"))
+    assert filled_in(config(algorithm="surrogate", pool=8))["pool"] == "8"
+    assert differing([old, config(algorithm="surrogate", pool=8)])["pool"] == ["", "8"]
+
+
 def test_the_ceiling_is_the_tasks_and_unknown_for_a_task_that_we_do_not_know() -> None:
     assert ceiling_bits(config(N=16)) == log2(16)
     assert ceiling_bits(config(N=16, length=3)) == 3 * log2(16)

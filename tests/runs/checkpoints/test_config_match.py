@@ -19,7 +19,7 @@ def begun_without(folder: Path, option: str, page: Page) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("option", ["stop_at", "replay_cap", "fresh", "novelty"])
+@pytest.mark.parametrize("option", ["stop_at", "replay_cap", "optimism", "novelty"])
 def test_an_option_that_came_later_counts_as_its_default(option: str, tmp_path: Path) -> None:
     page = with_values(Page(), {"N": 16, "group_size": 8})
     check_is_same(page, begun_without(tmp_path, option, page))
@@ -38,10 +38,18 @@ def test_a_run_from_before_all_options_had_every_default(tmp_path: Path) -> None
 
 
 def test_an_option_that_was_written_is_never_taken_for_a_default(tmp_path: Path) -> None:
-    """Even one that the algorithm of the run does not read: nobody asks here what it would do."""
-    (tmp_path / CONFIG).write_text("[algorithm]\npool = 4096\n")
-    with pytest.raises(RunError, match=r"\(pool=none, not 4096\)"):
+    """Even one that the algorithm of the run makes no use of: nobody asks here what it would do."""
+    (tmp_path / CONFIG).write_text("[algorithm]\noptimism = 0.2\n")
+    with pytest.raises(RunError, match=r"\(optimism=0.1, not 0.2\)"):
         check_is_same(Page(), tmp_path)
+
+
+@pytest.mark.parametrize("pool", ['"none"', "4096"])
+def test_what_an_older_run_wrote_down_of_other_algorithms_is_no_matter(tmp_path: Path, pool: str) -> None:
+    """It never read them: whatever they say, it goes on."""
+    lines = f'[algorithm]\nmost_updates = "none"\ntarget_kl = "none"\npool = {pool}\nfresh = 64\n'
+    (tmp_path / CONFIG).write_text(lines)
+    check_is_same(Page(), tmp_path)
 
 
 def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path) -> None:

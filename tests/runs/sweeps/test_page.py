@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from straw.config import load_page
 from straw.errors import ConfigError
 from straw.runs.sweeps.page import read_sweep
 from straw.runs.sweeps.sweep import Sweep, slug
@@ -95,6 +96,39 @@ def test_the_options_of_a_run_are_those_that_train_would_be_given(tmp_path: Path
         "secret_seed": 0, "seed": 0, "run_dir": "here/a-seed-0",
     }  # fmt: skip
     assert run.folder == Path("here/a-seed-0")
+
+
+VARIED = {
+    "grid": '[grid]\nalgorithm = ["surrogate", "reward_aware", "grpo"]',
+    "by hand": "".join(
+        f'[[condition]]\nname = "{name}"\nalgorithm = "{name}"\n' for name in ("surrogate", "reward_aware", "grpo")
+    ),
+}
+
+
+@pytest.mark.parametrize("how", VARIED)
+def test_what_is_said_for_every_run_is_for_those_whose_algorithm_has_such_an_option(tmp_path: Path, how: Any) -> None:
+    sweep = read_sweep(page(tmp_path, f"[base]\npool = 8\nN = 16\n{VARIED[how]}"), {"most_updates": "3"})
+    told = [run.options for condition in sweep.conditions for run in sweep.runs(condition)]
+    assert [one.get("pool") for one in told] == [8, None, None]
+    assert [one.get("most_updates") for one in told] == ["3", "3", None]
+    pages = [load_page(None, one).page for one in told]
+    assert [one.task.N for one in pages] == [16, 16, 16]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[base]\npool = 8\n[grid]\nalgorithm = ['grpo', 'rloo']",  # nobody has it
+        "[grid]\npool = [8, 9]\nalgorithm = ['surrogate', 'grpo']",  # would be the same run twice
+        "[[condition]]\nname = 'a'\nalgorithm = 'grpo'\npool = 8",
+    ],
+)
+def test_an_option_that_a_condition_s_algorithm_does_not_have_is_refused(tmp_path: Path, text: str) -> None:
+    sweep = read_sweep(page(tmp_path, text), {})
+    with pytest.raises(ConfigError, match="pool is an option of surrogate; got pool=8 with algorithm=grpo"):
+        for run in (run for condition in sweep.conditions for run in sweep.runs(condition)):
+            load_page(None, run.options)
 
 
 def test_a_sweep_is_named_by_its_page_or_by_its_file(tmp_path: Path) -> None:

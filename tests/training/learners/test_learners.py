@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -12,14 +13,17 @@ import numpy as np
 import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 
+from straw.cli import main
 from straw.cli.commands.runs import what
-from straw.cli.live.watch import label_of, show_finished
+from straw.cli.live.watch import show_finished
 from straw.config import plain
 from straw.errors import ConfigError
+from straw.library.live.watcher import label_of
 from straw.report.runs.compare import compare
 from straw.report.runs.listing import runs_under
 from straw.report.runs.summary import summary_of
 from straw.rollouts.collect import SeedKey, collect
+from straw.runs.about import config_hash
 from straw.runs.reading import read_config, read_metrics
 from straw.training.learners.reward_aware import RewardAware
 from straw.training.learners.surrogate import Surrogate
@@ -133,6 +137,37 @@ def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped_but_not_witho
         monkeypatch.setattr(student, "load_state_dict", lambda self, state: None)
     resume_run(tmp_path / "forgetful", Listener())
     assert rows(tmp_path / "forgetful") != rows(alone.folder)
+
+
+@pytest.mark.parametrize("words", ["algorithm=grpo", f"algorithm=surrogate {SMALL}"])
+def test_a_run_of_before_goes_on_though_it_wrote_down_the_options_of_every_algorithm(
+    home: Path, tmp_path: Path, words: str
+) -> None:
+    page = f"{words} n_batches=4 save_every=2"
+    alone = train(tmp_path / "alone", page)
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={tmp_path / 'run'}", page), Dying())
+    as_before(tmp_path / "run")
+    copytree(tmp_path / "run", tmp_path / "parent")
+    resume_run(tmp_path / "run", Listener())
+    assert (tmp_path / "run/rollouts.jsonl").read_bytes() == (alone.folder / "rollouts.jsonl").read_bytes()
+    branch = ["resume", str(tmp_path / "parent"), "--branch", "--quiet", f"run_dir={tmp_path / 'branch'}"]
+    assert main(branch) == 0 and main(["show", str(tmp_path / "branch")]) == 0
+    assert (tmp_path / "branch/rollouts.jsonl").read_bytes() == (alone.folder / "rollouts.jsonl").read_bytes()
+
+
+def as_before(folder: Path) -> None:
+    """Its page as it was written when every algorithm had the options of all."""
+    lines = (folder / "config.toml").read_text().splitlines(keepends=True)
+    every = ['most_updates = "none"\n', 'target_kl = "none"\n', 'pool = "none"\n', "fresh = 64\n"]
+    missing = [line for line in every if not any(one.startswith(line.split(" = ")[0] + " = ") for one in lines)]
+    place = lines.index("[optimizer]\n") - 1
+    config = "".join([*lines[:place], *missing, *lines[place:]])
+    (folder / "config.toml").write_text(config)
+    about = json.loads((folder / "about.json").read_text())
+    (folder / "about.json").write_text(
+        json.dumps({**about, "config": tomllib.loads(config), "config_hash": config_hash(config)})
+    )
 
 
 def rows(folder: Path) -> list[dict[str, object]]:

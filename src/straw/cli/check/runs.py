@@ -15,11 +15,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from straw.cli.jobs.worker import Job
-from straw.cli.jobs.worker_pool import Room
 from straw.config import Loaded, Page, load_page
 from straw.config.load import read_toml
 from straw.errors import ConfigError, StrawError, TrainingError
+from straw.library.jobs.worker import Job
+from straw.library.jobs.worker_pool import Room
 from straw.report.curves.curve import Curve, metric_curve
 from straw.report.golden.golden import Golden
 from straw.runs.about import config_hash, cores, processor, versions

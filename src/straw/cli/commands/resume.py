@@ -30,12 +30,12 @@ def resume(words: list[str]) -> int:
         return 0 if words else 2
     quiet, branches, at = take_flag(words, "--quiet"), take_flag(words, "--branch"), take_option(words, "at")
     run, *rest = words
-    from straw.config import TRUST, parse_overrides
+    from straw.config import TRUST
     from straw.report.runs.listing import run_named
 
     trusts = take_trust(rest)
     named = run_named(run)
-    values = parse_overrides(rest, begun_kind(named))
+    values = changes(rest, named)
     folder = make(named, values | ({TRUST: "true"} if trusts else {}), at) if branches else named
     if not branches and (values or at):
         raise ConfigError(
@@ -73,13 +73,17 @@ def make(parent: Path, values: dict[str, str], at: str | None) -> Path:
     return path
 
 
-def begun_kind(folder: Path) -> str | None:
-    """The task of a run, whose options may be changed."""
-    from straw.config.load import kind_in
+def changes(words: list[str], folder: Path) -> dict[str, str]:
+    """What a branch is told, in the options of the run's task and algorithm: as they were in the code that it kept."""
+    from straw import outside
+    from straw.config import owners_in, parse_overrides
+    from straw.runs.kept_code import kept_code
     from straw.runs.reading import read_config
 
-    found = kind_in(read_config(folder))
-    return None if found is None else str(found)
+    if not words:
+        return {}
+    outside.begin(kept_code(folder))
+    return parse_overrides(words, owners_in(read_config(folder)))
 
 
 def warn(line: str) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from straw.cli.arguments import ALL, print_options, take_flag, wants_help
-from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
+
+if TYPE_CHECKING:
+    from straw.config import Owners
 
 TRAIN = """straw train TASK|PAGE.toml [key=value ...]
 
@@ -26,6 +28,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
   straw train mine.py:MyTask                                a task of yours
   straw train reverse_digits --help                         the options of another task; --help all: every option
+  straw train algorithm=surrogate --help                    those of an algorithm that has options of its own
 
   --dry-run   print the page with every value resolved and what the run will take, memory and time, and stop; what a
               run would refuse, a model, data, a prompt or a folder, is refused here too, with exit status 2
@@ -52,13 +55,9 @@ WHAT = """straw train wants to know what: a task, or a page.
 def train(words: list[str]) -> int:
     from straw import registry
     from straw.config import load_page, parse_overrides, put
-    from straw.config.names import trust_code_in
 
     if wants_help(words):
-        kinds = [word for word in words[:1] if registry.is_known("tasks", word)]
-        for word in kinds:
-            trust_code_in(word)
-        print_options(TRAIN, *kinds, every=ALL in words)
+        print_options(TRAIN, helped(words), every=ALL in words)
         return 0
     dry, quiet = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--quiet")
     again = take_flag(words, "--resume")
@@ -66,7 +65,7 @@ def train(words: list[str]) -> int:
         say_lines(WHAT.format(tasks=", ".join(registry.names("tasks"))))
         return 2
     page, overrides = source_of(words)
-    for name, value in parse_overrides(words, task_behind(page, overrides)).items():
+    for name, value in parse_overrides(words, owners_behind(page, overrides)).items():
         put(overrides, name, value)
     loaded = load_page(page, overrides)
     if dry:
@@ -88,34 +87,29 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
     """The task or the page that comes first, taken off the words."""
     if not words or words[0].startswith("-") or "=" in words[0]:
         return None, {}
-    first = words.pop(0)
-    if first.endswith(".toml"):
-        return Path(first), {}
+    from straw.library.pages import source_of as meant_by
+
+    return meant_by(words.pop(0))
+
+
+def helped(words: list[str]) -> Owners:
+    """What a person asks for help about: the task in front, and an algorithm behind it."""
     from straw import registry
-    from straw.config.names import trust_code_in
+    from straw.config import Owners
+    from straw.config.names import owners_among, trust_code_in
 
-    if is_data(first):
-        return None, {"kind": "data", "path": first}
-    trust_code_in(first)
-    if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
-    return None, {"kind": first}
-
-
-def is_data(word: str) -> bool:
-    """Whether a command's first word is a data set: a file by its ending, or a folder."""
-    from straw.tasks.word_problems.data_loading import KINDS
-
-    path = Path(word).expanduser()
-    return path.suffix in KINDS or (os.sep in word and path.is_dir())
+    kinds = [word for word in words[:1] if registry.is_known("tasks", word)]
+    for word in kinds:
+        trust_code_in(word)
+    return owners_among(words, Owners(*kinds))
 
 
-def task_behind(page: Path | None, overrides: Mapping[str, str]) -> str | None:
-    """The task that a command is about, as far as a page or the first word says."""
-    from straw.config.load import kind_in, naming, read_toml
+def owners_behind(page: Path | None, overrides: Mapping[str, str]) -> Owners:
+    """The task and the algorithm that a command is about, as far as a page or the first word says."""
+    from straw.config import owners_in
+    from straw.config.load import naming, read_toml
 
     if page is None:
-        return overrides.get("kind")
+        return owners_in(overrides)
     with naming(page):
-        found = kind_in(read_toml(page))
-    return None if found is None else str(found)
+        return owners_in(overrides, read_toml(page))

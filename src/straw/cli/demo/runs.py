@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from straw.cli.demo.sentences import ENOUGH, HEADER, sentences, table, way_of
-from straw.cli.jobs.worker import Job
-from straw.cli.jobs.worker_pool import Room
-from straw.cli.live.board import LiveBoard
-from straw.cli.live.watch import subtitle_of
 from straw.config import load_page
 from straw.errors import ConfigError, StrawError
+from straw.library.jobs.worker import Job
+from straw.library.jobs.worker_pool import Room
+from straw.library.live.board import LiveBoard
+from straw.library.live.watcher import subtitle_of
 from straw.report.curves.curve import curve_of, median_curve
 from straw.report.curves.picture import draw_picture
 from straw.report.curves.terminal import print_curves

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from straw.cli.arguments import ALL, print_options, say_json, take_flag, take_option, wants_help
-from straw.cli.commands.train import source_of, task_behind
+from straw.cli.commands.train import owners_behind, source_of
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
 if TYPE_CHECKING:
     from straw.config import Evaluation, Page
-    from straw.evaluation.evaluate import Evaluated
     from straw.tasks.base import Task
 
 EVAL = """straw eval TASK|PAGE.toml|RUN [model=NAME|FOLDER|ADAPTER|RUN] [key=value ...]
@@ -41,7 +39,6 @@ use what is there.
 
 Options of the evaluation, and their defaults:
 """
-PAUSE_S = 5.0
 
 
 def eval_command(words: list[str]) -> int:
@@ -58,7 +55,7 @@ def eval_command(words: list[str]) -> int:
     ours = take_evaluation(words)
     named = run_first(words)
     source, overrides = source_of(words)
-    for name, value in parse_overrides(words, task_behind(source, overrides)).items():
+    for name, value in parse_overrides(words, owners_behind(source, overrides)).items():
         put(overrides, name, value)
     from straw.evaluation.subjects import evaluated_page, run_behind, task_of
 
@@ -93,17 +90,13 @@ def judged(
     compared: str | None, quiet: bool, as_json: bool = False,
 ) -> int:  # fmt: skip
     from straw.cli.eval.table import print_table
-    from straw.evaluation.evaluate import evaluate
-    from straw.evaluation.subjects import subjects
+    from straw.library.evaluating import evaluated
 
     if as_json and compared is not None:
         raise ConfigError("--compare prints a table of its own; got --json too. Leave one of them out.")
     if compared is not None and every:
         raise ConfigError("--compare shows one result beside ours; got --checkpoints too. Leave one of them out.")
-    rows: list[Evaluated] = []
-    for subject in subjects(page, run, at=at, every=every, say=lambda line: tell(line, quiet)):
-        place = out / f"step-{subject.step:06d}" if out and every else out
-        rows.append(evaluate(page, task, evaluation, subject, place, Progress(subject.title, quiet)))
+    rows = list(evaluated(page, task, evaluation, run, at=at, every=every, out=out, quiet=quiet))
     if as_json:
         say_json([{"weights": row.title, "folder": str(row.folder), **row.result} for row in rows])
         return 0
@@ -115,36 +108,12 @@ def judged(
     return 0
 
 
-class Progress:
-    """A line every few seconds: how many replies, and how long the rest will take."""
-
-    def __init__(self, title: str, quiet: bool) -> None:
-        self.title, self.quiet = title, quiet
-        self.began = self.told = time.monotonic()
-        self.first: int | None = None
-
-    def __call__(self, there: int, wanted: int) -> None:
-        now = time.monotonic()
-        if self.first is None:
-            self.first, self.began = there, now
-            tell(f"{self.title}: {there} of {wanted} replies are there", self.quiet)
-        elif now - self.told >= PAUSE_S or there == wanted:
-            self.told = now
-            left = (now - self.began) / max(1, there - self.first) * (wanted - there)
-            tell(f"{self.title}: {there} of {wanted} replies, {left:.0f} s left", self.quiet)
-
-
-def tell(line: str, quiet: bool) -> None:
-    if not quiet:
-        say(f"straw: {line}", error=True)
-
-
 def print_help(kind: str = "gsm8k", *, every: bool = False) -> None:
-    from straw.config import plain
+    from straw.config import Owners, plain
     from straw.config.evaluation import OPTIONS
 
     say_lines(EVAL)
     for known in OPTIONS.values():
         bounds = f" [{known.range}]" if known.range else ""
         say(f"  {known.name + '=' + plain(known.default):<36} {known.help}{bounds}")
-    print_options("\nOptions of a page; those of training are of no use here:\n", kind, every=every)
+    print_options("\nOptions of a page; those of training are of no use here:\n", Owners(kind), every=every)

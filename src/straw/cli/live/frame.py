@@ -16,9 +16,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from straw.cli.live.board import shown
 from straw.cli.live.tail import Tail
 from straw.errors import StrawError
+from straw.library.live.board import shown
 from straw.report.curves.curve import Curve, is_number, metric_curve, thinned
 from straw.report.curves.terminal import draw_text
 from straw.report.runs.listing import run_folders

@@ -62,7 +62,7 @@ def sweep(words: list[str]) -> int:
     page, *rest = words
     if not page.endswith(".toml"):
         raise ConfigError(f"straw sweep takes a page first; got {page!r}. Write straw sweep PAGE.toml.")
-    from straw.cli.sweep.runs import print_plan, run_sweep
+    from straw.cli.sweep.show import print_plan, run_sweep
     from straw.config import parse_overrides
     from straw.runs.sweeps.page import read_sweep
 

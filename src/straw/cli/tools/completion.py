@@ -57,9 +57,9 @@ def offered() -> Words:
     from straw.cli.main import COMMANDS
     from straw.cli.new.new import KINDS as NEW
     from straw.cli.tools.kinds import KINDS
-    from straw.config.names import ALIASES, known_options
+    from straw.config.names import ALIASES, options_of_all
 
-    options = known_options()
+    options = options_of_all()
     values = {name: safe(values_of(option)) for name, option in options.items()}
     values |= {alias: values[name] for alias, name in ALIASES.items() if name in values}
     first = {

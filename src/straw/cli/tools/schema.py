@@ -49,10 +49,10 @@ def schema(words: list[str]) -> int:
 
 
 def page_schema() -> dict[str, Any]:
-    """Of the page of one run; the options of all tasks that are installed together."""
+    """Of the page of one run; the options of all tasks and algorithms that are installed together."""
     from straw.config.names import ALIASES
 
-    known = options_of_all_tasks()
+    known = every_option()
     own = {name: merged([value_schema(option) for option in options]) for name, options in known.items()}
     aliases = {alias: own[name] for alias, name in ALIASES.items() if name in own}
     sections: dict[str, dict[str, Any]] = {}
@@ -73,20 +73,20 @@ def page_schema() -> dict[str, Any]:
     }
 
 
-def options_of_all_tasks() -> dict[str, list[Any]]:
-    """An option by its name, as often as there are tasks that have it."""
-    from straw.config.page import options
+def every_option() -> dict[str, list[Any]]:
+    """An option by its name, as often as there are tasks or algorithms that have it."""
+    from straw.config.page import options, options_of_algorithms
     from straw.registry import names
 
     found: dict[str, list[Any]] = {}
-    for kind in names("tasks"):
-        for name, option in options(kind).items():
+    for known in (*map(options, names("tasks")), *options_of_algorithms().values()):
+        for name, option in known.items():
             found.setdefault(name, []).append(option)
     return found
 
 
 def merged(schemas: list[dict[str, Any]]) -> dict[str, Any]:
-    """What any of the tasks takes; a default that depends on the task is left out."""
+    """What any of them takes; a default that depends on the task or the algorithm is left out."""
     defaults = [one["default"] for one in schemas]
     is_same = all(one == defaults[0] for one in defaults)
     rest = [{key: value for key, value in one.items() if key != "default"} for one in schemas]

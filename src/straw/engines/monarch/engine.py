@@ -125,8 +125,10 @@ class MonarchEngine(Engine):
         return [slot.handle for slot in self.slots]
 
     def _process(self, name: str, worker: type, *given: Any) -> Process:
+        """It is handed what it computes with: options from outside are of a class unknown to it."""
         engine = self.page.engine
-        return Process(name, worker, self.page, *given, patience=Patience(engine.answer_s, engine.load_s))
+        page = Page(model=self.page.model, engine=engine)
+        return Process(name, worker, page, *given, patience=Patience(engine.answer_s, engine.load_s))
 
     def _source(self) -> Any:
         from straw.engines.monarch.weights.weight_transfer_actor import Source

@@ -11,7 +11,7 @@ itself is paid for, `hits` knows the chances of everybody; elsewhere `greedy` wa
 
 from __future__ import annotations
 
-from straw.measure.observer.game import game_of, group_of, observed_page, page_of_config
+from straw.measure.observer.game import game_of, group_of, observed_page
 from straw.measure.observer.ideal import STRATEGIES, Observed, cached_at, observe, observed
 
 __all__ = [
@@ -23,5 +23,4 @@ __all__ = [
     "observe",
     "observed",
     "observed_page",
-    "page_of_config",
 ]

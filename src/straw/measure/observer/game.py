@@ -1,13 +1,10 @@
-"""From a page, or a run's config, to the game that an observer plays. No torch."""
+"""From a page to the game that an observer plays. No torch."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
-from straw.config import Page, with_values
-from straw.config.load import flat
+from straw.config import Page
 from straw.errors import ConfigError
 from straw.measure.observer.ideal import Observed, observed
 from straw.registry import find
@@ -35,8 +32,3 @@ def group_of(page: Page) -> int:
 def observed_page(page: Page) -> Observed:
     """From the cache, or made now."""
     return observed(*game_of(page), group=group_of(page))
-
-
-def page_of_config(config: Mapping[str, Any]) -> Page:
-    """The page that a run wrote into its folder."""
-    return with_values(Page(), flat(config))

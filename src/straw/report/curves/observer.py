@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from straw.config.load import page_of_config
 from straw.errors import ConfigError
-from straw.measure.observer import Observed, observed_page, page_of_config
+from straw.measure.observer import Observed, observed_page
 from straw.report.curves.curve import Curve
 
 FAIR = ("thompson_group",)

@@ -14,8 +14,9 @@ from math import isfinite, log2
 from typing import Any
 
 from straw import outside
-from straw.config import FIRST_TASK, Option, describe_options, plain
-from straw.config.page import task_section
+from straw.config import FIRST_ALGORITHM, FIRST_TASK, Option, plain
+from straw.config.owners import task_section
+from straw.config.page import options, read_by
 from straw.config.values import read_value
 from straw.errors import StrawError
 from straw.registry import is_installed
@@ -25,14 +26,15 @@ NEVER = ("run_dir",)  # says where, not what
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, str]:
-    """Options by name, spelled as on a command line."""
-    sections = [value if isinstance(value, Mapping) else {name: value} for name, value in config.items()]
-    return {name: _spelled(value) for section in sections for name, value in section.items()}
+    """Options by name, spelled as on a command line; less those of other algorithms, which older versions wrote too."""
+    values = _spelled_out(config)
+    known = _options(values)
+    return {name: value for name, value in values.items() if name in known or not _is_idle(name, value)}
 
 
 def chosen(config: Mapping[str, Any]) -> dict[str, str]:
     """What the run is about, and whatever differs from a default."""
-    known = _options(config)
+    known = _options(flat(config))
     return {
         name: value
         for name, value in flat(config).items()
@@ -42,7 +44,7 @@ def chosen(config: Mapping[str, Any]) -> dict[str, str]:
 
 def filled_in(config: Mapping[str, Any]) -> dict[str, str]:
     """Values of the options that a page may leave open: tuned ones, or somebody's choice."""
-    known = _options(config)
+    known = _options(flat(config))
     return {
         name: value
         for name, value in flat(config).items()
@@ -67,7 +69,7 @@ def ceiling_bits(config: Mapping[str, Any], about: Mapping[str, Any] | None = No
     if not is_installed("tasks", kind):
         told = (about or {}).get("ceiling_bits")
         return float(told) if isinstance(told, int | float) and isfinite(told) else None
-    known = {option.name: option for option in describe_options(kind) if option.section == "task"}
+    known = {name: one for name, one in options(kind).items() if one.section == "task"}
     try:
         values = {name: read_value(known[name], value) for name, value in flat(config).items() if name in known}
         space = task_section(kind)(**values).space
@@ -78,21 +80,34 @@ def ceiling_bits(config: Mapping[str, Any], about: Mapping[str, Any] | None = No
 
 def reward_name(config: Mapping[str, Any]) -> str:
     """What a run is paid by, as every picture calls it: 8 bins; log distance; dense, summed; SFT."""
-    options = flat(config)
-    channel = outside.short(options.get("reward_type", "none"))
-    if options.get("algorithm") == "sft":
+    told = flat(config)
+    channel = outside.short(told.get("reward_type", "none"))
+    if told.get("algorithm") == "sft":
         return "SFT"
     if channel == "none":
-        channel = "dense" if options.get("env_type") == "multi_step" else "binary"
+        channel = "dense" if told.get("env_type") == "multi_step" else "binary"
     if channel == "binned_log_distance":
-        return f"{options.get('reward_bins')} bins"
-    summed = ", summed" if channel == "dense" and options.get("credit") == "sum" else ""
+        return f"{told.get('reward_bins')} bins"
+    summed = ", summed" if channel == "dense" and told.get("credit") == "sum" else ""
     return channel.replace("_", " ") + summed
 
 
-def _options(config: Mapping[str, Any]) -> dict[str, Option]:
-    kind = flat(config).get("kind", "")
-    return {option.name: option for option in describe_options(kind if is_installed("tasks", kind) else FIRST_TASK)}
+def _spelled_out(config: Mapping[str, Any]) -> dict[str, str]:
+    sections = [value if isinstance(value, Mapping) else {name: value} for name, value in config.items()]
+    return {name: _spelled(value) for section in sections for name, value in section.items()}
+
+
+def _options(values: Mapping[str, str]) -> Mapping[str, Option]:
+    """Those of its task and its algorithm, where it takes no code from outside to know them."""
+    kind, algorithm = values.get("kind", ""), values.get("algorithm", "")
+    return options(
+        kind if is_installed("tasks", kind) else FIRST_TASK,
+        algorithm if is_installed("algorithms", algorithm) else FIRST_ALGORITHM,
+    )
+
+
+def _is_idle(name: str, value: str) -> bool:
+    return any(value == plain(known.default) for known in read_by(name).values())
 
 
 def _is_open(known: Mapping[str, Option], name: str) -> bool:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from straw.config.load import page_of_config
 from straw.errors import ConfigError
-from straw.measure.observer import Observed, cached_at, game_of, group_of, observed, page_of_config
+from straw.measure.observer import Observed, cached_at, game_of, group_of, observed
 from straw.report.curves.palette import places
 from straw.report.study.cells import Cell, cells_of
 from straw.report.study.load_runs import Gathered

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from straw.config import describe_options, plain
+from straw.config import FIRST_ALGORITHM, describe_options, plain
 from straw.errors import RunError, StrawError
 from straw.files import is_file
 from straw.registry import is_installed
@@ -184,13 +184,15 @@ def check_numbers(options: Mapping[str, str], rows: Sequence[Mapping[str, Any]])
 
 def with_defaults(options: dict[str, str]) -> dict[str, str]:
     """What an older version did not write down, as it is by default."""
-    kind = options.get("kind", "")
-    return {**(defaults_of(kind) if is_installed("tasks", kind) else {}), **options}
+    kind, algorithm = options.get("kind", ""), options.get("algorithm", FIRST_ALGORITHM)
+    if not is_installed("tasks", kind):
+        return options
+    return {**defaults_of(kind, algorithm if is_installed("algorithms", algorithm) else FIRST_ALGORITHM), **options}
 
 
 @lru_cache
-def defaults_of(kind: str) -> Mapping[str, str]:
-    return {option.name: plain(option.default) for option in describe_options(kind)}
+def defaults_of(kind: str, algorithm: str) -> Mapping[str, str]:
+    return {option.name: plain(option.default) for option in describe_options(kind, algorithm)}
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:

@@ -14,6 +14,7 @@ from typing import Any
 from straw.config import TRUST, Page, dump, load_page, with_values
 from straw.errors import RunError
 from straw.runs.kept_code import kept_code
+from straw.runs.kept_data import restore_rows
 from straw.runs.reading import CONFIG, read_about, read_config
 
 
@@ -25,6 +26,7 @@ def page_of(folder: Path) -> Page:
             f"a run keeps its page, and {folder / CONFIG} was changed since it began ({listed(changed)}): "
             f"undo that, or make it another run: {as_branch(folder, changed)}"
         )
+    restore_rows(folder, CONFIG)
     return load_page(folder / CONFIG, {TRUST: False}, code=kept_code(folder)).page
 
 

@@ -6,8 +6,8 @@
                                   seed_options = ["secret_seed"] the secret alone
     own_draws = true              optional: conditions share secrets and no guesses, `seed` being a function of both
 
-    [base]                        options of every run, as on a run's page
-    N = 64
+    [base]                        options of every run, as on a run's page; where the algorithm is varied, one that only
+    N = 64                        some of them have is for those
 
     [grid]                        every combination of these values is a condition
     reward_bins = [4, 8]
@@ -30,16 +30,18 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import product
 from math import prod
 from pathlib import Path
 from reprlib import repr as shortened
 from typing import Any
 
-from straw.config.load import TRUST, flat, kind_in, naming, read_toml
+from straw.config.load import TRUST, flat, naming, read_toml
 from straw.config.names import ALIASES, canonical
 from straw.config.option import MOST_SEED
-from straw.config.page import FIRST_TASK, options
+from straw.config.owners import Owners, algorithm_section, owners_in
+from straw.config.page import options, options_beside
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
 from straw.runs.sweeps.sweep import DRAWS, RATE, Condition, Sweep, Tune, slug
@@ -47,6 +49,7 @@ from straw.runs.sweeps.sweep import DRAWS, RATE, Condition, Sweep, Tune, slug
 KEYS = ("name", "question", "seeds", "seed_options", "own_draws", "base", "grid", "condition", "tune")
 MOST_RUNS = 20_000
 SEED_OPTIONS = ("secret_seed", "seed")
+Said = tuple[Mapping[str, Any], ...]
 
 
 def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None) -> Sweep:
@@ -56,33 +59,30 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
         for key in page:
             if key not in KEYS:
                 raise ConfigError(f"a sweep's page has no {key!r}; {did_you_mean(key, KEYS)}. Options go under [base].")
-        name, kind = slug(text(page, "name") or path.stem), kind_of(page, overrides)
+        name, said = slug(text(page, "name") or path.stem), (overrides, table(page, "base"))
+        owners = owners_in(*said)
+        base = {**flat(table(page, "base"), owners), **overrides}
         sweep = Sweep(
             name=name,
             question=text(page, "question"),
             folder=out or Path("runs") / "sweeps" / name,
             seeds=seeds(page, "seeds", [0]),
-            seed_options=seed_options(page, kind),
-            base={**flat(table(page, "base")), **overrides},
-            conditions=tuple(conditions(page, kind)),
+            seed_options=seed_options(page, owners),
+            base=base,
+            conditions=with_unread(base, tuple(conditions(page, said))),
             tune=tune_of(table(page, "tune")) if "tune" in page else None,
             own_draws=truth(page, "own_draws", "own_draws"),
         )
-        for complaint in complaints(sweep, overrides, flat(table(page, "grid"), kind)):
+        for complaint in complaints(sweep, overrides, flat(table(page, "grid"), owners)):
             raise ConfigError(complaint)
     return sweep
 
 
-def kind_of(page: Mapping[str, Any], overrides: Mapping[str, Any]) -> str | None:
-    """The task of every run, where one is named for all: what options there are is for it to say."""
-    found = kind_in(overrides) or kind_in(table(page, "base"))
-    return None if found is None else str(found)
-
-
-def conditions(page: Mapping[str, Any], kind: str | None) -> Iterator[Condition]:
-    """Those by hand, each with every combination of the grid."""
-    grid = {name: values(f"[grid] {name}", listed) for name, listed in flat(table(page, "grid"), kind).items()}
-    hands = list(by_hand(page.get("condition", []), kind))
+def conditions(page: Mapping[str, Any], said: Said) -> Iterator[Condition]:
+    """Those by hand, each with every combination of the grid. `said`: of every run."""
+    varied_by = flat(table(page, "grid"), owners_in(*said))
+    grid = {name: values(f"[grid] {name}", listed) for name, listed in varied_by.items()}
+    hands = list(by_hand(page.get("condition", []), said))
     if (count := len(hands) * prod(map(len, grid.values()))) > MOST_RUNS:
         raise ConfigError(f"a sweep has at most {MOST_RUNS:,} runs; this one has {count:,} conditions. Vary less.")
     for label, by_name in hands:
@@ -92,13 +92,21 @@ def conditions(page: Mapping[str, Any], kind: str | None) -> Iterator[Condition]
             yield Condition(label=", ".join(filter(None, words)), options={**by_name, **varied})
 
 
-def by_hand(tables: Any, kind: str | None) -> Iterator[tuple[str, dict[str, Any]]]:
+def with_unread(base: Mapping[str, Any], conditions: tuple[Condition, ...]) -> tuple[Condition, ...]:
+    """What is said for every run is for those whose algorithm has such an option, where the algorithm is varied."""
+    own = [options_beside(algorithm_section(owners_in(one.options, base).algorithm)).keys() for one in conditions]
+    of_some = {name for name in base if any(name in names for names in own)}
+    return tuple(replace(one, unread=frozenset(of_some - names)) for one, names in zip(conditions, own, strict=True))
+
+
+def by_hand(tables: Any, said: Said) -> Iterator[tuple[str, dict[str, Any]]]:
     if not isinstance(tables, list) or not all(isinstance(one, dict) for one in tables):
         raise ConfigError("a condition by hand is a table of its own. Begin it with [[condition]].")
     for one in tables or [{"name": ""}]:
         if tables and not text(one, "name"):
             raise ConfigError('a [[condition]] has a name. Write for example name = "binary".')
-        yield one["name"], flat({key: value for key, value in one.items() if key != "name"}, kind)
+        told = {key: value for key, value in one.items() if key != "name"}
+        yield one["name"], flat(told, owners_in(told, *said))
 
 
 def tune_of(written: Mapping[str, Any]) -> Tune:
@@ -119,12 +127,12 @@ def tune_of(written: Mapping[str, Any]) -> Tune:
     return Tune(seeds=seeds(section, "[tune] seeds"), same_secrets=same, **rates)
 
 
-def seed_options(page: Mapping[str, Any], kind: str | None) -> tuple[str, ...]:
+def seed_options(page: Mapping[str, Any], owners: Owners) -> tuple[str, ...]:
     """Those of the page; without any the secret's seed, where the task has a secret, and the run's."""
-    known = options(kind or FIRST_TASK)
+    known = options(*owners)
     usual = [name for name in SEED_OPTIONS if name in known]
     listed = values("seed_options", page.get("seed_options", usual), read_text, f"options, {list(SEED_OPTIONS)}")
-    return distinct("seed_options", tuple(canonical(name, kind) for name in listed))
+    return distinct("seed_options", tuple(canonical(name, owners) for name in listed))
 
 
 def complaints(sweep: Sweep, overrides: Mapping[str, Any], grid: Mapping[str, Any]) -> Iterator[str]:

@@ -32,6 +32,7 @@ class Condition:
 
     label: str
     options: Mapping[str, Any]
+    unread: frozenset[str] = frozenset()  # options of every run that its algorithm does not have, and another's has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +117,8 @@ class Sweep:
         seeds: dict[str, Any] = dict.fromkeys(self.seed_options, seed)
         if self.own_draws:
             seeds[DRAWS] = seed_for("own draws", condition.label, seed) % LARGEST_SEED
-        options = {**question, **self.base, **condition.options, **seeds, **more}
+        base = {name: value for name, value in self.base.items() if name not in condition.unread}
+        options = {**question, **base, **condition.options, **seeds, **more}
         folder = str(self.folder / name)
         return SweepRun(name=name, condition=condition.label, seed=seed, options={**options, "run_dir": folder})
 

@@ -7,6 +7,7 @@
     folder                  one of these for each split: train.jsonl, train-00000-of-00002.parquet, train/0.jsonl
     folder saved to disk    by the library `datasets`                data/mine/train:17
     hub                     by name, through the library `datasets`  openai/gsm8k/train:17
+    rows:HASH               what a program handed in, see given_rows  .../data/HASH.jsonl:17
 
 A row counts from 1, as lines do. What cannot be read is named by its place; nothing is skipped but blank lines.
 """
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from straw.cache_dir import ROWS, rows_file
 from straw.errors import DataError, did_you_mean
 from straw.files import GIB, MIB, lines_of, read_file, reading
 
@@ -47,7 +49,7 @@ class Source:
         """A single file has none: whoever asks for a split gets all of it."""
         if self.path is None:
             return True
-        path = Path(self.path).expanduser()
+        path = place_of(self.path)
         return not path.is_file() and not (path / ONE_SPLIT).is_file()
 
     def rows(self, split: str) -> Iterator[Placed]:
@@ -63,7 +65,7 @@ class Source:
         if self.path is None:
             yield from hub_rows(self.hub, self.hub_config, split)
             return
-        folder = Path(self.path).expanduser()
+        folder = place_of(self.path)
         if is_saved(folder):
             yield from saved_rows(folder, split)
             return
@@ -72,6 +74,10 @@ class Source:
 
 
 # --- files
+
+
+def place_of(path: str) -> Path:
+    return rows_file(path) if ROWS.fullmatch(path) else Path(path).expanduser()
 
 
 def files_of(path: Path, split: str) -> list[Path]:

@@ -1,8 +1,9 @@
 """Rows that a program holds, as a file that a page can name: a list of dicts, or a data set of `datasets`.
 
-    load_page(None, {"task": "data", "path": str(kept_rows(rows))})
+    load_page(None, {"task": "data", "path": name_of(kept_rows(rows))})        path = "rows:HASH"
 
-The file lies in straw's cache under the hash of what it holds, so that a run goes on with the rows that it began with.
+The file lies in straw's cache under the hash of what it holds, so that a run goes on with the rows that it began with;
+the run's folder has a copy (`runs.kept_data`).
 """
 
 from __future__ import annotations
@@ -14,12 +15,10 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from straw.cache_dir import cache_folder
+from straw.cache_dir import rows_file
 from straw.errors import DataError
 from straw.files import make_folders
 from straw.tasks.word_problems.tasks import plain_value
-
-DATA = "data"
 
 
 def kept_rows(rows: Iterable[Any]) -> Path:
@@ -32,10 +31,15 @@ def kept_rows(rows: Iterable[Any]) -> Path:
     if not lines:
         raise DataError("a data set has at least one row, and this one has none")
     text = "\n".join([*lines, ""])
-    path = cache_folder() / DATA / f"{blake2b(text.encode(), digest_size=12).hexdigest()}.jsonl"
+    path = rows_file(blake2b(text.encode(), digest_size=12).hexdigest())
     if not path.is_file():
         make_folders(path.parent)
         new = path.with_suffix(f".{os.getpid()}.tmp")
         new.write_text(text, encoding="utf-8")
         new.replace(path)
     return path
+
+
+def name_of(path: Path) -> str:
+    """As a page spells it: the same in every cache."""
+    return f"rows:{path.stem}"

@@ -9,8 +9,12 @@ No merges are learned and nothing is downloaded.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from tokenizers import AddedToken, Tokenizer, decoders, models
-from transformers import PreTrainedTokenizerFast
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 PAD, END, SYSTEM, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"
 SPECIALS = (PAD, END, SYSTEM, USER, ASSISTANT)
@@ -32,6 +36,8 @@ def character_vocabulary() -> dict[str, int]:
 
 def character_tokenizer() -> PreTrainedTokenizerFast:
     """The tokenizer as transformers knows it, so it saves and loads like any other."""
+    from transformers import PreTrainedTokenizerFast
+
     core = Tokenizer(models.BPE(vocab=character_vocabulary(), merges=[], byte_fallback=True))
     core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIALS])

@@ -16,13 +16,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from threading import Lock
-
-from transformers import PreTrainedTokenizerBase
+from typing import TYPE_CHECKING
 
 from straw.errors import ModelError
 from straw.text.chat.character_tokenizer import CHAT_TEMPLATE
 from straw.text.chat.chat_template import rendered
 from straw.types import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase  # it takes half a second, and what a page may say needs none of it
 
 PLAIN_TEMPLATE = (
     "{% for message in messages %}"

@@ -20,7 +20,7 @@ from straw.measure.ledger.received import Observer, observer_of
 from straw.rewards.channel import Channel
 from straw.tasks.base import Enumerable, Task
 from straw.tasks.teacher_forcing import forced
-from straw.training.learners.soft_targets import TargetDistribution
+from straw.training.learners.soft_targets import BeliefOptions, TargetDistribution
 from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout
 
@@ -28,6 +28,7 @@ from straw.types import Datum, Problem, Rollout
 class RewardAware:
     """The log is what the observer keeps of it; answers are spelled once for each prompt."""
 
+    Options = BeliefOptions
     facts: Mapping[str, float] = {"reward_aware": 1.0}
 
     def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:

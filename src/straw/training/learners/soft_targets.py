@@ -20,6 +20,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from straw.config import Algorithm
+from straw.config.option import option
 from straw.engines.base import Loss
 from straw.seeds import uniform_for
 from straw.training.learners.base import Groups
@@ -30,6 +32,19 @@ from straw.types import Datum, Metric, Rollout
 ROWS = 32
 Array = NDArray[Any]
 Node = dict[int, list[Any]]  # token -> [share of the replies that come by, what follows]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BeliefOptions(Algorithm):
+    """What every learner with beliefs can be told; one with options of its own makes them a subclass of this."""
+
+    most_updates: int | None = option(
+        None, "the most optimizer steps towards a learner's belief; none: as tuned",
+        example=8, at_least=1, at_most=10_000,
+    )  # fmt: skip
+    target_kl: float | None = option(
+        None, "the KL to a learner's belief, in nats, at which it stops; none: as tuned", example=0.1, above=0
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,18 +128,19 @@ class Toward:
     """Updates towards what is believed now, until the policy has come near enough."""
 
     def __init__(self, plan: Plan, updates: Updates, believer: BeliefLearner) -> None:
+        assert isinstance(plan.page.algorithm, BeliefOptions)
         self.page, self.updates, self.believer = plan.page, updates, believer
+        self.options = plan.page.algorithm
 
     def learn(self, step: int, told: Groups, groups: Groups) -> dict[str, Metric]:
         self.believer.observe(told, step)
         targets = [SoftTargets(belief) for belief in self.believer.beliefs()]
         sums: dict[str, float] = {}
-        algorithm = self.page.algorithm
-        for update in range(1, int(algorithm.most_updates or 0) + 1):
+        for update in range(1, int(self.options.most_updates or 0) + 1):
             data, entropy = batch_of(targets, self.page.run.seed, "toward", step, update)
             sums = self.updates.one(data, Loss(name="cross_entropy"), step)
             sums |= {"updates": float(update), "kl_from_belief": sums["loss"] - entropy, **self.believer.facts}
-            if sums["kl_from_belief"] < float(algorithm.target_kl or 0):
+            if sums["kl_from_belief"] < float(self.options.target_kl or 0):
                 break
         self.updates.engine.publish()
         return {name: Metric(value) for name, value in sums.items()}

@@ -19,16 +19,28 @@ from typing import Any, Self
 import numpy as np
 
 from straw.algorithms.reward_model import Paid, Turns, full_shares
+from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel
 from straw.rollouts.collect import SeedKey, sample_turns
 from straw.tasks.base import Task
-from straw.training.learners.soft_targets import TargetDistribution
+from straw.training.learners.soft_targets import BeliefOptions, TargetDistribution
 from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout, Turn
 
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
+
+
+@dataclass(frozen=True, kw_only=True)
+class SurrogateOptions(BeliefOptions):
+    pool: int | None = option(
+        None, "the unrewarded completions that surrogate samples first; none: as tuned",
+        example=4096, at_least=1, at_most=262_144,
+    )  # fmt: skip
+    fresh: int = option(
+        64, "the unrewarded completions, no episodes, that surrogate samples a step", at_least=0, at_most=262_144
+    )
 
 
 @dataclass(slots=True)
@@ -54,8 +66,11 @@ class Log:
 
 
 class Surrogate:
+    Options = SurrogateOptions
+
     def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:
-        self.plan, self.engine, self.params = plan, engine, params
+        assert isinstance(plan.page.algorithm, SurrogateOptions)
+        self.plan, self.engine, self.params, self.options = plan, engine, params, plan.page.algorithm
         self.logs: dict[str, Log] = {}
         self.unpaid = 0  # replies of this step that were drawn without being paid for
 
@@ -74,12 +89,12 @@ class Surrogate:
 
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the rollouts."""
-        algorithm, self.unpaid = self.plan.page.algorithm, 0
+        self.unpaid = 0
         for group in groups:
             problem = group[0].problem
             is_new = problem.key not in self.logs
             log = self.logs.setdefault(problem.key, Log())
-            drawn = self.drawn(problem, step, int(algorithm.pool or 0) if is_new else algorithm.fresh)
+            drawn = self.drawn(problem, step, int(self.options.pool or 0) if is_new else self.options.fresh)
             self.pour(log, [*drawn, *(rollout.turns for rollout in group)])
             for rollout in group:
                 log.said.append(tuple(turn.reply for turn in rollout.turns))

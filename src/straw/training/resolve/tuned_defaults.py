@@ -6,10 +6,11 @@ more, and the many weights of a real model less.
 
 from __future__ import annotations
 
-from straw.algorithms.registry import OF_A_LEARNER, Algorithm
+from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS, Algorithm
 from straw.config import MODEST, Page, Tuning, Values
 from straw.outside import short
 from straw.registry import find
+from straw.training.learners.soft_targets import BeliefOptions
 
 REAL_WHOLE, REAL_ADAPTERS = 0.1, 1.0  # times the rate
 TURNS_POOL = 512  # conversations are put together from fewer replies
@@ -29,12 +30,17 @@ def tuning_of(page: Page, row: Algorithm) -> tuple[Tuning, str]:
         return row.tuning, page.algorithm.algorithm
     if row.tuning_by_luck is not None and task is None and reward_tuning(page).is_luck:
         return row.tuning_by_luck, f"{short(page.algorithm.algorithm)}, {page.channel}"
-    tuning = row.tuning or (OF_A_LEARNER if row.learner is not None else None)
+    tuning = row.tuning or (of_a_learner(page) if row.learner is not None else None)
     if tuning is not None:
         return tuning, short(page.algorithm.algorithm)
     if task is not None:
         return task, page.task.kind
     return reward_tuning(page), short(page.channel)
+
+
+def of_a_learner(page: Page) -> Tuning:
+    """For somebody else's, which has none."""
+    return OF_BELIEFS if isinstance(page.algorithm, BeliefOptions) else OF_A_LEARNER
 
 
 def is_luck(page: Page, row: Algorithm) -> bool:

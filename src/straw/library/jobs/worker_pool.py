@@ -22,15 +22,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Any, Self
 
-from straw.cli.jobs.stop_signal import StopSignal
-from straw.cli.jobs.worker import Job, Messenger, Result, done, work
 from straw.errors import StrawError
+from straw.library.jobs.stop_signal import StopSignal
+from straw.library.jobs.worker import Job, Messenger, Result, done, work
 from straw.text.shown.say import say
 
-PRELOADED = ["straw.training.sweep", "straw.cli.jobs.worker"]
+PRELOADED = ["straw.training.sweep", "straw.library.jobs.worker"]
 LOOK_S = 0.2  # between two looks whether Ctrl-C was pressed
 OnEvent = Callable[[str, str, Any], None]
 
@@ -100,7 +100,8 @@ class Room:
     def _hire(self) -> Worker:
         ours, theirs = multiprocessing.Pipe()
         process = context().Process(target=work, args=(theirs, dict(os.environ), os.getcwd()), daemon=True)
-        process.start()
+        with no_script():
+            process.start()
         theirs.close()
         self._workers.append(Worker(process, ours))
         return self._workers[-1]
@@ -163,7 +164,8 @@ class Room:
 @contextmanager
 def interrupts() -> Iterator[Callable[[], bool]]:
     """Ctrl-C is a word to be asked for: raised in the middle of a message, it would leave half of it in the pipe."""
-    if threading.current_thread() is not threading.main_thread():  # which alone hears signals
+    is_deaf = signal.getsignal(signal.SIGINT) is signal.SIG_IGN  # a job in the background has no terminal to hear
+    if is_deaf or threading.current_thread() is not threading.main_thread():  # which alone hears signals
         yield lambda: False
         return
     heard: list[int] = []
@@ -200,6 +202,17 @@ def context() -> Any:
     forking = multiprocessing.get_context("forkserver")
     forking.set_forkserver_preload(PRELOADED)
     return forking
+
+
+@contextmanager
+def no_script() -> Iterator[None]:
+    """A process that begins here would run the caller's script again, and with it straw.sweep: no job needs it."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 def how_it_died(code: int | None) -> str:

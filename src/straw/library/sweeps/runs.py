@@ -1,4 +1,4 @@
-"""A sweep as it goes: plan, find the learning rates, run what is missing, show.
+"""A sweep as it goes: plan, find the learning rates, run what is missing, draw.
 
     every page is planned before anything runs        one that cannot be run is refused by its name
     runs that find the learning rates                 of every condition that has some
@@ -15,24 +15,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from straw.cli.arguments import say_json
-from straw.cli.jobs.worker import Job, Result
-from straw.cli.jobs.worker_pool import Room
-from straw.cli.live.board import LiveBoard
 from straw.files import make_folders
+from straw.library.jobs.worker import Job, Result
+from straw.library.jobs.worker_pool import Room
+from straw.library.live.board import LiveBoard
 from straw.report.curves.conditions_picture import draw_conditions
-from straw.report.sweeps import accuracy as sweep_accuracy
+from straw.report.sweeps.accuracy import has_accuracy
 from straw.report.sweeps.files import write_files
-from straw.report.sweeps.sweep import HEADER, MISSING, Ended, Summary, counted, draw_sweep, ended, state_in
+from straw.report.sweeps.sweep import MISSING, Ended, Summary, draw_sweep, ended, state_in
 from straw.runs.about import cores
 from straw.runs.files.atomic_write import run_error
 from straw.runs.files.lock import Lock
-from straw.runs.progress import end_table
-from straw.runs.reading import read_config, read_metrics
+from straw.runs.reading import read_config
 from straw.runs.sweeps.sweep import RATE, Condition, Planned, Sweep
-from straw.runs.sweeps.tuning import Row, best_rate, is_at_edge, rows_of
-from straw.text.shown.say import say
-from straw.text.shown.screen import Console, as_text
+from straw.runs.sweeps.tuning import Row, best_rate, rows_of
+from straw.text.shown.screen import Console
 
 PLAN, DO = "straw.training.sweep:plan_sweep", "straw.training.sweep:do_run"
 Plans = list[tuple[Condition, list[Planned], list[Planned]]]
@@ -44,6 +41,7 @@ class Going:
 
     sweep: Sweep
     plans: Plans
+    console: Console | None = None  # where its board stands; none: the terminal
     failed: dict[str, str] = field(default_factory=dict)  # run -> why
     rows: dict[str, list[Row]] = field(default_factory=dict)  # condition -> its learning rates
     spent: dict[str, float] = field(default_factory=lambda: {"jobs_cpu_s": 0.0, "runs_cpu_s": 0.0, "runs": 0})
@@ -75,11 +73,11 @@ class Going:
         return ended(planned, self.failed.get(planned.run.name, ""))
 
 
-def run_sweep(sweep: Sweep, jobs: int | None) -> int:
-    """Exit status 1 when a run failed."""
+def done_sweep(sweep: Sweep, jobs: int | None, console: Console | None = None) -> tuple[Going, list[Summary]]:
+    """What is missing of a sweep is run, `jobs` at a time (0: here, one after the other; None: as many as cores)."""
     started_s = time.monotonic()
     with Room(1 if jobs is None else jobs) as room:
-        going = Going(sweep, room.ask(PLAN, sweep))
+        going = Going(sweep, room.ask(PLAN, sweep), console=console)
         room.size = num_workers(going.plans) if jobs is None else jobs
         lock = locked(sweep)
         try:
@@ -92,8 +90,7 @@ def run_sweep(sweep: Sweep, jobs: int | None) -> int:
             summaries = going.summaries()
             write_files(sweep, summaries, going.trials(), going.spent)
             lock.release()
-    show(going, summaries)
-    return 1 if going.failed else 0
+    return going, summaries
 
 
 def go(going: Going, room: Room) -> None:
@@ -106,7 +103,7 @@ def do(going: Going, room: Room, planned: Iterable[Planned]) -> None:
     """Those that are not done."""
     left = [one for one in planned if state_in(one.run.folder) != "done"]
     jobs = [Job(one.run.name, DO, dict(one.run.options), one.start) for one in left]
-    with LiveBoard([job.label for job in jobs]) as board:
+    with LiveBoard([job.label for job in jobs], console=going.console) as board:
         for result in room.run(jobs, board.on_event):
             board.on_event(result.label, "end", "failed" if result.error else "done")
             board.say(going.note(result))
@@ -157,81 +154,13 @@ def locked(sweep: Sweep) -> Lock:
     return Lock(sweep.folder)
 
 
-# --- what a person sees
-
-
-def print_plan(sweep: Sweep, *, as_json: bool = False) -> None:
-    """Every run with its state, and what is left to do."""
-    with Room(0) as room:
-        plans: Plans = room.ask(PLAN, sweep)
-    everything = [one for _, judged, trials in plans for one in (*trials, *judged)]
-    rows = [(one.run.name, state_in(one.run.folder), episodes_left(one)) for one in everything]
-    left = [one for one in everything if state_in(one.run.folder) != "done"]
-    starts = len({one.start for one in left if one.values["warmup"] != "none"})
-    if as_json:
-        runs = [{"run": name, "state": state, "episodes_left": episodes} for name, state, episodes in rows]
-        folder = str(sweep.folder)
-        say_json({"sweep": sweep.name, "folder": folder, "runs": runs, "to_do": len(left), "most_warmups": starts})
-        return
-    cells = [(name, state, f"{episodes:,}") for name, state, episodes in rows]
-    end_table(sweep.name, cells, header=("run", "state", "episodes left"))
-    episodes_in_all = sum(episodes for *_, episodes in rows)
-    say(
-        f"{len(left)} of {len(everything)} runs to do, {episodes_in_all:,} episodes, warm-ups at most {starts}; "
-        f"folder: {sweep.folder}"
-    )
-
-
-def episodes_left(planned: Planned) -> int:
-    state = state_in(planned.run.folder)
-    if state == "done":
-        return 0
-    rows = [] if state == MISSING else read_metrics(planned.run.folder)
-    return planned.episodes - (int(rows[-1]["episodes"]) if rows else 0)
-
-
-def show(going: Going, summaries: Sequence[Summary]) -> None:
+def draw_picture(going: Going, summaries: Sequence[Summary]) -> Path | None:
+    """Bits against episodes, or accuracy by condition; none where nothing can be drawn."""
     sweep = going.sweep
-    if any(summary.trials for summary in summaries):
-        end_table("learning rates, on secrets that are not judged", tuning_cells(summaries), header=TUNING_HEADER)
-        if edges := [summary.condition for summary in summaries if is_at_edge(summary.trials, summary.rate)]:
-            say(f"the best lies at the edge of those tried, a better one may lie beyond: {', '.join(edges)}")
-            say()
-    picture = show_conditions(going, summaries)
-    say(f"table: {sweep.folder / 'sweep.csv'}" + (f"   picture: {picture}" if picture else ""))
-    for name, reason in going.failed.items():
-        Console(stderr=True).print(as_text(f"failed: {name}: {reason}"), soft_wrap=True)
-
-
-def show_conditions(going: Going, summaries: Sequence[Summary]) -> Path | None:
-    """A table, and the picture that goes with it: bits against episodes, or accuracy by condition."""
-    sweep, title = going.sweep, going.sweep.question or going.sweep.name
-    if sweep_accuracy.has_accuracy(summaries):
-        rows = [sweep_accuracy.cells(summaries, one) for one in summaries]
-        end_table(title, rows, header=sweep_accuracy.header(summaries), run_folder=sweep.folder)
+    if has_accuracy(summaries):
         means = f"{learner(going)}, means of {len(sweep.seeds)} seeds with 95% intervals"
         return draw_conditions(summaries, sweep.folder / "conditions.png", means)
-    end_table(title, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
-    for remark in filter(None, (one.unpaid() for one in summaries)):
-        say(f"beside its episodes, and fast where near numbers are spelled alike: {remark}")
     return draw_sweep(summaries, sweep.folder, f"{learner(going)}, median of {len(sweep.seeds)} seeds")
-
-
-TUNING_HEADER = ("condition", "learning rate", "reached 90%", "episodes, median", "bits, median")
-
-
-def tuning_cells(summaries: Sequence[Summary]) -> list[tuple[str, ...]]:
-    return [
-        (
-            summary.condition,
-            f"{row.rate:g}" + " *" * (row.rate == summary.rate),
-            f"{row.num_reached} of {row.num_trials}",
-            counted(row.episodes),
-            "failed" if row.has_failed else f"{row.bits:.2f}",
-        )
-        for summary in summaries
-        for row in summary.trials
-    ]
 
 
 def learner(going: Going) -> str:

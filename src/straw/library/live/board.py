@@ -18,7 +18,7 @@ from typing import Any, Self
 from rich.live import Live
 from rich.table import Table
 
-from straw.cli.jobs.worker import MEASURED_AT
+from straw.library.jobs.worker import MEASURED_AT
 from straw.text.shown.screen import Console, as_text
 
 MANY = 12  # rows fit on every screen
