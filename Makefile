@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make slow   the tests that take longer
 # make bench  speed against TRL
+# make wheel  the sdist, and the wheel that is built out of it, into dist/
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #
@@ -18,7 +19,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
-.PHONY: demo test lint slow bench study torture clean
+.PHONY: demo test lint slow bench wheel study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -37,6 +38,10 @@ slow: .venv/.ready-slow
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+wheel: .venv/.ready-dev
+	rm -rf dist
+	$(BIN)/python -m build --quiet
 
 study: .venv/.ready-dev
 	for page in $(STUDY); do \

@@ -58,6 +58,8 @@ def test_peft_reads_the_adapter(home: Path, tmp_path: Path) -> None:
 
     run = train(tmp_path / "run", WORDS, "lora_rank=2 learning_rate=1e-2").folder
     export_run(run, tmp_path / "adapter", print, form="adapter")
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert "library_name: peft" in card and "LoRA of rank 2" in card and "- `base/model.safetensors`: `" in card
     model = AutoPeftModelForCausalLM.from_pretrained(tmp_path / "adapter")
     torch.testing.assert_close(logits_of(model), logits_of_run(run), rtol=1e-4, atol=1e-4)
 
@@ -89,5 +91,7 @@ def test_the_command(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     run = train(tmp_path / "run", WORDS).folder
     assert main(["export", str(run)]) == 0
     assert capsys.readouterr().out == f"the weights of step 20 are in {tmp_path / 'run-model'}\n"
+    card = (tmp_path / "run-model" / "README.md").read_text()
+    assert "library_name: transformers" in card and "after step: `20`" in card and "- `model.safetensors`: `" in card
     assert main(["export", str(run)]) == 2
     assert "overwrites nothing" in capsys.readouterr().err

@@ -12,15 +12,17 @@ import straw
 
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
-    {"types", "errors", "files", "cache_dir", "outside", "registry"},
+    {"types", "errors", "files", "cache_dir", "outside", "registry", "version"},
     {"text", "information", "seeds", "config"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
     {"rollouts", "measure"},
     {"training"},
+    {"report"},
     {"export"},
-    {"evaluation", "report"},
+    {"evaluation"},
     {"library"},
+    {"ui"},
     {"cli"},
     {"__main__"},
 ]

@@ -33,6 +33,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "gsm8k": "straw.tasks.word_problems.tasks:Gsm8k",
         "math": "straw.tasks.word_problems.tasks:Mathematics",
         "mmlu": "straw.tasks.word_problems.tasks:Mmlu",
+        "largest": "straw.tasks.largest:Largest",
         "countdown": "straw.tasks.countdown.task:Countdown",
         "data": "straw.tasks.word_problems.prompts:Prompts",
         "gym:NAME": "straw.tasks.reasoning_gym.task:Gym",

@@ -65,8 +65,19 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def open(self, file: Path, until: str = "document.documentElement.dataset.drawn === 'yes'") -> None:
-        self.call("Page.navigate", url=file.resolve().as_uri())
+        self.visit(file.resolve().as_uri(), until)
+
+    def visit(self, url: str, until: str = "true") -> None:
+        self.call("Page.navigate", url=url)
         self.wait(f"document.readyState === 'complete' && ({until})")
+
+    def press(self, key: str) -> None:
+        """A key as a person presses it; one character is typed."""
+        text = {"text": key} if len(key) == 1 else {"text": "\r"} if key == "Enter" else {}
+        codes = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+        for kind in ("keyDown", "keyUp"):
+            more = {"windowsVirtualKeyCode": codes.get(key, 0), **(text if kind == "keyDown" else {})}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, **more)
 
     def wait(self, condition: str) -> None:
         end = time.monotonic() + PATIENCE_S

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Container
+from pathlib import Path
 from reprlib import repr as shortened
 from typing import TYPE_CHECKING, Any
 
+from straw.config.recipes import is_there, recipe_named
 from straw.config.values import put
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
@@ -58,6 +60,19 @@ def take_whole(words: list[str], name: str, default: int) -> int:
     """The same for a whole number that is 0 or more."""
     found = take_option(words, name, str(default))
     return default if found is None else counted(name, found, example=default)
+
+
+def page_at(word: str, folder: str = "") -> Path:
+    """The page that a word names: a file, or one of straw's by its name; told on stderr where the word is no file's.
+
+    `folder`: below recipes/, where the names of this command are. A word that names nothing is handed on as it is, for
+    whoever reads it to say what is wrong.
+    """
+    path = Path(word)
+    if is_there(path) or (found := recipe_named(word, folder)) is None:
+        return path
+    say(found.remark, error=True)
+    return found.path
 
 
 def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, example: int = 16) -> int:

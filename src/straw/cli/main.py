@@ -33,13 +33,14 @@ Look
   straw watch [RUN|FOLDER]             runs of other processes, live in this terminal
   straw show RUN                       a run's numbers, curves, and rollouts to read
   straw compare RUN RUN ...            runs side by side
+  straw ui [FOLDER]                    a page on what runs, live, in a browser
   straw report RUNS -o report.html     what runs say, on one page with figures
   straw observe N=1024 [key=value ..]  how fast anybody could learn a secret, without any model
 
 Use what was trained
   straw chat RUN|MODEL                 talk to it
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
-  straw export RUN                     its weights as a folder for transformers and PEFT
+  straw export RUN                     its weights for transformers and PEFT, or as GGUF
 
 Set up and extend
   straw doctor                         what this machine can do, and what to type next
@@ -89,12 +90,9 @@ def trusting(words: list[str]) -> list[str]:
 
 
 def version() -> str:
-    from importlib import metadata
+    from straw.version import VERSION
 
-    try:
-        return metadata.version("straw")
-    except metadata.PackageNotFoundError:  # run from the sources
-        return "of no version, not installed"
+    return VERSION
 
 
 COMMANDS = {
@@ -106,6 +104,7 @@ COMMANDS = {
     "show": "straw.cli.commands.show:show",
     "compare": "straw.cli.commands.compare:compare",
     "report": "straw.cli.commands.report:report",
+    "ui": "straw.cli.commands.ui:ui",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",

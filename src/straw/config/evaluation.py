@@ -30,7 +30,7 @@ class Evaluation(Section):
     )
     split: Literal["test", "train"] = option("test", "the problems that are asked: held out, or trained on")
     temperature: float | None = option(
-        None, "how evenly tokens are drawn; none: 0, the likeliest, for one reply, and 1 for several",
+        None, "the sampling temperature; none: a run's own, as it measured; of a model 0 for one reply, 1 for several",
         example=0.7, at_least=0,
     )  # fmt: skip
     max_tokens: int | None = option(
@@ -48,11 +48,6 @@ class Evaluation(Section):
                 f"the likeliest reply is always the same; got num_samples={self.num_samples} with temperature=0. "
                 "Write temperature=1, or num_samples=1."
             )
-
-    @property
-    def heat(self) -> float:
-        """The temperature, where nobody chose."""
-        return self.temperature if self.temperature is not None else float(self.num_samples > 1)
 
 
 OPTIONS: dict[str, Option] = {known.name: known for known in options_of(Evaluation)}

@@ -302,6 +302,7 @@ class Run(Section):
         at_least=0, at_most=100_000,
     )  # fmt: skip
     keep_weights: bool = option(True, "whether a finished run keeps its weights, to be exported or branched")
+    keep_optimizer: bool = option(True, "whether a finished run keeps its optimizer's state, which only a branch needs")
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
         "none", "the experiment tracker that gets the metrics too"
     )

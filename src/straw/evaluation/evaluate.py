@@ -60,17 +60,51 @@ def evaluate(
         records = grade_all(questions, folder.replies, graders)
         result = scored(records, list(graders), evaluation.num_samples)
         result |= {"task": task.name, "split": evaluation.split, "title": subject.title, "settings": settings}
+        result["asks"] = asking(page, task, evaluation, subject)
         result["golds_not_read"] = unread(questions, graders)
         folder.finish(records, result)
     return Evaluated(title=subject.title, step=subject.step, folder=path, result=result)
 
 
+def asking(page: Page, task: Task, evaluation: Evaluation, subject: Subject) -> str:
+    """Which problems are asked, how often and how, before any of it is done: the first line of an evaluation."""
+    questions = questions_of(task, evaluation.split, evaluation.num_problems, evaluation.num_samples, evaluation.seed)
+    params, replies = params_of(page, task, evaluation, subject), evaluation.num_samples
+    return (
+        f"{task.name} {evaluation.split}: {questions.num_problems} problems{questions.where}, {replies} "
+        f"{'reply' if replies == 1 else 'replies'} each, temperature {params.temperature:g}"
+        f"{compared(page, params.temperature, subject)}, at most {params.max_tokens} tokens"
+    )
+
+
+def compared(page: Page, temperature: float, subject: Subject) -> str:
+    """What the run itself measured at: the same weights score otherwise at another temperature."""
+    if subject.step is None:
+        return " (the likeliest token)" if temperature == 0 else ""
+    own = measuring_temperature(page)
+    return " (as the run measured)" if own == temperature else f" (the run measured at {own:g})"
+
+
+def measuring_temperature(page: Page) -> float:
+    """At which a run measures accuracy."""
+    return page.sampling.temperature if page.run.eval_temperature is None else page.run.eval_temperature
+
+
+def temperature_of(page: Page, evaluation: Evaluation, subject: Subject) -> float:
+    """Somebody's choice, or what the run measured at; several likeliest replies would be one."""
+    if evaluation.temperature is not None:
+        return evaluation.temperature
+    own = 0.0 if subject.step is None else measuring_temperature(page)
+    return own or float(evaluation.num_samples > 1)
+
+
 def params_of(page: Page, task: Task, evaluation: Evaluation, subject: Subject) -> SamplingParams:
     room = task.reply_limit + 1 if task.reply_limit else ROOM
     return SamplingParams(
-        max_tokens=evaluation.max_tokens or page.sampling.max_tokens or room, temperature=evaluation.heat,
+        max_tokens=evaluation.max_tokens or page.sampling.max_tokens or room,
+        temperature=temperature_of(page, evaluation, subject),
         stop=frozenset(subject.engine.chat.closes),
-    )  # fmt: skip
+    )
 
 
 def settings_of(

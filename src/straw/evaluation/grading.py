@@ -20,7 +20,7 @@ from straw.measure.diversity import mean
 from straw.measure.pass_at_k import ks_for, mean_pass
 from straw.runs.evaluation import EvaluationFolder, Place
 from straw.seeds import seed_for
-from straw.tasks.base import Graded, HeldOut, Task
+from straw.tasks.base import Graded, HeldOut, InFiles, Task
 from straw.text.graders import Grader, check_replies, grader_named
 from straw.types import End, Problem
 
@@ -46,6 +46,13 @@ class Questions:
         if not self.is_held_out:
             return self.task.problem(index)
         return cast(HeldOut, self.task).held_out(index)
+
+    @property
+    def where(self) -> str:
+        """The file that they stand in, for a task that has one."""
+        if not hasattr(type(self.task), "stands_in"):
+            return ""
+        return f" of {cast(InFiles, self.task).stands_in(held_out=self.is_held_out)}"
 
     @property
     def places(self) -> list[Place]:

@@ -59,11 +59,25 @@ def evaluated_page(page: str | Path | None, overrides: Mapping[str, str], run: P
         return closed(load_page(page, words))
     begun = page_of(run)
     if page is None and words.get("kind", begun.task.kind) == begun.task.kind:
-        return load_page(run / CONFIG, words, code=kept_code(run)).page
+        return load_page(run / CONFIG, other_data(words), code=kept_code(run)).page
     other = load_page(page, words)
     begun = page_to_run(run, trusts=other.page.model.trust_remote_code)
     named = {name: getattr(other.page.model, name) for name in vars(begun.model) if name in other.named}
-    return replace(closed(other), model=replace(begun.model, **named), sampling=begun.sampling)
+    page_asked = closed(other)
+    heat = page_asked.run.eval_temperature if "eval_temperature" in other.named else begun.run.eval_temperature
+    return replace(
+        page_asked, model=replace(begun.model, **named), sampling=begun.sampling,
+        run=replace(page_asked.run, eval_temperature=heat),
+    )  # fmt: skip
+
+
+def other_data(words: Mapping[str, str]) -> dict[str, str]:
+    """Who names other data than the run's asks that data: neither the run's eval_path nor its path goes before it."""
+    mine = dict(words)
+    if "path" in words or "hub" in words:
+        mine.setdefault("eval_path", "none")
+        mine.setdefault("path", "none")
+    return mine
 
 
 def closed(loaded: Loaded) -> Page:

@@ -12,7 +12,7 @@ from straw import outside
 from straw.config import Evaluation, Page
 from straw.config.evaluation import OPTIONS
 from straw.config.values import read_value
-from straw.evaluation.evaluate import Evaluated
+from straw.evaluation.evaluate import Evaluated, asking
 from straw.evaluation.evaluate import evaluate as judged
 from straw.evaluation.subjects import evaluated_page, run_behind, subjects, task_of
 from straw.library.given import Hand
@@ -70,10 +70,13 @@ def evaluated(
     every: bool = False, out: str | PathLike[str] | None = None, quiet: bool = False,
 ) -> Iterator[Evaluated]:  # fmt: skip
     """One for each set of weights: a model's, a checkpoint's, or those of every checkpoint."""
-    place = Path(out).expanduser() if out is not None else None
+    place, is_told = Path(out).expanduser() if out is not None else None, False
     for subject in subjects(
         page, run, at=None if at is None else str(at), every=every, say=lambda line: tell(line, quiet)
     ):
+        if not is_told:
+            tell(asking(page, task, evaluation, subject), quiet)
+        is_told = True
         own = place / f"step-{subject.step:06d}" if place and every else place
         yield judged(page, task, evaluation, subject, own, Progress(subject.title, quiet))
 

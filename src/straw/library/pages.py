@@ -17,6 +17,7 @@ from straw import outside, registry
 from straw.config import Loaded, Owners, dump, load_page, owners_in
 from straw.config.load import naming, read_toml
 from straw.config.names import canonical_option, trust_code_in
+from straw.config.recipes import ENDING, is_there, recipe_named, recipe_names
 from straw.errors import ConfigError
 from straw.library.given import Hand, options_of_task
 from straw.outside import Handed
@@ -131,13 +132,17 @@ def first_words(what: Any, hand: Hand) -> tuple[Path | None, Values]:
 
 def source_of(first: str) -> tuple[Path | None, Values]:
     """A page, a data set or a task, by the word that comes first on a command line too."""
-    if first.endswith(".toml"):
-        return Path(first), {}
+    if first.endswith(ENDING):
+        found = None if is_there(Path(first)) else recipe_named(first)
+        return Path(first) if found is None else found.path, {}
     if is_data(first):
         return None, {"kind": "data", "path": first}
     trust_code_in(first)
     if not registry.is_known("tasks", first):
-        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, registry.names('tasks'))}")
+        if (page := recipe_named(first)) is not None:
+            return page.path, {}
+        known = sorted({*registry.names("tasks"), *recipe_names()})
+        raise ConfigError(f"there is no task {first!r}: {registry.hint(first, known)}")
     return None, {"kind": first}
 
 

@@ -11,7 +11,9 @@ from hashlib import blake2b
 from importlib import metadata
 from pathlib import Path
 
-PACKAGES = ("straw", "torch", "transformers", "tokenizers", "safetensors", "peft", "numpy")
+from straw.version import VERSION
+
+PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "peft", "numpy")
 
 
 def about_run(config_toml: str) -> dict[str, object]:
@@ -38,7 +40,7 @@ def config_hash(config_toml: str) -> str:
 
 def versions() -> dict[str, str]:
     """Of whatever can change a bit; a package that is not installed cannot."""
-    found = {"python": platform.python_version()}
+    found = {"python": platform.python_version(), "straw": VERSION}
     for name in PACKAGES:
         try:
             found[name] = metadata.version(name)

@@ -19,7 +19,7 @@ from straw.runs.files.atomic_write import whole_folder
 from straw.runs.files.jsonl import json_line
 from straw.runs.kept_code import keep_code
 from straw.runs.kept_data import keep_rows
-from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, EVENTS, OF_STEPS, START
+from straw.runs.reading import ABOUT, CHECKPOINTS, CONFIG, DROPPED, EVENTS, OF_STEPS, START
 from straw.runs.store import check_is_free
 
 
@@ -29,6 +29,12 @@ def make_branch(
 ) -> None:  # fmt: skip
     """A folder that `resume` takes up; without a checkpoint it begins at the parent's start."""
     check_is_free(path)
+    if checkpoint and checkpoint.get(DROPPED):
+        weights = parent / folder_of_step(checkpoint["step"])
+        raise RunError(
+            f"{parent} kept no optimizer state when it was done, as keep_optimizer=false asks for, and a branch goes "
+            f"on with it: begin a new run from its weights, from_checkpoint={weights}"
+        )
     facts = {"run": str(parent), "step": checkpoint["step"] if checkpoint else 0, "changed": dict(changed)}
     with whole_folder(path) as staging:
         (staging / CONFIG).write_text(config_toml, encoding="utf-8")

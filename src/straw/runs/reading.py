@@ -90,8 +90,12 @@ def read_events(folder: str | Path) -> list[dict[str, Any]]:
 def read_checkpoints(folder: str | Path) -> list[dict[str, Any]]:
     """The lines of the checkpoints that are there, whole, by step: the last is the newest."""
     path = run_folder(folder)
-    rows = {row["step"]: row for row in map(checked, read_lines(path / CHECKPOINTS, KEPT))}
-    return [rows[step] for step in sorted(rows) if is_whole(path / rows[step]["folder"], rows[step]["files"])]
+    lines = map(checked, read_lines(path / CHECKPOINTS, KEPT))
+    rows = {row["step"]: row for row in lines if is_whole(path / row["folder"], row["files"])}
+    return [rows[step] for step in sorted(rows)]
+
+
+DROPPED = "optimizer_dropped"  # what a checkpoint's last line says when its run was done and kept no more
 
 
 def checked(row: dict[str, Any]) -> dict[str, Any]:

@@ -33,7 +33,7 @@ from typing import Any, Self
 from straw.errors import RunError
 from straw.files import is_folder
 from straw.runs.about import about_run
-from straw.runs.checkpoints.weights import START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
+from straw.runs.checkpoints.weights import OPTIMIZER, START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
 from straw.runs.files.atomic_write import remove_tree, run_error, whole_folder, write_whole
 from straw.runs.files.jsonl import Lines, Record, json_line
 from straw.runs.files.lock import Lock
@@ -42,6 +42,7 @@ from straw.runs.reading import (
     CHECKPOINTS,
     CONFIG,
     DONE,
+    DROPPED,
     EVALUATIONS,
     EVENTS,
     METRICS,
@@ -54,6 +55,8 @@ from straw.runs.reading import (
     spelled_out,
 )
 from straw.types import Datum
+
+OF_FILES = ("files", "sums")  # what a checkpoint's line says of each of its files
 
 
 class RunFolder:
@@ -191,6 +194,18 @@ class RunFolder:
         """Of a run that is done: nothing goes on from it, and what it said and measured stays."""
         for name in (STEPS, START):
             remove_tree(self.path / name)
+
+    def drop_optimizer(self) -> None:
+        """Of a run that is done: Adam's moments are twice the weights, and nothing but a branch would read them.
+
+        A second line says what is left of a checkpoint; whenever this is interrupted, one of the two is true.
+        """
+        for row in read_checkpoints(self.path):
+            if OPTIMIZER in row["files"]:
+                left = {kind: {name: one for name, one in row[kind].items() if name != OPTIMIZER} for kind in OF_FILES}
+                self._lines[CHECKPOINTS].append([{**row, **left, DROPPED: True}])
+                self._lines[CHECKPOINTS].sync()
+                (self.path / row["folder"] / OPTIMIZER).unlink()
 
     def close(self) -> None:
         for lines in self._lines.values():

@@ -116,6 +116,15 @@ class Graded(Task, Protocol):
 
 
 @runtime_checkable
+class InFiles(Task, Protocol):
+    """A task that can say where its problems stand, so that nobody takes one data set for another."""
+
+    def stands_in(self, *, held_out: bool) -> str:
+        """Of those that are asked, or of those that are trained on: data/mine (test)"""
+        ...
+
+
+@runtime_checkable
 class FromData(HeldOut, Protocol):
     """A task whose problems stand in files, so that each has a place a person can look at."""
 

@@ -208,11 +208,18 @@ def worked(loop: Loop) -> Finished:
             finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)
             folder.write_done(last_word(loop, known))
-            if not plan.page.run.keep_weights:
-                folder.drop_weights()
+            keep_no_more(folder, plan.page)
         else:
             folder.write_event("stopped", loop.state.step)
     return finished
+
+
+def keep_no_more(folder: RunFolder, page: Page) -> None:
+    """Than the page asks for, of a run that is done."""
+    if not page.run.keep_weights:
+        folder.drop_weights()
+    elif not page.run.keep_optimizer:
+        folder.drop_optimizer()
 
 
 def complaint_of(loop: Loop, known: dict[str, float]) -> str | None:

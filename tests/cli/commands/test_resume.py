@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.small_runs import WORDS, Listener, small_page, train
+from tests.small_runs import WORDS, Listener, small_page, small_words, train
 
 from straw.cli import main
+from straw.runs.checkpoints.integrity import is_sound
+from straw.runs.checkpoints.weights import files_of
 from straw.runs.reading import read_about, read_checkpoints, read_evaluations, read_metrics, state_of
 from straw.training.session import run_page
 
@@ -129,6 +131,57 @@ def test_a_run_that_is_done_may_drop_its_weights_and_says_so(
         capsys.readouterr()
         assert main(words) == 2
         assert f"{bare} kept no weights when it was done" in capsys.readouterr().err
+
+
+def test_a_run_that_is_done_may_drop_its_optimizer_and_is_the_same_run(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its weights have the same bytes, and so has what is exported; a branch, which would need more, is refused."""
+    kept, lean = train(tmp_path / "kept", RUN).folder, train(tmp_path / "lean", RUN, "keep_optimizer=false").folder
+    assert rows(lean) == rows(kept) and state_of(lean) == "done"
+    there, here = files_of(kept), files_of(lean)
+    gone = {name for name in there if name.endswith("optimizer.safetensors")}
+    assert len(gone) == 3 and here.keys() == there.keys() - gone
+    weights = [name for name in here if name.endswith("weights.safetensors")]
+    assert len(weights) == 4 and all(here[name].read_bytes() == there[name].read_bytes() for name in weights)
+    assert [row["step"] for row in read_checkpoints(lean)] == [row["step"] for row in read_checkpoints(kept)]
+    assert all(is_sound(lean, row) for row in read_checkpoints(lean))
+    exported = [export(run) for run in (kept, lean)]
+    assert exported[0] == exported[1]
+    capsys.readouterr()
+    assert main(["resume", str(lean), "--branch", "learning_rate=1e-4"]) == 2
+    said = capsys.readouterr().err
+    assert "kept no optimizer state" in said and not (tmp_path / "lean-branch").exists()
+    again = said.rpartition("from_checkpoint=")[2].strip()
+    assert (
+        main(["train", "secret", *small_words(*RUN.split(), f"from_checkpoint={again}", f"run_dir={tmp_path / 'new'}")])
+        == 0
+    )
+
+
+def export(run: Path) -> bytes:
+    assert main(["export", str(run)]) == 0
+    return Path(f"{run}-model/model.safetensors").read_bytes()
+
+
+def test_a_kill_while_an_optimizer_is_dropped_loses_no_checkpoint(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line of what is left is there, the file still is: the line before it is the true one."""
+    monkeypatch.setattr(Path, "unlink", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path / "run", RUN, "keep_optimizer=false")
+    monkeypatch.undo()
+    run = tmp_path / "run"
+    assert state_of(run) == "done" and len((run / "checkpoints.jsonl").read_text().splitlines()) == 3 + 1
+    assert [row["step"] for row in read_checkpoints(run)] == [2, 4, 6]
+    assert all("optimizer.safetensors" in row["files"] and is_sound(run, row) for row in read_checkpoints(run))
+
+
+def killed(path: Path, missing_ok: bool = False) -> None:
+    if path.name == "optimizer.safetensors":
+        raise KeyboardInterrupt
+    path.exists()
 
 
 def test_a_run_that_was_stopped_keeps_its_weights(home: Path, tmp_path: Path) -> None:

@@ -168,6 +168,60 @@ def test_a_run_is_asked_another_task(place: Path) -> None:
     assert read_result(only_folder(place))["task"] == "gsm8k"
 
 
+def first_lines(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """What is said before anything is asked, and the first line of the table."""
+    shown = capsys.readouterr()
+    return shown.err.splitlines()[0], shown.out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("of_run", "asked"),
+    [
+        ("temperature=0.7", {"": "0.7 (as the run measured)", "temperature=0": "0 (the run measured at 0.7)"}),
+        ("eval_temperature=0", {"": "0 (as the run measured)", "num_samples=2": "1 (the run measured at 0)"}),
+    ],
+)
+def test_a_run_is_asked_at_its_own_temperature_or_the_difference_is_said(
+    place: Path, capsys: pytest.CaptureFixture[str], of_run: str, asked: dict[str, str]
+) -> None:
+    """Its own task, and another one: the temperature is the run's either way."""
+    train(place / "run", "kind=gsm8k path=data warmup=none algorithm=sft n_batches=1 batch_size=1 eval_samples=1",
+          "max_tokens=6 learning_rate=1e-2", of_run)  # fmt: skip
+    capsys.readouterr()
+    for task, (words, said) in zip(([], ["math", "path=data"]), asked.items(), strict=True):
+        assert main(["eval", *task, "model=run", "num_problems=2", "max_tokens=6", *words.split()]) == 0
+        for line in first_lines(capsys):
+            assert "2 problems of data (test), " in line and f"temperature {said}, at most 6 tokens" in line
+
+
+def test_a_model_by_its_name_is_asked_for_the_likeliest_token_and_told_so(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", "gsm8k", "path=data", *WORDS]) == 0
+    line = "gsm8k test: 5 problems of data (test), 1 reply each, temperature 0 (the likeliest token), at most 6 tokens"
+    assert first_lines(capsys) == (f"straw: {line}", f"{line}; 95% intervals")
+
+
+def test_other_data_named_for_a_run_is_what_is_asked(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The run's eval_path is not what this person means; he may name one, too."""
+    write_lines(place / "old.jsonl", [{"question": f"{n} + 1?", "answer": str(n + 1)} for n in range(9)])
+    write_lines(place / "new.jsonl", [{"question": f"{n} - 1?", "answer": str(n - 1)} for n in range(40, 60)])
+    train(place / "run", "kind=math path=data eval_path=old.jsonl warmup=none algorithm=sft n_batches=1 batch_size=1",
+          "eval_samples=1 max_tokens=6 learning_rate=1e-2")  # fmt: skip
+    capsys.readouterr()
+    asks = {
+        "": "9 problems of old.jsonl,", "path=new.jsonl": "problems of the held-out 0.1 of new.jsonl,",
+        "path=new.jsonl train_split=none": "20 problems of new.jsonl,",
+        "path=data eval_path=new.jsonl": "20 problems of new.jsonl,",
+    }  # fmt: skip
+    for words, said in asks.items():
+        assert main(["eval", "math", *words.split(), "model=run", "max_tokens=6"]) == 0
+        told, shown = first_lines(capsys)
+        assert said in told and said in shown
+        asked = {line["question"] for line in read_graded(sorted(place.glob("evals/*"), key=os.path.getmtime)[-1])}
+        assert all(("-" in question) == ("new" in said) for question in asked)
+
+
 @pytest.mark.slow
 def test_a_run_its_adapter_and_its_exported_model_say_the_same(place: Path) -> None:
     train(place / "run", "kind=gsm8k path=data warmup=none algorithm=sft n_batches=1 batch_size=1 lora_rank=2",

@@ -156,7 +156,7 @@ def test_a_dry_run_tells_states_and_episodes_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["sweep", "page"], "straw sweep takes a page first; got 'page'"),
+        (["sweep", "pages"], "straw sweep takes a page first; got 'pages'"),
         (["sweep", "nowhere.toml"], "nowhere.toml: this page cannot be read"),
         (["sweep", "page.toml", "--jobs", "0"], "--jobs is a whole number from 1 to 1,024; got '0'"),
         (["sweep", "page.toml", "--jobs", "2", "--sequential"], "got --jobs 2 with it"),

@@ -46,7 +46,7 @@ def test_the_shell_can_read_it(shell: str, tmp_path: Path, capsys: pytest.Captur
     ("typed", "wanted"),
     [
         ("straw tr", {"train"}),
-        ("straw train secre", {"secret", "secret_seed="}),
+        ("straw train secret_bi", {"secret_binary", "secret_bins"}),
         ("straw train my_p", {"my_page.toml"}),
         ("straw train secret reward_t", {"reward_type="}),
         ("straw train secret reward_type = bina", {"binary"}),

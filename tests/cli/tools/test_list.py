@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -36,12 +35,19 @@ def test_a_kind_is_listed_and_its_singular_will_do(capsys: pytest.CaptureFixture
     assert "did you mean 'rewards'?" in capsys.readouterr().err
 
 
-def test_recipes_are_listed_by_their_first_line(capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.chdir(ROOT)
-    assert main(["list", "recipes", "--json"]) == 0
-    rows = {row["name"]: row["what"] for row in json.loads(capsys.readouterr().out)}
-    assert rows["recipes/secret_bins.toml"] == "Three bits an episode at most: how near, in eight steps."
-    assert all(rows.values())
+def test_recipes_are_listed_by_their_first_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wanted = "Three bits an episode at most: how near, in eight steps."
+    for place in (ROOT, tmp_path):
+        monkeypatch.chdir(place)
+        assert main(["list", "recipes", "--json"]) == 0
+        rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
+        assert (rows["secret_bins"]["what"], rows["secret_bins"]["source"]) == (wanted, "straw")
+        assert all(row["what"] for row in rows.values())
+    (tmp_path / "recipes").mkdir()
+    (tmp_path / "recipes/secret_bins.toml").write_text("# Mine.\nN = 8\n")
+    assert Named("recipes", "secret_bins", "Mine.", "this folder") in named("recipes")
 
 
 def test_a_plug_in_is_marked_and_none_of_its_code_runs(

@@ -54,7 +54,9 @@ def test_what_an_older_run_wrote_down_of_other_algorithms_is_no_matter(tmp_path:
 
 def test_where_a_run_lies_and_what_it_keeps_is_no_matter(tmp_path: Path) -> None:
     (tmp_path / CONFIG).write_text(dump(Page()))
-    check_is_same(with_values(Page(), {"run_dir": "elsewhere", "keep_weights": False}), tmp_path)
+    check_is_same(
+        with_values(Page(), {"run_dir": "elsewhere", "keep_weights": False, "keep_optimizer": False}), tmp_path
+    )
 
 
 def test_a_command_to_be_copied_runs_nothing_that_stands_in_a_config() -> None:

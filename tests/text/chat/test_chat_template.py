@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ from tests.text.chat.test_chat import SMOLLM2_TEMPLATE, byte_tokenizer
 from straw.errors import ModelError
 from straw.text.chat.chat import Chat
 from straw.text.chat.chat_template import MOST, RENDERER, rendered
+from straw.text.chat.chat_template_worker import MEMORY, address_space
 from straw.types import Message
 
 HI = (("user", "hi"),)
@@ -26,6 +28,12 @@ SOUND = {
     "spaces": "{% set ns = namespace(n=0) %}{% for m in messages %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
     "é": "{{ messages[0]['content'] | upper }} é 🙂 {{ eos_token }}",
 }
+
+
+def test_a_system_that_does_not_tell_how_much_memory_is_taken_sets_no_limit() -> None:
+    """macOS has no /proc; templates are rendered there all the same, and stopped by their clock."""
+    assert address_space("/proc/nowhere") + MEMORY == sys.maxsize
+    assert not sys.platform.startswith("linux") or 0 < address_space() < sys.maxsize - MEMORY
 
 
 @pytest.mark.parametrize("name", SOUND)

@@ -7,7 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from straw.cli.arguments import counted, say_json, take_flag, take_option, wants_help
+import straw
+from straw.cli.arguments import counted, page_at, say_json, take_flag, take_option, wants_help
+from straw.config.recipes import ENDING, RECIPES, recipe_named, shipped_folder
 from straw.errors import ConfigError, RunError
 from straw.report.curves.curve import Curve
 from straw.report.curves.terminal import print_curves
@@ -27,6 +29,7 @@ run is slower or faster than golden ones. As many runs as it takes to find a cha
 checks of ten, nine at least; a sound learner falls outside in fewer than one of a hundred checks.
 
   straw check recipes/secret_binary.toml                       some minutes of CPU, on all cores
+  straw check secret_binary                                    the same; a recipe that comes with straw needs no file
   straw check recipes/secret_binary.toml learning_rate=1e-4    would it still pass with this?
   straw check --list                                           the recipes here, and what their golden curves can tell
 
@@ -48,12 +51,14 @@ def check(words: list[str]) -> int:
         return 0 if words else 2
     if take_flag(words, "--list"):
         as_json = take_flag(words, "--json")
-        return list_recipes(Path(words[0]) if words else Path("recipes"), as_json)
+        here = Path(RECIPES) if Path(RECIPES).is_dir() else shipped_folder()
+        return list_recipes(Path(words[0]) if words else here, as_json)
     making = take_flag(words, "--make")
     counts = {name: whole(name, take_option(words, name)) for name in ("first", "runs", "horizon", "jobs")}
     metric = take_option(words, "metric") or "bits_known"
     recipe, options = recipe_of(words)
     if making:
+        check_is_own(recipe)
         return make(recipe, options, metric, counts["runs"] or RUNS, counts["horizon"], counts["jobs"])
     return compare(recipe, options, counts["first"], counts["jobs"])
 
@@ -61,11 +66,19 @@ def check(words: list[str]) -> int:
 def recipe_of(words: list[str]) -> tuple[Path, dict[str, str]]:
     from straw.config import parse_overrides
 
-    if not words or not words[0].endswith(".toml"):
+    if not words or not (words[0].endswith(ENDING) or recipe_named(words[0])):
         raise ConfigError(f"straw check takes a recipe, got {' '.join(words[:1]) or 'none'}: see straw check --list")
-    if not Path(words[0]).is_file():
+    if not (path := page_at(words[0])).is_file():
         raise ConfigError(f"there is no recipe {words[0]}: see straw check --list")
-    return Path(words[0]), parse_overrides(words[1:])
+    return path, parse_overrides(words[1:])
+
+
+def check_is_own(recipe: Path) -> None:
+    """A golden curve is written beside its recipe; inside an installed straw it would be lost with it."""
+    if recipe.is_relative_to(Path(straw.__file__).parent):
+        raise ConfigError(
+            f"{recipe} comes with straw, and its golden curve would be written beside it: copy the recipe here first"
+        )
 
 
 def whole(name: str, value: str | None) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import ALL, print_options, take_flag, wants_help
+from straw.cli.arguments import ALL, page_at, print_options, take_flag, wants_help
 from straw.text.shown.say import say_lines
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
   straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
   straw train mine.py:MyTask                                a task of yours
+  straw train secret_dense                                  a page that comes with straw; a file beside you wins
   straw train reverse_digits --help                         the options of another task; --help all: every option
   straw train algorithm=surrogate --help                    those of an algorithm that has options of its own
 
@@ -87,9 +88,12 @@ def source_of(words: list[str]) -> tuple[Path | None, dict[str, str]]:
     """The task or the page that comes first, taken off the words."""
     if not words or words[0].startswith("-") or "=" in words[0]:
         return None, {}
+    from straw.config.recipes import ENDING
     from straw.library.pages import source_of as meant_by
 
-    return meant_by(words.pop(0))
+    first = words.pop(0)
+    path, said = (Path(first), {}) if first.endswith(ENDING) else meant_by(first)
+    return (None if path is None else page_at(first)), said
 
 
 def helped(words: list[str]) -> Owners:

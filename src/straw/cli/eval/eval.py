@@ -24,6 +24,11 @@ Ask problems, keep every reply, and let one grader or several judge the same rep
   straw eval math path=data/math500 model=adapters num_shots=2 system_prompt=boxed
   straw eval gsm8k model=smollm2 num_samples=8       pass@1, 2, 4 and 8, at temperature 1
 
+The first line says which problems are asked, out of which file, and at which temperature. A run is asked at the
+temperature that it measured itself at (eval_temperature, or else temperature), a model by its name at 0, the likeliest
+token; temperature=... is asked otherwise, and then the line says what the run had. Other data named with path= or hub=
+is what is asked, whatever eval_path the run had.
+
 The graders: exact (the characters in the last answer tag), extract (their value, by math-verify), lenient (boxed, "the
 answer is", or the last number), own (the task's judgement). Scores of two graders are never comparable.
 

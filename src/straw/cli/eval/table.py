@@ -32,7 +32,7 @@ def print_table(rows: Sequence[Evaluated]) -> None:
             shown += [f"{row.result['distinct'][grader][name]:.2f}" for name in counts]
             table.add_row(as_text(row.title) if number == 0 else "", grader, *shown, *facts)
     console = Console(width=max(100, 60 + 26 * len(measures) + 18 * len(counts)))
-    console.print(headline(first), highlight=False)
+    console.print(as_text(f"{first['asks']}; 95% intervals"), soft_wrap=True)
     console.print(table)
     for grader, count in first["golds_not_read"].items():
         console.print(
@@ -41,15 +41,6 @@ def print_table(rows: Sequence[Evaluated]) -> None:
         )  # fmt: skip
     for row in rows:
         console.print(f"replies: {row.folder}/graded.jsonl", highlight=False, soft_wrap=True)
-
-
-def headline(result: dict[str, Any]) -> str:
-    settings, replies = result["settings"], result["num_samples"]
-    return (
-        f"{result['task']} {result['split']}: {result['num_problems']} problems, {replies} "
-        f"{'reply' if replies == 1 else 'replies'} each, temperature {settings['temperature']:g}, "
-        f"at most {settings['max_tokens']} tokens; 95% intervals"
-    )
 
 
 def facts_of(result: dict[str, Any]) -> tuple[str, str, str]:

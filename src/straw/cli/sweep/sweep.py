@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from straw.cli.arguments import counted, take_flag, take_option, wants_help
-from straw.errors import ConfigError
-from straw.text.shown.say import say_lines
+from straw.cli.arguments import counted, page_at, take_flag, take_option, wants_help
+from straw.config.recipes import ENDING, SWEEPS, is_there, recipe_names
+from straw.errors import ConfigError, did_you_mean
+from straw.text.shown.say import say, say_lines
 
-SWEEP = """straw sweep PAGE.toml [out=FOLDER] [key=value ...]
+if TYPE_CHECKING:
+    from straw.runs.sweeps.sweep import Sweep
+
+# The secret game's study: levels of the reward, number of secrets, a reward for every bit, and being told outright.
+STUDY = ("bandwidth", "space", "dense", "supervised")
+STUDIES = {"study": STUDY, "study-small": tuple(f"{page}-small" for page in STUDY)}
+
+SWEEP = """straw sweep PAGE.toml|NAME [out=FOLDER] [key=value ...]
 
 Run what is missing of a sweep, go on with what was stopped or failed, and leave alone what is done: the same command
 finishes a sweep, however it ended before. Exit status 1 when a run failed; the others are not kept from running.
 
   straw sweep recipes/sweeps/bandwidth-small.toml                on a laptop, in half an hour
   straw sweep recipes/sweeps/bandwidth-small.toml --dry-run      what there is to do, and what it will cost
+  straw sweep capacity-small               a sweep that comes with straw, by its name; a file beside you wins
+  straw sweep study                        the four sweeps of the study of the secret game: a GPU for some hours each
+  straw sweep study-small                  the same four on the embedded model: a laptop, half an hour each at most
 
   --jobs N        so many runs at a time; without it as many as there are cores, or one on a GPU
   --sequential    one after the other, in this process
   --dry-run       print every run with its state, and the episodes that are left, and stop; with --json for a program
-  out=FOLDER      where the sweep lives; without it runs/sweeps/NAME
+  out=FOLDER      where the sweep lives, those of a study each below it; without it runs/sweeps/NAME
 
 An option behind the page is for every run of the sweep: n_batches=50. `straw train --help` names them all.
 
@@ -60,17 +72,31 @@ def sweep(words: list[str]) -> int:
     if as_json and not dry:
         raise ConfigError("--json is for --dry-run: a sweep leaves its own sweep.json. Leave it out, or add --dry-run.")
     page, *rest = words
-    if not page.endswith(".toml"):
-        raise ConfigError(f"straw sweep takes a page first; got {page!r}. Write straw sweep PAGE.toml.")
-    from straw.cli.sweep.show import print_plan, run_sweep
+    from straw.cli.sweep.show import print_plans, run_sweep
     from straw.config import parse_overrides
+
+    sweeps = sweeps_of(page, parse_overrides(rest), Path(out).expanduser() if out else None)
+    if dry:
+        print_plans(sweeps, as_json=as_json)
+        return 0
+    count = 0 if sequential else None if jobs is None else number_of(jobs)
+    return max([run_sweep(one, count) for one in sweeps])
+
+
+def sweeps_of(name: str, options: dict[str, str], out: Path | None) -> list[Sweep]:
+    """The sweep of a page, or those of a study, every one of which is read before any runs."""
     from straw.runs.sweeps.page import read_sweep
 
-    read = read_sweep(Path(page), parse_overrides(rest), Path(out).expanduser() if out else None)
-    if dry:
-        print_plan(read, as_json=as_json)
-        return 0
-    return run_sweep(read, 0 if sequential else None if jobs is None else number_of(jobs))
+    if name in STUDIES and not is_there(Path(name)):
+        say(f"{name}: the sweeps {', '.join(STUDIES[name])}, one after the other", error=True)
+        return [read_sweep(page_at(page, SWEEPS), options, out / page if out else None) for page in STUDIES[name]]
+    path = page_at(name, SWEEPS)
+    if path.suffix != ENDING:
+        near = did_you_mean(name, [*recipe_names(SWEEPS), *STUDIES])
+        raise ConfigError(
+            f"straw sweep takes a page first; got {name!r}. Write straw sweep PAGE.toml, or a name: {near}"
+        )
+    return [read_sweep(path, options, out)]
 
 
 def number_of(jobs: str) -> int:

@@ -58,12 +58,15 @@ def offered() -> Words:
     from straw.cli.new.new import KINDS as NEW
     from straw.cli.tools.kinds import KINDS
     from straw.config.names import ALIASES, options_of_all
+    from straw.config.recipes import SWEEPS, recipe_names
 
     options = options_of_all()
     values = {name: safe(values_of(option)) for name, option in options.items()}
     values |= {alias: values[name] for alias, name in ALIASES.items() if name in values}
     first = {
-        "train": safe(registry.names("tasks")),
+        "train": safe([*registry.names("tasks"), *recipe_names()]),
+        "check": safe(recipe_names()),
+        "sweep": safe(recipe_names(SWEEPS)),
         "eval": safe(registry.names("tasks")),
         "list": list(KINDS),
         "new": list(NEW),

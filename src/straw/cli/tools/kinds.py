@@ -2,7 +2,7 @@
 
 registry kinds    docstrings and tables of ours, read without importing what they stand for
 plug-ins          entry points of installed packages: the package's summary, and none of its code
-models, recipes   what `straw models` lists; the pages of the folder recipes, by their first line
+models, recipes   what `straw models` lists; pages, by their first line
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ KINDS = {
     "engines": "engine=",
     "alarms": "silence=",
     "models": "model_name=, and straw models add NAME",
-    "recipes": "straw train PAGE.toml, in the folder recipes",
-    "sweeps": "straw sweep PAGE.toml, in the folder recipes/sweeps",
+    "recipes": "straw train RECIPE: pages that come with straw, and those under recipes",
+    "sweeps": "straw sweep NAME: the same for sweeps",
 }
 SAID = {  # where the docstring speaks to a reader of the code
     ("tasks", "secret"): "a secret number or a sequence of them, guessed in one reply or bit by bit",
@@ -169,9 +169,19 @@ def millions(parameters: int | None) -> str:
 
 
 def pages(kind: str) -> list[Named]:
-    """The pages of a folder where we stand."""
-    folder = Path("recipes") / ("sweeps" if kind == "sweeps" else "")
-    return [Named(kind, str(path), about_page(path)) for path in sorted(folder.glob("*.toml"))]
+    """Those that come with straw, by the names that commands take; and those of the folder recipes where we stand."""
+    from straw.config.recipes import ENDING, RECIPES, SWEEPS, shipped_folder
+
+    folder = SWEEPS if kind == "sweeps" else ""
+    here, ours = Path(RECIPES) / folder, shipped_folder() / folder
+    is_checkout = here.is_dir() and here.resolve() == ours.resolve()
+    places = {ours: OURS} if is_checkout else {ours: OURS, here: "this folder"}
+    found = {
+        path.stem: Named(kind, path.stem, about_page(path), source)
+        for place, source in places.items()
+        for path in sorted(place.glob(f"*{ENDING}"))
+    }
+    return [found[name] for name in sorted(found)]
 
 
 def about_page(path: Path) -> str:

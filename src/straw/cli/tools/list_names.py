@@ -19,7 +19,7 @@ The names that a page may use, one line each, those of installed packages includ
 
   straw list                every kind, and how many names it has
   straw list rewards        what reward_type may be
-  straw list recipes        the pages under recipes
+  straw list recipes        the pages that come with straw, and those under recipes here
   straw list --json         all of them for a program: kind, name, what, from
 
 Kinds: {kinds}.

@@ -18,6 +18,14 @@ COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7A5195", "#882255", "#999933", "#44AA99",
     "#AA4466", "#6F4E37", "#332288", "#117733",
 )  # fmt: skip
+ON_LIGHT = (  # of a screen: as the report's page has them, told apart from a light ground and from a dark one
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#B37D00", "#3A93C9", "#7A5195", "#882255", "#7C7C22", "#2F8F80",
+    "#AA4466", "#6F4E37", "#332288", "#117733",
+)  # fmt: skip
+ON_DARK = (
+    "#56AEE8", "#F58A4B", "#35C79A", "#E5A0C6", "#E8B83A", "#A6D8F5", "#B79AD6", "#E07FAE", "#CFCF62", "#6FD3C2",
+    "#F08CA4", "#C9A48A", "#A79BF0", "#7BC98F",
+)  # fmt: skip
 TERMINAL_COLOURS = (
     "blue", "red", "green", "magenta", "yellow", "cyan", "medium_purple3", "deep_pink4", "dark_khaki", "dark_cyan",
     "indian_red", "orange4", "slate_blue3", "dark_green",

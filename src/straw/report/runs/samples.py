@@ -104,7 +104,7 @@ class Index:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Samples:
-    """The chosen rollouts as records, without their tokens; `times` says how often the reply was given."""
+    """The chosen rollouts as records, without their tokens where nobody asks for them; `times`: the reply's number."""
 
     num_rollouts: int
     unreadable: list[int]
@@ -113,12 +113,12 @@ class Samples:
     changed: list[dict[str, dict[str, Any]]]  # {"early": record, "late": record}
 
 
-def samples_of(folder: str | Path, count: int) -> Samples:
-    """Up to `count` rollouts of each kind."""
+def samples_of(folder: str | Path, count: int, *, tokens: bool = False) -> Samples:
+    """Up to `count` rollouts of each kind; `tokens`: with their turns as they were sampled."""
     path = run_folder(folder) / ROLLOUTS
     try:
         with reading(path) as file:
-            return _chosen(file, index_of(file, count), count)
+            return _chosen(file, index_of(file, count), count, tokens)
     except OSError as problem:
         raise RunError(f"a run folder holds {ROLLOUTS}; cannot read {path}: {problem.strerror}") from problem
 
@@ -162,13 +162,13 @@ def _told_slowly(line: bytes, number: int, start: int) -> tuple[Line, bytes, byt
         return None
 
 
-def _chosen(file: BinaryIO, index: Index, count: int) -> Samples:
+def _chosen(file: BinaryIO, index: Index, count: int, tokens: bool) -> Samples:
     texts = index.paid()
     best = nlargest(count, texts, key=lambda text: (text.best.reward or 0.0, text.best.step))
     worst = nsmallest(count, texts, key=lambda text: (text.worst.reward or 0.0, -text.worst.step))
     pairs = [pair for _, pair in zip(range(count), _pairs(index.histories.values()), strict=False)]
     chosen = [text.best for text in best] + [text.worst for text in worst] + [one for pair in pairs for one in pair]
-    records = {rollout.line: _record(file, rollout) for rollout in chosen}
+    records = {rollout.line: _record(file, rollout, tokens) for rollout in chosen}
     broken = [line for line, record in records.items() if record is None]
     known = {line: record for line, record in records.items() if record is not None}
     return Samples(
@@ -205,8 +205,8 @@ def is_rollout(record: Any) -> bool:
     return all(map(is_number, record.get("advantages") or []))
 
 
-def _record(file: BinaryIO, rollout: Line) -> dict[str, Any] | None:
-    """The whole line, but for its tokens; None where its middle is damaged."""
+def _record(file: BinaryIO, rollout: Line, tokens: bool) -> dict[str, Any] | None:
+    """The whole line, with or without its tokens; None where its middle is damaged."""
     file.seek(rollout.start)
     try:
         record = parse_json(file.readline(LONGEST))
@@ -214,4 +214,4 @@ def _record(file: BinaryIO, rollout: Line) -> dict[str, Any] | None:
         return None
     if not is_rollout(record):
         return None
-    return {name: value for name, value in record.items() if name != "turns"}
+    return {name: value for name, value in record.items() if tokens or name != "turns"}

@@ -39,7 +39,8 @@ def page_to_run(folder: Path, *, trusts: bool) -> Page:
 def check_is_same(page: Page, folder: Path) -> None:
     """What a page leaves open was filled in when the run began; where the folder lies and what it keeps, no matter."""
     begun = page_of(folder)
-    no_matter = {"run_dir": begun.run.run_dir, "keep_weights": begun.run.keep_weights, TRUST: False}
+    kept = {"keep_weights": begun.run.keep_weights, "keep_optimizer": begun.run.keep_optimizer}
+    no_matter = {"run_dir": begun.run.run_dir, **kept, TRUST: False}
     mine = with_values(page, no_matter | {"max_tokens": page.sampling.max_tokens or begun.sampling.max_tokens})
     if changed := differences(tomllib.loads(dump(mine)), tomllib.loads(dump(begun))):
         raise RunError(

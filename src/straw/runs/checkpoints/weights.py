@@ -20,6 +20,7 @@ from straw.errors import RunError
 from straw.files import is_file, is_folder, reading
 
 START, STEPS = "start", "checkpoints"
+OPTIMIZER = "optimizer.safetensors"  # in a checkpoint: what only a run that goes on from it needs
 STEP = re.compile(r"step-([0-9]{6,18})")
 BLOCK = 1 << 22
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape
 from pathlib import Path
@@ -57,6 +57,30 @@ def whole_folder(path: Path) -> Iterator[Path]:
 
     A folder that is there and not empty is never replaced.
     """
+    with staged(path) as staging:
+        yield staging
+        _sync_tree(staging)
+        os.replace(staging, path)
+        _sync(path.parent)
+
+
+@contextmanager
+def whole_files(folder: Path, names: Sequence[str]) -> Iterator[Path]:
+    """Lend an empty folder to write files of these names into; when the block ends well they move into `folder`, each
+    over what has its name there. Nothing else in `folder` is touched.
+    """
+    with staged(folder / names[0]) as staging:
+        yield staging
+        _sync_tree(staging)
+        for name in names:
+            os.replace(staging / name, folder / name)
+        staging.rmdir()
+        _sync(folder)
+
+
+@contextmanager
+def staged(path: Path) -> Iterator[Path]:
+    """An empty folder beside `path`, gone again if the block fails, and what was made above it."""
     parents = [parent for parent in path.parents if not os.path.exists(parent)]
     staging, lock = staging_path(path), -1
     try:
@@ -64,9 +88,6 @@ def whole_folder(path: Path) -> Iterator[Path]:
         make_folders(path.parent)
         staging, lock = begun(path)
         yield staging
-        _sync_tree(staging)
-        os.replace(staging, path)
-        _sync(path.parent)
     except BaseException as problem:
         plain = run_error(problem, path) if isinstance(problem, OSError) or _is_full(problem, staging) else None
         _take_back(staging, parents)

@@ -52,6 +52,11 @@ class Source:
         path = place_of(self.path)
         return not path.is_file() and not (path / ONE_SPLIT).is_file()
 
+    def named(self, split: str) -> str:
+        """The file, or the folder or data set and its split."""
+        name = self.path or self.hub or "the rows that were given"
+        return f"{name} ({split})" if self.has_splits else name
+
     def rows(self, split: str) -> Iterator[Placed]:
         """The rows of a split in their order; DataError where there is none."""
         rows = self._rows(split)

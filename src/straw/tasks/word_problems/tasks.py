@@ -131,6 +131,13 @@ class WordProblems(OneReply):
     def remarks(self) -> list[str]:
         return self.questions.remarks
 
+    def stands_in(self, *, held_out: bool) -> str:
+        asked = self.questions
+        if held_out and not asked.is_divided:
+            return asked.eval_source.named(asked.eval_split)
+        share = f"the held-out {asked.eval_share:g} of " if held_out else ""
+        return share + asked.source.named(str(asked.train_split))
+
     def placed(self) -> Iterator[tuple[str, Problem]]:
         """Every problem that is trained on, and where it stands."""
         return ((one.place, self._problem(one)) for one in self.trained)

@@ -16,8 +16,13 @@ from tokenizers import AddedToken, Tokenizer, decoders, models
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-PAD, END, SYSTEM, USER, ASSISTANT = "<|pad|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"
-SPECIALS = (PAD, END, SYSTEM, USER, ASSISTANT)
+from straw.text.chat.characters import ASSISTANT as ASSISTANT
+from straw.text.chat.characters import END as END
+from straw.text.chat.characters import PAD as PAD
+from straw.text.chat.characters import SPECIALS as SPECIALS
+from straw.text.chat.characters import SYSTEM as SYSTEM
+from straw.text.chat.characters import USER as USER
+from straw.text.chat.characters import character_vocabulary as character_vocabulary
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -25,13 +30,6 @@ CHAT_TEMPLATE = (
     "{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
-
-
-def character_vocabulary() -> dict[str, int]:
-    """Specials first, then newline and printable ASCII, then the 256 bytes."""
-    characters = ["\n", *(chr(code) for code in range(32, 127))]
-    tokens = [*SPECIALS, *characters, *(f"<0x{byte:02X}>" for byte in range(256))]
-    return {token: index for index, token in enumerate(tokens)}
 
 
 def character_tokenizer() -> PreTrainedTokenizerFast:

@@ -78,6 +78,10 @@ class Chat:
         tokens = self._render([QUESTION, Message("assistant", PROBE), message], behind_probe=True)
         return tokens[tokens.index(self.end) + 1 :] if self.end in tokens else tokens
 
+    def written(self, messages: Sequence[Message], *, speak: bool = True) -> str:
+        """The conversation as the chat template writes it; `speak`: up to where the assistant does."""
+        return self._apply([{"role": m.role, "content": m.content} for m in messages], speak)
+
     def encode_reply(self, text: str) -> tuple[int, ...]:
         """A reply as the model should write it; what looks like a control token in it is mere text."""
         return (*self._literally(text), self.end)

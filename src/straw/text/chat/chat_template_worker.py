@@ -36,15 +36,22 @@ def main() -> None:
 def limit() -> None:
     """From here on."""
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    with open("/proc/self/statm") as file:
-        now = int(file.read().split()[0]) * resource.getpagesize()
     for kind, most in (
-        (resource.RLIMIT_AS, now + MEMORY),
+        (resource.RLIMIT_AS, address_space() + MEMORY),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),
     ):
         with suppress(ValueError, OSError):
             resource.setrlimit(kind, (most, most))
+
+
+def address_space(statm: str = "/proc/self/statm") -> int:
+    """Bytes of it that are taken. macOS does not tell, and reserves far more than it uses: there is no limit then."""
+    try:
+        with open(statm) as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except FileNotFoundError:
+        return sys.maxsize - MEMORY
 
 
 def answered(renders: Any, question: dict[str, Any], most: int) -> dict[str, str]:

@@ -15,8 +15,9 @@ import os
 import string
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def read_gguf(file: Path) -> Loaded:
 
 def read(folder: Path, source: str, **options: Any) -> Loaded:
     # Other people's files meet other people's code here, and every exception there is may come back.
-    with quietly():
+    with quietly(), without_bars(options):
         try:
             model, info = AutoModelForCausalLM.from_pretrained(
                 folder,
@@ -97,6 +98,11 @@ def read(folder: Path, source: str, **options: Any) -> Loaded:
     check_every_weight_is_read(source, **info)
     check_tokenizer_fits(source, model, tokenizer)
     return Loaded(model.eval(), tokenizer, source)
+
+
+def without_bars(options: dict[str, Any]) -> AbstractContextManager[object]:
+    """transformers' reader of GGUF files draws a bar of its own, which none of its settings hides."""
+    return redirect_stderr(StringIO()) if "gguf_file" in options else nullcontext()
 
 
 def form_of_weights(options: dict[str, Any]) -> dict[str, Any]:

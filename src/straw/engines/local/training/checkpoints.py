@@ -20,8 +20,9 @@ from torch import Tensor, nn
 from straw.engines.local.models.folder import first_line
 from straw.errors import ConfigError, RunError
 from straw.files import is_file, is_folder
+from straw.runs.checkpoints.weights import OPTIMIZER
 
-WEIGHTS, OPTIMIZER, BASE = "weights.safetensors", "optimizer.safetensors", "base"
+WEIGHTS, BASE = "weights.safetensors", "base"
 Parameters = Mapping[str, nn.Parameter]
 
 

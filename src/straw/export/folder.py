@@ -3,7 +3,7 @@
     merged     a plain model with its tokenizer; adapters are added to the weights beneath them
     adapter    PEFT's form; where straw made the weights beneath (a warm-up), they lie in base/ beside it
 
-Written whole or not at all, and never over something else.
+A model card, README.md, lies beside the weights. Written whole or not at all, and never over something else.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ from typing import Literal
 import torch
 from transformers import PreTrainedModel
 
+from straw.config import Page
 from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.build import starting_again
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.pretrained import quietly
 from straw.errors import RunError
+from straw.export.model_card import CARD, Library, model_card
+from straw.export.serving import folder_lines
 from straw.runs.checkpoints.config_match import page_to_run
 from straw.runs.checkpoints.integrity import Say, checkpoint_named
 from straw.runs.files.atomic_write import whole_folder
@@ -40,9 +43,7 @@ def export_run(
 ) -> int:
     """Returns the step whose weights these are."""
     folder = run_folder(run)
-    page, checkpoint = page_to_run(folder, trusts=trusts), checkpoint_named(folder, at, say)
-    engine = starting_again(page, folder)
-    engine.load(folder / checkpoint["folder"], optimizer=False)
+    page, engine, step = engine_at(folder, at, say, trusts=trusts)
     if form == "adapter" and engine.adapters is None:
         raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
     with whole_folder(out) as staging, quietly():
@@ -50,7 +51,20 @@ def export_run(
             write_adapter(engine, page.model.is_embedded, staging, out, DTYPES[dtype])
         else:
             write_model(engine, merged(engine), staging, DTYPES[dtype])
-    return int(checkpoint["step"])
+        lines = folder_lines(out, page, is_adapter=form == "adapter")
+        library: Library = "peft" if form == "adapter" else "transformers"
+        weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
+        card = model_card(folder, step, weights, lines, library=library)
+        (staging / CARD).write_text(card, encoding="utf-8")
+    return step
+
+
+def engine_at(folder: Path, at: str, say: Say, *, trusts: bool) -> tuple[Page, LocalEngine, int]:
+    """The run's page, and an engine with the weights of one of its checkpoints; the step of those."""
+    page, checkpoint = page_to_run(folder, trusts=trusts), checkpoint_named(folder, at, say)
+    engine = starting_again(page, folder)
+    engine.load(folder / checkpoint["folder"], optimizer=False)
+    return page, engine, int(checkpoint["step"])
 
 
 def merged(engine: LocalEngine) -> PreTrainedModel:

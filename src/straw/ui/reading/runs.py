@@ -1,0 +1,110 @@
+"""All runs below a folder, looked at no more than once a second however many people look.
+
+    runs.refresh()          nothing where the last look is younger than a second
+    runs.since(version)     the runs that changed after a version
+
+A look at a folder that did not change is a few stats. Reading what is old, when the page is opened on a store of long
+runs, is spread over looks: each ends when its time is over, and the runs that somebody has opened come first.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from straw.ui.reading.find import Finder
+from straw.ui.reading.held import Held
+from straw.ui.reading.run import Run
+
+EVERY_S, SELDOM_S = 1.0, 5.0
+QUIET, SOMETIMES = 10, 5  # looks
+SHARE = 0.01  # of a core: a look that took long is followed by a longer pause, but for reading what is old
+BUDGET_S = 0.7  # of reading old rows in one look; what was just appended takes far less
+
+
+class Runs:
+    """The runs, by id; what is asked of it goes through its lock."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.lock = root, threading.RLock()
+        self.version = 0
+        self.by_id: dict[str, Run] = {}
+        self.removed: dict[str, int] = {}  # id -> version
+        self.wanted: set[str] = set()  # are read first
+        self._finder, self._held = Finder(root), Held()
+        self._due_at = self._looked_at = self._spent_at = float("-inf")
+        self._spent_s = 0.0
+
+    @property
+    def is_cut(self) -> bool:
+        return self._finder.is_cut
+
+    def refresh(self) -> None:
+        """Look, unless somebody just did."""
+        with self.lock:
+            if time.monotonic() < self._due_at:
+                return
+            began_s, at = time.thread_time(), time.monotonic()
+            self.version += 1
+            self._find()
+            self._look()
+            self._looked_at, self._due_at = at, at + EVERY_S * 0.9
+            self.pause(time.thread_time() - began_s)
+
+    def pause(self, spent_s: float) -> None:
+        """What was spent on the last look, or on telling of it, puts the next one off; not while old rows are read."""
+        self._spent_s = spent_s + (self._spent_s if self._spent_at == self._looked_at else 0.0)
+        self._spent_at = self._looked_at
+        if not any(not run.version or run.more for run in self.by_id.values()):
+            self._due_at = self._looked_at + min(max(EVERY_S * 0.9, self._spent_s / SHARE), SELDOM_S)
+
+    def _find(self) -> None:
+        there = self._finder.runs()
+        known = {run.path for run in self.by_id.values()}
+        for path in there:
+            if path not in known:
+                run = Run(path, self._finder.name_of(path))
+                self.by_id[run.id] = run
+        for gone in known - set(there):
+            found = next(id for id, run in self.by_id.items() if run.path == gone)
+            del self.by_id[found]
+            self.removed[found] = self.version
+
+    def _look(self) -> None:
+        self._held.look()
+        order = sorted(
+            filter(self._is_due, self.by_id.values()), key=lambda run: (run.id not in self.wanted, run.version)
+        )
+        end = time.monotonic() + BUDGET_S
+        for run in order:
+            if time.monotonic() > end and run.version == 0:
+                continue  # never looked at: the next time
+            if run.look(self._held):
+                run.mark(self.version)
+        for run in order:
+            while run.more and time.monotonic() < end:
+                run.look(self._held)
+                run.mark(self.version)
+
+    def _is_due(self, run: Run) -> bool:
+        """What has long been quiet is looked at every fifth time, each in its turn."""
+        is_quiet = run.version and run.state != "running" and self.version - run.version > QUIET and not run.more
+        return not is_quiet or run.id in self.wanted or (self.version + hash(run.id)) % SOMETIMES == 0
+
+    def get(self, id: str) -> Run | None:
+        return self.by_id.get(id)
+
+    def since(self, version: int) -> list[Run]:
+        return [run for run in self.by_id.values() if run.version > version]
+
+    def rows(self, version: int = 0) -> dict[str, Any]:
+        """What changed after a version: the rows of the list, and the ids of runs that are gone."""
+        return {
+            "version": self.version,
+            "runs": [run.row(version) for run in self.since(version)],
+            "removed": [id for id, at in self.removed.items() if at > version] if version else [],
+            "reading": sum(run.version == 0 or run.more for run in self.by_id.values()),
+            "cut": self.is_cut,
+        }

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from straw.config import load_page
+from straw.tasks.largest import Largest, split_of
+from straw.training.resolve.page_to_plan import plan_of
+from straw.types import End, Grade
+
+
+def judged(task: Largest, numbers: tuple[int, ...], reply: str) -> Grade:
+    return task.grade(task.asked(numbers), [reply], End.ANSWERED)
+
+
+@pytest.mark.parametrize(
+    ("reply", "right", "in_form"),
+    [
+        ("The largest is 80.", True, True),
+        ("80", True, True),
+        ("The largest number is 80, which", True, True),
+        ("The largest is 47.", False, True),
+        ("The largest is 81.", False, False),
+        ("47, 80, 42", False, True),  # a list is no answer: its last number counts
+        ("To find the largest number possible, we'll", False, False),
+        ("", False, False),
+    ],
+)
+def test_the_number_said_is_right_or_of_the_list_or_neither(reply: str, right: bool, in_form: bool) -> None:
+    found = judged(Largest(), (47, 80, 42), reply)
+    assert found.hits == (right,) and found.well_formed == in_form
+
+
+@pytest.mark.parametrize("wording", ["largest", "biggest", "short"])
+@pytest.mark.parametrize(("numbers", "digits"), [(3, 2), (5, 2), (2, 3), (4, 1), (20, 1)])
+def test_a_reference_is_right_and_lists_are_as_they_were_asked_for(wording: str, numbers: int, digits: int) -> None:
+    task = Largest(numbers=numbers, digits=digits, wording=wording)
+    for index in range(20):
+        problem = task.problem(index)
+        grade = task.grade(problem, problem.reference, End.ANSWERED)
+        assert grade.hits == (True,) and grade.well_formed
+        listed = problem.facts["numbers"]
+        assert isinstance(listed, list) and len(set(listed)) == len(listed) == min(numbers, 10)
+        assert all(len(str(one)) == digits and str(one) in problem.messages[0].content for one in listed)
+        assert len(problem.reference[0]) <= task.reply_limit
+
+
+def test_the_largest_stands_anywhere() -> None:
+    facts = [Largest().problem(index).facts for index in range(300)]
+    positions = [one["numbers"].index(one["answer"]) for one in facts]  # type: ignore[attr-defined]
+    assert all(70 < positions.count(place) < 130 for place in range(3))
+
+
+def test_a_list_is_on_one_side_in_whatever_order() -> None:
+    task = Largest()
+    assert {split_of(tuple(task.problem(index).facts["numbers"])) for index in range(200)} == {"train"}  # type: ignore[arg-type]
+    assert {split_of(tuple(task.held_out(index).facts["numbers"])) for index in range(50)} == {"held out"}  # type: ignore[arg-type]
+    drawn = [task.draw(Random(seed)) for seed in range(500)]
+    assert all(split_of(one) == split_of(one[::-1]) for one in drawn)
+    assert 0.06 < sum(split_of(one) == "held out" for one in drawn) / 500 < 0.14
+
+
+def test_a_model_from_nothing_is_asked_in_a_few_characters() -> None:
+    plan = plan_of(load_page(None, {"kind": "largest"}))
+    assert plan.task.problem(0).messages[0].content == "97, 50, 59 largest?"
+    assert (plan.page.algorithm.algorithm, plan.page.algorithm.group_size) == ("grpo", 8)
