@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Container
 from pathlib import Path
 from reprlib import repr as shortened
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from straw.config.recipes import is_there, recipe_named
 from straw.config.values import put
@@ -81,6 +83,20 @@ def counted(name: str, value: str, *, least: int = 0, most: int = 100_000, examp
             f"Write for example --{name} {example}."
         )
     return int(value)
+
+
+def say_json(value: Any) -> None:
+    """One document on stdout, for a program: numbers are numbers, and what is none (NaN) is null."""
+    say_lines(json.dumps(without_nan(value), indent=1, allow_nan=False))
+
+
+def without_nan(value: Any) -> Any:
+    """JSON has neither NaN nor infinities, and many readers refuse a document with one."""
+    if isinstance(value, dict):
+        return {str(name): without_nan(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 MOST_USED = (

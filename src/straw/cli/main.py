@@ -20,21 +20,36 @@ from straw.text.shown.say import guard, say, say_lines
 
 USAGE = """straw: reinforcement learning for small language models, with every bit accounted for
 
+Train
   straw train TASK [key=value ...]     train, and leave a run folder     straw train --help
   straw train PAGE.toml [key=value ..] the same from a page
   straw resume RUN                     go on where a run stopped
-  straw export RUN                     its weights for transformers and PEFT, or as GGUF
-  straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
+  straw sweep PAGE.toml                many runs from one page
+  straw demo [key=value ...]           measure four reward channels and SFT, in minutes
+  straw check RECIPE.toml              does a recipe still learn as it did?
+
+Look
   straw runs [FOLDER]                  what ran, and what became of it
+  straw watch [RUN|FOLDER]             runs of other processes, live in this terminal
   straw show RUN                       a run's numbers, curves, and rollouts to read
   straw compare RUN RUN ...            runs side by side
   straw ui [FOLDER]                    a page on what runs, live, in a browser
   straw report RUNS -o report.html     what runs say, on one page with figures
-  straw sweep PAGE.toml                many runs from one page
-  straw check RECIPE.toml              does a recipe still learn as it did?
-  straw demo [key=value ...]           measure four reward channels and SFT, in minutes
   straw observe N=1024 [key=value ..]  how fast anybody could learn a secret, without any model
+
+Use what was trained
+  straw chat RUN|MODEL                 talk to it
+  straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
+  straw export RUN                     its weights for transformers and PEFT, or as GGUF
+
+Set up and extend
+  straw doctor                         what this machine can do, and what to type next
+  straw list [KIND]                    the names there are: tasks, rewards, algorithms, models, recipes, ...
+  straw new KIND NAME                  a task, reward, algorithm, learner or grader of your own, with its test and page
   straw models [list | add NAME]       which models are there
+  straw clean                          what runs and caches hold, and how to free it
+  straw schema                         a JSON schema of pages, for editors
+  straw completion bash|zsh|fish       completion for your shell
 
   straw COMMAND --help                 teaches the command
   trust_code=HASH                      behind any of them: code of others that a page names may run
@@ -95,6 +110,14 @@ COMMANDS = {
     "demo": "straw.cli.demo.demo:demo",
     "observe": "straw.cli.commands.observe:observe",
     "models": "straw.cli.commands.models:models",
+    "watch": "straw.cli.live.watch_runs:watch",
+    "chat": "straw.cli.chat.chat:chat",
+    "doctor": "straw.cli.tools.doctor:doctor",
+    "list": "straw.cli.tools.list_names:list_names",
+    "new": "straw.cli.new.new:new",
+    "clean": "straw.cli.clean.clean:clean",
+    "schema": "straw.cli.tools.schema:schema",
+    "completion": "straw.cli.tools.completion:completion",
 }
 
 

@@ -297,6 +297,10 @@ class Run(Section):
     )  # fmt: skip
     keep_last: int = option(2, "the number of newest checkpoints that are kept; 0: all", at_least=0, at_most=MOST_STEPS)
     keep_best: str = option("", "the metric whose best checkpoint is kept too; -name: the lowest", example="bits_known")
+    patience: int = option(
+        0, "the number of evaluations without a better keep_best that end the run; 0: never",
+        at_least=0, at_most=100_000,
+    )  # fmt: skip
     keep_weights: bool = option(True, "whether a finished run keeps its weights, to be exported or branched")
     keep_optimizer: bool = option(True, "whether a finished run keeps its optimizer's state, which only a branch needs")
     track: Literal["none", "wandb", "trackio", "tensorboard"] = option(
@@ -315,4 +319,9 @@ class Run(Section):
             raise ConfigError(
                 f"the likeliest reply is always the same; got eval_replies={self.eval_replies} with "
                 "eval_temperature=0. Write eval_temperature=1, or eval_replies=1."
+            )
+        if self.patience and not self.keep_best:
+            raise ConfigError(
+                f"patience waits for a better value of the metric that keep_best names; got patience={self.patience} "
+                "without keep_best. Write for example keep_best=bits_known, or keep_best=accuracy."
             )

@@ -31,6 +31,7 @@ from straw.training.intrinsic import intrinsic_of
 from straw.training.learners.registry import learner_of, own_learner
 from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.callbacks import Watcher
+from straw.training.monitor.early_stopping import Patience
 from straw.training.monitor.measure_step import has_enough, measure
 from straw.training.monitor.rollout_metrics import summary
 from straw.training.monitor.transcript import spoken
@@ -60,6 +61,7 @@ class Loop:
             alarms=Alarms(self.page.run.silence, best=plan.channel.highest + self.page.memory.highest),
             ledger=Ledger.of(plan.task, None if plan.is_sft else plan.channel),
             student=own_learner(plan, engine, sampling),
+            patience=Patience(self.page.run.keep_best, self.page.run.patience),
         )
         self.intrinsic = intrinsic_of(self.page, engine)
         self.updates = Updates(plan, engine, folder)
@@ -79,12 +81,13 @@ class Loop:
         self.open_source()
         with self.source.opened():
             if self.state.step == 0:
-                self.log({}, self.measured())
+                self.is_better(self.log({}, self.measured()))
             while not (self.is_over or self.is_asked_to_stop):
                 self.state.step += 1
-                metrics = self.step()
-                row = self.log(metrics, self.measured() if self.is_time_to_measure() else {})
-                if self.is_over or self.is_asked_to_stop or self.is_time_to_save():
+                metrics, is_looked_at = self.step(), self.is_time_to_measure()
+                row = self.log(metrics, self.measured() if is_looked_at else {})
+                is_better = is_looked_at and self.is_better(row)
+                if is_better or self.is_over or self.is_asked_to_stop or self.is_time_to_save():
                     self.save(row)
         return self.state.known
 
@@ -97,11 +100,26 @@ class Loop:
 
     @property
     def is_over(self) -> bool:
-        return self.state.step == self.num_steps or has_enough(self.page.run, self.state.known)
+        is_at_end = self.state.step == self.num_steps or has_enough(self.page.run, self.state.known)
+        return is_at_end or self.state.patience.is_over
 
     def is_time_to_measure(self) -> bool:
         every = int(self.page.run.eval_every or self.num_steps)
         return self.state.step % every == 0 or self.state.step == self.num_steps
+
+    def is_better(self, row: dict[str, float]) -> bool:
+        """Whether this evaluation is the best so far, for a run that waits for one: then it is kept."""
+        patience = self.state.patience
+        found = patience.hear({**self.state.known, **row})
+        if patience.is_over:
+            self.folder.write_event(
+                "out_of_patience", self.state.step, metric=patience.metric, best=patience.best, waited=patience.waited
+            )
+            self.watcher.say(
+                f"step {self.state.step}: {patience.waited} evaluations brought no better {patience.metric} than "
+                f"{patience.best:.4g}, so the run is over (patience)"
+            )
+        return found
 
     def is_time_to_save(self) -> bool:
         every = self.page.run.save_every

@@ -58,11 +58,12 @@ class Finished:
     known: dict[str, float]
     steps: int
     complaint: str | None = None  # where it is done and worse than at its start
+    is_over: bool = False  # before its last step, for want of anything better
 
     @property
     def is_done(self) -> bool:
         run = self.plan.page.run
-        return self.steps == run.n_batches or has_enough(run, self.known)
+        return self.is_over or self.steps == run.n_batches or has_enough(run, self.known)
 
     @property
     def episodes(self) -> int:
@@ -157,7 +158,7 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
         prepare_for(plan.page.engine)
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
-            return Finished(plan, folder.path, done["known"], done["steps"])
+            return Finished(plan, folder.path, done["known"], done["steps"], is_over=True)
         check_tracker(plan.page.run.track)
         checkpoint, changed = newest_sound(folder.path, watcher.say), changed_since(folder.path)
         if not checkpoint and (again := check_may_begin_again(folder.path, changed)):
@@ -202,7 +203,7 @@ def worked(loop: Loop) -> Finished:
         known = loop.run()
         if facts := loop.engine.facts():
             folder.write_event("engine", loop.state.step, **facts)
-        finished = Finished(plan, folder.path, known, loop.state.step)
+        finished = Finished(plan, folder.path, known, loop.state.step, is_over=loop.state.patience.is_over)
         if finished.is_done:
             finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)

@@ -23,6 +23,7 @@ from straw.measure.recent_replies import Said
 from straw.runs.files.jsonl import json_line
 from straw.training.learners.soft_targets import BeliefLearner
 from straw.training.monitor.alarms import Alarms
+from straw.training.monitor.early_stopping import Patience
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
@@ -39,6 +40,7 @@ class RunState:
     ledger: Ledger = field(default_factory=Ledger)
     student: BeliefLearner | None = None
     said: Said = field(default_factory=Said)
+    patience: Patience = field(default_factory=Patience)
     step: int = 0
     num_tokens: int = 0  # of all rollouts so far, prompts included
     time_s: float = 0.0  # before this process took over
@@ -57,7 +59,7 @@ class RunState:
             "time_s": self.time_s, "cpu_s": self.cpu_s, "ahead": ahead,
             "next_group": self.next_group, "measured_version": self.measured_version,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
-            "ledger": self.ledger.state_dict(), "said": self.said.state_dict(),
+            "ledger": self.ledger.state_dict(), "said": self.said.state_dict(), "patience": self.patience.state_dict(),
             "student": None if self.student is None else self.student.state_dict(),
         }  # fmt: skip
 
@@ -74,6 +76,7 @@ class RunState:
         self.alarms.load_state_dict(state["alarms"])
         self.ledger.load_state_dict(state["ledger"])
         self.said.load_state_dict(state.get("said", {}))
+        self.patience.load_state_dict(state.get("patience", {}))
         if self.student is not None:
             self.student.load_state_dict(state["student"])
         self.replay.best = {key: [rollout_from(one) for one in kept] for key, kept in state["replay"].items()}

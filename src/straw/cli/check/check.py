@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import straw
-from straw.cli.arguments import counted, page_at, take_flag, take_option, wants_help
+from straw.cli.arguments import counted, page_at, say_json, take_flag, take_option, wants_help
 from straw.config.recipes import ENDING, RECIPES, recipe_named, shipped_folder
 from straw.errors import ConfigError, RunError
 from straw.report.curves.curve import Curve
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from straw.cli.check.runs import Ran
 
 CHECK = """straw check RECIPE.toml [key=value ...]
-straw check --list [FOLDER]
+straw check --list [FOLDER] [--json]
 straw check RECIPE.toml --make [--runs 96] [--metric bits_known] [--horizon EPISODES]
 
 Run the beginning of a recipe on fresh secrets and say whether it learns as its golden curve says, which lies in
@@ -50,8 +50,9 @@ def check(words: list[str]) -> int:
         say_lines(CHECK)
         return 0 if words else 2
     if take_flag(words, "--list"):
+        as_json = take_flag(words, "--json")
         here = Path(RECIPES) if Path(RECIPES).is_dir() else shipped_folder()
-        return list_recipes(Path(words[0]) if words else here)
+        return list_recipes(Path(words[0]) if words else here, as_json)
     making = take_flag(words, "--make")
     counts = {name: whole(name, take_option(words, name)) for name in ("first", "runs", "horizon", "jobs")}
     metric = take_option(words, "metric") or "bits_known"
@@ -194,13 +195,35 @@ def described(golden: Golden) -> str:
     )
 
 
-def list_recipes(folder: Path) -> int:
+def list_recipes(folder: Path, as_json: bool = False) -> int:
     if not (recipes := sorted(folder.glob("*.toml"))):
         raise ConfigError(
             f"there are no recipes in {folder}: name the folder that holds them, straw check --list FOLDER"
         )
+    if as_json:
+        say_json([plain(recipe) for recipe in recipes])
+        return 0
     width = max(len(str(recipe)) for recipe in recipes)
     for recipe in recipes:
         path = golden_path(recipe)
         say(f"{recipe!s:<{width}}  {described(read_golden(path)) if path.is_file() else 'no golden curve'}")
     return 0
+
+
+def plain(recipe: Path) -> dict[str, Any]:
+    """What a golden curve can tell, as numbers; without one there are none."""
+    path = golden_path(recipe)
+    golden = read_golden(path) if path.is_file() else None
+    if golden is None:
+        return {"recipe": str(recipe), "golden": None}
+    return {
+        "recipe": str(recipe),
+        "golden": str(path),
+        "metric": golden.metric,
+        "horizon": golden.horizon,
+        "golden_runs": len(golden.seeds),
+        "check_runs": golden.fresh,
+        "finds": golden.finds,
+        "is_enough": golden.is_enough,
+        "cpu_minutes": golden.fresh * golden.cpu_s / 60,
+    }

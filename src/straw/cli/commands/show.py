@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from straw.cli.arguments import take_flag, take_option, take_whole, wants_help
+from straw.cli.arguments import say_json, take_flag, take_option, take_whole, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say_lines
 
@@ -39,7 +38,7 @@ def show(words: list[str]) -> int:
 
     page = page_of(run_named(words[0]), samples, metric.split(",") if metric is not None else [])
     if as_json:
-        say_lines(json.dumps(page, indent=1))
+        say_json(page)
     else:
         from straw.cli.commands.show_page import print_page
 

@@ -31,8 +31,8 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train reverse_digits --help                         the options of another task; --help all: every option
   straw train algorithm=surrogate --help                    those of an algorithm that has options of its own
 
-  --dry-run   print the page with every value resolved and what the run will cost, and stop; what a run would refuse,
-              a model, a checkpoint, data, a prompt or a folder, is refused here too, with exit status 2
+  --dry-run   print the page with every value resolved and what the run will take, memory and time, and stop; what a
+              run would refuse, a model, data, a prompt or a folder, is refused here too, with exit status 2
   --resume    go on with the run in run_dir where it stopped; without one there, begin it
   --quiet     no live line
 

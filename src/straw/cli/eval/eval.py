@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from straw.cli.arguments import ALL, print_options, take_flag, take_option, wants_help
+from straw.cli.arguments import ALL, print_options, say_json, take_flag, take_option, wants_help
 from straw.cli.commands.train import owners_behind, source_of
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
@@ -36,6 +36,7 @@ Replies lie in evals/..., and the same command goes on where it stopped: more pr
 use what is there.
 
   --quiet            no lines about progress
+  --json             the results for a program, one for each set of weights
   out=FOLDER, -o     where the replies go
   --harness lm-eval|lighteval   write the same problems, prompts and rules for that harness to out=FOLDER, and print the
                      command that runs it on the same weights
@@ -53,7 +54,7 @@ def eval_command(words: list[str]) -> int:
         kinds = [word for word in words[:1] if registry.is_installed("tasks", word)]
         print_help(*kinds, every=ALL in words)
         return 0 if words else 2
-    quiet, every = take_flag(words, "--quiet"), take_flag(words, "--checkpoints")
+    quiet, every, as_json = (take_flag(words, name) for name in ("--quiet", "--checkpoints", "--json"))
     words[:] = ["--out" if word == "-o" else word for word in words]
     at, out, harness, compared = (take_option(words, name) for name in ("at", "out", "harness", "compare"))
     ours = take_evaluation(words)
@@ -71,7 +72,7 @@ def eval_command(words: list[str]) -> int:
         from straw.cli.eval.external import write_bridge
 
         return write_bridge(harness, page, task, ours, run, at, folder)
-    return judged(page, task, ours, run, at, every, folder, compared, quiet)
+    return judged(page, task, ours, run, at, every, folder, compared, quiet, as_json)
 
 
 def run_first(words: list[str]) -> Path | None:
@@ -91,14 +92,19 @@ def run_first(words: list[str]) -> Path | None:
 
 def judged(
     page: Page, task: Task, evaluation: Evaluation, run: Path | None, at: str | None, every: bool, out: Path | None,
-    compared: str | None, quiet: bool,
+    compared: str | None, quiet: bool, as_json: bool = False,
 ) -> int:  # fmt: skip
     from straw.cli.eval.table import print_table
     from straw.library.evaluating import evaluated
 
+    if as_json and compared is not None:
+        raise ConfigError("--compare prints a table of its own; got --json too. Leave one of them out.")
     if compared is not None and every:
         raise ConfigError("--compare shows one result beside ours; got --checkpoints too. Leave one of them out.")
     rows = list(evaluated(page, task, evaluation, run, at=at, every=every, out=out, quiet=quiet))
+    if as_json:
+        say_json([{"weights": row.title, "folder": str(row.folder), **row.result} for row in rows])
+        return 0
     print_table(rows)
     if compared is not None:
         from straw.cli.eval.external import print_compared

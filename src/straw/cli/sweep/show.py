@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from straw.cli.arguments import say_json
 from straw.library.jobs.worker_pool import Room
 from straw.library.sweeps.runs import PLAN, Going, Plans, done_sweep, draw_picture
 from straw.report.sweeps import accuracy
@@ -23,18 +25,41 @@ def run_sweep(sweep: Sweep, jobs: int | None) -> int:
     return 1 if going.failed else 0
 
 
-def print_plan(sweep: Sweep) -> None:
-    """Every run with its state, and what is left to do."""
+def print_plans(sweeps: Sequence[Sweep], *, as_json: bool = False) -> None:
+    """Every run with its state, and what is left to do. As JSON one sweep is an object, and a study a list of them."""
+    if as_json:
+        plans = [plan_of(sweep) for sweep in sweeps]
+        say_json(plans[0] if len(plans) == 1 else plans)
+        return
+    for sweep in sweeps:
+        print_plan(plan_of(sweep))
+
+
+def plan_of(sweep: Sweep) -> dict[str, Any]:
     with Room(0) as room:
         plans: Plans = room.ask(PLAN, sweep)
     everything = [one for _, judged, trials in plans for one in (*trials, *judged)]
-    rows = [(one.run.name, state_in(one.run.folder), f"{episodes_left(one):,}") for one in everything]
-    end_table(sweep.name, rows, header=("run", "state", "episodes left"))
     left = [one for one in everything if state_in(one.run.folder) != "done"]
-    starts = len({one.start for one in left if one.values["warmup"] != "none"})
+    return {
+        "sweep": sweep.name,
+        "folder": str(sweep.folder),
+        "runs": [
+            {"run": one.run.name, "state": state_in(one.run.folder), "episodes_left": episodes_left(one)}
+            for one in everything
+        ],
+        "to_do": len(left),
+        "most_warmups": len({one.start for one in left if one.values["warmup"] != "none"}),
+    }
+
+
+def print_plan(plan: dict[str, Any]) -> None:
+    runs = plan["runs"]
+    rows = [(one["run"], one["state"], f"{one['episodes_left']:,}") for one in runs]
+    end_table(plan["sweep"], rows, header=("run", "state", "episodes left"))
+    episodes = sum(one["episodes_left"] for one in runs)
     say(
-        f"{len(left)} of {len(everything)} runs to do, {sum(map(episodes_left, left)):,} episodes, warm-ups at "
-        f"most {starts}; folder: {sweep.folder}"
+        f"{plan['to_do']} of {len(runs)} runs to do, {episodes:,} episodes, warm-ups at most {plan['most_warmups']}; "
+        f"folder: {plan['folder']}"
     )
 
 

@@ -30,7 +30,7 @@ finishes a sweep, however it ended before. Exit status 1 when a run failed; the 
 
   --jobs N        so many runs at a time; without it as many as there are cores, or one on a GPU
   --sequential    one after the other, in this process
-  --dry-run       print every run with its state, and the episodes that are left, and stop
+  --dry-run       print every run with its state, and the episodes that are left, and stop; with --json for a program
   out=FOLDER      where the sweep lives, those of a study each below it; without it runs/sweeps/NAME
 
 An option behind the page is for every run of the sweep: n_batches=50. `straw train --help` names them all.
@@ -64,18 +64,20 @@ def sweep(words: list[str]) -> int:
     if wants_help(words) or not words:
         say_lines(SWEEP)
         return 0 if words else 2
+    as_json = take_flag(words, "--json")
     dry, sequential = take_flag(words, "--dry-run", "--dry_run"), take_flag(words, "--sequential")
     out, jobs = take_option(words, "out"), take_option(words, "jobs", "2")
     if sequential and jobs is not None:
         raise ConfigError(f"--sequential is one run after the other; got --jobs {jobs} with it. Leave one of them out.")
+    if as_json and not dry:
+        raise ConfigError("--json is for --dry-run: a sweep leaves its own sweep.json. Leave it out, or add --dry-run.")
     page, *rest = words
-    from straw.cli.sweep.show import print_plan, run_sweep
+    from straw.cli.sweep.show import print_plans, run_sweep
     from straw.config import parse_overrides
 
     sweeps = sweeps_of(page, parse_overrides(rest), Path(out).expanduser() if out else None)
     if dry:
-        for one in sweeps:
-            print_plan(one)
+        print_plans(sweeps, as_json=as_json)
         return 0
     count = 0 if sequential else None if jobs is None else number_of(jobs)
     return max([run_sweep(one, count) for one in sweeps])

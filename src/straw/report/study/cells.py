@@ -19,10 +19,9 @@ from straw.report.study.load_runs import Seen
 CHANCE = ("seed", "secret_seed", "fixed_secret", "task_seed")
 HOUSEKEEPING = (
     "run_dir", "question", "learning_rate", "n_batches", "num_epochs", "stop_at", "eval_every", "eval_samples",
-    "eval_replies", "eval_answers", "save_every", "keep_last", "keep_best", "keep_weights", "keep_optimizer", "track",
-    "verbose", "silence", "device", "threads", "max_tokens", "tokens_per_microbatch", "warmup", "rows_at_once",
-    "answer_s", "load_s", "shared_machine",
-    "num_generators", "weights",
+    "eval_replies", "eval_answers", "save_every", "keep_last", "keep_best", "patience", "keep_weights",
+    "keep_optimizer", "track", "verbose", "silence", "device", "threads", "max_tokens", "tokens_per_microbatch",
+    "warmup", "rows_at_once", "answer_s", "load_s", "shared_machine", "num_generators", "weights",
 )  # fmt: skip
 ONLY_FOR = {
     "reward_bins": ("binned_log_distance", "shuffled_bins"), "flip_probability": ("noisy_binary",),

@@ -22,6 +22,11 @@ def say(line: object = "", *, error: bool = False) -> None:
     write(visible(str(line)), error)
 
 
+def say_part(text: str) -> None:
+    """Some characters of a line that is still being written, on stdout."""
+    print(encodable(visible(text, lines=True), getattr(sys.stdout, "encoding", None)), end="", flush=True)
+
+
 def say_lines(text: object, *, error: bool = False) -> None:
     """A text whose line breaks are our own: help, JSON, a page."""
     write(visible(str(text), lines=True), error)

@@ -6,6 +6,7 @@ What would stop the run before its first step stops the dry run as well, as far 
 model or a checkpoint that is not there or does not fit, data that cannot be graded, a prompt that is longer than the
 model, a run_dir that is taken, a tracker that is not installed.
 
+How long it takes is guessed from earlier runs of the page, or from a few steps made here: see `time_estimate`.
 What memory it wants is worked out by `memory_forecast`, for this machine and for a GPU of 24 and one of 80 GB; where it
 does not fit, the smallest change that makes it fit is named. A model of the table `published` is not fetched for that.
 """
@@ -16,14 +17,17 @@ from dataclasses import dataclass
 
 from straw.config import Loaded, Page, dump, plain, with_values
 from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.hub import cached
 from straw.engines.local.models.sizes import PUBLISHED, ModelSize
+from straw.runs.about import available_memory
 from straw.runs.store import check_is_free
 from straw.runs.tracking.tracker import check_tracker
 from straw.text.shown.say import say, say_lines
 from straw.training.plan import Plan
 from straw.training.resolve.memory_estimate import Work
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
+from straw.training.resolve.time_estimate import time_forecast
 from straw.training.warmup.initial_policy import Say, checked, checkpoint_of, taken_from
 
 CARDS = (24, 80)  # GiB
@@ -42,6 +46,7 @@ class Forecast:
     trained: int
     size: ModelSize
     page: Page
+    ready: tuple[Plan, LocalEngine] | None = None  # to be measured with, where the model is there
 
     @property
     def tokens_per_step(self) -> int:
@@ -101,6 +106,7 @@ def from_model(plan: Plan, say: Say) -> Forecast:
         trained=sum(p.numel() for p in engine.trained.values()),
         size=ModelSize.of(engine.model.config.get_text_config()),
         page=plan.page,
+        ready=(plan, engine),
     )
 
 
@@ -166,3 +172,14 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     say(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
     for line in on_cards(size, loaded.page.model.dtype):
         say(f"# memory    {line}")
+    say(f"# time      {time_line(size)}")
+
+
+def time_line(size: Forecast) -> str:
+    """A measurement must not take what the run itself could not have."""
+    if size.ready is None:
+        return "not known: the model was not fetched, and time is measured with it"
+    free = available_memory()
+    if size.page.model.device == "cpu" and free is not None and size.memory_bytes > free:
+        return f"not measured: the run wants more memory than the {gib(free)} that are free here"
+    return time_forecast(*size.ready).line()
