@@ -17,6 +17,14 @@ def test_the_quantiles_of_student_are_those_of_the_tables(freedom: int, told: fl
     assert t_quantile(freedom) == pytest.approx(told, abs=0.012 if freedom == 3 else 0.001)
 
 
+@pytest.mark.parametrize(("freedom", "near"), [(11, 1e-5), (30, 1e-7), (60, 2e-9)])
+def test_every_term_of_a_quantile_is_right(freedom: int, near: float) -> None:
+    """Beside scipy, so near that no coefficient could be another."""
+    stats = pytest.importorskip("scipy.stats", reason="scipy belongs to the extra report")
+    assert t_quantile(freedom) == pytest.approx(stats.t.ppf(0.975, freedom), abs=near)
+    assert t_quantile(freedom, 0.9) == pytest.approx(stats.t.ppf(0.9, freedom), abs=near)
+
+
 def test_a_mean_of_three_by_hand() -> None:
     middle, low, high = sure([1, 2, 3])
     assert (middle, high - middle, middle - low) == pytest.approx((2, 4.303 / 3**0.5, 4.303 / 3**0.5), abs=0.001)
