@@ -105,7 +105,12 @@ def begin_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Loop, "resume", lambda loop, checkpoint: None)
 
 
-ELSEWHERE = {"ahead": "test_async_loop", "next_group": "test_free_loop", "student": "test_students"}
+ELSEWHERE = {
+    "ahead": "test_async_loop",
+    "next_group": "test_free_loop",
+    "student": "test_learners",
+    "patience": "test_early_stopping",
+}
 PARTS: dict[str, Patch] = {
     **{
         part: leave_out(part)

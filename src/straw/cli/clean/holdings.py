@@ -20,7 +20,7 @@ from straw.runs.checkpoints.weights import START, STEPS, step_folders
 from straw.runs.files.atomic_write import open_folder
 from straw.runs.reading import state_of
 
-STAGING = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+STAGING = re.compile(r"\..{1,200}\.[0-9a-f]{12}\.tmp")
 KINDS = {  # of the cache: how its entries are named, and what is lost with them
     "warmups": (re.compile(r"[0-9a-f]{24}"), "the next run of each kind makes its warm-up again"),
     "observer": (re.compile(r"[\w.]+-N\w+-[0-9a-f]{16}\.json"), "straw observe computes them again"),

@@ -8,6 +8,7 @@ plug-in runs: its line is its package's own summary.
 from __future__ import annotations
 
 from collections import Counter
+from textwrap import fill
 
 from straw.cli.arguments import say_json, take_flag, wants_help
 from straw.errors import ConfigError, did_you_mean
@@ -22,7 +23,7 @@ The names that a page may use, one line each, those of installed packages includ
   straw list recipes        the pages that come with straw, and those under recipes here
   straw list --json         all of them for a program: kind, name, what, from
 
-Kinds: {kinds}.
+{kinds}
 One of your own needs no list: write FILE.py:NAME or MODULE:NAME where a name stands (straw new makes such a file).
 """
 
@@ -31,7 +32,7 @@ def list_names(words: list[str]) -> int:
     from straw.cli.tools.kinds import KINDS, named
 
     if wants_help(words):
-        say_lines(LIST.format(kinds=", ".join(KINDS)))
+        say_lines(LIST.format(kinds=fill(f"Kinds: {', '.join(KINDS)}.", 100)))
         return 0
     as_json = take_flag(words, "--json")
     if len(words) > 1 or any(word.startswith("-") for word in words):
