@@ -76,7 +76,7 @@ def check_says_the_same(file: Path, chat: Chat, own: torch.Tensor, off_by: float
     assert again.opening(TALK) == chat.opening(TALK)
 
 
-@pytest.mark.parametrize("words", ["", "lora_rank=2"])
+@pytest.mark.parametrize("words", [pytest.param("", marks=pytest.mark.slow), "lora_rank=2"])
 def test_a_file_says_what_the_run_says(home: Path, tmp_path: Path, words: str) -> None:
     """All of 357 x 50 log-probabilities; of LoRA the merged ones."""
     run = train(tmp_path / "run", WORDS, words).folder
