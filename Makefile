@@ -26,7 +26,7 @@ demo: .venv/.ready-demo
 	$(BIN)/straw demo
 
 test: .venv/.ready-dev
-	@echo "some six thousand tests, about ten minutes on two cores"
+	@echo "some seven thousand tests, about ten minutes on two cores"
 	$(PYTEST)
 
 lint: .venv/.ready-dev
