@@ -25,8 +25,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import AutoTokenizer
 
+from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.models.folder import first_line
-from straw.engines.steady import steady
 from straw.errors import ModelError
 from straw.files import MIB, parse_json, read_file
 
@@ -94,7 +94,7 @@ class BertEncoder:
             return torch.zeros(0, self.width)
         tokens = self.tokenizer(list(texts), truncation=True, max_length=self.max_tokens)["input_ids"]
         rows: list[Tensor] = []
-        with steady(self.device.type) if self.dtype == torch.bfloat16 else nullcontext():
+        with batch_invariant(self.device.type) if self.dtype == torch.bfloat16 else nullcontext():
             for some in in_bunches(tokens):
                 rows += [F.normalize(self._pooled(hidden), dim=0) for hidden in self._hidden(some)]
         return torch.stack(rows).cpu().clone()

@@ -15,7 +15,7 @@ from straw.config.values import read_value
 from straw.evaluation.evaluate import Evaluated, asking
 from straw.evaluation.evaluate import evaluate as judged
 from straw.evaluation.subjects import evaluated_page, run_behind, subjects, task_of
-from straw.library.given import Hand
+from straw.library.objects import HandedIn
 from straw.library.pages import first_words, model_options, owners_of, said_in
 from straw.library.run import Run
 from straw.tasks.base import Task
@@ -43,7 +43,7 @@ def evaluate(
     (4, {'own': 0.0})
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
-    hand, asked = Hand(), run_of(what)
+    hand, asked = HandedIn(), run_of(what)
     run = asked or run_of(model)
     path, said = (None, {}) if asked else first_words(what, hand)
     ours = {name: options.pop(name) for name in list(options) if name in OPTIONS and name != "grader"}

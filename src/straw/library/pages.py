@@ -19,7 +19,7 @@ from straw.config.load import naming, read_toml
 from straw.config.names import canonical_option, trust_code_in
 from straw.config.recipes import ENDING, is_there, recipe_named, recipe_names
 from straw.errors import ConfigError
-from straw.library.given import Hand, options_of_task
+from straw.library.objects import HandedIn, options_of_task
 from straw.outside import Handed
 from straw.tasks.word_problems.data_loading import KINDS
 from straw.tasks.word_problems.given_rows import kept_rows, name_of
@@ -69,7 +69,7 @@ class LoadedPage:
 
     def use(self) -> None:
         """Its objects and files are those that names stand for, from now on."""
-        Hand(dict(self.handed)).use()
+        HandedIn(dict(self.handed)).use()
         outside.begin(self.code)
 
     def __repr__(self) -> str:
@@ -96,7 +96,7 @@ def load(
     0.0001
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
-    hand = Hand()
+    hand = HandedIn()
     path, said = first_words(what, hand)
     options = {KEYWORDS.get(name, name): value for name, value in options.items()}
     owners = owners_of(path, said, options, hand)
@@ -106,7 +106,7 @@ def load(
     return read(path, said, hand)
 
 
-def read(path: Path | None, said: Values, hand: Hand) -> LoadedPage:
+def read(path: Path | None, said: Values, hand: HandedIn) -> LoadedPage:
     hand.use()
     loaded = load_page(path, said)
     origins = {name: "python" if where == "command line" else where for name, where in loaded.origins.items()}
@@ -116,7 +116,7 @@ def read(path: Path | None, said: Values, hand: Hand) -> LoadedPage:
 # --- what comes first
 
 
-def first_words(what: Any, hand: Hand) -> tuple[Path | None, Values]:
+def first_words(what: Any, hand: HandedIn) -> tuple[Path | None, Values]:
     """The page that is named, if one is, and the options that the first argument stands for."""
     if what is None:
         return None, {}
@@ -152,7 +152,7 @@ def is_data(word: str) -> bool:
     return path.suffix in KINDS or (os.sep in word and path.is_dir())
 
 
-def task_options(task: Any, hand: Hand) -> Values:
+def task_options(task: Any, hand: HandedIn) -> Values:
     """A class as it is; of an object the options that make it again, where there are such."""
     values = None if isinstance(task, type) else options_of_task(task)
     if values is not None:
@@ -190,7 +190,7 @@ def plain_rows(rows: Any) -> Any:
 # --- options
 
 
-def owners_of(path: Path | None, said: Mapping[str, Any], options: Values, hand: Hand) -> Owners:
+def owners_of(path: Path | None, said: Mapping[str, Any], options: Values, hand: HandedIn) -> Owners:
     """Task and algorithm, whose options have to be known before they are read; an object gets its name here."""
     name = next((name for name in ("task", "kind") if options.get(name) is not None), None)
     if name is not None and not isinstance(options[name], str):
@@ -204,7 +204,7 @@ def owners_of(path: Path | None, said: Mapping[str, Any], options: Values, hand:
         return owners_in(options, said, {} if path is None else read_toml(path))
 
 
-def said_in(options: Mapping[str, Any], owners: Owners, hand: Hand) -> Values:
+def said_in(options: Mapping[str, Any], owners: Owners, hand: HandedIn) -> Values:
     """By the options' own names; code that a person names is trusted, and objects are handed in."""
     found: Values = {}
     for spelling, value in options.items():
@@ -215,7 +215,7 @@ def said_in(options: Mapping[str, Any], owners: Owners, hand: Hand) -> Values:
     return found
 
 
-def value_of(kind: str, value: Any, hand: Hand) -> Any:
+def value_of(kind: str, value: Any, hand: HandedIn) -> Any:
     if kind and isinstance(value, str):
         trust_code_in(value)
     elif kind and value is not None:
@@ -223,7 +223,7 @@ def value_of(kind: str, value: Any, hand: Hand) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def reward_options(reward: Any, weights: Sequence[str | float] | None, hand: Hand) -> Values:
+def reward_options(reward: Any, weights: Sequence[str | float] | None, hand: HandedIn) -> Values:
     """One reward, or several with their weights: a sum of parts, each logged under its own name."""
     if not isinstance(reward, list | tuple):
         said = {} if reward is None else {"reward_type": reward}
@@ -237,7 +237,7 @@ def reward_options(reward: Any, weights: Sequence[str | float] | None, hand: Han
     return {"reward_type": "weighted", "reward_weights": tuple(parts)}
 
 
-def part_name(part: str | Callable[..., Any], hand: Hand) -> str:
+def part_name(part: str | Callable[..., Any], hand: HandedIn) -> str:
     if not isinstance(part, str):
         return hand.name_of("rewards", part)
     trust_code_in(part)

@@ -12,7 +12,7 @@ from straw.algorithms.registry import mark_of
 from straw.errors import ConfigError
 from straw.files import MIB, read_file
 from straw.library.frames import Table
-from straw.library.given import Hand
+from straw.library.objects import HandedIn
 from straw.outside import Handed
 from straw.report.curves.curve import metric_curve
 from straw.report.curves.picture import draw_picture
@@ -163,7 +163,7 @@ class Run:
         from straw.evaluation.subjects import subjects
         from straw.runs.checkpoints.config_match import page_of
 
-        Hand(self.handed).use()
+        HandedIn(self.handed).use()
         page = page_of(self.path)
         return next(subjects(page, self.path, at=str(at), every=False, say=lambda line: None)).engine
 
@@ -172,7 +172,7 @@ class Run:
         from straw.runs.checkpoints.config_match import page_of
         from straw.tasks.base import HeldOut
 
-        Hand(self.handed).use()
+        HandedIn(self.handed).use()
         task = task_of(page_of(self.path))
         return (task.held_out(0) if isinstance(task, HeldOut) else task.problem(0)).messages
 
@@ -180,7 +180,7 @@ class Run:
         """Its weights as a folder for transformers (or, of LoRA, for PEFT): see `straw export`."""
         from straw.export import export_run
 
-        Hand(self.handed).use()
+        HandedIn(self.handed).use()
         out = Path(folder)
         export_run(self.path, out, lambda line: None, at=str(at), form="adapter" if adapter else "merged")
         return out

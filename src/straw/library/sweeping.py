@@ -14,7 +14,7 @@ from straw.config.load import read_toml
 from straw.errors import ConfigError
 from straw.files import is_file
 from straw.library.frames import Table
-from straw.library.given import Hand
+from straw.library.objects import HandedIn
 from straw.library.pages import said_in
 from straw.library.run import Picture, Run
 from straw.library.sweeps.runs import Going, done_sweep, draw_picture
@@ -71,7 +71,7 @@ def sweep(
     ['group_size=2', 'group_size=4']
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
-    hand, path = Hand(), Path(page).expanduser()
+    hand, path = HandedIn(), Path(page).expanduser()
     said = said_in(options, owners_in(options, read_toml(path).get("base", {})), hand)
     check_names_alone(hand)
     read = read_sweep(path, said, Path(out).expanduser() if out is not None else None)
@@ -89,7 +89,7 @@ def found_in(going: Going, summaries: Sequence[Summary]) -> Sweep:
     )  # fmt: skip
 
 
-def check_names_alone(hand: Hand) -> None:
+def check_names_alone(hand: HandedIn) -> None:
     if hand.things:
         name = next(iter(hand.things)).partition(":")[2]
         raise ConfigError(

@@ -11,8 +11,8 @@ from straw.config import Owners
 from straw.config.names import known_option
 from straw.errors import ConfigError
 from straw.library.callbacks import Told
-from straw.library.given import Hand
 from straw.library.live.watchers import watcher_for
+from straw.library.objects import HandedIn
 from straw.library.pages import KEYWORDS, load, reward_options
 from straw.library.run import Run
 from straw.outside import Handed
@@ -78,7 +78,7 @@ def resume(
     ('stopped', 3)
     """
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
-    path, hand = run.path if isinstance(run, Run) else run_named(str(run)), Hand()
+    path, hand = run.path if isinstance(run, Run) else run_named(str(run)), HandedIn()
     if isinstance(run, Run):
         hand.things.update(run.handed)
     hand_in(objects, reward, hand)
@@ -88,7 +88,7 @@ def resume(
     )
 
 
-def hand_in(objects: Mapping[str, Any], reward: Any, hand: Hand) -> None:
+def hand_in(objects: Mapping[str, Any], reward: Any, hand: HandedIn) -> None:
     """What a run is given again: objects alone, since a page that ran leaves no option open."""
     found = {**objects, **({"reward": reward} if reward is not None else {})}
     for keyword, value in found.items():

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 
 from straw.config import Page
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
+from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
@@ -30,7 +31,6 @@ from straw.engines.local.objective import objective
 from straw.engines.local.sampler import Rows
 from straw.engines.local.training.microbatch_budget import tokens_at_once
 from straw.engines.local.training.train_state import Learning
-from straw.engines.steady import steady
 from straw.errors import ConfigError, TrainingError
 from straw.text.chat.chat import Chat
 from straw.types import Datum
@@ -212,7 +212,7 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
 
 @contextmanager
 def bfloat16_on(device: str) -> Iterator[None]:
-    with torch.autocast(device, dtype=torch.bfloat16), steady(device):
+    with torch.autocast(device, dtype=torch.bfloat16), batch_invariant(device):
         yield
 
 

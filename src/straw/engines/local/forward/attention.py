@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from straw.engines.steady import weighted_sum
+from straw.engines.batch_invariant import weighted_sum
 
 # A sample must not depend on its neighbours, so no product may round otherwise because a batch is larger or
 # a neighbour's text longer. These bounds are measured; `probe` asks again on the machine of the run.

@@ -23,10 +23,10 @@ from torch.utils.checkpoint import checkpoint
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.modeling_layers import GradientCheckpointingLayer
 
+from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.packing import Pack
-from straw.engines.steady import again
 from straw.errors import ConfigError, ModelError
 
 Layout = Pack | Decode

@@ -17,9 +17,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers import PreTrainedModel
 
+from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.hf_reader import Layout
-from straw.engines.steady import again
 
 FAMILY = ("llama", "mistral", "qwen2")
 

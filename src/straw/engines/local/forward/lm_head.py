@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from straw.engines.batch_invariant import again
 from straw.engines.local import heartbeat as pulse
-from straw.engines.steady import again
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -8,10 +8,10 @@ import torch.nn.functional as F
 from tests.small_runs import small_plan
 from torch import Tensor
 
-from straw.engines import steady as room
+from straw.engines import batch_invariant as room
 from straw.engines.base import AdamParams, Loss
+from straw.engines.batch_invariant import batch_invariant, in_tiles, linear, weighted_sum
 from straw.engines.local.build import load_engine
-from straw.engines.steady import in_tiles, linear, steady, weighted_sum
 from straw.types import Datum
 
 ROWS = (1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 47, 63, 64, 65, 100, 127, 128, 129, 200, 257, 384)
@@ -68,7 +68,7 @@ def test_every_linear_inside_is_meant_and_none_outside(monkeypatch: pytest.Monke
     layer = torch.nn.Linear(8, 4)
     with torch.no_grad():
         layer(torch.zeros(3, 8))
-        with steady("cpu"):
+        with batch_invariant("cpu"):
             layer(torch.zeros(5, 8))
         layer(torch.zeros(7, 8))
     assert asked == [5]
@@ -76,7 +76,7 @@ def test_every_linear_inside_is_meant_and_none_outside(monkeypatch: pytest.Monke
 
 def test_without_amx_nothing_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "has_amx", lambda: False)
-    with steady("cpu") as nothing:
+    with batch_invariant("cpu") as nothing:
         assert nothing is None
 
 

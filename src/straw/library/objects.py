@@ -1,6 +1,6 @@
 """Objects that a program hands in: functions, classes and objects made of them, under a name that a page can hold.
 
-    hand = Hand()
+    hand = HandedIn()
     hand.name_of("rewards", my_reward)     ->  "python:my_reward"       reward_type = "python:my_reward"
     hand.use()                                  from now on `registry.find` gives my_reward for it
 
@@ -41,7 +41,7 @@ class Made:
 
 
 @dataclass(slots=True)
-class Hand:
+class HandedIn:
     """What was handed in for one page, by the names that the page has for it."""
 
     things: dict[str, Handed] = field(default_factory=dict)

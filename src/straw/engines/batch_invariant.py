@@ -1,13 +1,14 @@
-"""Products in bfloat16 whose rows do not know how many they are, on processors where they otherwise do.
+"""Batch-invariant products in bfloat16: a row has the same bits in any company, also on processors with AMX.
 
 AMX cuts a sum over some hundreds of numbers into blocks, and where depends on the number of rows and, in attention, of
 keys: one bfloat16 in ten thousand rounds otherwise, and the layers behind make 0.05 nats of it between sampler and
-trainer. So weights meet TILE rows at a time (which still is three times as fast as float32), and attention weights meet
-values in float64, where a sum of such products has one value in every order.
+trainer. So weights meet TILE rows at a time, which still is twice as fast as float32 from 64 rows on (`python
+benchmarks/batch_invariance.py`), and attention weights meet values in float64, where a sum of such products next to
+always rounds alike in every order.
 
-    with steady("cpu"): ...       every torch.nn.functional.linear inside, in whatever module
+    with batch_invariant("cpu"): ...       every torch.nn.functional.linear inside, in whatever module
 
-AVX-512 alone gives every row its bits in any company, and float32 is computed elsewhere.
+On AVX-512 alone a row has its bits in any company as it is, from the 16 rows on that attention.ROW_TILE sees to.
 """
 
 from __future__ import annotations
@@ -22,15 +23,15 @@ from torch.overrides import TorchFunctionMode
 
 from straw.engines.precision import has_amx
 
-TILE = 64  # rows; half as many reach half of the speed
+TILE = 64  # rows; more are faster in training, and pad more where few rows are sampled
 
 
-def steady(device: str) -> AbstractContextManager[Any]:
+def batch_invariant(device: str) -> AbstractContextManager[Any]:
     """Where `device` needs it; for code in bfloat16."""
-    return SteadyLinears() if torch.device(device).type == "cpu" and has_amx() else nullcontext()
+    return BatchInvariantLinears() if torch.device(device).type == "cpu" and has_amx() else nullcontext()
 
 
-class SteadyLinears(TorchFunctionMode):
+class BatchInvariantLinears(TorchFunctionMode):
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return linear(*args, **(kwargs or {})) if func is F.linear else func(*args, **(kwargs or {}))
 
@@ -56,7 +57,7 @@ def in_tiles(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
 def again() -> tuple[AbstractContextManager[Any], AbstractContextManager[Any]]:
     """For torch's checkpoint, which brings autocast back by itself: a layer that is computed again has these too."""
-    return nullcontext(), steady("cpu") if torch.is_autocast_enabled("cpu") else nullcontext()
+    return nullcontext(), batch_invariant("cpu") if torch.is_autocast_enabled("cpu") else nullcontext()
 
 
 class TiledLinear(torch.autograd.Function):
