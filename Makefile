@@ -62,10 +62,10 @@ clean:
 
 # A stamp says that an installation is complete; it is done again only when its list has changed.
 .venv/.ready-demo: EXTRAS = peft,monarch
-.venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report
+.venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report,tinker
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
 .venv/.ready-docs: EXTRAS = docs,peft
-.venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,bench
+.venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,tinker,bench
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"
 	$(INSTALL) -e '.[$(EXTRAS)]'

@@ -23,6 +23,7 @@ FLOORS = [
     {"evaluation"},
     {"library"},
     {"ui"},
+    {"server"},
     {"cli"},
     {"__main__"},
 ]

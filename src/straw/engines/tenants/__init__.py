@@ -1,0 +1,1 @@
+"""Many training models over one base: what a server computes with."""
