@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from straw import outside
-from straw.config.names import canonical, overruled, unknown
+from straw.config.names import canonical, first_to_know, overruled, unknown
 from straw.config.owners import Owners, algorithm_section, owners_in, task_section
 from straw.config.page import Page, options, options_beside, read_by
 from straw.config.sections import Algorithm
@@ -175,12 +175,12 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"this page is not TOML: {error}. A line is for example N = 64.") from None
 
 
-def flat(page: Mapping[str, Any], owners: Owners | None = None) -> dict[str, Any]:
-    """Values by option name, from sections or without."""
+def flat(page: Mapping[str, Any], owners: Owners | None = None, *others: Owners) -> dict[str, Any]:
+    """Values by option name, from sections or without. `others`: of pages that it is a part of too."""
     values: dict[str, Any] = {}
     owners = owners or owners_in(page)
     for spelling, value in spelled_out(page):
-        name = canonical(spelling, owners)
+        name = canonical(spelling, first_to_know(spelling, owners, *others))
         if name in values:
             raise ConfigError(f"{name} is written twice. Leave one of them.")
         values[name] = value

@@ -67,6 +67,13 @@ def known_option(name: str, owners: Owners) -> Option | None:
     return options(*owners).get(name) or options_of_all().get(name)
 
 
+def first_to_know(spelling: str, owners: Owners, *others: Owners) -> Owners:
+    """Whose pages have this option; where nobody's do, the first."""
+    flat = spelling.replace("-", "_").rpartition(".")[2]
+    known = (one for one in (owners, *others) if ALIASES.get(flat, flat) in options(*one))
+    return next(known, owners)
+
+
 def canonical(spelling: str, owners: Owners = FIRST) -> str:
     """The option's own name, or a ConfigError with its neighbour. `owners`: as far as they are known."""
     return canonical_option(spelling, owners).name

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from straw import outside
 from straw.config import load_page
 from straw.errors import ConfigError
 from straw.runs.sweeps.page import read_sweep
@@ -114,6 +115,20 @@ def test_what_is_said_for_every_run_is_for_those_whose_algorithm_has_such_an_opt
     assert [one.get("most_updates") for one in told] == ["3", "3", None]
     pages = [load_page(None, one).page for one in told]
     assert [one.task.N for one in pages] == [16, 16, 16]  # type: ignore[attr-defined]
+
+
+LEARNER = Path(__file__).parents[3] / "examples" / "my_learner.py"
+
+
+@pytest.mark.parametrize(
+    "how", ["[grid]\nalgorithm = ['grpo', '{}']", "[[condition]]\nname = 'mine'\nalgorithm = '{}'"]
+)
+def test_options_of_a_learner_from_outside_that_is_varied_may_be_said_for_every_run(tmp_path: Path, how: str) -> None:
+    outside.trust(name := f"{LEARNER}:BestSoFar")
+    sweep = read_sweep(page(tmp_path, f"[base]\nnewest = true\n{how.format(name)}"), {})
+    pages = [load_page(None, run.options).page for condition in sweep.conditions for run in sweep.runs(condition)]
+    assert [getattr(one.algorithm, "newest", None) for one in pages][-1] is True
+    assert all(not hasattr(one.algorithm, "newest") for one in pages[:-1])
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ from typing import Any
 from straw.config.load import TRUST, flat, naming, read_toml
 from straw.config.names import ALIASES, canonical
 from straw.config.option import MOST_SEED
-from straw.config.owners import Owners, algorithm_section, owners_in
+from straw.config.owners import Owners, algorithm_section, named_in, owners_in
 from straw.config.page import options, options_beside
 from straw.config.values import plain, read_number, read_text, read_whole
 from straw.errors import ConfigError, did_you_mean
@@ -61,7 +61,7 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
                 raise ConfigError(f"a sweep's page has no {key!r}; {did_you_mean(key, KEYS)}. Options go under [base].")
         name, said = slug(text(page, "name") or path.stem), (overrides, table(page, "base"))
         owners = owners_in(*said)
-        base = {**flat(table(page, "base"), owners), **overrides}
+        base = {**flat(table(page, "base"), owners, *varied_owners(page, owners)), **overrides}
         sweep = Sweep(
             name=name,
             question=text(page, "question"),
@@ -76,6 +76,15 @@ def read_sweep(path: Path, overrides: Mapping[str, Any], out: Path | None = None
         for complaint in complaints(sweep, overrides, flat(table(page, "grid"), owners)):
             raise ConfigError(complaint)
     return sweep
+
+
+def varied_owners(page: Mapping[str, Any], owners: Owners) -> Iterator[Owners]:
+    """Those of runs whose algorithm is varied: options of every one of them may stand under [base]."""
+    hands = page.get("condition", [])
+    for one in (page.get("grid"), *(hands if isinstance(hands, list) else [])):
+        for named in named_in(one, "algorithm") if isinstance(one, Mapping) else ():
+            names = named if isinstance(named, list) else [named]
+            yield from (owners._replace(algorithm=name) for name in names if isinstance(name, str))
 
 
 def conditions(page: Mapping[str, Any], said: Said) -> Iterator[Condition]:
