@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,7 +9,8 @@ from straw.config import load_page, parse_overrides
 from straw.measure.ledger.offered import symbol_of
 from straw.measure.ledger.reward_classes import Classes, classes_of
 from straw.measure.observer import game_of
-from straw.types import Grade
+from straw.rewards.channel import Channel
+from straw.types import Grade, Payment
 
 
 def classes(words: str) -> Classes | None:
@@ -55,3 +58,25 @@ def test_secrets_are_in_one_class_where_their_pay_is_written_alike(words: str) -
 def graded(offsets: np.ndarray) -> Grade:
     told = tuple(int(offset) for offset in offsets)
     return Grade(hits=tuple(offset == 0 for offset in told), well_formed=True, offsets=told)
+
+
+class ByForm(Channel):
+    """Pays more above the secret than below it, and half as much for a reply that is not well formed."""
+
+    name, levels, several = "by_form", None, "mean"
+
+    def __call__(self, grade: Grade, draw: float) -> Payment:
+        told = [0.1 * offset + (offset > 0) for offset in grade.offsets]
+        return Payment(total=sum(told) / len(told) * (1.0 if grade.well_formed else 0.5))
+
+
+@pytest.mark.parametrize("length", [1, 2])
+def test_a_channel_that_pays_by_form_pays_every_offset_by_the_form_of_the_reply(length: int) -> None:
+    sorted_by = Classes(ByForm(), 8, length=length)
+    for well_formed in (True, False):
+        grade = Grade(hits=(False,) * length, well_formed=well_formed)
+        secrets = np.arange(sorted_by.space)
+        offsets = np.array([5, 2][:length]) - sorted_by.parts(secrets)
+        paid = [ByForm()(replace(graded(row), well_formed=well_formed), 0.0).total for row in offsets]
+        assert sorted_by.of((5, 2)[:length], secrets, grade) == pytest.approx(paid)
+    assert len(sorted_by.tables) == 2

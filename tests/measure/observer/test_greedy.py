@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tests.measure.observer.watched import table, watch
 
-from straw.measure.observer.greedy import greedy_pace, partition_bits
+from straw.measure.observer.greedy import best_guess, greedy_pace, partition_bits, split
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,26 @@ def test_shuffled_bins_say_as_much_as_bins() -> None:
     plain, shuffled = (f"N=64 reward_type={kind} reward_bins=8" for kind in ("binned_log_distance", "shuffled_bins"))
     exact = [watch(words, runs=100).paces["greedy"].bits for words in (plain, shuffled)]
     assert exact[0] == pytest.approx(exact[1], abs=1e-9)
+
+
+def test_of_guesses_that_say_equally_much_the_first_that_may_be_right_is_taken() -> None:
+    """Right or wrong alone: every guess in the node splits it alike, and one outside says nothing."""
+    right_or_wrong = np.eye(40, dtype=np.int64)
+    node = np.arange(7, 31)
+    assert best_guess(right_or_wrong, 2, node) == 7
+    assert [part.tolist() for part in split(right_or_wrong, 2, node)] == [[*range(8, 31)], [7]]
+
+
+def test_a_guess_from_outside_is_taken_where_it_says_more_and_the_first_of_those() -> None:
+    codes = np.eye(40, dtype=np.int64)
+    codes[33] = codes[36] = np.arange(40) % 2  # halves any node; neither may be right
+    node = np.arange(2, 26)
+    assert best_guess(codes, 2, node) == 33
+    assert {len(part) for part in split(codes, 2, node)} == {12}
+
+
+def test_a_guess_that_tells_all_of_a_few_apart_is_taken_from_among_them() -> None:
+    codes = np.zeros((12, 12), dtype=np.int64)
+    codes[0] = np.arange(12)  # it would say as much, and cannot be right
+    codes[5] = codes[9] = np.arange(12)
+    assert best_guess(codes, 12, np.array([4, 5, 9])) == 5

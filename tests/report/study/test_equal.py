@@ -58,6 +58,16 @@ def test_one_condition_or_a_control_has_nothing_to_be_compared_with(tmp_path: Pa
     assert list(equals_of(cells_of(gathered([tmp_path]).runs))) == []
 
 
+def test_one_episode_of_each_is_enough_to_compare_and_none_is_not(tmp_path: Path) -> None:
+    for name, entropy in (("plain", None), ("bonus", 0.05)):
+        options = {} if entropy is None else {"entropy_coef": entropy}
+        rows = [{"step": step, "episodes": step, "time_s": 1.0, "bits_known": float(step)} for step in range(2)]
+        write_run(tmp_path / "one" / name, rows, N=16, secret_seed=0, seed=0, **options)
+        write_run(tmp_path / "none" / name, rows[:1], N=16, secret_seed=0, seed=0, **options)
+    assert equal_at(tmp_path / "one").episodes == 1
+    assert list(equals_of(cells_of(gathered([tmp_path / "none"]).runs))) == []
+
+
 def sentences(folder: Path) -> list[str]:
     return [one.text for one in verdicts_of(studied(gathered([folder]))) if one.about == "equal"]
 
