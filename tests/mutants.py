@@ -250,9 +250,9 @@ def first_failure(tests: list[str], tree: Path, limit_s: float = LIMIT_S) -> str
     if status in (0, 5):
         return None
     if status == pytest.ExitCode.USAGE_ERROR and not failed:  # a test's name that is another one in the copy
-        sys.exit(
-            f"pytest does not find all of these tests, which says nothing of a mutant: {', '.join(tests[:3])}, ..."
-        )
+        if (functions := sorted({test.partition("[")[0] for test in tests})) != tests:
+            return first_failure(functions, tree, limit_s)
+        sys.exit(f"pytest does not find all of these tests, which says nothing of a mutant: {functions[:3]}")
     return failed[0] if failed else f"pytest ended with {status}"
 
 
