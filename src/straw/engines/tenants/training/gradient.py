@@ -57,7 +57,7 @@ def train(head: Head, hidden: Tensor, flat: Flat, found: Found, *, forward_only:
     losses = asked.loss.function(logprobs, flat.inputs, asked.settings)
     total = losses.sum()
     if not forward_only:
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
     found.logprobs[wanted.cells] = logprobs.numpy(force=True)
     found.losses[wanted.cells] = losses.numpy(force=True)
     found.count(**sums(total.detach(), logprobs.detach(), entropy.detach(), flat.inputs))
@@ -65,7 +65,7 @@ def train(head: Head, hidden: Tensor, flat: Flat, found: Found, *, forward_only:
 
 def sums(total: Tensor, logprobs: Tensor, entropy: Tensor, inputs: Cells) -> dict[str, float]:
     """What is told beside the loss; kl_sampler is the sampler's log-probability less the trainer's."""
-    told = {"loss": total, "entropy": entropy.sum(), "weight": inputs.weights.sum()}
+    told = {"loss": total, "entropy": entropy.sum()}
     if (inputs.sampler_logprobs != 0).any():
         told["kl_sampler"] = (inputs.sampler_logprobs - logprobs).sum()
     return {**{name: float(value) for name, value in told.items()}, "tokens_trained": float(len(logprobs))}
