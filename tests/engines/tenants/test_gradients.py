@@ -122,3 +122,24 @@ def test_forward_only_leaves_the_gradient_alone_and_weights_are_one_where_none_a
     found = backward(engine, "a", bare, "cross_entropy", forward_only=True)
     assert gradients(engine, "a") == {}
     assert found.metrics["loss:sum"] == pytest.approx(-sum(float(x.sum()) for x in found.logprobs), rel=1e-5)
+
+
+@pytest.mark.parametrize("setting", ["gradient_checkpointing", "fast_llama"])
+def test_other_ways_to_compute_have_the_same_gradient(setting: str) -> None:
+    found = []
+    for value in (False, True):
+        engine = engine_of("llama", **{setting: value})
+        perturbed(engine, "a", SHAPE)
+        backward(engine, "a", data_for("ppo", "1-D"), "ppo")
+        found.append(gradients(engine, "a"))
+    assert apart(*found) < 1e-5
+
+
+def test_in_bfloat16_the_head_learns_in_about_the_same_direction() -> None:
+    found = []
+    for dtype in ("bfloat16", "float32"):
+        engine = engine_of("llama", dtype=dtype)
+        perturbed(engine, "a", SHAPE)
+        backward(engine, "a", data_for("cross_entropy", "1-D"), "cross_entropy")
+        found.append({name: g for name, g in gradients(engine, "a").items() if "lm_head" in name})
+    assert len(found[0]) == 2 and apart(*found) < 0.05

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ STEPS = 10
 ADAM = AdamParams(learning_rate=1e-2, eps=1e-12, grad_clip=0.1)
 
 
-def local(kind: str, **settings: int) -> LocalEngine:
+def local(kind: str, **settings: Any) -> LocalEngine:
     adapted = add_lora(make_small(kind), 4, seed=3)
     return LocalEngine(adapted.get_base_model(), CHAT, LocalSettings(**settings), adapters=adapted)  # type: ignore[arg-type]
 
@@ -119,6 +120,15 @@ def test_micro_batches_are_cut_at_the_same_places() -> None:
     other.create("a", Shape(rank=4, seed=3, unembed=False))
     one = local("llama", tokens_per_microbatch=30)
     steps_are_equal(one, other, [rl_data(rng) for _ in range(3)], Loss(name="importance_sampling"))
+
+
+@pytest.mark.parametrize("settings", [{"dtype": "bfloat16"}, {"gradient_checkpointing": True}, {"fast_llama": False}])
+def test_other_ways_to_compute(settings: dict[str, Any]) -> None:
+    rng = np.random.default_rng(12)
+    other = engine_of("llama", **settings)
+    other.create("a", Shape(rank=4, seed=3, unembed=False))
+    batches = [rl_data(rng) for _ in range(3)]
+    steps_are_equal(local("llama", **settings), other, batches, Loss(name="importance_sampling"))
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma3"])
