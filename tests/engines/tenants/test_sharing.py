@@ -20,7 +20,7 @@ from tests.engines.tenants.made import (
 from straw.engines.tenants.engine import TenantEngine
 from straw.engines.tenants.records import Example, Shape
 from straw.engines.tenants.training import batches
-from straw.engines.tenants.training.prefixes import LEAST, Shared, common, shared
+from straw.engines.tenants.training.prefixes import LEAST, LONG, Shared, common, shared
 
 SHAPE = Shape(rank=3, seed=1)
 
@@ -105,6 +105,17 @@ def test_what_begins_alike_for_half_of_its_length_is_a_group_unless_its_sender_d
     assert shared(decided, [LEAST, 0, 0])[0] == Shared([0], LEAST + 1)
     long = [example(*start, *range(LEAST + 1)), example(*start, *range(7, LEAST + 9))]
     assert [one.members for one in shared(long, [0, 0])] == [[0], [1]]
+
+
+def test_what_is_long_is_read_alone_and_whole_unless_its_sender_decided() -> None:
+    long, longer = (example(1, 2, *range(3, 3 + own)) for own in (LONG, LONG + 1))
+    assert shared([long], [1]) == [Shared([0], 2)]
+    assert shared([long, long, longer], [1, 1, 1]) == [Shared([0, 1], 2), Shared([2], LONG + 3)]
+    decided = Example(longer.tokens, longer.inputs, prompt=2)
+    assert shared([decided, decided], [1, 1]) == [Shared([0, 1], 2)]
+    start = tuple(range(2 * LONG))
+    assert len(shared([example(*start, *range(own)) for own in (LONG, LONG)], [0, 0])) == 1
+    assert len(shared([example(*start, *range(LONG + 1)), example(*start, 99)], [0, 0])) == 2
 
 
 def test_equal_examples_share_all_they_have() -> None:
