@@ -36,7 +36,7 @@ def plain(data: list[Example]) -> list[Example]:
     return [Example(e.tokens, {"target_tokens": e.inputs["target_tokens"]}) for e in data]
 
 
-def nothing_shared(data: list[Example], starts: list[int]) -> list[Shared]:
+def nothing_shared(data: list[Example], starts: list[int], *, forward_only: bool) -> list[Shared]:
     return [Shared([index], example.num_tokens) for index, example in enumerate(data)]
 
 
@@ -103,6 +103,7 @@ def test_what_begins_alike_for_half_of_its_length_is_a_group_unless_its_sender_d
     assert shared(data, [LEAST, 0, 0])[0] == Shared([0, 1], LEAST)
     decided = [example(*start, 1, 2, prompt=LEAST + 1), *data[1:]]
     assert shared(decided, [LEAST, 0, 0])[0] == Shared([0], LEAST + 1)
+    assert shared(decided, [LEAST, 0, 0], forward_only=True)[0] == Shared([0, 1], LEAST)
     long = [example(*start, *range(LEAST + 1)), example(*start, *range(7, LEAST + 9))]
     assert [one.members for one in shared(long, [0, 0])] == [[0], [1]]
 

@@ -9,6 +9,7 @@
 Both cost a look at each token and one sort. What would have more than LONG tokens of its own is read alone and whole:
 attention behind a shared prefix keeps a weight for every pair of tokens in every layer, and among a prompt's it keeps
 none. A sender who set the prompt apart (`Example.prompt`) has decided: then only rule 1 holds.
+Where there is no gradient, nobody has.
 """
 
 from __future__ import annotations
@@ -32,27 +33,24 @@ class Shared:
     prefix: int
 
 
-def shared(data: Sequence[Example], starts: Sequence[int]) -> list[Shared]:
+def shared(data: Sequence[Example], starts: Sequence[int], *, forward_only: bool = False) -> list[Shared]:
     """In the order of their first members. `starts`: the first token that trains."""
+    decided = [not forward_only and e.prompt == start + 1 for e, start in zip(data, starts, strict=True)]
     by_prompt: dict[Tokens, list[int]] = {}
     free: list[int] = []
     for index, (example, start) in enumerate(zip(data, starts, strict=True)):
-        if start and (is_set_apart(example, start) or example.num_tokens - start - 1 <= LONG):
+        if start and (decided[index] or example.num_tokens - start - 1 <= LONG):
             by_prompt.setdefault(example.tokens[: start + 1], []).append(index)
         else:
             free.append(index)
     groups = []
     for prompt, members in by_prompt.items():
-        if len(members) > 1 or is_set_apart(data[members[0]], len(prompt) - 1):
+        if len(members) > 1 or decided[members[0]]:
             groups.append(Shared(members, len(prompt)))
         else:
             free += members
     groups += alike(data, starts, sorted(free))
     return sorted(groups, key=lambda group: group.members[0])
-
-
-def is_set_apart(example: Example, start: int) -> bool:
-    return example.prompt == start + 1
 
 
 @dataclass(slots=True)
