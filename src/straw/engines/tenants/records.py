@@ -39,6 +39,9 @@ class Example:
     tokens. The others are float32 of [N] (or [N, K]): weights, logprobs, advantages, clip_low_threshold,
     clip_high_threshold, sequence_ratio_mask.
 
+    `prompt`: how many tokens stand in the sender's first chunk (one that holds all counts too), 0 where nobody knows.
+    Where it ends at the first token that trains, the sender has decided what is shared, as the local engine would.
+
     >>> import numpy as np
     >>> Example((1, 7, 3), {"target_tokens": np.array([7, 3, 19])}).num_tokens
     3
@@ -46,6 +49,7 @@ class Example:
 
     tokens: Tokens
     inputs: Mapping[str, Array]
+    prompt: int = 0
 
     @property
     def num_tokens(self) -> int:

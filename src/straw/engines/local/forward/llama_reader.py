@@ -9,7 +9,8 @@ Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything els
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -73,7 +74,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
-    """residual + layer(x), in one matmul where the layer is a plain one."""
+    """residual + layer(x), in one matmul where the layer is a plain one, or a wrapper that says it is one now."""
+    layer = getattr(layer, "plain", layer)
     if layer.bias is None and type(layer) is nn.Linear and x.dtype == residual.dtype == layer.weight.dtype:
         return torch.addmm(residual, x, layer.weight.t())
     return residual + layer(x)
@@ -96,6 +98,15 @@ class LlamaReader:
         self.checkpointing = checkpointing
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+        reading = self.layer_by_layer(tokens, positions, layout)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                return cast(Tensor, end.value)
+
+    def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[None, None, Tensor]:
+        """The same, with a pause behind every layer."""
         x = self.body.embed_tokens(tokens)
         cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
         half = cos.shape[-1] // 2
@@ -108,6 +119,7 @@ class LlamaReader:
                 )  # fmt: skip
             else:
                 x = self._layer(index, layer, x, turn, layout)
+            yield
         return rms_norm(x, self.body.norm.weight, self.eps)
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
