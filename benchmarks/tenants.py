@@ -76,7 +76,9 @@ def many_adapters(model_name: str | None, rank: int, head: bool, repeats: int) -
 def steps(engine: TenantEngine, prompts: Sequence[Tokens], weights: Sequence[str | None]) -> float:
     """CPU-seconds of a step, when all prompts are read and all rows write."""
     for row, (prompt, name) in enumerate(zip(prompts, weights, strict=True)):
-        engine.begin(str(row), name, Sampling(prompt=prompt, seeds=(row,), max_tokens=TOKENS + 64, end_token_stops=False))
+        engine.begin(
+            str(row), name, Sampling(prompt=prompt, seeds=(row,), max_tokens=TOKENS + 64, end_token_stops=False)
+        )
     while any(not row for key in map(str, range(ROWS)) for row in engine.written(key)):
         engine.decode()
     engine.decode()
@@ -110,8 +112,11 @@ def many_requests(model_name: str, repeats: int) -> None:
         ours = min(timed(lambda p=prompts: served(engine, p)) for _ in range(repeats))
         theirs = min(timed(lambda p=prompts: in_process(local, p)) for _ in range(repeats))
         assert served(engine, prompts) == in_process(local, prompts), "the replies differ"
-        print(f"{ROWS} requests x {TOKENS} tokens, {what} prompts: {ours * 1e3:.0f} ms, in process {theirs * 1e3:.0f} ms: "
-              f"{ours / theirs:.2f} times", flush=True)  # fmt: skip
+        print(
+            f"{ROWS} requests x {TOKENS} tokens, {what} prompts: {ours * 1e3:.0f} ms, "
+            f"in process {theirs * 1e3:.0f} ms: {ours / theirs:.2f} times",
+            flush=True,
+        )
 
 
 def served(engine: TenantEngine, prompts: Sequence[Tokens]) -> list[tuple[Tokens, list[float]]]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+import torch
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from tests.engines.tenants.tenants_here import SHAPES, as_replies, ask, finish, in_process, local, prompt_of, tenants
 
 from straw.engines.base import Reply
+from straw.engines.tenants.bank import Adapter
 from straw.engines.tenants.engine import TenantEngine
 from straw.engines.tenants.records import Sampled, Sampling, Shape
 from straw.engines.tenants.sampling.sampler import SamplerSettings
 from straw.engines.tenants.sampling.served import sampler_of
+from straw.engines.tenants.sampling.stacks import Stack
 
 SHORT, MIDDLE, LONG = prompt_of("2+2="), prompt_of("the secret is " * 5), prompt_of("once upon a time " * 9)
 ENDS = frozenset(prompt_of("aeiou 02468"))
@@ -64,7 +68,12 @@ comers = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(comers=comers)
 def test_who_comes_and_goes_changes_no_bit(
     busy: TenantEngine, expected: list[list[Reply]], comers: list[tuple[int, int, int | None]]
@@ -107,6 +116,19 @@ def test_many_adapters_of_any_rank_on_the_head_too(rank: int) -> None:
     one_row = Sampling(prompt=MIDDLE, seeds=(0,), max_tokens=6)
     assert as_replies(ask(engine, "t0", one_row).sequences) == as_replies(alone[0].sequences[:1])
     assert len({one.sequences[0].logprobs.tobytes() for one in alone}) == 6
+
+
+def test_a_stack_holds_whoever_is_wanted_each_once() -> None:
+    def adapter(number: int) -> Adapter:
+        return Adapter({"layer": (torch.full((2, 3), float(number)), torch.full((4, 2), float(number)))}, number)
+
+    adapters, stack, draw = [adapter(number) for number in range(12)], Stack(), random.Random(0)
+    for _ in range(200):
+        some = draw.sample(adapters, draw.randrange(1, 13))
+        order = stack.hold(some)
+        assert len(order) == len(some) and set(order) == set(some)
+        for slot, one in enumerate(order):
+            assert all((both[slot] == one.scale).all() for both in (*stack.layers["layer"], stack.scales))
 
 
 def test_weights_with_another_name_by_now_finish_what_they_began(engine: TenantEngine) -> None:

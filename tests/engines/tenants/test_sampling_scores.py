@@ -11,7 +11,7 @@ from tests.engines.tenants.tenants_here import adapter_of, ask, finish, outspoke
 
 from straw.engines.local.forward import lm_head
 from straw.engines.tenants.engine import TenantEngine
-from straw.engines.tenants.records import Array, Example, Sampled, Sampling, Sequence, Shape, Tokens
+from straw.engines.tenants.records import Array, Example, Sampling, Sequence, Shape, Tokens
 from straw.engines.tenants.sampling import scores
 from straw.errors import ConfigError
 
@@ -70,10 +70,10 @@ def test_prompt_top_k_and_targets(
 
 @pytest.mark.parametrize("weights", [None, "whole"])
 def test_a_reply_s_log_probabilities_are_those_of_what_is_drawn_from(engine: TenantEngine, weights: str | None) -> None:
-    (reply,) = ask(
-        engine, weights,
-        Sampling(prompt=PROMPT, seeds=(5,), max_tokens=12, temperature=0.7, top_k=6, topk_logprobs=8, end_token_stops=False),
-    ).sequences  # fmt: skip
+    asked = Sampling(
+        prompt=PROMPT, seeds=(5,), max_tokens=12, temperature=0.7, top_k=6, topk_logprobs=8, end_token_stops=False
+    )
+    (reply,) = ask(engine, weights, asked).sequences
     judge = judged(engine, weights, (*PROMPT, *reply.tokens))[len(PROMPT) - 1 : -1] / 0.7
     sixth = np.sort(judge, axis=1)[:, -6:-5]
     kept = np.where(judge >= sixth, judge, -np.inf)
@@ -182,7 +182,6 @@ def test_what_cannot_be_asked_is_refused_at_once(engine: TenantEngine, asked: di
     assert "\n" not in str(error.value) and engine.num_rows == 0
     with pytest.raises(ConfigError, match="no weights"):
         engine.begin("odd", "nobody", Sampling(prompt=PROMPT, seeds=(0,)))
-
 
 
 def stopped_by(engine: TenantEngine, **asked: object) -> Sequence:

@@ -3,7 +3,7 @@
 The base is frozen and lies in memory once; a tenant is its adapters, their gradients and what Adam knows (`bank`,
 `training`). Or the engine is `full`: one tenant alone trains the base's own weights.
 
-What trains is computed as the local engine computes it, bit for bit where the data are the same (tests/engines/tenants).
+What trains is computed as the local engine computes it, bit for bit where the data are the same.
 Rows are written by `sampling`.
 """
 
