@@ -106,7 +106,9 @@ def random_smollm2() -> TenantEngine:
 
 
 def many_requests(model_name: str, repeats: int) -> None:
-    engine, local = open_backend(model_name), load_engine(load_page(None, {"kind": "secret", "model_name": model_name}))
+    page = load_page(None, {"kind": "secret", "model_name": model_name, "device": "cpu", "dtype": "float32"}).page
+    local, engine = load_engine(page), open_backend(model_name, seed=page.model.model_seed)
+    torch.set_num_threads(1)
     different = made_prompts(engine, PROMPT)
     for what, prompts in (("equal", different[:1] * ROWS), ("different", different)):
         ours = min(timed(lambda p=prompts: served(engine, p)) for _ in range(repeats))

@@ -23,6 +23,7 @@ SHAPES = {
     "second": Shape(rank=4, seed=2, unembed=False),
     "wider": Shape(rank=8, seed=3, unembed=False),
     "attention": Shape(rank=4, seed=4, unembed=False, mlp=False),
+    "narrow": Shape(rank=1, seed=5, unembed=False),
 }
 ATTENTION = "q_proj,k_proj,v_proj,o_proj"
 

@@ -31,6 +31,7 @@ REQUESTS: list[tuple[str | None, Sampling]] = [
     ("second", Sampling(prompt=LONG, seeds=(4,), max_tokens=9, temperature=0.0)),
     ("wider", Sampling(prompt=MIDDLE, seeds=(0, 1, 2, 3, 4, 5), max_tokens=15, temperature=1.3)),
     ("attention", Sampling(prompt=MIDDLE, seeds=(3, 4), max_tokens=18, stop=ENDS)),
+    ("narrow", Sampling(prompt=SHORT, seeds=tuple(range(18)), max_tokens=14, stop=ENDS)),
 ]
 SETTINGS = {
     "much room": SamplerSettings(),
@@ -69,7 +70,7 @@ comers = st.lists(
 
 
 @settings(
-    max_examples=6,
+    max_examples=5,
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -165,3 +166,26 @@ def test_a_pass_that_fails_is_told_to_its_requests_alone(monkeypatch: pytest.Mon
     monkeypatch.undo()
     assert finish(engine).keys() == {"base"}
     assert engine.sampler.places.used == 0
+
+
+def test_keys_stay_within_their_room() -> None:
+    """Rows wait, give up their places and come again; in the end all have written what they write with much room."""
+    room = 3_000_000
+    little, much = (tenants({}, SamplerSettings(keys_room=size, prompts_room=0)) for size in (room, 10**10))
+    requests = [
+        Sampling(prompt=prompt, seeds=(n, n + 100), max_tokens=100, end_token_stops=False)
+        for n, prompt in enumerate((SHORT, MIDDLE, LONG) * 3)
+    ]
+    for engine in (little, much):
+        for n, request in enumerate(requests):
+            engine.begin(str(n), None, request)
+    expected, found, most, gave_up = finish(much), {}, 0, False
+    while little.num_rows:
+        found |= results(little.decode())
+        most = max(most, little.sampler.places.used)
+        gave_up |= any(
+            row.tokens[1:] and not row.num_read for one in little.sampler.requests.values() for row in one.rows
+        )
+    assert gave_up and 0 < most <= room
+    for key, result in expected.items():
+        assert as_replies(found[key].sequences) == as_replies(result.sequences)
