@@ -227,7 +227,5 @@ def sizes(layer: Any) -> tuple[int, int]:
 
 
 def layers_in(names: Iterable[str]) -> set[str]:
-    """>>> layers_in(["lm_head.lora_A.weight", "lm_head.lora_B.weight"])
-    {'lm_head'}
-    """
+    """Example: ["lm_head.lora_A.weight", "lm_head.lora_B.weight"] -> {"lm_head"}"""
     return {name.partition(".lora_")[0] for name in names}
