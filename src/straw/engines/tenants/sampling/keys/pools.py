@@ -23,7 +23,7 @@ from straw.engines.local.forward.kv_cache import Growing, fewest_keys, keys_for
 from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.rows import Row
 
-SMALLEST_PROMPT, SMALLEST_OWN = 2 * KEY_TILE, KEY_TILE
+SMALLEST_PROMPT = SMALLEST_OWN = KEY_TILE
 Size = tuple[int, int, int]  # rows wide, prompt tokens, own tokens
 Layers = dict[int, tuple[Tensor, Tensor]]
 
