@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from straw.engines.local.adapters.rank_one import inner
 from straw.engines.local.forward.lm_head import Head, LowRank
 from straw.engines.tenants.records import Shape
 from straw.errors import ConfigError, ModelError
@@ -60,7 +61,7 @@ class Adapter:
         if pair is None:
             return result
         a, b = pair
-        return (result + F.linear(F.linear(x.to(a.dtype), a), b) * self.scale).to(result.dtype)
+        return (result + F.linear(inner(x.to(a.dtype), a), b) * self.scale).to(result.dtype)
 
     def low_rank(self, layer: str) -> LowRank | None:
         pair = self.pairs.get(layer)

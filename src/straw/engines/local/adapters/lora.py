@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from straw.engines.local.adapters.folder import adapter_config, peft_at_work, saved_names
+from straw.engines.local.adapters.rank_one import widen_rank_one
 from straw.errors import ConfigError, ModelError, did_you_mean
 from straw.runs.files.atomic_write import whole_folder
 
@@ -41,7 +42,9 @@ def add_lora(
         layers = chosen_layers(model, targets)
         config = LoraConfig(r=rank, lora_alpha=alpha, lora_dropout=0.0, target_modules=layers, task_type="CAUSAL_LM")
         torch.manual_seed(seed)
-        return get_peft_model(model, config).eval()
+        adapted = get_peft_model(model, config).eval()
+    widen_rank_one(adapted)
+    return adapted
 
 
 def check_size(rank: int, alpha: float) -> None:
@@ -102,4 +105,5 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool = True
         if odd := names ^ set(get_peft_model_state_dict(adapted, save_embedding_layers=False)):
             where = "file" if min(odd) in names else "model"
             raise ModelError(f"the adapters in {folder} belong to another model: {min(odd)} is only in the {where}")
+    widen_rank_one(adapted)
     return adapted.eval()

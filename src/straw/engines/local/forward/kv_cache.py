@@ -25,6 +25,13 @@ def fewest_keys(head_width: int) -> int:
     return round_up(-(-SMALL_PRODUCT // head_width))
 
 
+def keys_for(count: int, fewest: int) -> int:
+    """As many as are looked at where a row has `count`; in the last tile of them too there are never fewer."""
+    keys = max(round_up(count), fewest)
+    last = keys % KEY_TILE
+    return keys if last == 0 or last >= fewest else keys - last + fewest
+
+
 class Growing:
     """Prefixes with rows behind them that grow by `num_new` tokens: [U, G] rows, prompt by prompt.
 
@@ -116,7 +123,7 @@ class Decode(Growing):
     def reserve(self, num_more: int) -> None:
         """Make room for this many tokens behind the longest row. Asks the device, so once for many tokens."""
         self.longest = int(self.own_len.max())
-        more = max(round_up(self.longest + num_more), self.fewest_keys) - self.capacity
+        more = keys_for(self.longest + num_more, self.fewest_keys) - self.capacity
         if more > 0:
             self.capacity += more
             self.own = {
@@ -130,7 +137,7 @@ class Decode(Growing):
         self._places.clear()
         self.slots = self.own_len.unsqueeze(1) + torch.arange(num_new, device=self.device)
         self.longest += num_new
-        self.c = max(round_up(self.longest), self.fewest_keys)
+        self.c = keys_for(self.longest, self.fewest_keys)
         return (self.prompt_len.repeat_interleave(self.g).unsqueeze(1) + self.slots).flatten()
 
     def settle(self, num_kept: Tensor) -> None:

@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 
 from straw.engines.local.forward.attention import KEY_TILE, Rule, round_up
-from straw.engines.local.forward.kv_cache import Growing, fewest_keys
+from straw.engines.local.forward.kv_cache import Growing, fewest_keys, keys_for
 from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.rows import Row
 
-SMALLEST_PROMPT, SMALLEST_OWN = 2 * KEY_TILE, KEY_TILE
+SMALLEST_PROMPT = SMALLEST_OWN = KEY_TILE
 Size = tuple[int, int, int]  # rows wide, prompt tokens, own tokens
 Layers = dict[int, tuple[Tensor, Tensor]]
 
@@ -115,7 +115,7 @@ class Pool(Growing):
     def begin_step(self) -> None:
         read = [0 if row is None else row.num_read for group in self.groups for row in group.rows]
         self.slots = torch.tensor(read, device=self.device).unsqueeze(1)
-        self.c = max(round_up(max(read) + 1), self.fewest_keys)
+        self.c = keys_for(max(read) + 1, self.fewest_keys)
         self._biases.clear()
         self._places.clear()
 
