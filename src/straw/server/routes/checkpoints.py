@@ -120,10 +120,7 @@ class CheckpointRoutes:
         return Response(status_code=204)
 
     async def ttl(self, request: HttpRequest, owner: str) -> Response:
-        fields = Fields(
-            read_json(await body_of(request, self.service.limits), self.service.limits), self.service.limits
-        )
-        seconds = fields.integer_or_none("ttl_seconds", SHORTEST_TTL, LONGEST_TTL)
+        seconds = (await self.fields(request)).integer_or_none("ttl_seconds", SHORTEST_TTL, LONGEST_TTL)
         self.service.store.set_ttl(self.service.store.owned(self.named(request), owner), seconds)
         return Response(status_code=204)
 

@@ -9,11 +9,12 @@ one micro-batch. Whatever goes wrong in a request is its result, and never the e
 from __future__ import annotations
 
 import sqlite3
+import traceback
 from collections import deque
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 from straw.engines.tenants.backend import Backend
@@ -29,6 +30,7 @@ from straw.server.work.snapshots import Snapshots
 from straw.server.work.watching import Watching
 
 Finished = Callable[[list[tuple[str, Outcome, bool]]], None]  # ids, what they came to, whether the journal has it
+PAUSE_S = 0.1  # behind a round that failed as a whole
 Asked = tuple[Request, Any] | Callable[[], None]
 
 
@@ -78,17 +80,24 @@ class Worker(Thread):
 
     def run(self) -> None:
         while not self.is_ending:
-            self.take_in()
-            began = monotonic()
-            if self.backend.num_rows or self.samples.rows:
-                self.samples.decode()
-            self.piece()
-            self.watching.busy_s += monotonic() - began
-            self.hand_out()
+            try:
+                self.round()
+            except Exception as error:  # a fault of straw: whoever asks next is served all the same
+                self.watching.tell("".join(traceback.format_exception(error)))
+                sleep(PAUSE_S)
+
+    def round(self) -> None:
+        self.take_in()
+        began = monotonic()
+        if self.samples.rows:
+            self.samples.decode()
+        self.piece()
+        self.watching.busy_s += monotonic() - began
+        self.hand_out()
 
     def take_in(self) -> None:
         """All that came; where there is nothing to do, until something comes."""
-        has_work = bool(self.backend.num_rows or self.samples.rows or self.turns or self.done)
+        has_work = bool(self.samples.rows or self.turns or self.done)
         try:
             while not self.is_ending:
                 asked = self.inbox.get(block=not has_work)
