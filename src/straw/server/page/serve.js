@@ -82,19 +82,21 @@ const chart = (id, place, options) => {
   return charts[id];
 };
 
+const SPEEDS = { sampled: "written", prompt: "prompts read", trained: "trained" };
+
 function drawSpeed() {
-  const lines = [["sampled", "written", 0], ["prompt", "prompts read", 1], ["trained", "trained", 2]].map(
-    ([name, label, colour]) => {
-      const xs = [], ys = [];
-      for (let i = 1; i < history.length; i++) {
-        xs.push(history[i].time - history.at(-1).time);
-        ys.push(rate(name, i) ?? 0);
-      }
-      return { id: name, label, colour, dash: colour, xs, ys };
-    },
-  );
+  const lines = Object.entries(SPEEDS).map(([name, label], colour) => {
+    const xs = [], ys = [];
+    for (let i = 1; i < history.length; i++) {
+      xs.push(history[i].time - history.at(-1).time);
+      ys.push(rate(name, i) ?? 0);
+    }
+    return { id: name, label, colour, dash: colour, xs, ys };
+  });
   chart("speed", "speed", { title: "tokens per second" }).show(lines, { x: "second" });
 }
+
+at("speeds").append(...Object.values(SPEEDS).map((label, i) => el("li", {}, swatch(i, i), label)));
 
 const LEARNED = { loss: "loss per token", reward: "reward (mean advantage where none is known)" };
 
@@ -126,7 +128,7 @@ function drawTenants(tenants) {
   const rows = tenants.map((one) => [
     el("span", { class: "names" }, swatch(colour(one.id).colour, colour(one.id).dash), el("b", {}, called(one)),
       el("span", { class: "soft" }, one.label ? one.id : "")),
-    [el("span", { class: `sign ${one.state === "training" ? "running" : ""}`, "aria-hidden": "true" }, SIGNS[one.state] ?? "○"), ` ${one.state}`],
+    el("span", {}, el("span", { class: `sign ${one.state === "training" ? "running" : ""}`, "aria-hidden": "true" }, SIGNS[one.state] ?? "○"), ` ${one.state}`),
     one.owner,
     one.rank ? `rank ${one.rank}` : "all weights",
     whole(one.step),
