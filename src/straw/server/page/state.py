@@ -91,7 +91,7 @@ class Now:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All of it. `note` is a line that people should read, as a declared stand-in of a loss."""
+    """All of it. `connect`: lines to paste into a shell. `note`: what people should know, as a loss's stand-in."""
 
     served: Served
     version: str
@@ -101,6 +101,7 @@ class State:
     now: Now = field(default_factory=Now)
     tenants: tuple[Tenant, ...] = ()
     checkpoints: tuple[Checkpoint, ...] = ()
+    connect: tuple[str, ...] = ()
     note: str = ""
 
     def as_dict(self) -> dict[str, Any]:

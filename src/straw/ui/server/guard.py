@@ -43,8 +43,11 @@ LONGEST = 8192  # bytes of a path with its query: two hundred runs side by side
 class Guard:
     """Lets requests through to the app, or answers them itself."""
 
-    def __init__(self, app: ASGIApp, *, token: str, port: int, on_the_network: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, *, token: str, port: int, on_the_network: bool = False, program: str = "straw ui"
+    ) -> None:
         self.app, self.token, self.port, self.on_the_network = app, token, port, on_the_network
+        self.program = program  # that prints the address
         self.cookie = f"straw_ui_{port}"  # cookies know no ports: two servers would take each other's
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,9 +69,9 @@ class Guard:
     def refusal(self, scope: Scope) -> Response | None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if not self.is_ours(headers.get("host", "")):
-            return PlainTextResponse("this is not an address of straw ui\n", 421)
+            return PlainTextResponse(f"this is not an address of {self.program}\n", 421)
         if scope["method"] != "GET":
-            return PlainTextResponse("straw ui only reads: GET\n", 405, {"allow": "GET"})
+            return PlainTextResponse(f"{self.program}'s page only reads: GET\n", 405, {"allow": "GET"})
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > LONGEST:
             return PlainTextResponse("the address is too long\n", 414)
         if headers.get("sec-fetch-site", "none") not in ("same-origin", "none") and scope["path"] != "/":
@@ -87,7 +90,9 @@ class Guard:
             answer.set_cookie(self.cookie, self.token, httponly=True, samesite="strict", path="/")
             return answer
         if not any(map(self.is_token, self.cookies(headers.get("cookie", "")))):
-            return PlainTextResponse("open the whole address that `straw ui` printed: it ends with a token\n", 403)
+            return PlainTextResponse(
+                f"open the whole address that `{self.program}` printed: it ends with a token\n", 403
+            )
         return None
 
     def is_token(self, text: str) -> bool:
