@@ -35,14 +35,15 @@ class Stack:
     def hold(self, adapters: Sequence[Adapter]) -> list[Adapter]:
         """These stand in the first slots now; returns in which order."""
         self._make_room(adapters)
-        wanted, first = set(adapters), self.slots[: len(adapters)]
-        holes = [slot for slot, adapter in enumerate(first) if adapter not in wanted]
-        holes += range(len(first), len(adapters))
-        self.slots += adapters[: len(adapters) - len(first)]  # to be written over at once
-        there = set(first)
-        for slot, adapter in zip(holes, [one for one in adapters if one not in there], strict=True):
+        del self.slots[len(adapters) :]
+        wanted, there = set(adapters), set(self.slots)
+        free = [slot for slot, adapter in enumerate(self.slots) if adapter not in wanted]
+        free += range(len(self.slots), len(adapters))
+        comers = [adapter for adapter in adapters if adapter not in there]
+        self.slots += comers[: len(adapters) - len(self.slots)]  # to be written over at once
+        for slot, adapter in zip(free, comers, strict=True):
             self._write(slot, adapter)
-        return self.slots[: len(adapters)]
+        return list(self.slots)
 
     def _write(self, slot: int, adapter: Adapter) -> None:
         self.slots[slot] = adapter

@@ -37,11 +37,12 @@ class Places:
         return self.lanes[key]
 
     def find(self, waiting: Iterable[Request]) -> None:
-        """Places for rows that wait for one, first come, first served; equal prompts stand together."""
+        """Places for rows that have begun, first come, first served; equal prompts stand together."""
         together: dict[int, list[Row]] = {}
         for request in waiting:
-            if request.prompt is not None:
-                together.setdefault(id(request.prompt), []).extend(request.unplaced)
+            begun = [row for row in request.unplaced if row.tokens]
+            if begun:
+                together.setdefault(id(request.prompt), []).extend(begun)
         used = self.used
         for rows in together.values():
             used += self._place(rows, self.room - used)
