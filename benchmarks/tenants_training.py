@@ -58,7 +58,7 @@ def group(vocabulary: int) -> list[Example]:
     return data
 
 
-def each_alone(data: Sequence[Example], starts: Sequence[int]) -> list[Shared]:
+def each_alone(data: Sequence[Example], starts: Sequence[int], *, forward_only: bool) -> list[Shared]:
     return [Shared([index], example.num_tokens) for index, example in enumerate(data)]
 
 

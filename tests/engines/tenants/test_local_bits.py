@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,8 @@ def as_sent(datum: Datum) -> Example:
         return Example(tokens, {"target_tokens": targets, "weights": weights}, prompt=len(datum.prompt))
     told = {"logprobs": datum.logprobs, "advantages": np.float32(datum.weights) * np.float32(datum.advantages)}
     inputs = {name: np.concatenate([np.zeros(before), values]).astype(np.float32) for name, values in told.items()}
-    return Example(tokens, {"target_tokens": np.array([*datum.prompt[1:], *datum.tokens]), **inputs})
+    targets = np.array([*datum.prompt[1:], *datum.tokens])
+    return Example(tokens, {"target_tokens": targets, **inputs}, prompt=len(datum.prompt))
 
 
 def steps_are_equal(one: LocalEngine, other: TenantEngine, batches: Sequence[Sequence[Datum]], loss: Loss) -> None:
@@ -112,6 +114,36 @@ def test_soft_targets(kind: str) -> None:
     other = engine_of(kind)
     other.create("a", Shape(rank=4, seed=3, unembed=False))
     steps_are_equal(local(kind), other, [soft_data(rng) for _ in range(STEPS)], Loss(name="cross_entropy"))
+
+
+def test_prompts_of_one_reply_each_that_begin_alike() -> None:
+    """They would be a group, if their sender had not said where the prompt ends."""
+    rng = np.random.default_rng(13)
+    start = tuple(rng.integers(1, 80, 30).tolist())
+    other = engine_of("llama")
+    other.create("a", Shape(rank=4, seed=3, unembed=False))
+    batches = [[reply(rng, (*start, number), 1.0) for number in range(1, 7)] for _ in range(3)]
+    steps_are_equal(local("llama"), other, batches, Loss(name="importance_sampling"))
+
+
+def test_what_was_imitated_has_the_bits_of_a_ratio_of_one() -> None:
+    """A client sends cross_entropy with weights w A; a group without any advantage is read all the same."""
+    rng = np.random.default_rng(14)
+    one, other = local("llama"), engine_of("llama")
+    other.create("a", Shape(rank=4, seed=3, unembed=False))
+    for _ in range(3):
+        data = [replace(datum, logprobs=()) for datum in rl_data(rng)]
+        one.forward_backward(data, Loss(name="importance_sampling"))
+        backward(other, "a", [imitated(datum) for datum in data], "cross_entropy")
+        assert one.optim_step(ADAM) == other.optim_step("a", ADAM)
+    trained = other.tenants.find("a").trained
+    assert all(torch.equal(p, q) for p, q in zip(one.trained.values(), trained.values(), strict=True))
+
+
+def imitated(datum: Datum) -> Example:
+    example = as_sent(replace(datum, logprobs=(0.0,) * len(datum.tokens)))
+    targets, weights = example.inputs["target_tokens"], example.inputs["advantages"]
+    return Example(example.tokens, {"target_tokens": targets, "weights": weights}, example.prompt)
 
 
 def test_micro_batches_are_cut_at_the_same_places() -> None:

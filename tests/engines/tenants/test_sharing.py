@@ -20,7 +20,7 @@ from tests.engines.tenants.made import (
 from straw.engines.tenants.engine import TenantEngine
 from straw.engines.tenants.records import Example, Shape
 from straw.engines.tenants.training import batches
-from straw.engines.tenants.training.prefixes import LEAST, Shared, common, shared
+from straw.engines.tenants.training.prefixes import LEAST, LONG, Shared, common, shared
 
 SHAPE = Shape(rank=3, seed=1)
 
@@ -36,7 +36,7 @@ def plain(data: list[Example]) -> list[Example]:
     return [Example(e.tokens, {"target_tokens": e.inputs["target_tokens"]}) for e in data]
 
 
-def nothing_shared(data: list[Example], starts: list[int]) -> list[Shared]:
+def nothing_shared(data: list[Example], starts: list[int], *, forward_only: bool) -> list[Shared]:
     return [Shared([index], example.num_tokens) for index, example in enumerate(data)]
 
 
@@ -103,8 +103,20 @@ def test_what_begins_alike_for_half_of_its_length_is_a_group_unless_its_sender_d
     assert shared(data, [LEAST, 0, 0])[0] == Shared([0, 1], LEAST)
     decided = [example(*start, 1, 2, prompt=LEAST + 1), *data[1:]]
     assert shared(decided, [LEAST, 0, 0])[0] == Shared([0], LEAST + 1)
+    assert shared(decided, [LEAST, 0, 0], forward_only=True)[0] == Shared([0, 1], LEAST)
     long = [example(*start, *range(LEAST + 1)), example(*start, *range(7, LEAST + 9))]
     assert [one.members for one in shared(long, [0, 0])] == [[0], [1]]
+
+
+def test_what_is_long_is_read_alone_and_whole_unless_its_sender_decided() -> None:
+    long, longer = (example(1, 2, *range(3, 3 + own)) for own in (LONG, LONG + 1))
+    assert shared([long], [1]) == [Shared([0], 2)]
+    assert shared([long, long, longer], [1, 1, 1]) == [Shared([0, 1], 2), Shared([2], LONG + 3)]
+    decided = Example(longer.tokens, longer.inputs, prompt=2)
+    assert shared([decided, decided], [1, 1]) == [Shared([0, 1], 2)]
+    start = tuple(range(2 * LONG))
+    assert len(shared([example(*start, *range(own)) for own in (LONG, LONG)], [0, 0])) == 1
+    assert len(shared([example(*start, *range(LONG + 1)), example(*start, 99)], [0, 0])) == 2
 
 
 def test_equal_examples_share_all_they_have() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.engines.local.small_models import make_small
+from tests.engines.local.small_models import make_small, save_small
 from tests.engines.tenants.made import ADAM, backward, engine_of, equal, gradients, group, perturbed, weights
 
 from straw.engines.base import AdamParams
 from straw.engines.tenants.engine import TenantEngine
-from straw.engines.tenants.records import Shape
+from straw.engines.tenants.open import open_backend
+from straw.engines.tenants.records import Example, Shape
 from straw.errors import ConfigError, TrainingError
 
 SHAPES = {"a": Shape(rank=3, seed=1), "b": Shape(rank=2, seed=2, unembed=False), "c": Shape(rank=5, seed=3, mlp=False)}
@@ -241,6 +242,28 @@ def test_names_are_of_one_tenant_each() -> None:
     ):
         with pytest.raises(ConfigError, match="no training model 'x'"):
             act()  # type: ignore[no-untyped-call]
+
+
+def test_a_backend_by_its_name(tmp_path: Path) -> None:
+    save_small("qwen2", tmp_path / "small")
+    engine = open_backend(str(tmp_path / "small"), tokens_per_microbatch=7)
+    assert (engine.facts.name, engine.tokens_at_once) == (str(tmp_path / "small"), 7)
+    assert open_backend("tiny-0.2M").facts.arch == "LlamaForCausalLM"
+    assert open_backend("tiny-0.2M", full=True).bank is None
+
+
+def test_weights_of_zero_alone_have_log_probabilities_and_no_gradient() -> None:
+    engine = engine_of()
+    engine.create("a", SHAPES["a"])
+    data = group(1)
+    nothing = [
+        Example(e.tokens, {"target_tokens": e.inputs["target_tokens"], "weights": np.zeros(e.num_tokens)}) for e in data
+    ]
+    ones = [Example(e.tokens, {"target_tokens": e.inputs["target_tokens"]}) for e in data]
+    found = backward(engine, "a", nothing, "cross_entropy")
+    assert gradients(engine, "a") == {} and found.metrics["loss:sum"] == 0.0
+    other = backward(engine, "a", ones, "cross_entropy", forward_only=True)
+    assert all(np.allclose(x, y, atol=1e-5) for x, y in zip(found.logprobs, other.logprobs, strict=True))
 
 
 def test_facts() -> None:

@@ -146,7 +146,7 @@ class TenantEngine:
     def _pieces(self, name: str, asked: Asked, forward_only: bool) -> Pieces:
         found = Found.nothing_yet(asked)
         with self.tenants.using(name) as tenant, nullcontext() if forward_only else tenant.adding():
-            for flat in micro_batches(asked, self.tokens_at_once, self.device):
+            for flat in micro_batches(asked, self.tokens_at_once, self.device, forward_only=forward_only):
                 with self._training(tenant):
                     add_gradient(self.reader, self.head, self.precision, flat, found, forward_only=forward_only)
                 yield

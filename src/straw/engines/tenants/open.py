@@ -8,6 +8,8 @@ open_backend("org/name", dtype="bfloat16", device="cuda")
 
 from __future__ import annotations
 
+import torch
+
 from straw.engines.local.models.resolve import load_model
 from straw.engines.tenants.engine import TenantEngine, TenantSettings
 
@@ -24,8 +26,10 @@ def open_backend(
     gradient_checkpointing: bool = False,
     fast_llama: bool = True,
     tenants_in_memory: int = 16,
+    threads: int = 1,
 ) -> TenantEngine:
-    """`seed` makes the weights of an embedded model."""
+    """`seed` makes the weights of an embedded model; with one thread of torch the bits are those of a run with one."""
+    torch.set_num_threads(threads)
     loaded = load_model(model_name, seed=seed, trust_remote_code=trust_remote_code)
     settings = TenantSettings(
         device=device, dtype=dtype, full=full, tokens_per_microbatch=tokens_per_microbatch,

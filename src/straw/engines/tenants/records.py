@@ -37,8 +37,10 @@ class Example:
 
     `inputs["target_tokens"]` is int64 [N], or [N, K] for soft targets; nothing says that it is a shifted copy of the
     tokens. The others are float32 of [N] (or [N, K]): weights, logprobs, advantages, clip_low_threshold,
-    clip_high_threshold, sequence_ratio_mask. `prompt`: how many tokens stand in the first chunk of a sender who sent
-    several, else 0; where the chunk ends at the first token that trains, the sender has decided what is shared.
+    clip_high_threshold, sequence_ratio_mask.
+
+    `prompt`: how many tokens stand in the sender's first chunk (one that holds all counts too), 0 where nobody knows.
+    Where it ends at the first token that trains, the sender has decided what is shared, as the local engine would.
 
     >>> import numpy as np
     >>> Example((1, 7, 3), {"target_tokens": np.array([7, 3, 19])}).num_tokens

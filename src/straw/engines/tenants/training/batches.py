@@ -43,8 +43,8 @@ class Flat:
     inputs: Cells  # of the trained ones
 
 
-def micro_batches(asked: Asked, max_tokens: int, device: torch.device) -> Iterator[Flat]:
-    groups = shared(asked.data, asked.starts)
+def micro_batches(asked: Asked, max_tokens: int, device: torch.device, *, forward_only: bool = False) -> Iterator[Flat]:
+    groups = shared(asked.data, asked.starts, forward_only=forward_only)
     prefix = {index: group.prefix for group in groups for index in group.members}
     # the local engine counts the last token of a reply, which is predicted and not read
     lengths = [(prefix[i], example.num_tokens - prefix[i] + 1) for i, example in enumerate(asked.data)]

@@ -75,7 +75,7 @@ def check(data: Sequence[Example], name: str, settings: Mapping[str, float], lim
     first = [0, *np.cumsum([target.size for target in targets]).tolist()]
     places = [np.repeat(np.arange(len(e.tokens)), width) for e, width in zip(data, widths, strict=True)]
     starts = [
-        int(np.argmax(begun[a:b])) // width if begun[a:b].any() else e.num_tokens - 1
+        int(np.argmax(begun[a:b])) // width if begun[a:b].any() else min(e.prompt or e.num_tokens, e.num_tokens) - 1
         for a, b, width, e in zip(first, first[1:], widths, data, strict=False)
     ]
     flat = np.concatenate([target.reshape(-1) for target in targets]).astype(np.int64)

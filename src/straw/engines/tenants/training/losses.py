@@ -11,7 +11,8 @@
 
 Nothing is averaged, and no weights but those of cross_entropy: they are in A. Where A and q are both 0 nothing was
 drawn, and no loss but dro has a gradient; dro's formula has one for every token, those of a prompt included. The value
-of gspo's s is one for a whole datum, and its gradient goes through each token's own lp.
+of gspo's s is one for a whole datum, and its gradient goes through each token's own lp; without a sequence_ratio_mask
+the mean is over what was drawn.
 """
 
 from __future__ import annotations

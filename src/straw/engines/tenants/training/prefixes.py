@@ -6,8 +6,10 @@
 
     112 tokens of prompt, 8 replies of 16      8 x 128 = 1024 tokens become 112 + 8 x 16 = 240
 
-Both cost a look at each token and one sort. A sender who set the prompt apart (`Example.prompt`) has decided: then only
-rule 1 holds.
+Both cost a look at each token and one sort. What would have more than LONG tokens of its own is read alone and whole:
+attention behind a shared prefix keeps a weight for every pair of tokens in every layer, and among a prompt's it keeps
+none. A sender who set the prompt apart (`Example.prompt`) has decided: then only rule 1 holds.
+Where there is no gradient, nobody has.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import numpy as np
 from straw.engines.tenants.records import Example, Tokens
 
 LEAST = 16  # tokens that are worth sharing
+LONG = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +33,19 @@ class Shared:
     prefix: int
 
 
-def shared(data: Sequence[Example], starts: Sequence[int]) -> list[Shared]:
+def shared(data: Sequence[Example], starts: Sequence[int], *, forward_only: bool = False) -> list[Shared]:
     """In the order of their first members. `starts`: the first token that trains."""
+    decided = [not forward_only and e.prompt == start + 1 for e, start in zip(data, starts, strict=True)]
     by_prompt: dict[Tokens, list[int]] = {}
     free: list[int] = []
     for index, (example, start) in enumerate(zip(data, starts, strict=True)):
-        if start:
+        if start and (decided[index] or example.num_tokens - start - 1 <= LONG):
             by_prompt.setdefault(example.tokens[: start + 1], []).append(index)
         else:
             free.append(index)
     groups = []
     for prompt, members in by_prompt.items():
-        if len(members) > 1 or data[members[0]].prompt == len(prompt):
+        if len(members) > 1 or decided[members[0]]:
             groups.append(Shared(members, len(prompt)))
         else:
             free += members
@@ -74,16 +78,17 @@ def alike(data: Sequence[Example], starts: Sequence[int], free: Sequence[int]) -
 
 def joins(run: Run, before: Tokens, tokens: Tokens) -> bool:
     together, longest = min(run.prefix, common(before, tokens)), max(run.longest, len(tokens))
-    if together < LEAST or 2 * together < longest:
+    if together < LEAST or 2 * together < longest or longest - together > LONG:
         return False
     run.prefix, run.longest = together, longest
     return True
 
 
 def alone(data: Sequence[Example], starts: Sequence[int], run: Run) -> int:
-    """As the local engine reads it; what trains from its first token on has no prompt, and is read as one."""
+    """As the local engine reads it; what is long or trains from its first token on is read as a prompt."""
     (index,) = run.members
-    return starts[index] + 1 if starts[index] else data[index].num_tokens
+    is_long = data[index].num_tokens - starts[index] - 1 > LONG
+    return starts[index] + 1 if starts[index] and not is_long else data[index].num_tokens
 
 
 def common(one: Tokens, other: Tokens) -> int:
