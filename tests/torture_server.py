@@ -69,7 +69,7 @@ class Forked:
             torch.set_num_threads(1)
             try:
                 served = Served(folder=self.folder, settings=SETTINGS)
-                serve(self.make, served, Address(port=self.port), complain, lambda url: None)
+                serve(self.make, served, Address(port=self.port), complain, lambda url, page: None)
             except BaseException:
                 traceback.print_exc()
             os._exit(1)
@@ -119,7 +119,7 @@ class Client:
                 self.line.close()
                 time.sleep(0.02)
 
-    def ask(self, path: str, **body: Any) -> Any:
+    def ask(self, path: str, /, **body: Any) -> Any:
         status, data = self.send(path, body)
         assert status == 200, (path, status, data)
         return json.loads(data)
