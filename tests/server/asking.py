@@ -32,10 +32,10 @@ class Client:
         self.session = self.post("create_session", type="create_session")["session_id"]
         self.model, self.number = "", 0
 
-    def ask(self, path: str, **body: Any) -> Any:
+    def ask(self, path: str, /, **body: Any) -> Any:
         return self.http.post(f"/api/v1/{path}", json=body, headers=self.headers)
 
-    def post(self, path: str, **body: Any) -> Any:
+    def post(self, path: str, /, **body: Any) -> Any:
         answer = self.ask(path, **body)
         assert answer.status_code == 200, (path, answer.status_code, answer.text)
         return answer.json()
@@ -72,8 +72,8 @@ class Client:
         number = self.next() if number is None else number
         return self.ask("optim_step", model_id=self.model, seq_id=number, adam_params={"learning_rate": rate})
 
-    def save(self, name: str, path: str = "save_weights", **more: Any) -> Any:
-        asked = self.post(path, model_id=self.model, seq_id=self.next(), path=name, **more)
+    def save(self, name: str, /, verb: str = "save_weights", **more: Any) -> Any:
+        asked = self.post(verb, model_id=self.model, seq_id=self.next(), path=name, **more)
         return self.result(asked["request_id"])
 
     def sampler(self, **what: Any) -> str:

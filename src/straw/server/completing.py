@@ -7,7 +7,7 @@ also while it trains.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from itertools import count
 from time import time
 
@@ -62,12 +62,12 @@ class ServerCompleter:
                 return said
         raise BadRequest("it ended without an answer")
 
-    def stream(self, owner: str, weights: str, request: Sampling) -> AsyncIterator[list[Tokens] | Sampled]:
+    def stream(self, owner: str, weights: str, request: Sampling) -> AsyncGenerator[list[Tokens] | Sampled, None]:
         return self.said(owner, weights, request, is_stream=True)
 
     async def said(
         self, owner: str, weights: str, request: Sampling, *, is_stream: bool
-    ) -> AsyncIterator[list[Tokens] | Sampled]:
+    ) -> AsyncGenerator[list[Tokens] | Sampled, None]:
         sampler, key = self.sampler(owner, weights), f"openai/{next(self.numbers)}"
         loop, box = asyncio.get_running_loop(), asyncio.Queue[Said]()
 

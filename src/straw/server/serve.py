@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from secrets import token_urlsafe
 from typing import Any
 
 from straw.engines.tenants.backend import Backend
@@ -24,6 +25,7 @@ from straw.server.service import Service
 from straw.server.wire.limits import Limits
 
 Say = Callable[[str], None]
+Tell = Callable[[str, str], None]
 OWN = ("127.0.0.1", "::1", "localhost")
 BACKLOG = 2048
 
@@ -59,21 +61,25 @@ class Served:
     most_bytes: int = 100 << 30
 
 
-def serve(make: Callable[[], Backend], served: Served, address: Address, say: Say, tell: Callable[[str], None]) -> None:
-    """`make` reads the model; `tell` hears the server's address when it answers."""
+def serve(
+    make: Callable[[], Backend], served: Served, address: Address, say: Say, tell: Callable[[str, str], None]
+) -> None:
+    """`make` reads the model; `tell` hears the server's address and its page's when it answers."""
     import uvicorn
 
     bound = bound_to(address)
     lock = locked(served.folder)
     try:
-        app = made(read_quickly(make), served, address, say)
+        port = bound.getsockname()[1]
+        app, token = made(read_quickly(make), served, address, port, say)
+        url = address.url(port)
         config = uvicorn.Config(
             app, log_level="critical", access_log=False, lifespan="on", ws="none", server_header=False,
             date_header=False, http="h11", timeout_graceful_shutdown=1, timeout_keep_alive=75, backlog=BACKLOG,
             h11_max_incomplete_event_size=65_536, ssl_certfile=address.certificate, ssl_keyfile=address.private_key,
         )  # fmt: skip
         with suppress(KeyboardInterrupt):  # which uvicorn hands on when it has closed everything
-            Telling(config, lambda: tell(address.url(bound.getsockname()[1]))).run(sockets=[bound])
+            Telling(config, lambda: tell(url, f"{url}/?token={token}")).run(sockets=[bound])
     finally:
         bound.close()
         os.close(lock)
@@ -91,10 +97,12 @@ def read_quickly(make: Callable[[], Backend]) -> Backend:
         gc.enable()
 
 
-def made(backend: Backend, served: Served, address: Address, say: Say) -> Any:
-    """The app with every room that is there."""
+def made(backend: Backend, served: Served, address: Address, port: int, say: Say) -> tuple[Any, str]:
+    """The app, and the token of its page, which stays the same over restarts."""
     from straw.server.beside import beside
+    from straw.server.page.routes import page_routes
     from straw.server.routes.app import make_app
+    from straw.server.showing import Showing
 
     limits = replace(served.limits, vocabulary=backend.facts.vocabulary)
     service = Service(
@@ -102,7 +110,10 @@ def made(backend: Backend, served: Served, address: Address, say: Say) -> Any:
         most_bytes=served.most_bytes,
     )  # fmt: skip
     service.worker.watching.say = say
-    return make_app(service, beside(service, served.folder), is_loopback=address.is_loopback)
+    token = service.journal.fact("token", token_urlsafe(24).encode()).decode()
+    shown = page_routes(Showing(service).state, token=token, port=port, on_the_network=not address.is_loopback)
+    app = make_app(service, [*shown, *beside(service, served.folder)], is_loopback=address.is_loopback)
+    return app, token
 
 
 def Telling(config: Any, told: Callable[[], None]) -> Any:
@@ -131,7 +142,8 @@ def locked(folder: Path) -> int:
 
 def bound_to(address: Address) -> socket.socket:
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    # named, or asyncio would not switch Nagle off, and each answer would wait 40 ms for an acknowledgement
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((address.host, address.port))

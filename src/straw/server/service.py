@@ -91,6 +91,7 @@ class Service:
                 self.worker.watching.tell(f"{type(error).__name__}: {error}")
 
     def look_after(self, *, is_long: bool) -> None:
+        self.desk.write_owed()
         self.desk.give_up_gaps()
         self.sessions.flush()
         for session in self.sessions.newly_stale():

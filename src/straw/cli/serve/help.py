@@ -36,7 +36,7 @@ GET / is a page for people, /metrics for Prometheus, /v1/ for OpenAI's clients. 
 """
 
 
-def lines(url: str, key: str, cache: str, model: str, rank: int) -> str:
+def lines(url: str, page: str, key: str, cache: str, model: str, rank: int) -> str:
     """What to paste, and a program that works."""
     return f"""paste this where your program runs:
   export TINKER_BASE_URL={url} TINKER_API_KEY={key}
@@ -47,4 +47,5 @@ and try (pip install tinker):
   tokens = client.get_tokenizer().encode("hello")
   sampler = client.save_weights_and_get_sampling_client()
   print(sampler.sample(tinker.ModelInput.from_ints(tokens), 1, tinker.SamplingParams(max_tokens=8)).result())
-{url}/ is a page on what it does; Ctrl-C ends it"""
+a page on what it does, with a token: {page}
+Ctrl-C ends it"""

@@ -26,11 +26,11 @@ def serve(words: list[str]) -> int:
 
     began, options = monotonic(), Options(words)
 
-    def tell(url: str) -> None:
+    def tell(url: str, page: str) -> None:
         say(f"straw serves {options.model} at {url} (up in {monotonic() - began:.1f} s), from {options.folder}/")
         key = "tml-local" if not options.keys else "a key of yours"
         cache = cache_folder() / "serve" / f"hub-{options.slug}"
-        say_lines(lines(url, key, str(cache), options.names[0], 0 if options.full else 8))
+        say_lines(lines(url, page, key, str(cache), options.names[0], 0 if options.full else 8))
 
     serve_until_the_end(options.backend, options.served(), options.address(), lambda line: say(line, error=True), tell)
     return 0

@@ -50,6 +50,7 @@ class Desk:
         self.pending: dict[str, Pending] = {}
         self.lines: dict[str, Line[Request]] = {}
         self.unkept: OrderedDict[str, tuple[str, Outcome]] = OrderedDict()
+        self.owed: list[tuple[Request, Outcome]] = []  # of those, the ones that the journal should have
         self.bytes_read = 0
 
     # --- in
@@ -91,9 +92,12 @@ class Desk:
         if len(self.pending) >= self.settings.most_pending:
             raise BadRequest(f"{len(self.pending):,} requests wait already: send this one again later", 429)
         try:
+            self.write_owed()
             self.journal.accept(request, body)
         except sqlite3.OperationalError as problem:
-            self.give_unkept(request, failed(f"the server cannot write to its journal ({problem})", "server"))
+            outcome = failed(f"the server cannot write to its journal ({problem})", "server")
+            self.owed.append((request, outcome))
+            self.give_unkept(request, outcome)
             return False
         size = len(body)
         if self.bytes_read + size > self.settings.most_bytes_read:
@@ -101,6 +105,13 @@ class Desk:
         self.bytes_read += size
         self.pending[request.id] = Pending(request, read, size)
         return True
+
+    def write_owed(self) -> None:
+        """Numbers that were used while the disk was full: a restart should not wait for them."""
+        while self.owed:
+            request, outcome = self.owed[0]
+            self.journal.accept(request, None, outcome)
+            self.owed.pop(0)
 
     def begin(self, requests: Iterable[Request]) -> None:
         for request in requests:

@@ -6,6 +6,7 @@ Never 409 or 5xx for what somebody sent: clients take those for "try again", for
 from __future__ import annotations
 
 import json
+import sqlite3
 import traceback
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -71,6 +72,8 @@ def endpoint(handler: Handler, keys: Keys, say: Callable[[str], None]) -> Callab
             return refusal(error)
         except ClientDisconnect:
             return Response(status_code=400)
+        except sqlite3.ProgrammingError:  # the journal is closed: whoever comes now comes again, to the next server
+            return reply({"detail": "the server is ending"}, 503)
         except Exception as error:
             say("".join(traceback.format_exception(error)))
             return reply({"detail": f"{FAILED}{type(error).__name__}"}, 400)
