@@ -111,7 +111,7 @@ class Reader:
                     f"{shape_text(array.shape)}: send as many"
                 )
         self.spans(datum, len(tokens), where)
-        return Example(tokens, inputs)
+        return Example(tokens, inputs, len(self.chunk(datum.model_input[0], where)))
 
     def tokens(self, chunks: Any, where: str) -> Tokens:
         pieces = [self.chunk(chunk, where) for chunk in chunks]
