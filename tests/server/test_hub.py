@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from tests.server.served import served
 
-from straw.server.hub.folder import CHATML, MARKERS, tokenizer_folder
+from straw.server.hub.folder import CHATML, MARKERS, served_chat, tokenizer_folder
 from straw.server.hub.routes import LLAMA, hub_routes
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
@@ -76,6 +76,18 @@ def test_the_chat_template_comes_along(folder: Path) -> None:
     talk = [{"role": "user", "content": "hi"}]
     read = theirs.apply_chat_template(talk, add_generation_prompt=True, return_dict=False)
     assert tuple(read) == chat.opening([Message("user", "hi")])
+
+
+def test_the_server_reads_its_tokens_as_clients_do(tmp_path: Path) -> None:
+    """Or a stop string would be seen by one of them alone."""
+    before = Chat(character_tokenizer())
+    chat = served_chat(before, tmp_path / "tokenizer")
+    theirs = AutoTokenizer.from_pretrained(tmp_path / "tokenizer")
+    reply = theirs.encode(" 7\n\nUser:")
+    assert len(reply) == 5
+    assert chat.decode(reply) == theirs.decode(reply) == " 7\n\nUser:"
+    asked = [Message("user", "the 7 <|end|>")]
+    assert (chat.opening(asked), chat.closes) == (before.opening(asked), before.closes)
 
 
 def another() -> Chat:

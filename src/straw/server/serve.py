@@ -99,12 +99,14 @@ def read_quickly(make: Callable[[], Backend]) -> Backend:
 
 def made(backend: Backend, served: Served, address: Address, port: int, say: Say) -> tuple[Any, str]:
     """The app, and the token of its page, which stays the same over restarts."""
-    from straw.server.beside import beside
+    from straw.server.beside import TOKENIZER, beside
+    from straw.server.hub.folder import served_chat
     from straw.server.page.routes import page_routes
     from straw.server.routes.app import make_app
     from straw.server.showing import Showing
 
     limits = replace(served.limits, vocabulary=backend.facts.vocabulary)
+    backend.chat = served_chat(backend.chat, served.folder / TOKENIZER, limits.vocabulary)
     service = Service(
         backend, served.folder, served.settings, limits, Keys(address.keys), served.aliases,
         most_bytes=served.most_bytes,

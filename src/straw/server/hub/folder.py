@@ -21,16 +21,27 @@ from tokenizers import AddedToken, Tokenizer
 from straw.text.chat.characters import SPECIALS, character_vocabulary
 from straw.text.chat.chat import Chat
 
+ROLES = ("User:", "Assistant:", "System:")  # of base models: a reply of 8 tokens has room for a number and "\n\nUser:"
 CHATML = ("<|im_start|>", "<|im_end|>", "<think>", "</think>")
 MARKERS = (
     *CHATML, "<tool_call>", "</tool_call>", "<|endoftext|>",
     "<|begin_of_text|>", "<|end_of_text|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>",
     "<｜begin▁of▁sentence｜>", "<｜end▁of▁sentence｜>", "<｜User｜>", "<｜Assistant｜>",
-    "<|start|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>",
+    "<|start|>", "<|message|>", "<|channel|>", "<|constrain|>", "<|return|>", "<|call|>", *ROLES,
 )  # fmt: skip
-PLAIN = ("<think>", "</think>", "<tool_call>", "</tool_call>")  # text that a decoder shows
+PLAIN = ("<think>", "</think>", "<tool_call>", "</tool_call>", *ROLES)  # text that a decoder shows
 FIRST_FREE = 0x20  # the byte of the first printable character
 NAMED = ("bos_token", "eos_token", "pad_token", "unk_token")
+
+
+def served_chat(chat: Chat, where: Path, vocabulary: int | None = None) -> Chat:
+    """Writes that folder too; how the model is spoken to with the tokenizer that clients find there."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder = tokenizer_folder(chat, where, vocabulary)
+    if getattr(chat.tokenizer, "backend_tokenizer", None) is None:
+        return chat
+    return Chat(PreTrainedTokenizerFast.from_pretrained(folder), chat.closes)
 
 
 def tokenizer_folder(chat: Chat, where: Path, vocabulary: int | None = None) -> Path:
