@@ -111,7 +111,11 @@ class Reader:
                     f"{shape_text(array.shape)}: send as many"
                 )
         self.spans(datum, len(tokens), where)
-        return Example(tokens, inputs)
+        return Example(tokens, inputs, self.prompt(datum.model_input))
+
+    def prompt(self, chunks: Any) -> int:
+        """Tokens of the first chunk, where a sender sent several and so set his prompt apart."""
+        return len(chunks[0].encoded_text.tokens) // 4 if len(chunks) > 1 else 0
 
     def tokens(self, chunks: Any, where: str) -> Tokens:
         pieces = [self.chunk(chunk, where) for chunk in chunks]
