@@ -70,6 +70,20 @@ def test_the_sdks_request_is_read() -> None:
     assert read.data[0].inputs["logprobs"].tolist() == [0.0, -0.5, -1.5]
 
 
+def test_a_prompt_in_a_chunk_of_its_own_is_set_apart() -> None:
+    request = messages.ForwardBackwardRequest(model_id="m", seq_id=1, loss_fn="cross_entropy")
+    for chunks in ((5, 6, 7), (8, 9)), ((5, 6, 7, 8, 9),):
+        datum = request.data.add()
+        for tokens in chunks:
+            datum.model_input.add().encoded_text.tokens = np.array(tokens, "<i4").tobytes()
+        targets = datum.loss_fn_inputs["target_tokens"]
+        targets.dtype, targets.dense = messages.INT64, np.arange(5).astype("<i8").tobytes()
+        targets.shape.append(5)
+    apart, whole = read_forward_backward(request.SerializeToString(), Limits()).data
+    assert apart.tokens == whole.tokens == (5, 6, 7, 8, 9)
+    assert apart.prompt == 3 and whole.prompt == 0
+
+
 def test_soft_targets_arrive_sparse_and_are_read_dense() -> None:
     targets = torch.zeros(4, 9, dtype=torch.int64)
     targets[1, 2], targets[3, 0], targets[3, 8] = 5, 6, 99
