@@ -1,12 +1,13 @@
 """Losses: a scalar from log-probabilities, as token-level sums.
 
     cross_entropy          - w lp
-    importance_sampling    - w r A                         r = exp(lp - q)
-    ppo                    - w min(r A, clip(r) A)
+    importance_sampling    - r w A                         r = exp(lp - q)
+    ppo                    - min(r w A, clip(r) w A)       w >= 0
 
     lp  the trained policy's log-probability of the token that was written
     q   the sampler's, A the advantage, w the datum's weight
 
+w A is one number, so whoever knows the product alone (a client of `engines.tenants`) gets the same bits.
 Nothing is averaged here: `w` carries every normalisation, so a batch cut into micro-batches has the
 same gradient. Entropy and KL are added by the engine, for every loss alike.
 
@@ -47,13 +48,13 @@ def ratios(batch: TokenBatch) -> Tensor:
 
 
 def importance_sampling(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
-    return -(batch.weights * ratios(batch) * batch.advantages).sum()
+    return -(ratios(batch) * (batch.weights * batch.advantages)).sum()
 
 
 def ppo(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
-    ratio = ratios(batch)
+    ratio, pull = ratios(batch), batch.weights * batch.advantages
     clipped = ratio.clamp(1 - settings["clip_low"], 1 + settings["clip_high"])
-    return -(batch.weights * torch.minimum(ratio * batch.advantages, clipped * batch.advantages)).sum()
+    return -torch.minimum(ratio * pull, clipped * pull).sum()
 
 
 LossFunction = Callable[[TokenBatch, Mapping[str, float]], Tensor]

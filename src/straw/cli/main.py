@@ -41,6 +41,7 @@ Use what was trained
   straw chat RUN|MODEL                 talk to it
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw export RUN                     its weights for transformers and PEFT, or as GGUF
+  straw serve model=NAME               for programs that speak the Tinker protocol, or OpenAI's, on this machine
 
 Set up and extend
   straw doctor                         what this machine can do, and what to type next
@@ -105,6 +106,7 @@ COMMANDS = {
     "compare": "straw.cli.commands.compare:compare",
     "report": "straw.cli.commands.report:report",
     "ui": "straw.cli.commands.ui:ui",
+    "serve": "straw.cli.serve.serve:serve",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",

@@ -9,7 +9,7 @@ is several weighted targets on one state, so distributions are learned by the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from math import nan
 
@@ -20,6 +20,7 @@ from straw.engines.local.forward.packing import Pack
 from straw.types import Datum
 
 Group = list[int]  # indices of data with one prompt
+Lengths = tuple[int, int]  # of a datum: what it shares, what is its own
 Pair = tuple[int, int, float, int, int, float]  # state, target, weight, datum, place in it, share of that place
 
 
@@ -45,25 +46,31 @@ def micro_batches(data: Sequence[Datum], max_tokens: int) -> Iterator[list[Group
     by_prompt: dict[tuple[int, ...], Group] = {}
     for index, datum in enumerate(data):
         by_prompt.setdefault(datum.prompt, []).append(index)
+    lengths = [(len(datum.prompt), len(datum.tokens)) for datum in data]
+    yield from in_pieces(by_prompt.values(), lengths, max_tokens)
+
+
+def in_pieces(groups: Iterable[Group], lengths: Sequence[Lengths], max_tokens: int) -> Iterator[list[Group]]:
+    """Those of one size together."""
     by_size: dict[int, list[Group]] = {}
-    for group in by_prompt.values():
+    for group in groups:
         by_size.setdefault(len(group), []).append(group)
-    for groups in by_size.values():
-        yield from cut(data, groups, max_tokens)
+    for same in by_size.values():
+        yield from cut(same, lengths, max_tokens)
 
 
-def cut(data: Sequence[Datum], groups: Sequence[Group], max_tokens: int) -> Iterator[list[Group]]:
+def cut(groups: Sequence[Group], lengths: Sequence[Lengths], max_tokens: int) -> Iterator[list[Group]]:
     """In order; a group that does not fit into what is left goes on in the next micro-batch."""
     batch: list[Group] = []
     size = 0
     for group in groups:
-        prompt = len(data[group[0]].prompt)
+        prompt = lengths[group[0]][0]
         going: Group = []
         for index in group:
-            cost = len(data[index].tokens) + (0 if going else prompt)
+            cost = lengths[index][1] + (0 if going else prompt)
             if size and size + cost > max_tokens:
                 yield [*batch, going] if going else batch
-                batch, going, size, cost = [], [], 0, len(data[index].tokens) + prompt
+                batch, going, size, cost = [], [], 0, lengths[index][1] + prompt
             going.append(index)
             size += cost
         batch.append(going)

@@ -37,7 +37,8 @@ class Example:
 
     `inputs["target_tokens"]` is int64 [N], or [N, K] for soft targets; nothing says that it is a shifted copy of the
     tokens. The others are float32 of [N] (or [N, K]): weights, logprobs, advantages, clip_low_threshold,
-    clip_high_threshold, sequence_ratio_mask.
+    clip_high_threshold, sequence_ratio_mask. `prompt`: how many tokens stand in the first chunk of a sender who sent
+    several, else 0; where the chunk ends at the first token that trains, the sender has decided what is shared.
 
     >>> import numpy as np
     >>> Example((1, 7, 3), {"target_tokens": np.array([7, 3, 19])}).num_tokens
@@ -46,6 +47,7 @@ class Example:
 
     tokens: Tokens
     inputs: Mapping[str, Array]
+    prompt: int = 0
 
     @property
     def num_tokens(self) -> int:

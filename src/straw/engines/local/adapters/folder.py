@@ -39,18 +39,9 @@ PASSED_OVER = (  # what does not matter here, or only beside what is refused
 
 def adapter_config(folder: Path) -> LoraConfig:
     """Plain LoRA's settings, or a ModelError that names the one that is not."""
-    try:
-        written = parse_json(read_file(folder / ADAPTER_CONFIG, MIB, follow=True))
-    except (OSError, ValueError) as error:
-        raise broken(folder, error) from error
-    if not isinstance(written, dict) or not isinstance(written.get("peft_type"), str):
-        raise broken(folder, ValueError("it names no peft_type"))
+    written = written_settings(folder)
     check_kind(folder, written["peft_type"])
-    told = {name: value for name, value in written.items() if name not in PASSED_OVER and value is not None}
-    for name, value in told.items():
-        if not (CHECKS[name](value) if name in CHECKS else not value):
-            raise not_plain(folder, name, value)
-    kept = {name: value for name, value in told.items() if name in CHECKS}
+    kept = plain_settings(folder, written)
     if isinstance(kept.get("target_modules"), str) and kept["target_modules"] != "all-linear":
         kept["target_modules"] = layers_of(saved_names(folder))
     with peft_at_work():
@@ -60,6 +51,25 @@ def adapter_config(folder: Path) -> LoraConfig:
             return LoraConfig(**kept)
         except Exception as error:  # a value of another kind than it expects
             raise broken(folder, error) from error
+
+
+def written_settings(folder: Path) -> dict[str, Any]:
+    try:
+        written = parse_json(read_file(folder / ADAPTER_CONFIG, MIB, follow=True))
+    except (OSError, ValueError) as error:
+        raise broken(folder, error) from error
+    if not isinstance(written, dict) or not isinstance(written.get("peft_type"), str):
+        raise broken(folder, ValueError("it names no peft_type"))
+    return written
+
+
+def plain_settings(folder: Path, written: dict[str, Any]) -> dict[str, Any]:
+    """Those that matter, each checked."""
+    told = {name: value for name, value in written.items() if name not in PASSED_OVER and value is not None}
+    for name, value in told.items():
+        if not (CHECKS[name](value) if name in CHECKS else not value):
+            raise not_plain(folder, name, value)
+    return {name: value for name, value in told.items() if name in CHECKS}
 
 
 def check_kind(folder: Path, kind: str) -> None:

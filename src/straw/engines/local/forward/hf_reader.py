@@ -25,11 +25,15 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
-from straw.engines.local.forward.kv_cache import Decode
-from straw.engines.local.forward.packing import Pack
 from straw.errors import ConfigError, ModelError
 
-Layout = Pack | Decode
+
+class Layout(Protocol):
+    """Who may see whom: `packing.Pack` for whole replies, `kv_cache.Decode` for rows that grow."""
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
+        """[N, H, D] queries and [N, K, D] keys and values of the flat row -> [N, H, D]."""
+        ...
 
 
 class Reader(Protocol):

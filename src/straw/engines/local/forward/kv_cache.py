@@ -20,13 +20,77 @@ from straw.engines.local.forward.attention import (
 from straw.engines.local.forward.packing import Pack
 
 
-class Decode:
-    """Prompts already read; `rows_per_prompt` rows behind each, which grow by some tokens at a time.
+def fewest_keys(head_width: int) -> int:
+    """Of a row's own: a product with fewer is a small one."""
+    return round_up(-(-SMALL_PRODUCT // head_width))
+
+
+class Growing:
+    """Prefixes with rows behind them that grow by `num_new` tokens: [U, G] rows, prompt by prompt.
 
     A row's own keys lie in a buffer at their own place, with no gap and no padding before them, so
     their order of summation does not depend on the neighbours. Prefixes are padded to whole tiles of
-    keys for the same reason. Rows are [U, G], prompt by prompt.
+    keys for the same reason. Who makes one keeps these in order:
     """
+
+    device: torch.device
+    u: int
+    g: int
+    p: int  # keys of a prefix, padding included
+    c: int  # own keys of a row that are looked at
+    capacity: int  # own keys of a row that there is room for
+    num_new: int
+    slots: Tensor  # [R, num_new], where the new tokens lie among their row's own
+    prompt_len: Tensor  # [U]
+    prefix: dict[int, tuple[Tensor, Tensor]]  # by layer, [U, K, P, D]
+    own: dict[int, tuple[Tensor, Tensor]]  # by layer, [R, K, capacity, D]
+    _biases: dict[int | None, Tensor]
+    _places: dict[int, Tensor]
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
+        k = k.to(v.dtype)  # as it is multiplied, and half as large under autocast
+        pulse.beat()  # there is no way back
+        rows, width = self.u * self.g, self.num_new
+        own = self._write(layer, k.view(rows, width, *k.shape[1:]), v.view(rows, width, *v.shape[1:]))
+        out = attend_prefix_and_own(
+            q.view(self.u, self.g, width, *q.shape[1:]), self.prefix[layer], own, self._bias(rule.window), rule
+        )
+        return out.flatten(0, 2)
+
+    def _write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        if layer not in self.own:
+            self.own[layer] = (self._room_for(k), self._room_for(v))
+        keys, values = self.own[layer]
+        lines = self._lines(k.shape[2])
+        for buffer, new in ((keys, k), (values, v)):
+            buffer.view(-1, buffer.shape[-1]).index_copy_(0, lines, new.reshape(-1, new.shape[-1]))
+        return keys[:, :, : self.c], values[:, :, : self.c]
+
+    def _lines(self, num_heads: int) -> Tensor:
+        """Where the new tokens lie in a buffer seen as [R * K * capacity, D]; made once for all layers."""
+        if num_heads not in self._places:
+            rows = torch.arange(self.u * self.g, device=self.device).view(-1, 1, 1)
+            heads = torch.arange(num_heads, device=self.device)
+            self._places[num_heads] = ((rows * num_heads + heads) * self.capacity + self.slots.unsqueeze(2)).flatten()
+        return self._places[num_heads]
+
+    def _room_for(self, x: Tensor) -> Tensor:
+        return x.new_zeros(x.shape[0], x.shape[2], self.capacity, x.shape[3])
+
+    def _bias(self, window: int | None) -> Tensor:
+        if window not in self._biases:
+            starts = self.prompt_len.view(-1, 1)
+            steps_P = torch.arange(self.p, device=self.device)
+            steps_C = torch.arange(self.c, device=self.device)
+            slots = self.slots.view(self.u, self.g * self.num_new)
+            prefix = causal_bias(starts + slots, steps_P.expand(self.u, -1), steps_P < starts, window)
+            own = causal_bias(slots, steps_C, torch.ones_like(steps_C, dtype=torch.bool), window)
+            self._biases[window] = torch.cat([prefix, own], dim=-1)
+        return self._biases[window]
+
+
+class Decode(Growing):
+    """Prompts already read; `rows_per_prompt` rows behind each, which grow by some tokens at a time."""
 
     def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int, longest_prompt: int = 0) -> None:
         """`longest_prompt`: of those that are yet to `replace` the first."""
@@ -38,8 +102,7 @@ class Decode:
         self.prefix = {
             layer: (self._padded(prefixes, layer, 0), self._padded(prefixes, layer, 1)) for layer in prefixes[0].kept
         }
-        head_width = next(iter(self.prefix.values()))[0].shape[-1]
-        self.fewest_keys = round_up(-(-SMALL_PRODUCT // head_width))
+        self.fewest_keys = fewest_keys(next(iter(self.prefix.values()))[0].shape[-1])
         self.own: dict[int, tuple[Tensor, Tensor]] = {}
         self.own_len = torch.zeros(self.u * self.g, dtype=torch.long, device=self.device)
         self.longest = 0  # no row is longer
@@ -93,44 +156,3 @@ class Decode:
         """These rows (flat indices) are as if they had never grown; what lies in their buffers is never seen."""
         self.own_len[rows] = 0
         self.longest = int(self.own_len.max())
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
-        k = k.to(v.dtype)  # as it is multiplied, and half as large under autocast
-        pulse.beat()  # there is no way back
-        rows, width = self.u * self.g, self.num_new
-        own = self._write(layer, k.view(rows, width, *k.shape[1:]), v.view(rows, width, *v.shape[1:]))
-        out = attend_prefix_and_own(
-            q.view(self.u, self.g, width, *q.shape[1:]), self.prefix[layer], own, self._bias(rule.window), rule
-        )
-        return out.flatten(0, 2)
-
-    def _write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        if layer not in self.own:
-            self.own[layer] = (self._room_for(k), self._room_for(v))
-        keys, values = self.own[layer]
-        lines = self._lines(k.shape[2])
-        for buffer, new in ((keys, k), (values, v)):
-            buffer.view(-1, buffer.shape[-1]).index_copy_(0, lines, new.reshape(-1, new.shape[-1]))
-        return keys[:, :, : self.c], values[:, :, : self.c]
-
-    def _lines(self, num_heads: int) -> Tensor:
-        """Where the new tokens lie in a buffer seen as [R * K * capacity, D]; made once for all layers."""
-        if num_heads not in self._places:
-            rows = torch.arange(self.u * self.g, device=self.device).view(-1, 1, 1)
-            heads = torch.arange(num_heads, device=self.device)
-            self._places[num_heads] = ((rows * num_heads + heads) * self.capacity + self.slots.unsqueeze(2)).flatten()
-        return self._places[num_heads]
-
-    def _room_for(self, x: Tensor) -> Tensor:
-        return x.new_zeros(x.shape[0], x.shape[2], self.capacity, x.shape[3])
-
-    def _bias(self, window: int | None) -> Tensor:
-        if window not in self._biases:
-            starts = self.prompt_len.view(-1, 1)
-            steps_P = torch.arange(self.p, device=self.device)
-            steps_C = torch.arange(self.c, device=self.device)
-            slots = self.slots.view(self.u, self.g * self.num_new)
-            prefix = causal_bias(starts + slots, steps_P.expand(self.u, -1), steps_P < starts, window)
-            own = causal_bias(slots, steps_C, torch.ones_like(steps_C, dtype=torch.bool), window)
-            self._biases[window] = torch.cat([prefix, own], dim=-1)
-        return self._biases[window]

@@ -9,7 +9,8 @@ Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything els
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Generator
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -96,6 +97,15 @@ class LlamaReader:
         self.checkpointing = checkpointing
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
+        reading = self.layer_by_layer(tokens, positions, layout)
+        while True:
+            try:
+                next(reading)
+            except StopIteration as end:
+                return cast(Tensor, end.value)
+
+    def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[None, None, Tensor]:
+        """The same, with a pause behind every layer."""
         x = self.body.embed_tokens(tokens)
         cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
         half = cos.shape[-1] // 2
@@ -108,6 +118,7 @@ class LlamaReader:
                 )  # fmt: skip
             else:
                 x = self._layer(index, layer, x, turn, layout)
+            yield
         return rms_norm(x, self.body.norm.weight, self.eps)
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:

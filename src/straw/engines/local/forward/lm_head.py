@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 BUDGET = 48 * 2**20  # logits at once, 192 MiB of float32
+LowRank = tuple[Tensor, Tensor, float]  # A [rank, width], B [vocabulary, rank] and a scale: an adapter on the head
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +45,19 @@ class Head:
 
     def logits(self, hidden: Tensor, temperature: float = 1.0) -> Tensor:
         """[M, width] -> [M, vocabulary] float32."""
-        z = torch.nn.functional.linear(hidden, self.weight, self.bias).float()
+        z = self.raw(hidden).float()
         if self.multiplier != 1.0:
             z = z * self.multiplier
         if self.softcap is not None:
             z = torch.tanh(z / self.softcap) * self.softcap
         return z if temperature == 1.0 else z / temperature
+
+    def raw(self, hidden: Tensor) -> Tensor:
+        return torch.nn.functional.linear(hidden, self.weight, self.bias)
+
+    def low_rank(self) -> LowRank | None:
+        """What stands beside the matrix, for a head that may have an adapter."""
+        return None
 
     @property
     def is_plain(self) -> bool:
@@ -66,6 +74,7 @@ def log_probabilities(
     vocabulary = head.weight.shape[0]
     size = max(1, BUDGET // vocabulary)
     keep = len(hidden) <= size
+    beside = head.low_rank() or (None, None, 0.0)
     starts = range(0, len(hidden), size)
     edges = torch.searchsorted(rows, torch.tensor([*starts, len(hidden)], device=rows.device)).tolist()
     out = []
@@ -73,7 +82,7 @@ def log_probabilities(
         pulse.beat()
         piece, pairs = hidden[start : start + size], (rows[first:last] - start, targets[first:last])
         if head.is_plain:
-            out.append(PlainHead.apply(piece, head.weight, *pairs, head.multiplier / temperature, keep))
+            out.append(PlainHead.apply(piece, head.weight, *pairs, head.multiplier / temperature, keep, *beside))
         else:
             out.append(by_autograd(head, piece, *pairs, temperature))
     return torch.cat([logp for logp, _ in out]), torch.cat([entropy for _, entropy in out])
@@ -97,35 +106,45 @@ def matmul_dtype(hidden: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else hidden.dtype
 
 
-def plain_logits(hidden: Tensor, weight: Tensor, scale: float, dtype: torch.dtype) -> Tensor:
-    z = torch.nn.functional.linear(hidden.to(dtype), weight.to(dtype)).float()
+def plain_logits(
+    hidden: Tensor, weight: Tensor, scale: float, dtype: torch.dtype, a: Tensor | None, b: Tensor | None, share: float
+) -> Tensor:
+    h = hidden.to(dtype)
+    z = torch.nn.functional.linear(h, weight.to(dtype))
+    if a is not None and b is not None:
+        z = z + torch.nn.functional.linear(torch.nn.functional.linear(h, a.to(dtype)), b.to(dtype)) * share
+    z = z.float()
     return z if scale == 1.0 else z.mul_(scale)
 
 
 class PlainHead(torch.autograd.Function):
-    """A head without bias or cap, forward and backward by hand, with one [M, V] buffer."""
+    """A head without bias or cap, forward and backward by hand, with one [M, V] buffer.
+
+    With an adapter beside it:  z = W h + share B A h,  so that  dA = share (dz B)^T h,  dB = share dz^T (A h).
+    """
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, rows: Tensor, targets: Tensor, scale: float, keep: bool
-    ) -> tuple[Tensor, Tensor]:
-        ctx.scale, ctx.dtype = scale, matmul_dtype(hidden)
-        z = plain_logits(hidden, weight, scale, ctx.dtype)
+        ctx: Any, hidden: Tensor, weight: Tensor, rows: Tensor, targets: Tensor, scale: float, keep: bool,
+        a: Tensor | None, b: Tensor | None, share: float,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        ctx.scale, ctx.dtype, ctx.share = scale, matmul_dtype(hidden), share
+        z = plain_logits(hidden, weight, scale, ctx.dtype, a, b, share)
         z.sub_(z.amax(-1, keepdim=True))  # what is likely is near 0, where float32 is fine
         lse = torch.logsumexp(z, dim=-1)
         logp = z[rows, targets] - lse[rows]
         p = torch.softmax(z, dim=-1)
         entropy = lse - torch.linalg.vecdot(p, z)
-        ctx.save_for_backward(hidden, weight, rows, targets, entropy, p if keep else None)
+        ctx.save_for_backward(hidden, weight, rows, targets, entropy, p if keep else None, a, b)
         ctx.set_materialize_grads(False)
         return logp, entropy
 
     @staticmethod
     def backward(ctx: Any, d_logp: Tensor | None, d_entropy: Tensor | None) -> tuple[Tensor | None, ...]:
         pulse.beat()
-        hidden, weight, rows, targets, entropy, p = ctx.saved_tensors
+        hidden, weight, rows, targets, entropy, p, a, b = ctx.saved_tensors
         if p is None:
-            p = torch.softmax(plain_logits(hidden, weight, ctx.scale, ctx.dtype), dim=-1)
+            p = torch.softmax(plain_logits(hidden, weight, ctx.scale, ctx.dtype, a, b, ctx.share), dim=-1)
         pull = p.new_zeros(len(hidden))
         if d_logp is not None:
             pull.index_add_(0, rows, d_logp)
@@ -138,4 +157,16 @@ class PlainHead(torch.autograd.Function):
         dz = dz.mul_(ctx.scale).to(ctx.dtype)
         d_hidden = (dz @ weight.to(ctx.dtype)).to(hidden.dtype) if ctx.needs_input_grad[0] else None
         d_weight = (dz.t() @ hidden.to(ctx.dtype)).to(weight.dtype) if ctx.needs_input_grad[1] else None
-        return d_hidden, d_weight, None, None, None, None
+        d_a = d_b = None
+        if a is not None:
+            pulled, d_a, d_b = beside_backward(dz, hidden.to(ctx.dtype), a, b, ctx.share)
+            d_hidden = None if d_hidden is None else d_hidden + pulled.to(hidden.dtype)
+        return d_hidden, d_weight, None, None, None, None, d_a, d_b, None
+
+
+def beside_backward(dz: Tensor, h: Tensor, a: Tensor, b: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Gradients of share B A h by h, A and B."""
+    inner, outer = a.to(h.dtype), b.to(h.dtype)
+    d_inner = (dz @ outer).mul_(share)
+    d_b = (dz.t() @ torch.nn.functional.linear(h, inner)).mul_(share)
+    return d_inner @ inner, (d_inner.t() @ h).to(a.dtype), d_b.to(b.dtype)

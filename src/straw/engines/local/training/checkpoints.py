@@ -37,8 +37,11 @@ class Adam:
 
 def write_checkpoint(folder: Path, trained: Parameters, adam: Adam | None) -> None:
     save_file({name: p.detach().contiguous() for name, p in trained.items()}, folder / WEIGHTS)
-    if adam is None:
-        return
+    if adam is not None:
+        write_adam(folder, trained, adam)
+
+
+def write_adam(folder: Path, trained: Parameters, adam: Adam) -> None:
     moments = {
         f"{name}|{moment}": value.contiguous()
         for name, p in trained.items()

@@ -9,13 +9,13 @@ The other half, which reads and finds the gradient, is `engine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams, Engine
@@ -52,22 +52,9 @@ class Learning(Engine):
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
         self.policies.leave_start()
-        parameters = [p for p in self.trained.values() if p.grad is not None]
-        norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        if not bool(torch.isfinite(norm)):
-            self.optimizer.zero_grad(set_to_none=True)
-            raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
-        if params.grad_clip:
-            torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
-        for group in self.optimizer.param_groups:
-            group.update(
-                lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
-                weight_decay=params.weight_decay,
-            )  # fmt: skip
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        norm = adam_step(self.optimizer, list(self.trained.values()), params)
         self.is_published = False
-        return {"grad_norm": float(norm)}
+        return {"grad_norm": norm}
 
     def publish(self) -> int:
         if not self.is_published:
@@ -150,3 +137,22 @@ class Learning(Engine):
             for name, p in self.trained.items():
                 p.copy_(weights[name])
         self.policy_version, self.is_published = adam.policy_version, adam.is_published
+
+
+def adam_step(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams) -> float:
+    """The gradient's norm before it was clipped; the gradient is gone afterwards, whatever happened."""
+    parameters = [p for p in trained if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    if not bool(torch.isfinite(norm)):
+        optimizer.zero_grad(set_to_none=True)
+        raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
+    if params.grad_clip:
+        torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
+    for group in optimizer.param_groups:
+        group.update(
+            lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
+            weight_decay=params.weight_decay,
+        )  # fmt: skip
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    return float(norm)

@@ -1,0 +1,164 @@
+"""Rows that are read together: one forward pass writes a token for each of them.
+
+    base            rows without an adapter
+    adapters        rows of any number of adapters that stand beside the same layers
+    full weights    rows of one version that is a whole model
+
+Each lane has pools of its own, and finds a place for who comes: an empty one behind the same prompt, or a new group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from straw.engines.local.forward.attention import ROW_TILE
+from straw.engines.local.forward.kv_cache import fewest_keys
+from straw.engines.tenants.sampling.pools import (
+    SMALLEST_OWN,
+    SMALLEST_PROMPT,
+    Group,
+    Layers,
+    Pool,
+    Size,
+    Together,
+    bytes_of,
+    per_token,
+    room_for,
+)
+from straw.engines.tenants.sampling.prompts import Prompt
+from straw.engines.tenants.sampling.rows import Row
+
+WIDEST = 64  # rows of a group
+FULL_ENOUGH = 0.6  # of a group's places, or a narrower group and another one will do
+
+
+class Lane:
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.pools: dict[Size, Pool] = {}
+        self.changed = True  # who stands here, since the last step
+
+    # --- who stands here -------------------------------------------------------------------
+
+    @property
+    def rows(self) -> list[Row]:
+        """In the order of the flat row."""
+        return [row for pool in self.pools.values() for group in pool.groups for row in group.rows if row is not None]
+
+    @property
+    def num_bytes(self) -> int:
+        return sum(
+            bytes_of(pool.size, per_token(pool.groups[0].prompt)) * pool.u for pool in self.pools.values() if pool.u
+        )
+
+    def groups(self) -> Iterator[tuple[Pool, int, Group]]:
+        for pool in list(self.pools.values()):
+            for at in reversed(range(pool.u)):  # so that leaving moves none that is still to come
+                yield pool, at, pool.groups[at]
+
+    def take_empty_places(self, prompt: Prompt, rows: list[Row]) -> list[Row]:
+        """Those for whom there is none."""
+        left = list(rows)
+        for _, _, group in self.groups():
+            if group.prompt is prompt:
+                for place, row in enumerate(group.rows):
+                    if row is None and left:
+                        group.rows[place] = left.pop(0)
+                        self.changed = True
+        return left
+
+    def stand(self, groups: Sequence[tuple[Size, Group, Layers | None]]) -> None:
+        by_size: dict[Size, list[tuple[Group, Layers | None]]] = {}
+        for size, group, own in groups:
+            by_size.setdefault(size, []).append((group, own))
+        for size, comers in by_size.items():
+            pool = self.pools.setdefault(size, Pool(size, self.device))
+            pool.make_room(len(comers), comers[0][0].prompt)
+            for group, own in comers:
+                pool.add(group, own)
+        self.changed |= bool(groups)
+
+    def remove(self, gone: Iterable[Row]) -> None:
+        """Their places are empty; groups that are mostly empty move to a narrower pool, or out."""
+        leaving = set(gone)
+        moving: list[tuple[Size, Group, Layers | None]] = []
+        for pool, at, group in self.groups():
+            if leaving.isdisjoint(group.writing):
+                continue
+            self.changed = True
+            group.rows = [None if row in leaving else row for row in group.rows]
+            left = len(group.writing)
+            if left == 0:
+                pool.leave(at)
+            elif 4 * left <= pool.g:
+                moving.append(moved(pool, at, room_for(left, 1), pool.capacity))
+        self.stand(moving)
+
+    def outgrown(self) -> list[tuple[Pool, Group]]:
+        """Groups with a row that has no room for its next token."""
+        return [
+            (pool, group)
+            for pool in self.pools.values()
+            for group in pool.groups
+            if any(row is not None and row.num_read >= pool.capacity for row in group.rows)
+        ]
+
+    def widen(self, crowded: Sequence[tuple[Pool, Group]]) -> None:
+        """Twice the room for these."""
+        order = sorted(((pool, pool.groups.index(group)) for pool, group in crowded), key=lambda one: -one[1])
+        self.stand([moved(pool, at, pool.g, 2 * pool.capacity) for pool, at in order])
+
+    # --- a step ----------------------------------------------------------------------------
+
+    def begin_step(self) -> tuple[Tensor, Tensor, Together]:
+        """The token that every row reads next, where it stands in its text, and who may see whom."""
+        if self.changed:
+            self.pools = {size: pool for size, pool in self.pools.items() if pool.u}
+            for pool in self.pools.values():
+                pool.settle()
+            self.order = self.rows
+            self.fillers = [0] * max(0, ROW_TILE - len(self.order))
+            self.layout = Together(list(self.pools.values()), len(self.fillers))
+            self.changed = False
+        for pool in self.pools.values():
+            pool.begin_step()
+        tokens = [row.tokens[row.num_read] for row in self.order]
+        places = [len(row.request.sampling.prompt) + row.num_read for row in self.order]
+        device = self.device
+        return (
+            torch.tensor(tokens + self.fillers, device=device),
+            torch.tensor(places + self.fillers, device=device),
+            self.layout,
+        )
+
+
+def moved(pool: Pool, at: int, width: int, own: int) -> tuple[Size, Group, Layers | None]:
+    """A group out of its pool, on its way to another."""
+    group = pool.groups[at]
+    places = [place for place, row in enumerate(group.rows) if row is not None]
+    places += [place for place in range(pool.g) if place not in places][: width - len(places)]
+    longest = max(row.num_read for row in group.writing)
+    keys = pool.own_keys(at, places, longest)
+    pool.leave(at)
+    rows = [group.rows[place] for place in places]
+    return (width, pool.prompt_room, own), Group(group.prompt, rows), keys
+
+
+def grouped(prompt: Prompt, rows: Sequence[Row]) -> list[tuple[Size, Group]]:
+    """Rows behind one prompt in groups of powers of two."""
+    out: list[tuple[Size, Group]] = []
+    room = room_for(len(prompt.tokens), SMALLEST_PROMPT)
+    fewest = max(SMALLEST_OWN, fewest_keys(next(iter(prompt.kept.values()))[0].shape[-1]))
+    own = room_for(max(len(row.tokens) for row in rows), fewest)
+    left = list(rows)
+    while left:
+        width = min(room_for(len(left), 1), WIDEST)
+        if len(left) < FULL_ENOUGH * width:
+            width //= 2
+        places: list[Row | None] = [*left[:width], *[None] * (width - len(left))]
+        out.append(((width, room, own), Group(prompt, places)))
+        left = left[width:]
+    return out

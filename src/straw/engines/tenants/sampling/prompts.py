@@ -1,0 +1,74 @@
+"""Prompts that were read: kept while somebody writes behind them, and for a while after.
+
+Equal prompts of one version of the weights are one Prompt, whoever sent them. What nobody holds any more stays until
+there is more of it than `room` bytes; who came last goes last.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from straw.engines.base import Tokens
+
+Kept = dict[int, tuple[Tensor, Tensor]]  # by layer, keys and values [1, K, P, D]
+
+
+@dataclass(eq=False, slots=True)
+class Prompt:
+    version: Hashable
+    tokens: Tokens
+    kept: Kept
+    hidden: Tensor  # [P, width], for log-probabilities of the prompt
+    logits: Tensor  # [1, V], of the first token behind it
+    holders: int = 0
+    num_bytes: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.num_bytes = sum(x.nbytes for pair in self.kept.values() for x in pair)
+        self.num_bytes += self.hidden.nbytes + self.logits.nbytes
+
+
+class Prompts:
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.held: dict[tuple[Hashable, Tokens], Prompt] = {}
+        self.free: OrderedDict[tuple[Hashable, Tokens], Prompt] = OrderedDict()  # who came last stands last
+        self.held_bytes = self.free_bytes = 0
+
+    def find(self, version: Hashable, tokens: Tokens) -> Prompt | None:
+        key = (version, tokens)
+        return self.held.get(key) or self.free.get(key)
+
+    def hold(self, prompt: Prompt) -> None:
+        key = (prompt.version, prompt.tokens)
+        if self.free.pop(key, None) is not None:
+            self.free_bytes -= prompt.num_bytes
+        if key not in self.held:
+            self.held[key] = prompt
+            self.held_bytes += prompt.num_bytes
+        prompt.holders += 1
+
+    def let_go(self, prompt: Prompt) -> None:
+        prompt.holders -= 1
+        if prompt.holders:
+            return
+        key = (prompt.version, prompt.tokens)
+        del self.held[key]
+        self.held_bytes -= prompt.num_bytes
+        self.free[key] = prompt
+        self.free_bytes += prompt.num_bytes
+        self._make_room()
+
+    def _make_room(self) -> None:
+        while self.free_bytes > self.room:
+            _, oldest = self.free.popitem(last=False)
+            self.free_bytes -= oldest.num_bytes
+
+    def forget(self, version: Hashable) -> None:
+        """Nobody will ask for this version again."""
+        for key in [key for key in self.free if key[0] == version]:
+            self.free_bytes -= self.free.pop(key).num_bytes

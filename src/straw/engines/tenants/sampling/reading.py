@@ -1,0 +1,108 @@
+"""Reading prompts: each alone, as LocalEngine does, and in pieces, so that a long one makes nobody wait for all of it.
+
+A prompt's attention sees all of it at once, so it is not cut between tokens but between layers; that changes no bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from straw.engines.local.forward.hf_reader import Reader
+from straw.engines.local.forward.lm_head import Head
+from straw.engines.local.forward.packing import Pack
+from straw.engines.tenants.records import Sampled
+from straw.engines.tenants.sampling.prompts import Prompt, Prompts
+from straw.engines.tenants.sampling.routes import Routes
+from straw.engines.tenants.sampling.rows import Request
+from straw.engines.tenants.sampling.scores import asks, score
+
+Work = Generator[float, None, None]  # what the next piece will cost, in multiplications
+
+
+class PromptReader:
+    """One request at a time; what it found stands in the request."""
+
+    def __init__(
+        self, reader: Reader, head: Head, device: torch.device, routes: Routes, prompts: Prompts,
+        precision: Callable[[], AbstractContextManager[None]],
+    ) -> None:  # fmt: skip
+        self.reader, self.head, self.device = reader, head, device
+        self.routes, self.prompts, self.precision = routes, prompts, precision
+        body: Any = reader.body if hasattr(reader, "body") else None
+        self.body_size = float(sum(p.numel() for p in body.parameters())) if body is not None else 0.0
+        self.num_tokens_read = 0
+        self.request: Request | None = None
+        self.work: Work | None = None
+
+    def knows(self, request: Request) -> bool:
+        """Whether its prompt was read before, and nothing is asked about it; then that is done."""
+        prompt = self.prompts.find(request.version, request.sampling.prompt)
+        if prompt is None or asks(request.sampling) or self.request is request:
+            return False
+        self._take(request, prompt)
+        request.cached, request.facts = len(prompt.tokens), Sampled(sequences=())
+        return True
+
+    def _take(self, request: Request, prompt: Prompt) -> None:
+        self.prompts.hold(prompt)
+        request.prompt = prompt
+
+    def read(self, request: Request, budget: float) -> float:
+        """Go on with a request as far as the budget goes, at least a piece; returns what is left of it."""
+        if self.request is not request:
+            self.request, self.work = request, self._reading(request)
+        while budget > 0 and self.request is not None and self.work is not None:
+            with torch.no_grad(), self.precision(), self.routes.reading(request.version):
+                cost = next(self.work, None)
+            if cost is None:
+                self.drop(request)
+            else:
+                budget -= cost
+        return budget
+
+    def drop(self, request: Request) -> None:
+        if self.request is request:
+            self.request = self.work = None
+
+    def _reading(self, request: Request) -> Work:
+        prompt = self.prompts.find(request.version, request.sampling.prompt)
+        if prompt is None:
+            prompt = yield from self._read_prompt(request)
+        else:
+            request.cached = len(prompt.tokens)
+        self._take(request, prompt)
+        scores = score(prompt, request.sampling, self.head)
+        while True:
+            try:
+                yield float(next(scores) * self.head.weight.numel())
+            except StopIteration as end:
+                request.facts = end.value
+                return
+
+    def _read_prompt(self, request: Request) -> Generator[float, None, Prompt]:
+        tokens = request.sampling.prompt
+        pack = Pack([len(tokens)], [[]], self.device, record=True)
+        flat = torch.tensor(tokens, device=self.device)
+        hidden = yield from self._hidden(flat, pack)
+        self.num_tokens_read += len(tokens)
+        return Prompt(request.version, tokens, pack.kept, hidden, self.head.logits(hidden[-1:]))
+
+    def _hidden(self, tokens: Tensor, pack: Pack) -> Generator[float, None, Tensor]:
+        work = len(tokens) * self.body_size
+        if not hasattr(self.reader, "layer_by_layer"):
+            yield work
+            return self.reader.hidden(tokens, pack.positions, pack)
+        layers: Generator[None, None, Tensor] = self.reader.layer_by_layer(tokens, pack.positions, pack)
+        num_layers = len(self.reader.body.layers)  # type: ignore[attr-defined]
+        while True:
+            try:
+                next(layers)
+            except StopIteration as end:
+                hidden: Tensor = end.value
+                return hidden
+            yield work / num_layers

@@ -1,0 +1,1 @@
+"""The server as OpenAI's clients know one: models, completions and chat."""
