@@ -91,11 +91,16 @@ def bounds(settings: Mapping[str, float]) -> dict[str, float]:
 
 
 def sent(tinker: Any, row: Row) -> Any:
-    """The SDK's datum; arrays of two dimensions go as torch has them, and become sparse where that is smaller."""
+    """The SDK's datum. The prompt is a chunk of its own, by which a server can tell what a group of replies shares.
+
+    Arrays of two dimensions go as torch has them, and become sparse where that is smaller.
+    """
     import torch
 
+    chunks = [row.tokens[: row.begin + 1], row.tokens[row.begin + 1 :]]
+    read = tinker.ModelInput(chunks=[tinker.EncodedTextChunk(tokens=list(one)) for one in chunks if one])
     inputs = {name: torch.from_numpy(array) if array.ndim == 2 else array for name, array in row.inputs.items()}
-    return tinker.Datum(model_input=tinker.ModelInput.from_ints(list(row.tokens)), loss_fn_inputs=inputs)
+    return tinker.Datum(model_input=read, loss_fn_inputs=inputs)
 
 
 def numbers(output: Any, name: str = "logprobs") -> Array:

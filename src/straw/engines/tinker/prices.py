@@ -1,9 +1,9 @@
 """What tokens cost on the hosted service, in dollars per million, with the day of each figure.
 
 The service has changed its prices before: a page names its own by prices=prefill=0.13,sample=0.40,train=0.40. These
-are third parties' copies of its table, not the service's word: those of early 2026 are taken 1.5 times, since by October
-the one model that was looked at again had become so much dearer. A prefix that was read before costs a fifth of a
-prefill.
+are third parties' copies of its table, not the service's word: those of early 2026 are taken 1.5 times, since by
+October the one model that was looked at again had become so much dearer. A prefix that was read before costs a fifth of
+a prefill.
 """
 
 from __future__ import annotations

@@ -25,9 +25,9 @@ WANTED = ["tokenizer*", "*.jinja", "special_tokens_map.json", "vocab.*", "merges
 
 def served_chat(training: Any, name: str, url: str | None) -> Chat:
     """`url` of a server of one's own; None: the hosted service."""
-    found = offered(name, url) if url is not None else None
-    if found is None and name in SHAPES:
-        found = character_tokenizer()
+    found = character_tokenizer() if name in SHAPES else None
+    if found is None and url is not None:
+        found = offered(name, url)
     try:
         return Chat(found if found is not None else training.get_tokenizer())
     except Exception as error:
