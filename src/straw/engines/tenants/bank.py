@@ -37,12 +37,23 @@ class Route(Protocol):
 
     def add(self, layer: str, x: Tensor, result: Tensor) -> Tensor: ...
 
+    def touches(self, layer: str) -> bool:
+        """Whether it adds anything there."""
+        ...
+
 
 class Adapter:
     """A and B of some layers, by the layers' names in the model, in its order; the head's last."""
 
     def __init__(self, pairs: Mapping[str, Pair], scale: float) -> None:
         self.pairs, self.scale = dict(pairs), scale
+
+    @property
+    def rank(self) -> int:
+        return next(iter(self.pairs.values()))[0].shape[0]
+
+    def touches(self, layer: str) -> bool:
+        return layer in self.pairs
 
     def add(self, layer: str, x: Tensor, result: Tensor) -> Tensor:
         pair = self.pairs.get(layer)
@@ -68,7 +79,7 @@ class Adapter:
         return Adapter({layer: (a.detach(), b.detach()) for layer, (a, b) in self.pairs.items()}, self.scale)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class FullWeights:
     """All weights of a model by name, where a tenant trains those: the base's, or a snapshot."""
 
@@ -100,6 +111,12 @@ class BankedLayer(nn.Module):
         result: Tensor = self.base(x)
         route = self.switch.route
         return result if route is None else route.add(self.name, x, result)
+
+    @property
+    def plain(self) -> Any:
+        """What it is at the moment: the layer itself where nothing stands beside it."""
+        route = self.switch.route
+        return self if route is not None and route.touches(self.name) else self.base
 
     @property  # some architectures look at their layers' parameters
     def weight(self) -> Tensor:

@@ -4,7 +4,7 @@ The base is frozen and lies in memory once; a tenant is its adapters, their grad
 `training`). Or the engine is `full`: one tenant alone trains the base's own weights.
 
 What trains is computed as the local engine computes it, bit for bit where the data are the same (tests/engines/tenants).
-Rows are written by `sampling`, with weights that `acting` puts in place for as long as they are needed.
+Rows are written by `sampling`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import PreTrainedModel
@@ -31,12 +29,13 @@ from straw.engines.tenants.backend import Pieces
 from straw.engines.tenants.bank import Adapter, Bank, FullWeights, Weights
 from straw.engines.tenants.checkpoints import asked_for, load_tenant, load_weights, save_tenant
 from straw.engines.tenants.records import Example, Facts, Sampled, Sampling, Shape
+from straw.engines.tenants.sampling.served import sampler_of
 from straw.engines.tenants.training.batches import micro_batches
 from straw.engines.tenants.training.checks import Asked, Limits, check
 from straw.engines.tenants.training.gradient import Found, add_gradient
 from straw.engines.tenants.training.shelf import Shelf
 from straw.engines.tenants.training.tenant import Tenant
-from straw.errors import ConfigError
+from straw.errors import ConfigError, did_you_mean
 from straw.text.chat.chat import Chat
 
 MOST_RANK = 4096
@@ -75,7 +74,7 @@ class TenantEngine:
         self.limits = Limits(self.facts.vocabulary, self.head.weight.shape[0], self.facts.max_context_length)
         self.tenants = Shelf(self.settings.tenants_in_memory)
         self.snapshots: dict[str, Weights] = {}
-        self._sampler: Any = None
+        self.sampler = sampler_of(self)
 
     def _reader(self) -> Reader:
         plain = ModulesReader(self.model, self.settings.gradient_checkpointing)
@@ -182,8 +181,8 @@ class TenantEngine:
             self._keep(name, load_weights(self, folder)[0])
 
     def forget(self, name: str) -> None:
-        if self.snapshots.pop(name, None) is not None and self._sampler is not None:
-            self._sampler.forget(name)
+        if (weights := self.snapshots.pop(name, None)) is not None:
+            self.sampler.forget(weights)
 
     def _keep(self, name: str, weights: Weights) -> None:
         self.forget(name)
@@ -191,29 +190,28 @@ class TenantEngine:
 
     # --- sampling --------------------------------------------------------------------------
 
-    @property
-    def sampler(self) -> Any:
-        if self._sampler is None:
-            self._sampler = import_module("straw.engines.tenants.sampling").Sampler(self)
-        return self._sampler
-
     def begin(self, key: str, weights: str | None, request: Sampling) -> None:
-        self.sampler.begin(key, weights, request)
+        self.sampler.begin(key, None if weights is None else self._snapshot(weights), request)
+
+    def _snapshot(self, name: str) -> Weights:
+        if name not in self.snapshots:
+            raise ConfigError(
+                f"there are no weights {name[:80]!r} to sample with ({did_you_mean(name, self.snapshots)})"
+            )
+        return self.snapshots[name]
 
     def cancel(self, key: str) -> None:
         self.sampler.cancel(key)
 
     @property
     def num_rows(self) -> int:
-        return int(self.sampler.num_rows)
+        return self.sampler.num_rows
 
     def decode(self) -> list[tuple[str, Sampled | Exception]]:
-        finished: list[tuple[str, Sampled | Exception]] = self.sampler.decode()
-        return finished
+        return self.sampler.decode()
 
     def written(self, key: str) -> list[tuple[int, ...]]:
-        so_far: list[tuple[int, ...]] = self.sampler.written(key)
-        return so_far
+        return self.sampler.written(key)
 
     def close(self) -> None:
         self.tenants.close()

@@ -74,7 +74,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
 
 
 def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
-    """residual + layer(x), in one matmul where the layer is a plain one."""
+    """residual + layer(x), in one matmul where the layer is a plain one, or a wrapper that says it is one now."""
+    layer = getattr(layer, "plain", layer)
     if layer.bias is None and type(layer) is nn.Linear and x.dtype == residual.dtype == layer.weight.dtype:
         return torch.addmm(residual, x, layer.weight.t())
     return residual + layer(x)

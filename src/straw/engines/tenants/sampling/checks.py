@@ -54,10 +54,13 @@ def check_targets(sampling: Sampling, vocabulary: int) -> None:
         f"target_tokens has a row for every token of the prompt but the first; got {list(asked.shape)} for "
         f"{places + 1} tokens: send [{places}, K]",
     )
+    are_tokens = np.issubdtype(asked.dtype, np.integer) and (
+        asked.size == 0 or (asked.min() >= -1 and asked.max() < vocabulary)
+    )
     refuse(
-        asked.size > 0 and not (np.issubdtype(asked.dtype, np.integer) and -1 <= asked.min() <= asked.max() < vocabulary),
+        not are_tokens,
         f"target_tokens are whole numbers from 0 to {vocabulary - 1}, or -1 for none: use the model's own tokenizer",
-    )  # fmt: skip
+    )
 
 
 def refuse(wrong: bool, why: str) -> None:

@@ -16,7 +16,7 @@ from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
 from straw.engines.tenants.records import Sampled
-from straw.engines.tenants.sampling.prompts import Prompt, Prompts
+from straw.engines.tenants.sampling.keys.prompts import Prompt, Prompts
 from straw.engines.tenants.sampling.routes import Routes
 from straw.engines.tenants.sampling.rows import Request
 from straw.engines.tenants.sampling.scores import asks, score

@@ -23,6 +23,10 @@ class Routes(Protocol):
         """Inside, row i of a pass is read by versions[i]; `num_fillers` rows behind them by anything."""
         ...
 
+    def forget(self) -> None:
+        """Nobody writes at the moment."""
+        ...
+
 
 class BaseAlone:
     """No version but the base."""
@@ -35,3 +39,5 @@ class BaseAlone:
 
     def writing(self, lane: Hashable, versions: Sequence[Hashable], num_fillers: int) -> AbstractContextManager[None]:
         return nullcontext()
+
+    def forget(self) -> None: ...

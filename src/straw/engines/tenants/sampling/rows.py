@@ -10,7 +10,7 @@ import numpy as np
 from straw.engines.base import SamplingParams
 from straw.engines.local.sampler import GOLDEN, mix
 from straw.engines.tenants.records import Sampled, Sampling, Sequence, TopK
-from straw.engines.tenants.sampling.prompts import Prompt
+from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.stop_strings import StopStrings
 
 NO_CHANCE = -99999.0  # for what the distribution leaves out: it has to fit into every format

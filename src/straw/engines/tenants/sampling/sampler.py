@@ -24,9 +24,9 @@ from straw.engines.local.forward.lm_head import Head
 from straw.engines.tenants.records import Sampled, Sampling
 from straw.engines.tenants.sampling.checks import check, most_tokens
 from straw.engines.tenants.sampling.drawing import draw_rows, rows_at_once
-from straw.engines.tenants.sampling.lanes import Lane
-from straw.engines.tenants.sampling.places import Places
-from straw.engines.tenants.sampling.prompts import Prompts
+from straw.engines.tenants.sampling.keys.lanes import Lane
+from straw.engines.tenants.sampling.keys.places import Places
+from straw.engines.tenants.sampling.keys.prompts import Prompts
 from straw.engines.tenants.sampling.reading import PromptReader
 from straw.engines.tenants.sampling.routes import BaseAlone, Routes
 from straw.engines.tenants.sampling.rows import Request, Row, hashed
@@ -138,6 +138,8 @@ class TenantSampler:
         self._begin_rows()
         self.places.find(self._waiting())
         self.places.drop_empty()
+        if not self.places.lanes:
+            self.routes.forget()
         return results + [self._complete(request) for request in self._done()]
 
     def _step(self, key: Hashable) -> list[Result]:

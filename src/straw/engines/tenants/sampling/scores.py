@@ -14,7 +14,7 @@ from torch import Tensor
 
 from straw.engines.local.forward.lm_head import BUDGET, Head
 from straw.engines.tenants.records import Sampled, Sampling, TopK
-from straw.engines.tenants.sampling.prompts import Prompt
+from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.rows import NO_CHANCE
 
 Found = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None]  # own, targets', likeliest: values and ids

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from straw.engines.local.forward.attention import ROW_TILE
 from straw.engines.local.forward.kv_cache import fewest_keys
-from straw.engines.tenants.sampling.pools import (
+from straw.engines.tenants.sampling.keys.pools import (
     SMALLEST_OWN,
     SMALLEST_PROMPT,
     Group,
@@ -28,7 +28,7 @@ from straw.engines.tenants.sampling.pools import (
     per_token,
     room_for,
 )
-from straw.engines.tenants.sampling.prompts import Prompt
+from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.rows import Row
 
 WIDEST = 64  # rows of a group

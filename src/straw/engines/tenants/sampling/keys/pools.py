@@ -20,7 +20,7 @@ from torch import Tensor
 
 from straw.engines.local.forward.attention import KEY_TILE, Rule, round_up
 from straw.engines.local.forward.kv_cache import Growing, fewest_keys
-from straw.engines.tenants.sampling.prompts import Prompt
+from straw.engines.tenants.sampling.keys.prompts import Prompt
 from straw.engines.tenants.sampling.rows import Row
 
 SMALLEST_PROMPT, SMALLEST_OWN = 2 * KEY_TILE, KEY_TILE
@@ -144,8 +144,8 @@ class Together:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         out = []
         for pool, here, spread, gather in self.parts:
-            mine = (x[here] if spread is None else x[spread] for x in (q, k, v))
-            seen = pool.attend(layer, *mine, rule)
+            places = here if spread is None else spread
+            seen = pool.attend(layer, q[places], k[places], v[places], rule)
             out.append(seen if gather is None else seen[gather])
         if self.num_fillers:
             out.append(out[0].new_zeros(self.num_fillers, *out[0].shape[1:]))

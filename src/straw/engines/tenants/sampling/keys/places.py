@@ -10,9 +10,9 @@ from collections.abc import Hashable, Iterable, Sequence
 
 import torch
 
-from straw.engines.tenants.sampling.lanes import Lane, grouped
-from straw.engines.tenants.sampling.pools import Pool, bytes_of, per_token
-from straw.engines.tenants.sampling.prompts import Prompts
+from straw.engines.tenants.sampling.keys.lanes import Lane, grouped
+from straw.engines.tenants.sampling.keys.pools import Pool, bytes_of, per_token
+from straw.engines.tenants.sampling.keys.prompts import Prompts
 from straw.engines.tenants.sampling.routes import Routes
 from straw.engines.tenants.sampling.rows import Request, Row
 
