@@ -71,7 +71,7 @@ class Options:
         if not is_loopback and not self.keys:
             raise ConfigError(
                 f"straw serve lets anybody in at this machine's own address alone, and host={self.host} is for the "
-                "network: add key=tml-SECRET or key_file=FILE (and cert=, cert_key=: without them keys cross it unencrypted)"
+                "network: add key=tml-SECRET or key_file=FILE (and cert=, cert_key=, or keys cross it unencrypted)"
             )
         if (self.certificate is None) != (self.private_key is None):
             raise ConfigError("TLS needs both files: cert=FILE cert_key=FILE")

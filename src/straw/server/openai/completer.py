@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -25,7 +25,7 @@ class Completer(Protocol):
 
     async def complete(self, owner: str, weights: str, request: Sampling) -> Sampled: ...
 
-    def stream(self, owner: str, weights: str, request: Sampling) -> AsyncIterator[list[Tokens] | Sampled]:
+    def stream(self, owner: str, weights: str, request: Sampling) -> AsyncGenerator[list[Tokens] | Sampled, None]:
         """What each reply holds so far, whenever there is more, and at the end all that was asked for.
 
         Closing it early (`aclose`) cancels the request.

@@ -27,6 +27,7 @@ from straw.server.work.snapshots import Snapshots
 from straw.server.work.tenants import Tenants
 from straw.server.work.watching import Watching
 
+NEVER = 2**62  # a number that no request has
 Work = Generator[None, None, Outcome]
 
 
@@ -191,6 +192,12 @@ class Operations:
             self.journal.finish(request.id, outcome, keep_body=False)
         self.drop_old_samplers(model.id)
         return outcome
+
+    def take_newest(self, model: str, name: str) -> None:
+        """A snapshot of a model's newest weights, under a name that means those of now."""
+        for _ in self.tenants.awake(model, NEVER, self.again):
+            pass
+        self.snapshots.take(name, model)
 
     def drop_old_samplers(self, model: str) -> None:
         """The folders of snapshots that nobody named and many have followed."""

@@ -28,13 +28,14 @@ class Point:
 
 @dataclass(slots=True)
 class Curve:
-    """Of one model. `loss`, `num_tokens` and `advantages` add up until its next step."""
+    """Of one model. What is not in `points` adds up until its next step."""
 
     points: deque[Point] = field(default_factory=lambda: deque(maxlen=MOST_POINTS))
     step: int = 0
     loss: float = 0.0
     num_tokens: int = 0
-    advantages: list[float] = field(default_factory=list)
+    advantage: float = 0.0
+    num_advantages: int = 0
 
 
 @dataclass(slots=True)
@@ -69,13 +70,18 @@ class Watching:
         curve = self.curve(model)
         curve.loss += gradient.metrics.get("loss:sum", 0.0)
         curve.num_tokens += num_tokens
+        for example in read.data:
+            if (advantages := example.inputs.get("advantages")) is not None and advantages.any():
+                curve.advantage += float(advantages[advantages != 0].mean())
+                curve.num_advantages += 1
 
     def stepped(self, model: str, params: AdamParams, metrics: Mapping[str, float]) -> None:
         self.num_steps += 1
         curve = self.curve(model)
         curve.step += 1
-        curve.points.append(Point(curve.step, time(), curve.loss, curve.num_tokens, None, params.learning_rate))
-        curve.loss, curve.num_tokens = 0.0, 0
+        reward = curve.advantage / curve.num_advantages if curve.num_advantages else None
+        curve.points.append(Point(curve.step, time(), curve.loss, curve.num_tokens, reward, params.learning_rate))
+        curve.loss, curve.num_tokens, curve.advantage, curve.num_advantages = 0.0, 0, 0.0, 0
 
     def curve(self, model: str) -> Curve:
         while len(self.curves) >= MOST_MODELS and model not in self.curves:

@@ -7,20 +7,21 @@
     next prompt  =  prompt + reply + continuation
 
 `continuation` is cut from the model's own chat template, behind the end token of a probe reply. A model
-without a template is spoken to in plain text: "User: ...", "Assistant:". Not here: tools, images, and
-hidden thoughts that a template would remove from earlier turns (what the model wrote stays as it is).
+without a template is spoken to in plain text: "User: ...", "Assistant:". Not here: images, and hidden thoughts
+that a template would remove from earlier turns (what the model wrote stays as it is).
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from straw.errors import ModelError
 from straw.text.chat.character_tokenizer import CHAT_TEMPLATE
-from straw.text.chat.chat_template import rendered
+from straw.text.chat.chat_template import rendered, rendered_with
 from straw.types import Message
 
 if TYPE_CHECKING:
@@ -77,6 +78,27 @@ class Chat:
         """From behind a reply, which brought its end token, to where the assistant speaks again."""
         tokens = self._render([QUESTION, Message("assistant", PROBE), message], behind_probe=True)
         return tokens[tokens.index(self.end) + 1 :] if self.end in tokens else tokens
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether the chat template has a place for them."""
+        return not self.is_ours and "tools" in self.template
+
+    def opening_with_tools(
+        self, messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]
+    ) -> tuple[int, ...]:
+        """The prompt of a conversation with tools and calls of them, as a template that takes them writes it."""
+        mark = unused_character([Message("user", json.dumps([messages, tools], ensure_ascii=False))])
+        named = [(name, str(token)) for name, token in self.tokenizer.special_tokens_map.items()]
+        text = rendered_with(
+            self.template, self._guarded(messages, mark), True, named, self._guarded(tools, mark) or None
+        )
+        tokens = self._tokens(text.split(mark))
+        return tokens if tokens[:1] == self.start else self.start + tokens
+
+    def begun(self, text: str) -> tuple[int, ...]:
+        """The first words of a reply, put into the assistant's mouth; a marker in them is a marker."""
+        return tuple(self._encoded(text, literally=False))
 
     def written(self, messages: Sequence[Message], *, speak: bool = True) -> str:
         """The conversation as the chat template writes it; `speak`: up to where the assistant does."""
@@ -144,6 +166,14 @@ class Chat:
     def _guard(self, content: str, mark: str) -> str:
         """Set off the control tokens that a message mentions, so that none is taken for a real one."""
         return self.mentions.sub(lambda found: mark + found[0] + mark, content)
+
+    def _guarded(self, value: Any, mark: str) -> Any:
+        """The same for every text in it, but for the roles."""
+        if isinstance(value, str):
+            return self._guard(value, mark)
+        if isinstance(value, Mapping):
+            return {key: one if key == "role" else self._guarded(one, mark) for key, one in value.items()}
+        return [self._guarded(one, mark) for one in value] if isinstance(value, list | tuple) else value
 
     def _literally(self, text: str) -> list[int]:
         return self._encoded(text, literally=True)

@@ -9,6 +9,7 @@ What went wrong is a ModelError of one line.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,25 @@ def rendered(
     template: str, messages: tuple[tuple[str, str], ...], speak: bool, tokens: tuple[tuple[str, str], ...]
 ) -> str:
     """The conversation as the template writes it; `tokens` are the tokenizer's special ones by name."""
+    return rendered_with(template, [{"role": role, "content": content} for role, content in messages], speak, tokens)
+
+
+def rendered_with(
+    template: str,
+    messages: Sequence[Mapping[str, Any]],
+    speak: bool,
+    tokens: Sequence[tuple[str, str]],
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> str:
+    """The same for messages that hold tool calls, and with tools that may be called."""
     if len(template) > MOST:
         raise ModelError(f"the model's chat template has {len(template):,} characters, more than {MOST:,}: {WAY_OUT}")
-    spoken = [{"role": role, "content": content} for role, content in messages]
-    answer = RENDERER.ask({"template": template, "messages": spoken, "speak": speak, "tokens": dict(tokens)})
+    question = {"template": template, "messages": messages, "speak": speak, "tokens": dict(tokens), "tools": tools}
+    answer = RENDERER.ask(question)
     if isinstance(text := answer.get("text"), str):
         return text
     if "refused" in answer:
-        roles = ", ".join(role for role, _ in messages)
+        roles = ", ".join(str(message["role"]) for message in messages)
         raise ModelError(f"the model's chat template refuses a conversation of {roles}: {answer['refused']}")
     why = answer.get("failed", "it took more than two seconds of work")
     raise ModelError(f"the model's chat template cannot be rendered ({why}): {WAY_OUT}")

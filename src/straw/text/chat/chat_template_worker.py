@@ -67,7 +67,7 @@ def answered(renders: Any, question: dict[str, Any], most: int) -> dict[str, str
 
 def render(renders: Any, question: dict[str, Any]) -> str:
     found, _ = renders(
-        conversations=[question["messages"]], chat_template=question["template"],
+        conversations=[question["messages"]], tools=question.get("tools"), chat_template=question["template"],
         add_generation_prompt=question["speak"], **question["tokens"],
     )  # fmt: skip
     return str(found[0])
