@@ -105,7 +105,7 @@ class FakeTraining:
 
     @torch.no_grad()
     def forward(self, data: Sequence[Any], loss_fn: str) -> Done:
-        self.service.calls.append(f"forward {len(data)}")
+        self.service.calls.append(f"forward {loss_fn} {len(data)}")
         return Done(self._outputs([self._logprobs(datum) for datum in data], 0.0))
 
     def forward_backward(self, data: Sequence[Any], loss_fn: str, config: Mapping[str, float] | None = None) -> Done:

@@ -74,7 +74,7 @@ def weighted_advantages(datum: Datum) -> Array:
 
 def policy_row(datum: Datum) -> Row:
     """For importance_sampling and ppo."""
-    return row_of(datum, advantages=weighted_advantages(datum), logprobs=datum.logprobs)
+    return row_of(datum, advantages=weighted_advantages(datum), logprobs=datum.logprobs or (0.0,) * len(datum.tokens))
 
 
 def imitating_row(datum: Datum) -> Row:

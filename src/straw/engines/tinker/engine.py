@@ -161,11 +161,15 @@ class TinkerEngine(Engine):
             raise ConfigError(f"{NO_TEMPERATURE}; got temperature={loss.temperature:g}. Write temperature=1.")
 
     def _by_loss(self, data: Sequence[tuple[int, Datum]], loss: Loss) -> dict[str, list[int]]:
-        """Which data go by which of the wire's losses; what counts as drawn just now is imitated."""
+        """Which data go by which of the wire's losses.
+
+        What counts as drawn just now is imitated where tokens cost money, in a call of its own: the same gradient, and
+        other bits. Elsewhere it is asked for its log-probabilities first.
+        """
         found: dict[str, list[int]] = {}
         for place, datum in data:
             is_policy = loss.name in wire.OF_THE_WIRE and loss.name != "cross_entropy"
-            name = "imitated" if is_policy and not datum.logprobs else loss.name
+            name = "imitated" if is_policy and not datum.logprobs and self.is_hosted else loss.name
             name = "custom" if loss.kl_coef or loss.name not in wire.OF_THE_WIRE else name
             found.setdefault(name, []).append(place)
         return found
@@ -173,6 +177,9 @@ class TinkerEngine(Engine):
     def _backward(self, data: Sequence[Datum], name: str, loss: Loss, sums: Sums) -> list[tuple[float, ...]]:
         """The log-probabilities that the loss saw; what it was is added to the sums."""
         rows = [ROWS[name](datum) for datum in data]
+        if name in DRAWN and not all(datum.logprobs for datum in data):
+            data = self._as_drawn_now(data, rows, name)
+            rows = [ROWS[name](datum) for datum in data]
         reference = self.logprobs(data, "reference") if loss.kl_coef else None
         tinker, training, seen = sdk(), self.now.training, Sums()
         sent = [wire.sent(tinker, row) for row in rows]
@@ -191,6 +198,18 @@ class TinkerEngine(Engine):
         ]
         add_up(sums, data, found, seen or {"loss": loss_of(name, output, data)})
         return found
+
+    def _as_drawn_now(self, data: Sequence[Datum], rows: Sequence[wire.Row], name: str) -> list[Datum]:
+        """With the log-probabilities that the same batch will have a moment later, so that the ratio is 1 exactly."""
+        tinker = sdk()
+        with in_a_line():
+            future = self.now.training.forward([wire.sent(tinker, row) for row in rows], name)
+        outputs = result(future).loss_fn_outputs
+        self.meter.add(trained=sum(row.num_tokens for row in rows))
+        return [
+            datum if datum.logprobs else replace(datum, logprobs=tuple(wire.numbers(one)[row.begin :].tolist()))
+            for datum, row, one in zip(data, rows, outputs, strict=True)
+        ]
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
         self._leave_start()
@@ -311,6 +330,7 @@ class TinkerEngine(Engine):
 NO_ENTROPY = "an entropy bonus takes the whole distribution, and the Tinker service tells of drawn tokens only"
 NO_TEMPERATURE = "the Tinker service trains at temperature 1"
 GRAD_NORM = ("grad_norm", "grad_norm:mean", "grad_norm:max", "grad_norm:sum")
+DRAWN = ("importance_sampling", "ppo")
 WIRE_NAMES = {"imitated": "cross_entropy"}
 ROWS = {
     "cross_entropy": wire.supervised_row, "importance_sampling": wire.policy_row, "ppo": wire.policy_row,
