@@ -15,7 +15,7 @@ from huggingface_hub import snapshot_download
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from straw.engines.local.models.tiny import SHAPES
-from straw.engines.tinker.sdk import first_line
+from straw.engines.tinker.sdk import first_line, is_hosted
 from straw.errors import ModelError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
@@ -47,6 +47,17 @@ def offered(name: str, url: str) -> Any | None:
         if (folder / "tokenizer.json").is_file():
             return PreTrainedTokenizerFast.from_pretrained(folder)
         return AutoTokenizer.from_pretrained(folder, local_files_only=True)
+
+
+def at_hand(name: str, url: str | None) -> Any | None:
+    """Without the network, but for a server of one's own; None where it is not here."""
+    found = offered(name, url) if url is not None and not is_hosted(url) else None
+    if found is None:
+        try:
+            found = AutoTokenizer.from_pretrained(hub_name(name), local_files_only=True)
+        except Exception:  # not in the cache, or no name of the hub
+            return None
+    return found
 
 
 def hub_name(name: str) -> str:
