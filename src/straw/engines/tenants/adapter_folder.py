@@ -45,21 +45,23 @@ class Written:
     alpha: float
 
 
-def write_adapter(folder: Path, adapter: Adapter, shape: Shape, base: str, transposed: bool) -> None:
-    """Into a folder that is there; `transposed`: the model has Conv1D layers, as GPT-2 has."""
+def write_adapter(folder: Path, adapter: Adapter, shape: Shape, base: str, others: Sequence[str]) -> None:
+    """Into a folder that is there. `others`: the model's linear layers without an adapter."""
     settings = {
-        "base_model_name_or_path": base, "bias": "none", "fan_in_fan_out": transposed, "inference_mode": True,
+        "base_model_name_or_path": base, "bias": "none", "fan_in_fan_out": False, "inference_mode": True,
         "init_lora_weights": True, "lora_alpha": shape.alpha, "lora_dropout": 0.0, "peft_type": "LORA",
-        "r": shape.rank, "target_modules": targets(list(adapter.pairs)), "task_type": "CAUSAL_LM",
+        "r": shape.rank, "target_modules": targets(list(adapter.pairs), others), "task_type": "CAUSAL_LM",
     }  # fmt: skip
     (folder / ADAPTER_CONFIG).write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n")
     tensors = {PREFIX + name: tensor.detach().contiguous() for name, tensor in adapter.tensors().items()}
     save_file(tensors, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
 
 
-def targets(layers: Sequence[str]) -> list[str]:
-    """Their last names: q_proj, lm_head, ..."""
-    return sorted({layer.rpartition(".")[2] for layer in layers})
+def targets(layers: Sequence[str], others: Sequence[str] = ()) -> list[str]:
+    """Their last names, q_proj or lm_head; in full where another layer has the same."""
+    last = {layer: layer.rpartition(".")[2] for layer in (*layers, *others)}
+    taken = {last[layer] for layer in others}
+    return sorted({layer if last[layer] in taken else last[layer] for layer in layers})
 
 
 def read_adapter(folder: Path) -> Written:

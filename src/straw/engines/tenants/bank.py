@@ -131,7 +131,7 @@ class BankedLayer(nn.Module):
 
 @dataclass(frozen=True)
 class BankedHead(Head):
-    """The head of a model, with what the route of the moment adds to its logits before anything else is done to them."""
+    """The head of a model; what the route of the moment adds to its logits comes before its multiplier and cap."""
 
     switch: Switch = field(default_factory=Switch)
     name: str = ""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
-from transformers.pytorch_utils import Conv1D
 
 from straw.engines.local.adapters.folder import ADAPTER_CONFIG
 from straw.engines.local.models.pretrained import quietly, read_folder
@@ -42,9 +41,9 @@ def asked_for(folder: Path) -> Iterator[None]:
 
 def save_tenant(engine: TenantEngine, tenant: Tenant, folder: Path, *, optimizer: bool) -> None:
     with whole_folder(folder) as new:
-        if tenant.adapter is not None:
-            transposed = any(isinstance(module, Conv1D) for module in engine.model.modules())
-            write_adapter(new, tenant.adapter, tenant.shape, engine.facts.name, transposed)
+        if tenant.adapter is not None and engine.bank is not None:
+            others = [layer for layer in engine.bank.sizes if layer not in tenant.adapter.pairs]
+            write_adapter(new, tenant.adapter, tenant.shape, engine.facts.name, others)
         else:
             with quietly():
                 engine.model.save_pretrained(new)

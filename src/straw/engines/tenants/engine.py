@@ -3,8 +3,8 @@
 The base is frozen and lies in memory once; a tenant is its adapters, their gradients and what Adam knows (`bank`,
 `training`). Or the engine is `full`: one tenant alone trains the base's own weights.
 
-What trains is computed as the local engine computes it, bit for bit where the data are the same (tests/engines/tenants).
-Rows are written by `sampling`.
+What trains is computed as the local engine computes it, bit for bit where the data are the same. Rows are written by
+`sampling`, with weights that `acting` puts in place for as long as they are needed.
 """
 
 from __future__ import annotations
@@ -122,6 +122,9 @@ class TenantEngine:
                               "server that was started for it")  # fmt: skip
         if self.bank is None and rank != 0:
             raise ConfigError(f"this server trains all weights, without adapters; got rank={rank}: send rank=0")
+        self._check_is_alone()
+
+    def _check_is_alone(self) -> None:
         if self.bank is None and len(self.tenants):
             raise ConfigError("this server trains all weights, for one model alone, and it has one: unload it first")
 
@@ -144,8 +147,8 @@ class TenantEngine:
         found = Found.nothing_yet(asked)
         with self.tenants.using(name) as tenant, nullcontext() if forward_only else tenant.adding():
             for flat in micro_batches(asked, self.tokens_at_once, self.device):
-                with self._training(tenant), self.precision():
-                    add_gradient(self.reader, self.head, flat, found, forward_only=forward_only)
+                with self._training(tenant):
+                    add_gradient(self.reader, self.head, self.precision, flat, found, forward_only=forward_only)
                 yield
         return found.gradient()
 
@@ -156,10 +159,11 @@ class TenantEngine:
         save_tenant(self, self.tenants.find(tenant), folder, optimizer=optimizer)
 
     def load(self, tenant: str, folder: Path, *, optimizer: bool) -> Shape:
+        if tenant not in self.tenants:
+            self._check_is_alone()
         with asked_for(folder):
             loaded = load_tenant(self, folder, optimizer=optimizer)
         self.tenants.remove(tenant)
-        self._check_rank(loaded.shape.rank)
         self.tenants.add(tenant, loaded)
         return loaded.shape
 

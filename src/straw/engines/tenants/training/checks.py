@@ -113,13 +113,13 @@ def settings_of(name: str, loss: Loss, settings: Mapping[str, float]) -> dict[st
             raise ConfigError(f"loss_fn={name} has no setting {key[:60]!r}: {hint}")
         if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
             raise ConfigError(f"loss_fn={name} takes finite numbers; got {key}={str(value)[:60]}: write a number")
-    said = {**loss.settings, **settings}
-    missing = [key for key, value in said.items() if value is None]
-    if missing:
+    both = {**loss.settings, **settings}
+    if missing := [key for key, value in both.items() if value is None]:
         raise ConfigError(f"loss_fn={name} needs {missing[0]}, and it is not set: put it into loss_fn_config")
-    if LOW in said and not said[LOW] <= said[HIGH]:
+    said = {key: float(value) for key, value in both.items() if value is not None}
+    if LOW in said and said[LOW] > said[HIGH]:
         raise ConfigError(f"a ratio is clipped to {LOW} <= {HIGH}; got {said[LOW]} and {said[HIGH]}: exchange them")
-    return {key: float(value) for key, value in said.items() if value is not None}
+    return said
 
 
 # --- a datum
