@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.server.running import Server, running
+from tests.server.running import Server, program, running
 from tests.small_runs import Listener, Parts, small_page
 
 from straw.runs.reading import read_metrics
@@ -21,6 +21,7 @@ from straw.training.session import resume_run, run_page
 pytest.importorskip("tinker")
 pytestmark = pytest.mark.slow
 STEPS = 20
+ROOT = Path(__file__).parents[3]
 WORDS = f"N=8 lora_rank=4 warmup=none n_batches={STEPS} entropy_coef=0 eval_every=10 save_every=10"
 AS = "meta-llama/Llama-3.1-8B"
 
@@ -34,7 +35,7 @@ def server(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
     parts = Parts("lora_rank=0")
     parts.engine.model.save_pretrained("base/tiny")
     parts.chat.tokenizer.save_pretrained("base/tiny")
-    with running(tmp_path, "model=base/tiny") as found:
+    with running(tmp_path, "model=base/tiny", f"as={AS}") as found:
         yield found
 
 
@@ -66,6 +67,12 @@ def test_twenty_steps_have_the_bits_of_the_local_run(words: str, server: Server,
     assert all(torch.equal(local[name], remote[name]) for name in local)
     assert (here / "rollouts.jsonl").read_text() == (there / "rollouts.jsonl").read_text()
     assert numbers(here) == [pytest.approx(row, rel=1e-5, abs=1e-6) for row in numbers(there)]
+
+
+def test_the_page_s_first_program_learns_and_its_adapter_is_a_folder(server: Server) -> None:
+    path = program(server, ROOT / "examples" / "tinker_first.py", AS)
+    folder = server.folder / "checkpoints" / path.removeprefix("tinker://")
+    assert {"adapter_config.json", "adapter_model.safetensors"} <= {one.name for one in folder.iterdir()}
 
 
 def test_a_run_that_goes_on_and_a_server_that_was_killed_end_with_the_same_bits(server: Server, tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_run_begins_from_a_checkpoint_of_the_service(service: FakeService, tmp
 
 def test_a_model_that_is_not_served_is_refused_with_those_that_are(service: FakeService, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"the service trains tiny-0\.2M; got model_name=tiny-1M"):
-        run_page(page(tmp_path / "run", "model_name=tiny-1M"), Listener())
+        run_page(page(tmp_path / "run", "model_name=tiny-1M base_url=https://thinkingmachines.dev"), Listener())
     assert not (tmp_path / "run").exists()
 
 

@@ -61,7 +61,7 @@ def made(page: Page, service: Any) -> TinkerEngine:
     """With fresh adapters."""
     model, options = page.model, page.engine
     hosted = sdk.is_hosted(options.base_url)
-    room = room_for(service, model.model_name)
+    room = room_for(service, model.model_name, hosted)
     with sdk.in_a_line():
         asked = service.create_lora_training_client(
             base_model=model.model_name, rank=model.lora_rank or 0, seed=model.model_seed,
@@ -76,10 +76,14 @@ def made(page: Page, service: Any) -> TinkerEngine:
     return engine
 
 
-def room_for(service: Any, name: str) -> int | None:
-    """The most tokens that the model reads; a model that the service has not is refused with those that it has."""
-    models = {one.model_name: one for one in sdk_result(service).supported_models if one.model_name}
-    if models and name not in models and "*" not in models:
+def room_for(service: Any, name: str, hosted: bool) -> int | None:
+    """The most tokens that the model reads.
+
+    A model that the hosted service has not is refused with those that it has; a server of one's own may answer to names
+    that it does not list, and says itself which it knows.
+    """
+    models = {one.model_name: one for one in capabilities(service).supported_models if one.model_name}
+    if hosted and models and name not in models:
         raise ConfigError(
             f"the service trains {', '.join(sorted(models)[:12])}{', ...' if len(models) > 12 else ''}; got "
             f"model_name={name}. Write one of those."
@@ -88,6 +92,8 @@ def room_for(service: Any, name: str) -> int | None:
     return found.max_context_length if found is not None else None
 
 
-def sdk_result(service: Any) -> Any:
+def capabilities(service: Any) -> Any:
+    """By the client that has them: from some version on it is the one without a session."""
     with sdk.in_a_line():
-        return service.get_server_capabilities()
+        rest = service.create_rest_client()
+        return sdk.ready((rest if hasattr(rest, "get_server_capabilities") else service).get_server_capabilities())
