@@ -95,5 +95,5 @@ def room_for(service: Any, name: str, hosted: bool) -> int | None:
 def capabilities(service: Any) -> Any:
     """By the client that has them: from some version on it is the one without a session."""
     with sdk.in_a_line():
-        rest = service.create_rest_client()
+        rest = sdk.rest(service)
         return sdk.ready((rest if hasattr(rest, "get_server_capabilities") else service).get_server_capabilities())

@@ -31,10 +31,11 @@ from straw.engines.base import (
 )  # fmt: skip
 from straw.engines.tinker import data as wire
 from straw.engines.tinker.checkpoint import Saved, read_saved, write_saved
+from straw.engines.tinker.losses import DRAWN, GRAD_NORM, NO_ENTROPY, NO_TEMPERATURE, ROWS, WIRE_NAMES, add_up, loss_of
 from straw.engines.tinker.meter import Meter
 from straw.engines.tinker.objective import Sums, custom_loss
 from straw.engines.tinker.sampling import RemoteConversation, Snapshot, requests_for
-from straw.engines.tinker.sdk import in_a_line, ready, result, sdk
+from straw.engines.tinker.sdk import in_a_line, ready, rest, result, sdk
 from straw.errors import ConfigError, StrawError, TrainingError
 from straw.text.chat.chat import Chat
 from straw.types import Datum
@@ -264,7 +265,7 @@ class TinkerEngine(Engine):
     def _forget(self, path: str) -> None:
         """It would die within the hour anyway."""
         with suppress(StrawError), in_a_line():
-            self.service.create_rest_client().delete_checkpoint_from_tinker_path(path).result()
+            rest(self.service).delete_checkpoint_from_tinker_path(path).result()
 
     def save(self, folder: Path, *, optimizer: bool = True) -> None:
         """The start of a run is kept for sampling as well: it is what a KL is measured to."""
@@ -325,31 +326,3 @@ class TinkerEngine(Engine):
         if hasattr(self.service, "close"):
             with suppress(StrawError), in_a_line():
                 ready(self.service.close("success"))
-
-
-NO_ENTROPY = "an entropy bonus takes the whole distribution, and the Tinker service tells of drawn tokens only"
-NO_TEMPERATURE = "the Tinker service trains at temperature 1"
-GRAD_NORM = ("grad_norm", "grad_norm:mean", "grad_norm:max", "grad_norm:sum")
-DRAWN = ("importance_sampling", "ppo")
-WIRE_NAMES = {"imitated": "cross_entropy"}
-ROWS = {
-    "cross_entropy": wire.supervised_row, "importance_sampling": wire.policy_row, "ppo": wire.policy_row,
-    "imitated": wire.imitating_row, "custom": wire.row_of,
-}  # fmt: skip
-
-
-def loss_of(name: str, output: Any, data: Sequence[Datum]) -> float:
-    """What was imitated has a ratio of 1, so its loss is minus the weighted advantages."""
-    if name != "imitated":
-        return float(output.metrics["loss:sum"])
-    return -float(sum(wire.weighted_advantages(datum).sum() for datum in data))
-
-
-def add_up(sums: Sums, data: Sequence[Datum], logprobs: Sequence[tuple[float, ...]], seen: Sums) -> None:
-    """Sums over the batch, as the local engine has them; the entropy is not to be had."""
-    for name, value in seen.items():
-        sums[name] = sums.get(name, 0.0) + value
-    for datum, nats in zip(data, logprobs, strict=True):
-        sums["weight"] += sum(datum.weights)
-        drawn = datum.logprobs or nats
-        sums["kl_sampler"] += sum(w * (q - lp) for w, q, lp in zip(datum.weights, drawn, nats, strict=True) if w)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 from straw.config import Page
 from straw.engines.tinker.checkpoint import TINKER
-from straw.engines.tinker.engine import NO_ENTROPY, NO_TEMPERATURE
+from straw.engines.tinker.losses import NO_ENTROPY, NO_TEMPERATURE
 from straw.engines.tinker.prices import price_of
 from straw.engines.tinker.sdk import is_hosted
 from straw.errors import ConfigError

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -46,6 +47,13 @@ def service(base_url: str | None) -> Any:
     tinker = sdk()
     with in_a_line():
         return tinker.ServiceClient(base_url=address(base_url), user_metadata={"client": "straw"})
+
+
+def rest(service: Any) -> Any:
+    """The client of lists and checkpoints; newer SDKs would have it made elsewhere, which older ones cannot."""
+    with in_a_line(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return service.create_rest_client()
 
 
 def ready(made: Any) -> Any:
