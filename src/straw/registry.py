@@ -71,6 +71,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
     "engines": {
         "local": "straw.engines.local.engine:in_this_process",
         "monarch": "straw.engines.monarch.engine:in_processes",
+        "tinker": "straw.engines.tinker.build:Tinker",
     },
 }
 OPTIONS = {  # the option by which a person writes a name of each kind

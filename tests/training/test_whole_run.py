@@ -138,7 +138,7 @@ def test_a_folder_in_use_is_refused_before_anything_is_loaded(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "thesis.tex").touch()
-    monkeypatch.setattr("straw.training.session.starting_engine", pytest.fail)
+    monkeypatch.setattr("straw.training.engine_factory.starting_engine", pytest.fail)
     with pytest.raises(RunError, match=r"holds thesis\.tex"):
         train(tmp_path)
 

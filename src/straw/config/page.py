@@ -56,6 +56,7 @@ class Page:
             lack_of_slots(self),
             lack_of_pace(self),
             lack_of_shared_memory(self),
+            lack_of_a_service(self),
             lack_of_rollouts(self),
         ):
             if complaint:
@@ -150,6 +151,18 @@ def lack_of_shared_memory(page: Page) -> str | None:
             "weights are taken between two tokens where they lie in shared memory, got fresh_weights=true with "
             "weights=pushed. Leave one of them out."
         )
+    return None
+
+
+def lack_of_a_service(page: Page) -> str | None:
+    """What is about a Tinker server must not look as if somebody minded it."""
+    engine = page.engine
+    if engine.engine in ("local", "monarch"):
+        for name in ("base_url", "budget_usd", "prices", "train_unembed"):
+            if value := getattr(engine, name):
+                said = ",".join(value) if isinstance(value, tuple) else str(value).lower()
+                got = f"got {name}={said} with engine={engine.engine}"
+                return f"{name} is about a Tinker server, {got}. Write engine=tinker."
     return None
 
 

@@ -179,7 +179,7 @@ class Engine(Section):
     """Who computes."""
 
     engine: str = option(
-        "local", "the engine: local is this process, monarch a trainer and generators", registry="engines"
+        "local", "the engine: local (this process), monarch (processes) or tinker (a service)", registry="engines"
     )
     num_generators: int = option(
         2,
@@ -208,6 +208,21 @@ class Engine(Section):
     answer_s: float = option(8.0, "the seconds without a heartbeat after which a process is replaced", above=0)
     load_s: float = option(600.0, "the seconds that a process may take to load before it is replaced", above=0)
     shared_machine: bool = option(True, "whether others have accounts here: Monarch then runs in its own namespace")
+    base_url: str | None = option(
+        None, "the address of a Tinker server; none: TINKER_BASE_URL, else the hosted service",
+        example="http://127.0.0.1:8000",
+    )  # fmt: skip
+    train_unembed: bool = option(False, "whether adapters on a Tinker server reach the head too, as its own default")
+    seeds_per: Literal["auto", "sample", "prompt"] = option(
+        "auto", "the unit of a request to a Tinker server; auto: prompt on the hosted service"
+    )
+    budget_usd: float | None = option(
+        None, "the dollars after which a run with engine=tinker stops, to be resumed", example=2, above=0
+    )
+    prices: tuple[str, ...] = option(
+        (), "the dollars per million tokens on a Tinker server; else straw's own table",
+        example=("prefill=0.13", "sample=0.40", "train=0.40"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)

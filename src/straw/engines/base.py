@@ -213,6 +213,14 @@ class Engine(Sampler):
         """What its processes do and did, for a person who looks on; nothing where there are none."""
         return {}
 
+    def spent(self) -> dict[str, float]:
+        """Tokens and money since the run began, for its metrics, where somebody counts them."""
+        return {}
+
+    def out_of_budget(self) -> str | None:
+        """Why the run has to stop here, to be resumed by a person; None: it may go on."""
+        return None
+
     def close(self) -> None:
         """Give back processes and memory."""
 

@@ -1,21 +1,29 @@
-"""Who computes: the engine in this process, or one that takes over from it.
+"""Who computes: the engine in this process, one that takes over from it, or one that is somewhere else.
 
 An engine is a function (page, local, say) -> context manager, which yields what keeps the contract of `engines.base`.
-It begins where `local` is. The loop cannot tell one from another.
+It begins where `local` is. One that has a model of its own (`has_own_model`) has `opened(page, run, say)` instead, and
+no model is loaded here. The loop cannot tell one from another.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 from straw.engines.base import Engine
-from straw.engines.local.engine import LocalEngine
+from straw.engines.local.build import starting_again
 from straw.registry import find
 from straw.training.plan import Plan
+from straw.training.warmup.initial_policy import starting_engine
+from straw.training.warmup.remote_policy import starting_elsewhere
 
 
-def crew(plan: Plan, local: LocalEngine, say: Callable[[str], None]) -> AbstractContextManager[Engine]:
-    """The page's engine."""
-    started: AbstractContextManager[Engine] = find("engines", plan.page.engine.engine)(plan.page, local, say)
+def crew(plan: Plan, say: Callable[[str], None], run: Path | None = None) -> AbstractContextManager[Engine]:
+    """The page's engine, at the start of the run; `run`: the folder of one that goes on."""
+    found = find("engines", plan.page.engine.engine)
+    if getattr(found, "has_own_model", False):
+        return starting_elsewhere(found, plan, run, say)
+    local = starting_engine(plan, say) if run is None else starting_again(plan.page, run)
+    started: AbstractContextManager[Engine] = found(plan.page, local, say)
     return started

@@ -186,12 +186,12 @@ class Loop:
         )
 
     def log(self, metrics: dict[str, Metric], known: dict[str, float]) -> dict[str, float]:
-        ledger = self.state.ledger.row(known.get("ledger/absorbed_bits"))
+        ledger, spent = self.state.ledger.row(known.get("ledger/absorbed_bits")), self.engine.spent()
         row = metrics_row(
             step=self.state.step,
             episodes=self.state.step * self.plan.episodes_per_step,
             time_s=self.time_s,
-            metrics={**metrics, **{name: Metric(value) for name, value in {**known, **ledger}.items()}},
+            metrics={**metrics, **{name: Metric(value) for name, value in {**known, **ledger, **spent}.items()}},
         )
         self.folder.write_metrics(row)
         if self.tracker is not None:
@@ -200,7 +200,15 @@ class Loop:
             self.folder.write_event("alarm", self.state.step, name=alarm.name, value=alarm.value, advice=alarm.advice)
             self.watcher.say(f"alarm at step {self.state.step}, {alarm.name}: {alarm.advice}")
         self.is_asked_to_stop |= bool(self.watcher.update(self.state.step, row))
+        self.heed_budget()
         return row
+
+    def heed_budget(self) -> None:
+        """A step that is paid for is kept: the run stops behind it, with a checkpoint."""
+        if not self.is_over and (line := self.engine.out_of_budget()):
+            self.folder.write_event("out_of_budget", self.state.step, reason=line)
+            self.watcher.say(line)
+            self.is_asked_to_stop = True
 
     @property
     def time_s(self) -> float:

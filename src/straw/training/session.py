@@ -22,7 +22,7 @@ from typing import Any
 
 from straw.config import Loaded, Page, dump, with_values
 from straw.engines.base import Engine, SamplingParams
-from straw.engines.local.build import save_start, starting_again
+from straw.engines.local.build import save_start
 from straw.engines.monarch.processes.namespace import prepare_for
 from straw.errors import ConfigError, EngineLost, RunError
 from straw.runs.about import processor, versions
@@ -44,7 +44,6 @@ from straw.training.monitor.verdict import NAME as WORSE
 from straw.training.monitor.verdict import worse_than_start
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
-from straw.training.warmup.initial_policy import starting_engine
 
 RESTARTS = 3  # of a run whose trainer was lost
 
@@ -104,7 +103,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
     check_tracker(plan.page.run.track)
     for note in plan.notes:
         watcher.say(note)
-    with crew(plan, starting_engine(plan, watcher.say), watcher.say) as engine:
+    with crew(plan, watcher.say) as engine:
         plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)
         plan = settled(plan, sampling, path)
@@ -163,7 +162,7 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
         checkpoint, changed = newest_sound(folder.path, watcher.say), changed_since(folder.path)
         if not checkpoint and (again := check_may_begin_again(folder.path, changed)):
             watcher.say(f"no checkpoint was written yet: the first {again} steps are done again, and come out the same")
-        with crew(plan, starting_again(plan.page, folder.path), watcher.say) as engine:
+        with crew(plan, watcher.say, folder.path) as engine:
             plan = without_skipped(plan, engine.chat)
             engine.start_is_in(folder.path / START)
             sampling = sampling_of(plan, engine.chat)

@@ -59,6 +59,7 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("intrinsic", "knn+"): "the same, and replies far from what failed are paid",
     ("engines", "local"): "this process samples and trains",
     ("engines", "monarch"): "processes of their own: one trains, others sample (extra monarch)",
+    ("engines", "tinker"): "the Tinker service, or a straw serve, at base_url (extra tinker)",
     ("alarms", "worse_than_start"): "a run that is done is worse than at its start",
 }
 TABLES = "straw.algorithms.registry"  # whose docstring has a row for many a name that has none of its own

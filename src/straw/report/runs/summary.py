@@ -59,6 +59,8 @@ class Summary:
     unpaid_draws: float | None
     episodes_to_half: Crossing | None
     episodes_to_most: Crossing | None  # 0.9 of the bits
+    service_tokens: float | None = None  # that a Tinker server read, wrote and trained on
+    usd: float | None = None
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -90,7 +92,14 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         ceiling_bits=ceiling,
         episodes_to_half=episodes_to(bits, 0.5, ceiling),
         episodes_to_most=episodes_to(bits, 0.9, ceiling),
+        service_tokens=service_tokens(rows),
+        usd=last(rows, "tinker/usd"),
     )
+
+
+def service_tokens(rows: Sequence[Row]) -> float | None:
+    found = [last(rows, f"tinker/{kind}_tokens") for kind in ("prefill", "cached", "sampled", "trained")]
+    return sum(one or 0.0 for one in found) if any(one is not None for one in found) else None
 
 
 def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
@@ -179,6 +188,8 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "steps": lambda run: of_all(run.step, run.n_batches, ",.0f"),
     "episodes": lambda run: number(run.episodes),
     "tokens": lambda run: number(run.num_tokens),
+    "tokens of the service": lambda run: number(run.service_tokens),
+    "dollars": lambda run: number(run.usd, ",.2f"),
     "updates": lambda run: number(run.updates),
     "unpaid draws": lambda run: number(run.unpaid_draws),
     "seconds": lambda run: number(run.time_s, ",.1f"),

@@ -27,6 +27,7 @@ from straw.text.shown.say import say, say_lines
 from straw.training.plan import Plan
 from straw.training.resolve.memory_estimate import Work
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
+from straw.training.resolve.service_forecast import service_forecast
 from straw.training.resolve.time_estimate import time_forecast
 from straw.training.warmup.initial_policy import Say, checked, checkpoint_of, taken_from
 
@@ -147,7 +148,8 @@ def gib(num_bytes: int) -> str:
 def check_start(plan: Plan, *, goes_on: bool) -> None:
     """What needs no model to be refused. `goes_on`: in a folder that is there."""
     check_tracker(plan.page.run.track)
-    checkpoint_of(plan.page)
+    if plan.page.engine.engine != "tinker":  # whose checkpoints lie with the service
+        checkpoint_of(plan.page)
     if plan.page.run.run_dir is not None and not goes_on:
         check_is_free(plan.page.run.run_dir)
 
@@ -155,15 +157,15 @@ def check_start(plan: Plan, *, goes_on: bool) -> None:
 def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     plan = plan_of(loaded)
     check_start(plan, goes_on=goes_on)
+    if plan.page.engine.engine == "tinker":
+        print_plan(plan)
+        for line in service_forecast(plan).lines():
+            say(f"# {line}")
+        return
     remarks: list[str] = []
     size = forecast(plan, remarks.append)
-    say_lines(dump(plan.page, plan.origins))
-    for note in plan.notes:
-        say(f"# note      {note}")
+    print_plan(plan)
     steps = int(plan.page.run.n_batches or 0)
-    algorithm = plan.page.algorithm
-    say(f"# plan      {steps:,} steps of {algorithm.batch_size} groups x {algorithm.group_size} = "
-          f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
     for line in remarks:
         say(f"# data      {line}")
     say(f"# tokens    prompt {size.prompt_tokens}, reply at most {size.reply_tokens}, "
@@ -173,6 +175,16 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
     for line in on_cards(size, loaded.page.model.dtype):
         say(f"# memory    {line}")
     say(f"# time      {time_line(size)}")
+
+
+def print_plan(plan: Plan) -> None:
+    """The page with every value, and its length."""
+    say_lines(dump(plan.page, plan.origins))
+    for note in plan.notes:
+        say(f"# note      {note}")
+    steps, algorithm = int(plan.page.run.n_batches or 0), plan.page.algorithm
+    say(f"# plan      {steps:,} steps of {algorithm.batch_size} groups x {algorithm.group_size} = "
+          f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
 
 
 def time_line(size: Forecast) -> str:

@@ -7,6 +7,8 @@ it used.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
 from straw.algorithms.registry import Algorithm
@@ -38,12 +40,19 @@ def plan_of(loaded: Loaded) -> Plan:
         baseline_named(it.page.algorithm.baseline)
     check_loss(it.page, it.row)
     check_regularisers(it.page, it.row)
+    check_engine(it.page, loaded.named)
     task = task_of(it.page)
     of_the_task_itself(it, task)
     channel = channel_of(it.page, task)
     check_learner(it.row, task, channel)
     notes += thread_notes(it.page.model.threads)
     return Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
+
+
+def check_engine(page: Page, named: Collection[str]) -> None:
+    """Whether the engine can do what the page wants of it."""
+    if (check := getattr(find("engines", page.engine.engine), "check", None)) is not None:
+        check(page, named)
 
 
 def task_of(page: Page) -> Task:

@@ -22,9 +22,10 @@ from straw.config.option import MOST_STEPS
 from straw.engines.encoder import check_encoder, fast_dtype
 from straw.errors import ConfigError
 from straw.outside import short
+from straw.registry import find
 from straw.tasks.base import Enumerable, Graded, Task
 from straw.training.resolve.batch_size import batch_values, enough_batches, measured_every, num_batches
-from straw.training.resolve.device import best_device, best_dtype, check_device
+from straw.training.resolve.device import best_device, best_dtype
 from straw.training.resolve.generators import named_generators
 from straw.training.resolve.tuned_defaults import is_luck, tuned_values, tuning_of
 
@@ -69,6 +70,12 @@ def of_task(it: Resolving) -> None:
     it.fill(f"task {short(it.page.task.kind)}", it.page.task.defaults(it.page))
 
 
+def of_engine(it: Resolving) -> None:
+    """What an engine somewhere else leaves no choice about."""
+    found = find("engines", it.page.engine.engine)
+    it.fill(f"engine {short(it.page.engine.engine)}", getattr(found, "defaults", {}))
+
+
 def of_memory(it: Resolving) -> None:
     """Novelty enters outside the group's centring, unless the published code is asked for."""
     memory = it.page.memory
@@ -104,6 +111,8 @@ def of_batches(it: Resolving) -> None:
 
 def of_machine(it: Resolving) -> None:
     model = it.page.model
+    if it.page.engine.engine == "tinker":
+        return
     device = best_device(model.device)
     it.settle("this machine", {"device": device, "dtype": best_dtype(model.dtype, device, model.is_embedded)})
 
@@ -117,7 +126,7 @@ def of_encoder(it: Resolving) -> None:
 
 
 RULES: tuple[Rule, ...] = (
-    of_weights, of_task, of_memory, of_tuning, of_batches, of_algorithm, of_machine, of_warmup, of_encoder,
+    of_weights, of_engine, of_task, of_memory, of_tuning, of_batches, of_algorithm, of_machine, of_warmup, of_encoder,
 )  # fmt: skip
 
 
@@ -183,7 +192,6 @@ def encoder_values(page: Page) -> Values:
         return {}
     name = memory.encoder or str(memory.kind.encoder)
     check_encoder(name)
-    device = page.model.device if memory.encoder_device == "auto" else memory.encoder_device
-    check_device(device)
+    device = best_device(page.model.device if memory.encoder_device == "auto" else memory.encoder_device)
     dtype = fast_dtype(device) if memory.encoder_dtype == "auto" else memory.encoder_dtype
     return {"encoder": name, "encoder_device": device, "encoder_dtype": dtype}

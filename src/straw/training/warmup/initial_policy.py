@@ -113,8 +113,9 @@ def checkpoint_of(page: Page) -> Path | None:
         return None
     if page.model.from_checkpoint.startswith(TINKER):
         raise RunError(
-            f"{page.model.from_checkpoint} lies with the Tinker service, and nothing here reads it from there: give a "
-            "folder with weights.safetensors, for example runs/first/checkpoints/step-000100"
+            f"{page.model.from_checkpoint} lies with the Tinker service, and this machine cannot read it from there: "
+            "write engine=tinker, or give a folder with weights.safetensors, such as "
+            "runs/first/checkpoints/step-000100"
         )
     folder = Path(page.model.from_checkpoint).expanduser()
     if not (folder / "weights.safetensors").is_file():

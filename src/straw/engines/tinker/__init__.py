@@ -1,0 +1,1 @@
+"""The Tinker service, or a `straw serve`, as an engine."""
