@@ -8,12 +8,16 @@ import numpy as np
 import pytest
 import torch
 from tests.engines.tenants.tenants_here import adapter_of, ask, finish, outspoken, prompt_of, tenants
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from transformers import PreTrainedTokenizerFast
 
 from straw.engines.local.forward import lm_head
 from straw.engines.tenants.engine import TenantEngine
 from straw.engines.tenants.records import Array, Example, Sampling, Sequence, Shape, Tokens
 from straw.engines.tenants.sampling import scores
 from straw.errors import ConfigError
+from straw.text.chat.chat import Chat
 
 PROMPT = prompt_of("the secret is 7, and 7 is the secret")
 LIMIT_NATS = 1e-4
@@ -200,3 +204,15 @@ def test_stops(engine: TenantEngine) -> None:
     assert by_text.stopped
     shortest = min(n for n in range(41) if text[20:24] in engine.chat.tokenizer.decode(list(whole.tokens[:n])))
     assert by_text.tokens == whole.tokens[:shortest]
+
+
+def test_stop_strings_are_read_with_the_tokenizer_that_the_engine_has_by_then(engine: TenantEngine) -> None:
+    """A server gives a model the tokenizer of its clients, in which some tokens have other texts."""
+    before, whole = engine.chat, stopped_by(engine)
+    core = Tokenizer(WordLevel({f"w{token}.": token for token in range(engine.facts.vocabulary)}, unk_token="w0."))
+    engine.chat = Chat(PreTrainedTokenizerFast(tokenizer_object=core, eos_token=f"w{before.end}."))
+    try:
+        stopped = stopped_by(engine, stop_strings=(f"w{whole.tokens[9]}.",))
+    finally:
+        engine.chat = before
+    assert stopped.stopped and stopped.tokens == whole.tokens[: whole.tokens.index(whole.tokens[9]) + 1]

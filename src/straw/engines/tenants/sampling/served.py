@@ -79,7 +79,7 @@ def sampler_of(host: Host, settings: SamplerSettings | None = None) -> TenantSam
         host.head,
         host.device,
         end_tokens=host.chat.closes,
-        text_of=text_of(host.chat),
+        text_of=text_of(host),
         room=host.facts.max_context_length,
         routes=TenantRoutes(host),
         precision=host.precision,
@@ -87,11 +87,14 @@ def sampler_of(host: Host, settings: SamplerSettings | None = None) -> TenantSam
     )
 
 
-def text_of(chat: Chat) -> Decode:
-    """Tokens as text, control tokens included; without the detours of transformers where there is a way."""
+def text_of(host: Host) -> Decode:
+    """Tokens as text, as the host's chat has them at that time: who serves a model gives it its clients' tokenizer."""
+    return lambda tokens: decoded(host.chat, tokens)
+
+
+def decoded(chat: Chat, tokens: list[int]) -> str:
+    """Control tokens included; without the detours of transformers where there is a way."""
     backend = getattr(chat.tokenizer, "backend_tokenizer", None)
     if backend is not None:
-        return lambda tokens: str(backend.decode(tokens, skip_special_tokens=False))
-    return lambda tokens: str(
-        chat.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    )
+        return str(backend.decode(tokens, skip_special_tokens=False))
+    return str(chat.tokenizer.decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False))
