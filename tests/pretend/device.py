@@ -105,30 +105,33 @@ class Pretend(Tensor):
 
 
 def run(op: Any, args: Any, kwargs: Any) -> Any:
-    if refused := strangers(op, args, kwargs, Pretend):
+    kind = kind_of(op)
+    inner = [bare(one) for one in args]
+    options = {name: bare(value) for name, value in kwargs.items()} if kwargs else kwargs
+    if kind.may_be_mixed and (refused := strangers(op, args, kwargs, Pretend)):
         shapes = ", ".join(str(tuple(one.shape)) for one in refused)
         raise Mixed(
             f"Expected all tensors to be on the same device, but found at least two devices, {NAME}:0 and cpu! "
             f"({op}: {shapes})"
         )
-    kind = kind_of(op)
     if kind.is_launched:
-        State.counts.by_operator[op._schema.name.removeprefix("aten::")] += 1
-    if reason := waits(op, args, kwargs, Pretend):
+        State.counts.by_operator[kind.name] += 1
+    if kind.may_wait and (reason := waits(op, args, kwargs, Pretend)):
         State.counts.by_reason[reason] += 1
     target = kwargs.get("device")
     if target is not None:
-        kwargs = {**kwargs, "device": torch.device("cpu")}
-    out = op(*map(bare, args), **{name: bare(value) for name, value in kwargs.items()})
-    if any(at is not None for at in kind.written):
+        options["device"] = torch.device("cpu")
+    out = op(*inner, **options)
+    if kind.writes:
         return same_objects(out, kind.written, args, kwargs)
-    return out if is_cpu(target) else dressed(out)
+    return out if target is not None and is_cpu(target) else dressed(out)
 
 
 def bare(value: Any) -> Any:
-    if isinstance(value, Pretend):
+    kind = type(value)
+    if kind is Pretend:
         return value.inner
-    if isinstance(value, list | tuple):
+    if kind is list or kind is tuple:
         return [bare(one) for one in value]
     return value
 
@@ -161,7 +164,7 @@ def factory(op: Any) -> Any:
     def make(*args: Any, **kwargs: Any) -> Tensor:
         kind = kind_of(op)
         if kind.is_launched:
-            State.counts.by_operator[op._schema.name.removeprefix("aten::")] += 1
+            State.counts.by_operator[kind.name] += 1
         kwargs = {**kwargs, "device": torch.device("cpu")}
         kwargs.pop("pin_memory", None)
         return Pretend(op(*args, **kwargs))

@@ -39,10 +39,13 @@ NO_KERNEL = {  # they say how large something is, and compute nothing
 class Kind:
     """What an operator's schema says, looked up once."""
 
-    is_view: bool
+    name: str
     is_launched: bool
     is_pointwise: bool
+    may_be_mixed: bool  # whether it takes two tensors or more
+    may_wait: bool
     written: tuple[int | str | None, ...]  # for each thing returned: the argument that it is, by place or by name
+    writes: bool
 
 
 @cache
@@ -60,12 +63,15 @@ def kind_of(op: Any) -> Kind:
         ]
         written.append(same[0] if same else None)
     is_view = any(one.alias_info is not None and not one.alias_info.is_write for one in schema.returns)
-    num_tensors = sum(str(argument.type) == "Tensor" for argument in schema.arguments)
+    types = [str(argument.type) for argument in schema.arguments]
     return Kind(
-        is_view=is_view,
+        name=schema.name.removeprefix("aten::"),
         is_launched=not is_view and op not in NO_KERNEL,
-        is_pointwise=torch.Tag.pointwise in op.tags and num_tensors == 2,
+        is_pointwise=torch.Tag.pointwise in op.tags and types.count("Tensor") == 2,
+        may_be_mixed=" ".join(types).count("Tensor") > 1 or any("List" in one and "Tensor" in one for one in types),
+        may_wait=op in ANSWERS | MOVES | READS_BY_INDEX | WRITES_BY_INDEX | {aten.repeat_interleave.Tensor},
         written=tuple(written),
+        writes=any(at is not None for at in written),
     )
 
 
