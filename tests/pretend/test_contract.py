@@ -45,6 +45,14 @@ class TestPretend(Contract):
         with pair[1].undone():
             yield pair[1]
 
+    @pytest.mark.parametrize("how", ["greedy", "top p"])  # the others draw as these do
+    def test_a_sample_has_the_same_bits_alone_and_in_any_group(self, engine: Engine, how: str) -> None:
+        super().test_a_sample_has_the_same_bits_alone_and_in_any_group(engine, how)
+
+    @pytest.mark.parametrize("how", ["greedy", "top p"])
+    def test_a_sample_does_not_see_the_other_prompts_of_its_batch(self, engine: Engine, how: str) -> None:
+        super().test_a_sample_does_not_see_the_other_prompts_of_its_batch(engine, how)
+
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_samples_learns_and_is_kept_as_on_the_cpu(kind: str, tmp_path: Path) -> None:

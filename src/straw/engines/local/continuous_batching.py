@@ -64,7 +64,7 @@ class Slots:
         self.tokens = torch.zeros(len(self.logits), dtype=torch.long, device=self.device)
         self.decode.reserve(params.max_tokens)
         self.go_on(self.fill(range(self.decode.u)))
-        unseen = LOOK - 1 if is_dear_to_ask(self.device) else 0
+        unseen = min(LOOK, params.max_tokens) - 1 if is_dear_to_ask(self.device) else 0
         while bool((goes_on := self.writing.still_writing).any()):
             for _ in range(unseen):
                 goes_on = self.go_on_unseen(goes_on)

@@ -132,7 +132,11 @@ class Writing:
         """Of whoever is done and was not told of; `put` leaves nobody."""
         if self.tell is not None and is_dear_to_ask(self.done.device):
             done = self.done.tolist()
-            self._tell(torch.tensor([row for row in sorted(self.untold) if done[row]], dtype=torch.long).to(self.slot))
+            self._tell(
+                torch.tensor(
+                    [row for row in sorted(self.untold) if done[row]], dtype=torch.long, device=self.slot.device
+                )
+            )
 
     def _tell(self, rows: Tensor) -> None:
         for row, reply in zip(rows.tolist(), self.replies_of(rows), strict=True):
