@@ -32,6 +32,7 @@ ANSWERS = {  # their result, or its size, is known to the host
 NO_KERNEL = {  # they say how large something is, and compute nothing
     aten.empty.memory_format, aten.empty_strided.default, aten.empty_like.default, aten.new_empty.default,
     aten.new_empty_strided.default, aten.lift_fresh.default, aten._local_scalar_dense.default,
+    aten._unsafe_view.default,
 }  # fmt: skip
 
 

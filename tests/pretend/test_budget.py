@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.engines.contract import CROSS_ENTROPY, STEP, lesson, prompts_of
+from tests.engines.contract import CROSS_ENTROPY, STEP, learn, lesson, prompts_of
 from tests.engines.local.kinds import make_engine
 from tests.pretend.device import NAME, Counts, counted
 
@@ -22,7 +22,7 @@ from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward import attention
 
 STOPS = frozenset({1_000_000})  # nobody stops
-A_TOKEN, A_MICRO_BATCH = 225, 675  # launches; 222.25 and 673 when they were counted
+A_TOKEN, A_MICRO_BATCH = 205, 600  # launches; 204.25 and 595 when they were counted
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +43,22 @@ def counts_of_sampling(engine: LocalEngine, num_tokens: int) -> Counts:
 def test_a_decode_step(engine: LocalEngine) -> None:
     short, long = counts_of_sampling(engine, 16), counts_of_sampling(engine, 48)
     assert (long.launches - short.launches) / 32 <= A_TOKEN, long.by_operator
-    assert (long.waits - short.waits) / 2 <= 4, long.by_reason  # for every 16 tokens
+    assert (long.waits - short.waits) / 2 <= 3, long.by_reason  # for every 16 tokens
 
 
 def test_a_micro_batch_and_a_step(engine: LocalEngine) -> None:
     data = lesson(engine)
+    learn(engine)  # the first step makes Adam's moments
+    engine.publish()
     with counted() as counts:
         engine.forward_backward(data, CROSS_ENTROPY)
     assert counts.launches <= A_MICRO_BATCH, counts.by_operator
-    assert counts.waits <= 24, counts.by_reason
+    assert counts.waits <= 20, counts.by_reason
     with counted() as counts:
         engine.optim_step(STEP)
-    assert counts.waits <= 3, counts.by_reason
-    assert counts.launches <= 20 + 2 * len(engine.trained), counts.by_operator
+    assert counts.waits <= 2, counts.by_reason
+    assert counts.launches <= 20 + 3 * len(engine.trained), counts.by_operator
 
 
 def test_waits_do_not_grow_with_the_reply(engine: LocalEngine) -> None:
-    assert counts_of_sampling(engine, 4).waits >= counts_of_sampling(engine, 12).waits
+    assert counts_of_sampling(engine, 4).waits == counts_of_sampling(engine, 12).waits

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from tests.engines.contract import STEP, Contract, datum, gap, learn, lesson, prompts_of, stops_of
 from tests.engines.local.kinds import make_engine
-from tests.pretend.device import NAME, Pretend
+from tests.pretend.device import NAME, Pretend, without_float64
 
 from straw.engines.base import Engine, Loss, SamplingParams, Tokens
+from straw.engines.local import sampler
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.forward import attention
 
 NEAR = 1e-4  # nats; the other way to compute attention is some 1e-7 away
 KINDS: dict[str, dict[str, object]] = {
@@ -70,6 +72,21 @@ def test_every_kind_samples_learns_and_is_kept_as_on_the_cpu(kind: str, tmp_path
     learn(here)
     for policy in ("start", "current"):
         assert gap(there.logprobs(lesson(there), policy), here.logprobs(lesson(here), policy)) < NEAR
+
+
+def test_where_no_bits_are_promised_products_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two query heads share a key, prompts are longer than a tile: the values are the same to the last digits."""
+    monkeypatch.setattr(attention, "keeps_bits", lambda device: False)
+    here, there = made("llama", "cpu"), made("llama")
+    alike(there, here, prompts_of(here)[2:4], 2, max_tokens=4)
+
+
+def test_without_float64_draws_are_made_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = made("embedded", "cpu")
+    monkeypatch.setattr(sampler, "has_float64", lambda device: device.type != NAME)
+    with without_float64():
+        alike(made("embedded"), here, prompts_of(here)[:2], 4, max_tokens=4)
+        alike(made("embedded", rows_at_once=16), here, [prompts_of(here)[0]] * 18, 1, max_tokens=4)
 
 
 def test_slots_are_filled_again_and_prompts_give_way_to_others() -> None:

@@ -90,9 +90,18 @@ def from_key_head(out_NKQD: Tensor, num_tokens: int) -> Tensor:
     return out_NKQD.view(n, k, num_tokens, rep, d).transpose(1, 2).reshape(n, num_tokens, k * rep, d)
 
 
+def one_for_each(x_UPKD: Tensor, q_UPHD: Tensor) -> Tensor:
+    """A key head for each query head, where torch has no kernel for shared ones but the one that keeps P x P scores."""
+    repeats = q_UPHD.shape[2] // x_UPKD.shape[2]
+    if repeats == 1 or q_UPHD.dtype != torch.float32 or keeps_bits(q_UPHD.device):
+        return x_UPKD
+    return x_UPKD.repeat_interleave(repeats, dim=2)
+
+
 def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
     """Prompts among themselves, [U, P, H, D]: torch's fused kernel where `bias` asks for nothing special."""
     if bias is None:
+        k, v = (one_for_each(x, q) for x in (k, v))
         out = F.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
             is_causal=True, scale=rule.scaling, enable_gqa=q.shape[2] != k.shape[2],
