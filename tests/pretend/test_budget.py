@@ -56,6 +56,7 @@ def test_a_micro_batch_and_a_step(engine: LocalEngine) -> None:
     assert counts.waits <= 20, counts.by_reason
     with counted() as counts:
         engine.optim_step(STEP)
+    engine.publish()
     assert counts.waits <= 2, counts.by_reason
     assert counts.launches <= 20 + 3 * len(engine.trained), counts.by_operator
 
