@@ -46,7 +46,7 @@ def be_deterministic() -> None:
     """As far as torch promises it: it makes no promise for the running sum behind a draw, and warns at each."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # what is read was written before
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # all was written before
     warnings.filterwarnings("ignore", message=".*cumsum_cuda_kernel does not have a deterministic implementation")
 
 
