@@ -63,8 +63,10 @@ class BertEncoder:
         self.device, self.dtype = torch.device(device), getattr(torch, dtype)
         try:
             self.tokenizer = AutoTokenizer.from_pretrained(folder)
-            weights = load_file(folder / "model.safetensors", device=device)
-            self.weights = {name.removeprefix("bert."): weight.float() for name, weight in weights.items()}
+            weights = load_file(folder / "model.safetensors")
+            self.weights = {
+                name.removeprefix("bert."): weight.to(self.device, torch.float32) for name, weight in weights.items()
+            }
             self.layers = [self._layer(f"encoder.layer.{index}") for index in range(config["num_hidden_layers"])]
         except Exception as error:  # transformers and safetensors fail in many ways
             raise ModelError(f"the encoder in {folder} cannot be read ({first_line(error)})") from error
@@ -86,7 +88,7 @@ class BertEncoder:
 
     # --- reading
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def encode(self, texts: Sequence[str]) -> Tensor:
         """A row a text, float32, on the CPU. Text beyond the model's length is cut, as it always is with this kind."""
         self.num_encoded += len(texts)
@@ -97,7 +99,7 @@ class BertEncoder:
         with batch_invariant(self.device.type) if self.dtype == torch.bfloat16 else nullcontext():
             for some in in_bunches(tokens):
                 rows += [F.normalize(self._pooled(hidden), dim=0) for hidden in self._hidden(some)]
-        return torch.stack(rows).cpu().clone()
+        return torch.stack(rows).cpu()
 
     def _pooled(self, hidden: Tensor) -> Tensor:
         return hidden[0] if self.pooling == "cls" else hidden.mean(0)

@@ -4,6 +4,9 @@
     cuda    compute capability 8.0 (Ampere) and later
     mps     no: nobody measured it
 
+    float64 is nowhere missing but on mps, where what needs it is computed on the CPU: draws, next to which it is dear
+    bits    a product gives a row the same bits in any company on the CPU alone; nobody promises it elsewhere
+
 A stopwatch would choose otherwise on a busy machine, and a run that goes on there would not have the bits it had.
 """
 
@@ -24,6 +27,20 @@ def is_fast_in_bfloat16(device: str) -> bool:
     if kind == "cuda":
         return torch.cuda.get_device_capability(device) >= AMPERE
     return kind == "cpu" and bool(INSTRUCTIONS & cpu_flags())
+
+
+def has_float64(device: torch.device) -> bool:
+    return device.type != "mps"
+
+
+def keeps_bits(device: torch.device) -> bool:
+    """Whether fixed shapes make a row independent of its neighbours: elsewhere they would cost and give nothing."""
+    return device.type == "cpu"
+
+
+def is_dear_to_ask(device: torch.device) -> bool:
+    """Whether the host would wait for what it computes: the CPU's own numbers are there at once."""
+    return device.type != "cpu"
 
 
 def has_amx() -> bool:

@@ -30,6 +30,14 @@ def test_more_threads_than_cores_are_said(monkeypatch: pytest.MonkeyPatch) -> No
     assert note == "threads=64 on 2 cores wait for each other: threads=1 is faster for small models"
 
 
+def test_a_mac_stays_on_its_processor_until_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert best_device("auto") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert best_device("auto") == "cuda"
+
+
 def test_the_cpu_is_always_there() -> None:
     assert best_device("cpu") == "cpu"
     torch.empty(1, device=best_device("auto"))

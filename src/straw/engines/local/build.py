@@ -9,9 +9,12 @@ warm-up nor the checkpoint it came from. It is also what the KL to the reference
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
 
 import torch
+import torch.utils.deterministic
 
 from straw.config import Page
 from straw.config.sections import Model
@@ -28,6 +31,8 @@ def load_engine(page: Page) -> LocalEngine:
     """A fresh copy of the page's model behind the engine's verbs."""
     model = page.model
     torch.set_num_threads(model.threads)
+    if model.device.startswith("cuda"):
+        be_deterministic()
     loaded = load_model(model.model_name, seed=model.model_seed, trust_remote_code=model.trust_remote_code)
     settings = LocalSettings(
         device=model.device, dtype=model.dtype, tokens_per_microbatch=model.tokens_per_microbatch,
@@ -35,6 +40,14 @@ def load_engine(page: Page) -> LocalEngine:
         rows_at_once=page.engine.rows_at_once,
     )  # fmt: skip
     return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
+
+
+def be_deterministic() -> None:
+    """As far as torch promises it: it makes no promise for the running sum behind a draw, and warns at each."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # all was written before
+    warnings.filterwarnings("ignore", message=".*cumsum_cuda_kernel does not have a deterministic implementation")
 
 
 def with_adapters(engine: LocalEngine, model: Model) -> LocalEngine:

@@ -22,7 +22,8 @@ from straw.engines.local.forward.attention import ROW_TILE
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.sampler import Writing, draw, read_prompt, slots_to_keep, uniforms
+from straw.engines.local.sampler import LOOK, Uniforms, Writing, read_prompt, slots_to_keep
+from straw.engines.precision import is_dear_to_ask
 
 NOBODY = -1  # the sample at an empty slot
 
@@ -55,7 +56,7 @@ class Slots:
     ) -> list[list[Reply]]:
         """One reply for every seed; to be called once."""
         flat = [seed for row in seeds for seed in row]
-        self.params, self.u = params, torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
+        self.params, self.u = params, Uniforms(flat, params.max_tokens, self.device)
         tell = None if done is None else lambda n, reply: done(n // self.num_samples, n % self.num_samples, reply)
         self.writing = Writing([*[False] * len(flat), True], params, self.device, tell)  # the last one is NOBODY
         self.writing.slot = torch.full((self.decode.u * self.width,), NOBODY, device=self.device)
@@ -63,17 +64,43 @@ class Slots:
         self.tokens = torch.zeros(len(self.logits), dtype=torch.long, device=self.device)
         self.decode.reserve(params.max_tokens)
         self.go_on(self.fill(range(self.decode.u)))
+        unseen = min(LOOK, params.max_tokens) - 1 if is_dear_to_ask(self.device) else 0
         while bool((goes_on := self.writing.still_writing).any()):
-            hidden = self.reader.hidden(self.tokens, self.decode.grow(1), self.decode)
-            self.decode.settle(goes_on.long())
-            self.logits = self.head.logits(hidden)
-            self.go_on(goes_on.nonzero().flatten())
+            for _ in range(unseen):
+                goes_on = self.go_on_unseen(goes_on)
+            self.read(goes_on)
+            ended = self.ended_unseen() if unseen else []
+            slots = goes_on.nonzero().flatten()
+            if ended:
+                slots = torch.cat([slots, self.fill(self.clear(ended))]).sort().values
+            self.go_on(slots, begun=bool(ended))
         replies = self.writing.replies()[: len(flat)]
         return [replies[self.samples_of(prompt).start : self.samples_of(prompt).stop] for prompt in range(len(seeds))]
 
-    def go_on(self, slots: Tensor) -> None:
+    def read(self, goes_on: Tensor) -> None:
+        """The last token of every slot."""
+        hidden = self.reader.hidden(self.tokens, self.decode.grow(1), self.decode)
+        self.decode.settle(goes_on.long())
+        self.logits = self.head.logits(hidden)
+
+    def go_on_unseen(self, goes_on: Tensor) -> Tensor:
+        """A token at every slot, in fixed shapes; returns which slots still write, and asks nobody."""
+        self.read(goes_on)
+        steps = self.writing.lengths[self.writing.slot].clamp_max(self.params.max_tokens - 1)
+        tokens, logprobs = self.u.draw(self.logits, self.writing.slot, steps, self.params)
+        self.tokens = torch.where(goes_on, tokens, self.tokens)
+        self.writing.take_unseen(tokens, logprobs)
+        return self.writing.still_writing
+
+    def ended_unseen(self) -> list[int]:
+        """Slots whose sample has ended since the last look."""
+        self.writing.tell_news()
+        over = ~self.writing.still_writing & (self.writing.slot != NOBODY)
+        ended: list[int] = over.nonzero().flatten().tolist()
+        return ended
+
+    def go_on(self, slots: Tensor, begun: bool = False) -> None:
         """A token at each of these slots; what is done makes room, and who comes draws at once."""
-        begun = False
         while len(slots):
             done = self.draw(slots)
             begun |= bool(done)
@@ -85,10 +112,11 @@ class Slots:
         """The next tokens; returns the slots whose sample ended with them."""
         samples = self.writing.slot[slots]
         logits = self.logits if len(slots) == len(self.logits) else self.logits[slots]
-        tokens, logprobs = draw(logits, self.u[samples, self.writing.lengths[samples]], self.params)
+        tokens, logprobs = self.u.draw(logits, samples, self.writing.lengths[samples], self.params)
         self.tokens[slots] = tokens
         self.writing.put(samples, tokens, logprobs)
-        return [int(slot) for slot in slots[self.writing.done[samples]]]
+        done: list[int] = slots[self.writing.done[samples]].tolist()
+        return done
 
     def clear(self, slots: Sequence[int]) -> list[int]:
         """Nobody writes at these slots any more; returns where prompts stand that have room now."""

@@ -29,7 +29,7 @@ from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.objective import objective
 from straw.engines.local.sampler import Rows
-from straw.engines.local.training.microbatch_budget import tokens_at_once
+from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
 from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError
 from straw.text.chat.chat import Chat
@@ -72,7 +72,7 @@ class LocalEngine(Learning):
             self.head = Head.of(model)
             check_reading(self.model, self.reader, self.head)
         self.tokens_at_once = self.settings.tokens_per_microbatch or tokens_at_once(
-            model.config.get_text_config(), self.device.type, self.settings.gradient_checkpointing
+            model.config.get_text_config(), str(self.device), self.settings.gradient_checkpointing
         )
 
     def _reader(self) -> Reader:
@@ -133,13 +133,17 @@ class LocalEngine(Learning):
                 slots = Slots(self.reader, self.head, prompts, num_samples, limit, self.device)
                 return slots.write(params, seeds, done)
         replies: list[list[Reply]] = []
-        together = max(1, MAX_ROWS // num_samples)
+        together = max(1, self._rows_at_once(prompts, params) // num_samples)
         for start in range(0, len(prompts), together):
             some = prompts[start : start + together]
             with self.sampling(max(map(len, some)) + params.max_tokens):
                 rows = Rows(self.reader, self.head, some, num_samples, self.device)
                 replies += rows.generate(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
+
+    def _rows_at_once(self, prompts: Sequence[Tokens], params: SamplingParams) -> int:
+        longest = max(map(len, prompts), default=0) + params.max_tokens
+        return rows_at_once(self.model.config.get_text_config(), str(self.device), longest, MAX_ROWS)
 
     def _measure(self, flat: Flat, temperature: float) -> tuple[Tensor, Tensor]:
         """Log-probability and entropy for every (row, target) pair."""

@@ -6,6 +6,9 @@
 depend on its neighbours either is the work of fixed shapes: a prompt is read alone, at least
 ROW_TILE rows decode together (empty slots are filled), and each row's keys stand in a buffer at
 their own slot. Rows that are done leave; the others' bits do not change.
+
+On a device that the host would have to wait for, nobody asks which rows are done but every LOOK tokens: until then all
+go on, and what is drawn for those that are done goes nowhere.
 """
 
 from __future__ import annotations
@@ -23,9 +26,11 @@ from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
+from straw.engines.precision import has_float64, is_dear_to_ask
 
 T = TypeVar("T")
 Tell = Callable[[int, Reply], None]  # (row, reply)
+LOOK = 16  # tokens between two looks at who is done, where a look is dear
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -43,6 +48,22 @@ def uniforms(seeds: Sequence[int], num_draws: int) -> np.ndarray:
     with np.errstate(over="ignore"):
         bits = mix(start[:, None] + GOLDEN * np.arange(1, num_draws + 1, dtype=np.uint64))
     return (bits >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+class Uniforms:
+    """u(seed, t) where draws are made: on the device, or on the CPU for one that has no float64."""
+
+    def __init__(self, seeds: Sequence[int], num_draws: int, device: torch.device) -> None:
+        self.device = device if has_float64(device) else torch.device("cpu")
+        self.u = torch.from_numpy(uniforms(seeds, num_draws)).to(self.device)
+
+    def draw(self, z: Tensor, rows: Tensor, steps: Tensor | int, params: SamplingParams) -> tuple[Tensor, Tensor]:
+        """A token for each row of `z`, the `steps`th of the seeds that `rows` name."""
+        if z.device == self.device:
+            return draw(z, self.u[rows, steps], params)
+        steps = steps.to(self.device) if isinstance(steps, Tensor) else steps
+        tokens, logprobs = draw(z.to(self.device), self.u[rows.to(self.device), steps], params)
+        return tokens.to(z.device), logprobs.to(z.device)
 
 
 def keep_likeliest(z: Tensor, top_k: int, top_p: float) -> Tensor:
@@ -83,7 +104,7 @@ class Writing:
     def __init__(
         self, is_filler: Sequence[bool], params: SamplingParams, device: torch.device, tell: Tell | None = None
     ) -> None:
-        self.tell = tell
+        self.tell, self.untold = tell, {row for row, is_nobody in enumerate(is_filler) if not is_nobody}
         self.stop = torch.tensor(sorted(params.stop), dtype=torch.long, device=device)
         num_rows = len(is_filler)
         self.tokens = torch.zeros(num_rows, params.max_tokens, dtype=torch.long, device=device)
@@ -97,6 +118,31 @@ class Writing:
         writes = self.still_writing
         self.put(self.slot[writes], tokens[writes], logprobs[writes])
 
+    def take_unseen(self, tokens: Tensor, logprobs: Tensor) -> None:
+        """The same in fixed shapes, for which nobody has to know who is done; `tell_news` says it later."""
+        rows, writes = self.slot, self.still_writing
+        steps = self.lengths[rows]
+        here = rows, steps.clamp_max(self.tokens.shape[1] - 1)
+        self.tokens[here] = torch.where(writes, tokens, self.tokens[here])
+        self.logprobs[here] = torch.where(writes, logprobs.float(), self.logprobs[here])
+        self.lengths[rows] = steps + writes.long()
+        self.done[rows] = ~writes | torch.isin(tokens, self.stop) | (steps + 1 == self.tokens.shape[1])
+
+    def tell_news(self) -> None:
+        """Of whoever is done and was not told of; `put` leaves nobody."""
+        if self.tell is not None and is_dear_to_ask(self.done.device):
+            done = self.done.tolist()
+            self._tell(
+                torch.tensor(
+                    [row for row in sorted(self.untold) if done[row]], dtype=torch.long, device=self.slot.device
+                )
+            )
+
+    def _tell(self, rows: Tensor) -> None:
+        for row, reply in zip(rows.tolist(), self.replies_of(rows), strict=True):
+            self.untold.discard(row)
+            self.tell(row, reply)  # type: ignore[misc]
+
     def put(self, rows: Tensor, tokens: Tensor, logprobs: Tensor) -> None:
         """One more token for each of these rows."""
         steps = self.lengths[rows]
@@ -105,9 +151,7 @@ class Writing:
         self.lengths[rows] = steps + 1
         self.done[rows] = torch.isin(tokens, self.stop) | (steps + 1 == self.tokens.shape[1])
         if self.tell is not None:
-            done = rows[self.done[rows]]
-            for row, reply in zip(done.tolist(), self.replies_of(done), strict=True):
-                self.tell(row, reply)
+            self._tell(rows[self.done[rows]])
 
     @property
     def still_writing(self) -> Tensor:
@@ -198,22 +242,24 @@ class Rows:
     ) -> list[list[Reply]]:
         """One reply for every row. With `last`, rows that are done leave the batch, and nothing follows."""
         self.append([[()] * self.num_rows] * self.num_prompts)  # a row that heard nothing goes on from what it wrote
-        flat = self._fill(seeds)
-        u = torch.from_numpy(uniforms(flat, params.max_tokens)).to(self.device)
+        u = Uniforms(self._fill(seeds), params.max_tokens, self.device)
         filler = [row >= self.num_rows for _ in range(self.num_prompts) for row in range(self.width)]
         tell = None if done is None else lambda row, reply: done(row // self.width, row % self.width, reply)
         writing, logits = Writing(filler, params, self.device, tell), self.logits
         self.decode.reserve(params.max_tokens)
+        dear = is_dear_to_ask(self.device)
         for step in range(params.max_tokens):
-            tokens, logprobs = draw(logits, u[writing.slot, step], params)
-            writing.take(tokens, logprobs)
+            tokens, logprobs = u.draw(logits, writing.slot, step, params)
+            (writing.take_unseen if dear else writing.take)(tokens, logprobs)
             goes_on = writing.still_writing
-            if not bool(goes_on.any()):
-                break
-            kept = slots_to_keep(goes_on, self.decode.u) if last else None
-            if kept is not None:
-                self.decode.keep(*kept)
-                writing.slot, tokens, goes_on = (x[kept[1]] for x in (writing.slot, tokens, goes_on))
+            if not dear or step % LOOK == LOOK - 1 or step == params.max_tokens - 1:
+                writing.tell_news()
+                if not bool(goes_on.any()):
+                    break
+                kept = slots_to_keep(goes_on, self.decode.u) if last else None
+                if kept is not None:
+                    self.decode.keep(*kept)
+                    writing.slot, tokens, goes_on = (x[kept[1]] for x in (writing.slot, tokens, goes_on))
             hidden = self.reader.hidden(tokens, self.decode.grow(1), self.decode)
             self.decode.settle(goes_on.long())
             logits = self.head.logits(hidden)

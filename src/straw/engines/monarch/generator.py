@@ -72,7 +72,7 @@ class Generator:
             parameter.requires_grad_(False)  # nothing learns here
         self.reach = mapped if source is None else self._fetched(source, page.engine.load_s)
         for name, tensor in (self.reach(base) if base is not None else {}).items():
-            parameters[name].data = tensor
+            put(parameters[name], tensor)
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)
@@ -105,7 +105,7 @@ class Generator:
     def _look_at(self, serial: int, handle: Handle) -> None:
         tensors = self.reach(handle)
         for name, parameter in self.engine.trained.items():
-            parameter.data = tensors[name]
+            put(parameter, tensors[name])
         self.serial = serial
         if self.lookout is not None:
             self.lookout.took(serial)
@@ -119,3 +119,11 @@ class Generator:
         from straw.engines.monarch.weights.weight_transfer import Fetched, halved_weights
 
         return Fetched(source, deadline_s, halved_weights(self.engine))
+
+
+def put(parameter: Tensor, tensor: Tensor) -> None:
+    """What was mapped is used where it lies; a device takes a copy into memory of its own."""
+    if parameter.device == tensor.device:
+        parameter.data = tensor
+    else:
+        parameter.data.copy_(tensor)

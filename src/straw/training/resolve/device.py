@@ -1,6 +1,6 @@
 """Where and how precisely a model runs, when nobody chose: by fixed rules, so that a machine always chooses the same.
 
-device   cuda, then mps, then cpu
+device   cuda, else cpu; mps where it is asked for, until somebody has proved it on a Mac
 dtype    float32 for an embedded model (it is too small to gain), else bfloat16 where the device is fast in it
 threads  1: for small models one thread a process is fastest, and samples keep their bits
 """
@@ -22,9 +22,7 @@ def best_device(wanted: str) -> str:
     if wanted != "auto":
         check_device(wanted)
         return wanted
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def check_device(name: str) -> None:

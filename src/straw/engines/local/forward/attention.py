@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from straw.engines.batch_invariant import weighted_sum
+from straw.engines.precision import has_float64, keeps_bits
 
 # A sample must not depend on its neighbours, so no product may round otherwise because a batch is larger or
 # a neighbour's text longer. These bounds are measured; `probe` asks again on the machine of the run.
@@ -67,7 +68,8 @@ def softmax_weights(scores: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
         scores = torch.tanh(scores / rule.softcap) * rule.softcap
     if bias is not None:
         scores = scores + bias
-    return torch.softmax(scores, dim=-1, dtype=torch.float64 if kind == torch.bfloat16 else torch.float32).to(kind)
+    wide = kind == torch.bfloat16 and has_float64(scores.device)
+    return torch.softmax(scores, dim=-1, dtype=torch.float64 if wide else torch.float32).to(kind)
 
 
 def by_key_head(q_NTHD: Tensor, num_key_heads: int) -> Tensor:
@@ -88,9 +90,18 @@ def from_key_head(out_NKQD: Tensor, num_tokens: int) -> Tensor:
     return out_NKQD.view(n, k, num_tokens, rep, d).transpose(1, 2).reshape(n, num_tokens, k * rep, d)
 
 
+def one_for_each(x_UPKD: Tensor, q_UPHD: Tensor) -> Tensor:
+    """A key head for each query head, where torch has no kernel for shared ones but the one that keeps P x P scores."""
+    repeats = q_UPHD.shape[2] // x_UPKD.shape[2]
+    if repeats == 1 or q_UPHD.dtype != torch.float32 or keeps_bits(q_UPHD.device):
+        return x_UPKD
+    return x_UPKD.repeat_interleave(repeats, dim=2)
+
+
 def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
     """Prompts among themselves, [U, P, H, D]: torch's fused kernel where `bias` asks for nothing special."""
     if bias is None:
+        k, v = (one_for_each(x, q) for x in (k, v))
         out = F.scaled_dot_product_attention(
             q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2),
             is_causal=True, scale=rule.scaling, enable_gqa=q.shape[2] != k.shape[2],
@@ -105,7 +116,9 @@ def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: 
 def full_tile(rows: Tensor) -> Tensor:
     """At least ROW_TILE rows, so that a product gives each of them its bits; training needs no such care."""
     missing = ROW_TILE - rows.shape[-2]
-    return rows if missing <= 0 or rows.requires_grad else F.pad(rows, (0, 0, 0, missing))
+    return (
+        rows if missing <= 0 or rows.requires_grad or not keeps_bits(rows.device) else F.pad(rows, (0, 0, 0, missing))
+    )
 
 
 def weigh(weights: Tensor, values: Tensor) -> Tensor:
@@ -113,7 +126,8 @@ def weigh(weights: Tensor, values: Tensor) -> Tensor:
 
     In bfloat16 the product as a whole has that property, and pieces would round otherwise than the trainer does.
     """
-    if weights.shape[-1] <= KEY_TILE or weights.requires_grad or values.dtype == torch.bfloat16:
+    is_whole = weights.requires_grad or values.dtype == torch.bfloat16 or not keeps_bits(values.device)
+    if is_whole or weights.shape[-1] <= KEY_TILE:
         return weighted_sum(weights, values)
     pairs = zip(weights.split(KEY_TILE, -1), values.split(KEY_TILE, -2), strict=True)
     total, *others = (w @ v for w, v in pairs)

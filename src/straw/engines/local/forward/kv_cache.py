@@ -137,7 +137,7 @@ class Decode(Growing):
         self._places.clear()
         self.slots = self.own_len.unsqueeze(1) + torch.arange(num_new, device=self.device)
         self.longest += num_new
-        self.c = keys_for(self.longest, self.fewest_keys)
+        self.c = min(keys_for(self.longest, self.fewest_keys), self.capacity)
         return (self.prompt_len.repeat_interleave(self.g).unsqueeze(1) + self.slots).flatten()
 
     def settle(self, num_kept: Tensor) -> None:
