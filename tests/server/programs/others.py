@@ -18,13 +18,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 from tests.server.running import ENVIRONMENT, Server, running
 
 RECIPES = "tinker_cookbook.recipes"
 CHAT = [
-    {"messages": [{"role": "user", "content": f"What is {a} and {b}?"}, {"role": "assistant", "content": f"It is {a + b}."}]}
+    {"messages": [
+        {"role": "user", "content": f"What is {a} and {b}?"}, {"role": "assistant", "content": f"It is {a + b}."},
+    ]}
     for a in range(8) for b in range(8)
 ]  # fmt: skip
 SUMS = [{"question": f"{a} and {b} more?", "answer": f"{a}+{b}\n#### {a + b}"} for a in range(8) for b in range(8)]
@@ -82,8 +85,26 @@ class Desk:
         assert not ends or found.returncode == 0, f"{words}\n{found.stdout[-3000:]}\n{found.stderr[-6000:]}"
         return found
 
+    def steps(self, python: str, *words: str, cwd: Path, num_steps: int, name: str, within_s: float = 900) -> None:
+        """Run until so many steps are told in the folder of this name, and then end it."""
+        log = self.folder / f"{name}.log"
+        with log.open("wb") as out:
+            made = subprocess.Popen(
+                [python, *words], cwd=cwd, env=self.environment(), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+        until, metrics = monotonic() + within_s, self.folder / name / "metrics.jsonl"
+        try:
+            while monotonic() < until and (not metrics.exists() or len(self.metrics(name)) < num_steps):
+                assert made.poll() is None, log.read_text()[-6000:]
+                sleep(0.5)
+        finally:
+            made.kill()
+            made.wait()
+        assert metrics.exists() and len(self.metrics(name)) >= num_steps, log.read_text()[-3000:]
+
     def metrics(self, name: str) -> list[Mapping[str, float]]:
-        return [json.loads(line) for line in (self.folder / name / "metrics.jsonl").read_text().splitlines()]
+        whole = (self.folder / name / "metrics.jsonl").read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines()]
 
 
 @contextmanager

@@ -16,7 +16,8 @@ QWEN = "model_name=Qwen/Qwen3.5-4B"
 ARITHMETIC = ["math_rl.train", "env=arithmetic", QWEN, "groups_per_batch=4", "eval_every=0", "max_steps=2"]
 PROGRAMS = {
     "guess_number": [
-        "multiplayer_rl.guess_number.train", "batch_size=1", "group_size=4", "max_steps=1", "max_tokens=8", "eval_every=0"
+        "multiplayer_rl.guess_number.train", "batch_size=1", "group_size=4", "max_steps=1", "max_tokens=8",
+        "eval_every=0",
     ],
     "arithmetic": [*ARITHMETIC, "loss_fn=importance_sampling"],
     "arithmetic, its own loss": ARITHMETIC,
@@ -47,8 +48,8 @@ def test_a_program_of_the_cookbook_ends_well(one: Desk, name: str) -> None:
 def test_chat_sl_halves_its_likelihood_within_50_steps(one: Desk) -> None:
     data = lines(one.folder / "chat.jsonl", CHAT)
     one.run(
-        cookbook(), "-m", f"{RECIPES}.chat_sl.train", f"dataset={data}", "batch_size=16", "num_epochs=13", "max_steps=50",
-        "learning_rate=3e-3", f"log_path={one.folder / 'chat'}",
+        cookbook(), "-m", f"{RECIPES}.chat_sl.train", f"dataset={data}", "batch_size=16", "num_epochs=13",
+        "max_steps=50", "learning_rate=3e-3", f"log_path={one.folder / 'chat'}",
     )  # fmt: skip
     found = [row["train_mean_nll"] for row in one.metrics("chat") if "train_mean_nll" in row]
     assert len(found) <= 50 and found[-1] < found[0] / 2, found

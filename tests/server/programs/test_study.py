@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +11,6 @@ import pytest
 
 pytest.importorskip("starlette", reason="straw[serve] is not installed")
 pytest.importorskip("google.protobuf", reason="straw[serve] is not installed")
-
-import os
-import sys
 
 from tests.server.programs.others import Desk, desk, folder_of
 from tests.server.running import program
@@ -54,6 +52,4 @@ def test_it_starts_and_steps_with_all_its_defaults(one: Desk, kind: str) -> None
     if "checkpoint" not in one.server.words:
         known_as_theirs(one)
     words = ["train.py", f"env_type={kind}", f"log_path={one.folder / kind}"]
-    with pytest.raises(subprocess.TimeoutExpired):
-        one.run(its_python(), *words, cwd=folder_of("STRAW_STUDY"), timeout=240)
-    assert len(one.metrics(kind)) >= 2
+    one.steps(its_python(), *words, cwd=folder_of("STRAW_STUDY"), num_steps=2, name=kind)
