@@ -26,7 +26,7 @@ PROGRAMS = {
     "rl_loop": ["rl_loop", "batch_size=4", "group_size=4", "max_tokens=16", "max_steps=2"],
 }  # fmt: skip
 TUTORIALS = [
-    "101_hello_tinker", "202_loss_functions", "404_sequence_extension", "402_rl_hyperparams", "406_prompt_distillation",
+    "101_hello_tinker", "202_loss_functions", "404_sequence_extension", "402_rl_hyperparams", "205_evaluations",
 ]  # fmt: skip
 
 
