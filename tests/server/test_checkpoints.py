@@ -138,8 +138,11 @@ def test_an_alias_is_a_folder_that_programs_know_by_another_name(tmp_path: Path)
         client.save("one")
         folder = service.store.folder(f"checkpoints/{client.model}/weights/one")
         theirs = "tinker://11111111-2222:train:0/sampler_weights/000100"
-        service.store.aliases[theirs] = folder
         other = Client(http, "tml-two")
+        asked = {"session_id": other.session, "sampling_session_seq_id": 0, "model_path": theirs}
+        refused = other.ask("create_sampling_session", **asked)
+        assert refused.status_code == 404 and "checkpoint PATH=FOLDER" in refused.json()["detail"]
+        service.store.aliases[theirs] = folder
         sampler = other.sampler(model_path=theirs)
         assert other.sample(sampler, 0)
         assert other.get(f"samplers/{sampler}").json()["model_path"] == theirs

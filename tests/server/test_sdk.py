@@ -15,8 +15,8 @@ pytest.importorskip("google.protobuf", reason="straw[serve] is not installed")
 
 from tests.server.running import Server, program, running
 
-WALK, MORE = Path(__file__).with_name("walk.py"), Path(__file__).with_name("walk_new.py")
-OLD = ("0.25.0", "0.30.0", "0.34.0", "0.36.0")
+WALK, MORE, SAMPLING = (Path(__file__).with_name(name) for name in ("walk.py", "walk_new.py", "sampling_walk.py"))
+OLD = ("0.25.0", "0.30.0", "0.34.0", "0.36.0", "")  # the last: the newest that there is
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +42,12 @@ def test_what_only_the_newest_sdk_asks(server: Server, tmp_path: Path) -> None:
     assert seen["gspo"] and seen["tokens"]
 
 
+def test_six_questions_that_another_server_asks_itself(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("tinker", reason="straw[tinker] is not installed")
+    hub = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "hub")}
+    assert len(json.loads(program(server, SAMPLING, "meta-llama/Llama-3.1-8B", **hub))) == 6
+
+
 @pytest.mark.slow
 @pytest.mark.network
 @pytest.mark.parametrize("version", OLD)
@@ -50,11 +56,13 @@ def test_older_sdks_walk_the_same_way(server: Server, version: str, tmp_path: Pa
     home = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
     python = home / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", f"tinker=={version}"], check=True, timeout=600)
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", f"tinker=={version}" if version else "tinker"], check=True, timeout=600
+    )
     torch = subprocess.run(
         [sys.executable, "-c", "import torch; print(torch.__path__[0])"], check=True, capture_output=True, text=True
     ).stdout.strip()
     site = next((home / "lib").glob("python3*/site-packages"))
     (site / "beside.pth").write_text(f"{Path(torch).parent}\n")  # behind its own packages
     seen = json.loads(program(server, WALK, "meta-llama/Llama-3.1-8B", python=str(python), PYTHONPATH=""))
-    assert seen["version"] == version and seen["losses"]["after"] < seen["losses"]["before"]
+    assert (seen["version"] == version or not version) and seen["losses"]["after"] < seen["losses"]["before"]

@@ -118,7 +118,11 @@ class Store:
         if found is None and str(path) in self.aliases:
             return self.alias(str(path))
         if found is None or (found.owner != owner and not found.public):
-            raise BadRequest(f"there is no checkpoint {quoted(path, 200)} on this server, or it is another key's", 404)
+            raise BadRequest(
+                f"there is no checkpoint {quoted(path, 200)} on this server, or it is another key's: a folder can take "
+                "its place, straw serve ... checkpoint PATH=FOLDER",
+                404,
+            )
         return found
 
     def owned(self, path: object, owner: str) -> Checkpoint:

@@ -66,7 +66,8 @@ class Reading:
         read = read_asample(fields.values, self.limits)
         if read.record_stability_info and STABLE not in self.stand_ins:
             raise BadRequest(
-                "record_stability_info serves stable_reinforce, which this server does not have: leave it out"
+                "record_stability_info serves stable_reinforce, whose formula is not public: train with "
+                "loss_fn=importance_sampling, or start the server with stand_in=stable_reinforce:ppo"
             )
         return read
 

@@ -1,0 +1,60 @@
+"""tinker-cookbook's programs, as they are: they end well, and those that learn have learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+pytest.importorskip("starlette", reason="straw[serve] is not installed")
+pytest.importorskip("google.protobuf", reason="straw[serve] is not installed")
+
+from tests.server.programs.others import CHAT, RECIPES, Desk, cookbook, desk, folder_of, lines
+
+pytestmark = pytest.mark.slow
+QWEN = "model_name=Qwen/Qwen3.5-4B"
+ARITHMETIC = ["math_rl.train", "env=arithmetic", QWEN, "groups_per_batch=4", "eval_every=0", "max_steps=2"]
+PROGRAMS = {
+    "guess_number": [
+        "multiplayer_rl.guess_number.train", "batch_size=1", "group_size=4", "max_steps=1", "max_tokens=8",
+        "eval_every=0",
+    ],
+    "arithmetic": [*ARITHMETIC, "loss_fn=importance_sampling"],
+    "arithmetic, its own loss": ARITHMETIC,
+    "arithmetic, off policy": [*ARITHMETIC, "max_steps_off_policy=2"],
+    "sl_loop": ["sl_loop", "batch_size=16", "max_steps=2"],
+    "rl_loop": ["rl_loop", "batch_size=4", "group_size=4", "max_tokens=16", "max_steps=2"],
+}  # fmt: skip
+TUTORIALS = [
+    "101_hello_tinker", "202_loss_functions", "404_sequence_extension", "402_rl_hyperparams", "205_evaluations",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    with desk(tmp_path_factory.mktemp("cookbook"), "stand_in=stable_reinforce:ppo") as made:
+        yield made
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_of_the_cookbook_ends_well(one: Desk, name: str) -> None:
+    module, *words = PROGRAMS[name]
+    folder = name.replace(" ", "-").replace(",", "")
+    asks = [] if module.endswith("_loop") else ["behavior_if_log_dir_exists=delete"]
+    one.run(cookbook(), "-m", f"{RECIPES}.{module}", *words, *asks, f"log_path={one.folder / folder}")
+    assert one.metrics(folder)
+
+
+def test_chat_sl_halves_its_likelihood_within_50_steps(one: Desk) -> None:
+    data = lines(one.folder / "chat.jsonl", CHAT)
+    one.run(
+        cookbook(), "-m", f"{RECIPES}.chat_sl.train", f"dataset={data}", "batch_size=16", "num_epochs=13",
+        "max_steps=50", "learning_rate=3e-3", f"log_path={one.folder / 'chat'}",
+    )  # fmt: skip
+    found = [row["train_mean_nll"] for row in one.metrics("chat") if "train_mean_nll" in row]
+    assert len(found) <= 50 and found[-1] < found[0] / 2, found
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_of_the_cookbook_ends_well(one: Desk, name: str) -> None:
+    one.run(cookbook(), str(folder_of("STRAW_TUTORIALS") / f"{name}.py"))
