@@ -259,7 +259,8 @@ def latency(model: str, repeats: int) -> None:
             found = latencies(server.url, KEY, model, count, prompts, TOKENS)
             wall, cpu = time.monotonic() - began, server.cpu_s - before
             p50, p99 = np.percentile(found, [50, 99]) * 1e3
-            print(f"{count:7} {p50:8.1f} {p99:8.1f} {len(found) / wall:11.1f} {cpu / len(found) * 1e3:20.2f} ms", flush=True)  # fmt: skip
+            rate, each = len(found) / wall, cpu / len(found) * 1e3
+            print(f"{count:7} {p50:8.1f} {p99:8.1f} {rate:11.1f} {each:20.2f} ms", flush=True)
 
 
 def start(model: str, repeats: int) -> None:

@@ -25,7 +25,7 @@ FOLDER/ and every accepted request in it, it can be killed at any moment: starte
                           a loss whose formula is not public, and the one that stands in for it
   --full                  one client trains all weights of the model itself (lora rank 0)
   disk=100                GiB that checkpoints may take
-  in_memory=16            models in memory, and as many samplers; the others sleep on the disk and wake with the same bits
+  in_memory=16            models in memory, and as many samplers; the others sleep on the disk and wake up the same
   dtype=bfloat16 device=cuda
                           as the engine of straw train
 
