@@ -5,6 +5,7 @@ python -m tests.torture_server kills 30      kill -9 at random moments, duplicat
                                              clients that die: the same results and weights, to the bit
 python -m tests.torture_server bodies 10000  malformed bodies: no crash, no 5xx
 python -m tests.torture_server memory 100000 requests, and what they leave in memory
+python -m tests.torture_server disk          that is full for a while (as root, on a small one of its own)
 python -m tests.torture_server overhead      CPU of the server for asample and retrieve, without computing
 """
 
@@ -30,6 +31,7 @@ from threading import Event, Thread
 from typing import Any
 
 import torch
+from tests import torture_disk
 from tests.server.fake_backend import FakeBackend
 from tests.server.running import free_port
 from tests.server.test_bad_requests import fuzz
@@ -326,7 +328,16 @@ def overhead(folder: Path, count: int) -> None:
         print(f"asample and retrieve_future: {(server.cpu_s - before) / count * 1e3:.2f} ms of CPU each, of {count}")
 
 
-PARTS = {"kills": (kills, 30), "bodies": (bodies, 10_000), "memory": (memory, 100_000), "overhead": (overhead, 3000)}
+def disk(folder: Path, count: int) -> None:
+    for number in range(count):
+        (folder / str(number)).mkdir()
+        print(torture_disk.disk(folder / str(number), forked, Client, chunk), flush=True)
+
+
+PARTS = {
+    "kills": (kills, 30), "bodies": (bodies, 10_000), "memory": (memory, 100_000), "overhead": (overhead, 3000),
+    "disk": (disk, 1),
+}  # fmt: skip
 
 
 def main(words: list[str]) -> None:

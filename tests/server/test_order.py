@@ -130,7 +130,7 @@ def test_a_restart_does_again_only_what_came_behind_the_last_saved_state(tmp_pat
 
 
 def test_models_that_do_not_fit_sleep_on_the_disk_and_wake_up_the_same(tmp_path: Path) -> None:
-    with serving(tmp_path / "many", in_memory=2) as (http, _, backend):
+    with serving(tmp_path / "many", awake=2) as (http, _, backend):
         clients = [Client(http) for _ in range(5)]
         for client in clients:
             client.create(seed=7)

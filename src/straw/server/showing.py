@@ -58,7 +58,7 @@ class Showing:
 
     def now(self) -> Now:
         service = self.service
-        there = len(service.worker.operations.tenants.there)
+        there = min(len(service.worker.operations.tenants.there), service.settings.in_memory)
         open_models = service.journal.one("SELECT count(*) FROM models WHERE closed = 0")
         stored = service.journal.one("SELECT sum(size) FROM checkpoints")
         return Now(

@@ -12,8 +12,12 @@ pytest.importorskip("google.protobuf", reason="straw[serve] is not installed")
 from tests.server.running import running
 
 from straw.cli import main
+from straw.cli.serve.help import IN_MEMORY as HELP_IN_MEMORY
 from straw.cli.serve.serve import Options, keys_of, take_aliases
+from straw.engines.tenants.engine import TenantSettings
+from straw.engines.tenants.records import IN_MEMORY
 from straw.errors import ConfigError
+from straw.server.desk.settings import Settings
 
 REFUSED = {
     "host=0.0.0.0": "key",
@@ -37,6 +41,13 @@ def test_the_network_is_served_with_a_key_and_as_a_name() -> None:
     options = Options(["host=0.0.0.0", "key=tml-secret", "model=tiny-1M", "as=meta-llama/Llama-3.1-8B,b"])
     assert options.names == ("tiny-1M", "meta-llama/Llama-3.1-8B", "b") and not options.any_name
     assert Options(["model=tiny-1M", "as=*"]).any_name and list(options.keys) == ["tml-secret"]
+
+
+def test_one_number_says_how_many_models_stay_in_memory() -> None:
+    """The engine's default, what help says, and the server's."""
+    assert HELP_IN_MEMORY == IN_MEMORY == TenantSettings().tenants_in_memory == Settings().in_memory
+    settings = Options(["model=tiny-1M", "in_memory=3"]).served().settings
+    assert (settings.in_memory, settings.awake) == (3, 12)
 
 
 def test_aliases_are_folders_that_are_there(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 PORT, HOST = 8000, "127.0.0.1"
+IN_MEMORY = 16
 SERVE = f"""straw serve model=NAME [port={PORT}] [key=value ...]
 
 A server that speaks the Tinker protocol: programs written with `pip install tinker` train and sample on this machine,
@@ -24,6 +25,7 @@ FOLDER/ and every accepted request in it, it can be killed at any moment: starte
                           a loss whose formula is not public, and the one that stands in for it
   --full                  one client trains all weights of the model itself (lora rank 0)
   disk=100                GiB that checkpoints may take
+  in_memory=16            models in memory, and as many samplers; the others sleep on the disk and wake up the same
   dtype=bfloat16 device=cuda
                           as the engine of straw train
 

@@ -9,7 +9,7 @@ from time import monotonic
 
 from straw.cache_dir import cache_folder
 from straw.cli.arguments import counted, take_flag, take_option, wants_help
-from straw.cli.serve.help import HOST, PORT, SERVE, lines
+from straw.cli.serve.help import HOST, IN_MEMORY, PORT, SERVE, lines
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -54,6 +54,9 @@ class Options:
         self.host = take_option(words, "host", HOST) or HOST
         self.disk = counted("disk", take_option(words, "disk", "100") or "100", least=1, example=100)
         self.stand_ins = stand_ins_of(take_option(words, "stand_in", "stable_reinforce:ppo"))
+        self.in_memory = counted(
+            "in_memory", take_option(words, "in_memory", "16") or str(IN_MEMORY), least=1, example=IN_MEMORY
+        )
         self.dtype = take_option(words, "dtype", "bfloat16") or "float32"
         self.device = take_option(words, "device", "cuda") or "cpu"
         self.keys = keys_of(take_option(words, "key", "tml-secret"), take_option(words, "key_file", "keys.txt"))
@@ -81,13 +84,18 @@ class Options:
 
         if self.dtype not in ("float32", "bfloat16"):
             raise ConfigError(f"dtype is float32 or bfloat16; got {self.dtype!r}")
-        return open_backend(self.model, dtype=self.dtype, device=self.device, full=self.full)
+        return open_backend(
+            self.model, dtype=self.dtype, device=self.device, full=self.full, tenants_in_memory=self.in_memory
+        )
 
     def served(self):  # type: ignore[no-untyped-def]
         from straw.server.desk.settings import Settings
         from straw.server.serve import Served
 
-        settings = Settings(names=self.names, any_name=self.any_name, stand_ins=self.stand_ins, full=self.full)
+        settings = Settings(
+            names=self.names, any_name=self.any_name, stand_ins=self.stand_ins, full=self.full,
+            in_memory=self.in_memory, awake=4 * self.in_memory,
+        )  # fmt: skip
         return Served(folder=self.folder, settings=settings, aliases=self.aliases, most_bytes=self.disk << 30)
 
     def address(self):  # type: ignore[no-untyped-def]

@@ -28,7 +28,7 @@ from straw.engines.tenants.adapter_folder import targets
 from straw.engines.tenants.backend import Pieces
 from straw.engines.tenants.bank import Adapter, Bank, FullWeights, Weights
 from straw.engines.tenants.checkpoints import asked_for, load_tenant, load_weights, save_tenant
-from straw.engines.tenants.records import Example, Facts, Sampled, Sampling, Shape
+from straw.engines.tenants.records import IN_MEMORY, Example, Facts, Sampled, Sampling, Shape
 from straw.engines.tenants.sampling.served import sampler_of
 from straw.engines.tenants.training.batches import micro_batches
 from straw.engines.tenants.training.checks import Asked, Limits, check
@@ -51,7 +51,7 @@ class TenantSettings:
     tokens_per_microbatch: int | None = None  # none: what there is room for
     gradient_checkpointing: bool = False
     fast_llama: bool = True
-    tenants_in_memory: int = 16
+    tenants_in_memory: int = IN_MEMORY
 
 
 class TenantEngine:

@@ -12,6 +12,7 @@ import torch
 
 from straw.engines.local.models.resolve import load_model
 from straw.engines.tenants.engine import TenantEngine, TenantSettings
+from straw.engines.tenants.records import IN_MEMORY
 
 
 def open_backend(
@@ -25,7 +26,7 @@ def open_backend(
     tokens_per_microbatch: int | None = None,
     gradient_checkpointing: bool = False,
     fast_llama: bool = True,
-    tenants_in_memory: int = 16,
+    tenants_in_memory: int = IN_MEMORY,
     threads: int = 1,
 ) -> TenantEngine:
     """`seed` makes the weights of an embedded model; with one thread of torch the bits are those of a run with one."""

@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 Tokens = tuple[int, ...]
 Array = npt.NDArray[Any]
+IN_MEMORY = 16  # tenants, where nobody says another number; each of the others lies in a file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from straw.engines.tenants.records import IN_MEMORY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -27,7 +29,8 @@ class Settings:
     most_journal: int = 8 << 30
     most_models: int = 1_000  # open ones of one key
     most_rank: int = 256
-    in_memory: int = 64  # models, and as many snapshots; the others lie on the disk
+    in_memory: int = IN_MEMORY  # models, and as many snapshots; the others lie on the disk
+    awake: int = 4 * IN_MEMORY  # models that go on at once, out of a file where they are not in memory
     samplers_kept: int = 64  # snapshots of one model that were never named
     # a model's state is saved behind this many of its requests, or once this much would be computed again
     state_every: int = 256

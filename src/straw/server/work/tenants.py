@@ -37,7 +37,7 @@ class Tenants:
         self.seq: dict[str, int] = {}  # of the last request that changed it
 
     def awake(self, model: str, before: int, again: Again) -> Pieces:
-        """In memory, as it is before that request."""
+        """As it is before that request, in the engine's hands: in memory, or a file of its own."""
         if model in self.there:
             self.there.move_to_end(model)
             return
@@ -89,7 +89,7 @@ class Tenants:
         self.since_state[model] = (0, 0.0)
 
     def make_room(self) -> None:
-        while len(self.there) >= self.settings.in_memory:
+        while len(self.there) >= self.settings.awake:
             model = next(iter(self.there))
             if self.is_clean[model] and self.since_state[model][0]:
                 self.save(model)

@@ -31,6 +31,7 @@ from straw.server.work.watching import Watching
 
 Finished = Callable[[list[tuple[str, Outcome, bool]]], None]  # ids, what they came to, whether the journal has it
 PAUSE_S = 0.1  # behind a round that failed as a whole
+BURST, PATIENCE_S, MOST_PATIENCE_S = 2, 0.01, 0.05  # so many samples; how long for another, and for all of them
 Asked = tuple[Request, Any] | Callable[[], None]
 
 
@@ -97,14 +98,24 @@ class Worker(Thread):
 
     def take_in(self) -> None:
         """All that came; where there is nothing to do, until something comes."""
-        has_work = bool(self.samples.rows or self.turns or self.done)
+        began, num_samples = monotonic(), 0
+        wait = 0.0 if self.samples.rows or self.turns or self.done else None
         try:
             while not self.is_ending:
-                asked = self.inbox.get(block=not has_work)
-                has_work = True
+                asked = self.inbox.get(timeout=wait) if wait != 0.0 else self.inbox.get_nowait()
+                num_samples += isinstance(asked, tuple) and asked[0].kind == "sample"
                 self.take(asked)
+                wait = self.patience(num_samples, began)
         except Empty:
             return
+
+    def patience(self, num_samples: int, began: float) -> float:
+        """A burst of samples is taken in as a whole, where nobody trains meanwhile: a token for one row costs as much
+        as one for ten, and what answers the senders needs the interpreter that this thread would hold.
+        """
+        if num_samples < BURST or self.turns or self.done:
+            return 0.0
+        return max(0.0, min(PATIENCE_S, began + MOST_PATIENCE_S - monotonic()))
 
     def take(self, asked: Asked | None) -> None:
         if asked is None:
