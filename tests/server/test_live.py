@@ -10,17 +10,15 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
-
-pytest.importorskip("starlette", reason="straw[serve] is not installed")
-tinker = pytest.importorskip("tinker", reason="straw[tinker] is not installed")
-openai = pytest.importorskip("openai", reason="openai is not installed")
-
 from tests.report.browser import CHROMIUM, Browser
 from tests.server.running import Server, running
 
 from straw.engines.tinker import sdk
 from straw.text.chat.character_tokenizer import character_tokenizer
 
+pytest.importorskip("starlette", reason="straw[serve] is not installed")
+tinker = pytest.importorskip("tinker", reason="straw[tinker] is not installed")
+openai = pytest.importorskip("openai", reason="openai is not installed")
 pytestmark = pytest.mark.slow
 PROMPT, REPLY = [5, 6, 7, 8], [9, 10, 11]
 NUM_STEPS = 6
