@@ -196,5 +196,5 @@ EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["option
 
 def test_the_page_of_installation_has_every_extra() -> None:
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "install.md").read_text(), flags=re.MULTILINE)
-    assert set(rows) >= set(EXTRAS) - {"tinker"}  # which nothing uses yet
+    assert set(rows) >= set(EXTRAS)
     assert set(rows) <= set(EXTRAS)

@@ -89,6 +89,24 @@ def scored(sampler: Any) -> None:
         assert found.prompt_logprobs[place] <= best + 1e-6
 
 
+def alternatives(sampler: Any) -> None:
+    """Drawn in the place of each token of the prompt but the first."""
+    prompt, params = types.ModelInput.from_ints([*PROMPT, 9]), types.SamplingParams(max_tokens=1, seed=1)
+    found = sampler.sample(prompt, 1, params, prompt_alt_tokens_k=5).result().prompt_alt_tokens
+    assert found.tokens.shape == found.logprobs.shape == [len(PROMPT), 5]
+    asked = types.TensorData.from_torch(found.tokens.to_torch())
+    judged = sampler.sample(prompt, 1, params, target_prompt_logprobs=asked).result().target_prompt_logprobs
+    assert abs(judged.to_torch() - found.logprobs.to_torch()).max() < 1e-6
+
+
+def recorded(client: Any) -> None:
+    """A client that records for stable_reinforce has its samples, and is told that the loss is not here."""
+    sampler = client.save_weights_and_get_sampling_client(record_stability_info=True)
+    sampler = sampler.result() if hasattr(sampler, "result") else sampler
+    params = types.SamplingParams(max_tokens=2, seed=1)
+    assert sampler.sample(types.ModelInput.from_ints(PROMPT), 1, params).result().sequences[0].tokens
+
+
 def main(name: str, folder: Path) -> None:
     service = tinker.ServiceClient()
     client = service.create_lora_training_client(base_model=name, rank=4, seed=1)
@@ -100,6 +118,8 @@ def main(name: str, folder: Path) -> None:
     pair = [one.sample(types.ModelInput.from_ints(PROMPT), 1, params).result() for one in (first, second)]
     assert list(pair[0].sequences[0].tokens) == list(pair[1].sequences[0].tokens)
     scored(first)
+    alternatives(first)
+    recorded(client)
     seen["tokens"] = client.get_tokenizer().encode("hello")
     seen["files"] = exported(service, client, folder)
     rest = service.create_rest_client()

@@ -18,16 +18,17 @@ from shlex import quote
 
 import torch
 
-from straw.config import Loaded, Page, load_page, with_values
+from straw.config import Loaded, Page, load_page
 from straw.engines.local.build import load_engine, starting_again
 from straw.engines.local.engine import LocalEngine
+from straw.engines.tinker.download.here import engine_here, is_elsewhere
 from straw.errors import ConfigError, RunError
 from straw.runs.checkpoints.config_match import page_of, page_to_run
 from straw.runs.checkpoints.integrity import Say, check_has_weights, checkpoint_named, is_sound
 from straw.runs.kept_code import kept_code
 from straw.runs.reading import CONFIG, START, read_checkpoints, spelled_out
 from straw.tasks.base import Task
-from straw.training.resolve.device import best_device, best_dtype
+from straw.training.resolve.device import on_this_machine
 from straw.training.resolve.page_to_plan import task_of as made_task
 
 
@@ -83,9 +84,7 @@ def other_data(words: Mapping[str, str]) -> dict[str, str]:
 def closed(loaded: Loaded) -> Page:
     """What a page leaves open, as for training, as far as an evaluation needs it."""
     defaults = loaded.page.task.defaults(loaded.page)
-    page = loaded.with_defaults(defaults | {"max_tokens": loaded.page.sampling.max_tokens})
-    page = with_values(page, {"device": best_device(page.model.device)})
-    return with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.is_embedded)})
+    return on_this_machine(loaded.with_defaults(defaults | {"max_tokens": loaded.page.sampling.max_tokens}))
 
 
 def task_of(page: Page) -> Task:
@@ -106,12 +105,21 @@ def subjects(page: Page, run: Path | None, *, at: str | None, every: bool, say: 
         yield Subject(name=page.model.model_name, step=None, engine=load_engine(page))
         return
     check_has_weights(run)
+    if is_elsewhere(page):
+        yield from fetched(page, run, at, every, say)
+        return
     engine = starting_again(page, run)
     if every:
         yield Subject(name=run.name, step=0, engine=engine)
     for folder, step in chosen(run, at, every, say):
         engine.load(folder, optimizer=False)
         yield Subject(name=run.name, step=step, engine=engine)
+
+
+def fetched(page: Page, run: Path, at: str | None, every: bool, say: Say) -> Iterator[Subject]:
+    """Of a run whose weights lie with a service: each in an engine of its own."""
+    for folder, step in ([(run / START, 0)] if every else []) + list(chosen(run, at, every, say)):
+        yield Subject(name=run.name, step=step, engine=engine_here(on_this_machine(page), folder, say))
 
 
 def chosen(run: Path, at: str | None, every: bool, say: Say) -> Iterator[tuple[Path, int]]:

@@ -8,6 +8,7 @@ A model card, README.md, lies beside the weights. Written whole or not at all, a
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Literal
 
@@ -19,13 +20,16 @@ from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.build import starting_again
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.pretrained import quietly
+from straw.engines.tinker.download.files import downloaded
+from straw.engines.tinker.download.here import engine_here, is_elsewhere, name_base, tokenizer_here
 from straw.errors import RunError
 from straw.export.model_card import CARD, Library, model_card
 from straw.export.serving import folder_lines
-from straw.runs.checkpoints.config_match import page_to_run
+from straw.runs.checkpoints.config_match import page_of, page_to_run
 from straw.runs.checkpoints.integrity import Say, checkpoint_named
 from straw.runs.files.atomic_write import whole_folder
 from straw.runs.reading import run_folder
+from straw.training.resolve.device import on_this_machine
 
 Form = Literal["merged", "adapter"]
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -43,6 +47,8 @@ def export_run(
 ) -> int:
     """Returns the step whose weights these are."""
     folder = run_folder(run)
+    if form == "adapter" and is_elsewhere(page_of(folder)):
+        return export_downloaded(folder, out, say, at)
     page, engine, step = engine_at(folder, at, say, trusts=trusts)
     if form == "adapter" and engine.adapters is None:
         raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
@@ -52,16 +58,36 @@ def export_run(
         else:
             write_model(engine, merged(engine), staging, DTYPES[dtype])
         lines = folder_lines(out, page, is_adapter=form == "adapter")
-        library: Library = "peft" if form == "adapter" else "transformers"
-        weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
-        card = model_card(folder, step, weights, lines, library=library)
-        (staging / CARD).write_text(card, encoding="utf-8")
+        add_card(folder, step, staging, lines, "peft" if form == "adapter" else "transformers")
     return step
+
+
+def export_downloaded(folder: Path, out: Path, say: Say, at: str) -> int:
+    """The adapter of a run that a service trained, as it lies there; the model beneath it is not needed."""
+    page, checkpoint = page_of(folder), checkpoint_named(folder, at, say)
+    if not page.model.lora_rank:
+        raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
+    with whole_folder(out) as staging, quietly():
+        with downloaded(folder / checkpoint["folder"], page.engine.base_url, say) as found:
+            name_base(found, page.model.model_name)
+            for file in found.iterdir():
+                shutil.copyfile(file, staging / file.name)
+        if (tokenizer := tokenizer_here(page)) is not None:
+            tokenizer.save_pretrained(staging)
+        add_card(folder, int(checkpoint["step"]), staging, folder_lines(out, page, is_adapter=True), "peft")
+    return int(checkpoint["step"])
+
+
+def add_card(run: Path, step: int, staging: Path, lines: list[str], library: Library) -> None:
+    weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
+    (staging / CARD).write_text(model_card(run, step, weights, lines, library=library), encoding="utf-8")
 
 
 def engine_at(folder: Path, at: str, say: Say, *, trusts: bool) -> tuple[Page, LocalEngine, int]:
     """The run's page, and an engine with the weights of one of its checkpoints; the step of those."""
     page, checkpoint = page_to_run(folder, trusts=trusts), checkpoint_named(folder, at, say)
+    if is_elsewhere(page):
+        return page, engine_here(on_this_machine(page), folder / checkpoint["folder"], say), int(checkpoint["step"])
     engine = starting_again(page, folder)
     engine.load(folder / checkpoint["folder"], optimizer=False)
     return page, engine, int(checkpoint["step"])

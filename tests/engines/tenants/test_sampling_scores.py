@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -70,6 +71,28 @@ def test_prompt_top_k_and_targets(
     assert told.target_logprobs.shape == targets.shape
     assert np.abs(told.target_logprobs - of_targets).max() < LIMIT_NATS
     assert of_targets[4, 1] == told.target_logprobs[4, 1] == 0.0
+
+
+@pytest.mark.parametrize("weights", [None, "whole"])
+def test_alternatives_are_drawn_as_often_as_the_judge_finds_them_likely(
+    engine: TenantEngine, weights: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    k, temperature, places = 1000, 1.7, np.arange(len(PROMPT) - 1)[:, None]
+    asked = Sampling(prompt=PROMPT, seeds=(3,), max_tokens=1, temperature=temperature, prompt_alternatives=k)
+    drawn, judge = ask(engine, weights, asked).alternatives, judged(engine, weights, PROMPT)[:-1]
+    assert drawn is not None and drawn.tokens.shape == drawn.logprobs.shape == (len(PROMPT) - 1, k)
+    assert np.abs(np.take_along_axis(judge, drawn.tokens, 1) - drawn.logprobs).max() < LIMIT_NATS  # at temperature 1
+    hot = np.exp(judge / temperature)
+    hot /= hot.sum(1, keepdims=True)
+    often = np.zeros_like(hot)
+    np.add.at(often, (places, drawn.tokens), 1 / k)
+    by_chance = np.sqrt(hot * (1 - hot) / k).sum(1) * np.sqrt(2 / np.pi) / 2  # expected distance of k fair draws
+    assert (np.abs(often - hot).sum(1) / 2 < 1.5 * by_chance).all()
+    monkeypatch.setattr(scores, "BUDGET", 2000)
+    again = ask(engine, weights, asked).alternatives
+    assert again is not None and (again.tokens == drawn.tokens).all()
+    cold = ask(engine, weights, replace(asked, temperature=0.0)).alternatives
+    assert cold is not None and (cold.tokens == judge.argmax(1)[:, None]).all()
 
 
 @pytest.mark.parametrize("weights", [None, "whole"])

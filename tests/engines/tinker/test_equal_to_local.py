@@ -54,7 +54,13 @@ def numbers(run: Path) -> list[dict[str, float]]:
     ]
 
 
-@pytest.mark.parametrize("words", ["", "replay=0 batch_size=2 loss_fn=ppo updates_per_batch=2", "algorithm=sft"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "", "replay=0 batch_size=2 loss_fn=ppo updates_per_batch=2", "algorithm=sft",
+        "env_type=multi_step batch_size=2",
+    ],
+)  # fmt: skip
 def test_twenty_steps_have_the_bits_of_the_local_run(words: str, server: Server, tmp_path: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     run_page(small_page(WORDS, words, f"model_name=base/tiny dtype=float32 run_dir={here}"), Listener())

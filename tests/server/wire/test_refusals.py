@@ -269,7 +269,7 @@ BAD_ASAMPLE: list[tuple[dict[str, Any], str]] = [
     ({"stop": [1, "a"]}, "stop"),
     ({"stop": "x" * 1000}, "stop_length"),
     ({"stop": [77]}, "got 77"),
-    ({"prompt_alt_tokens_k": 1}, "prompt_alt_tokens_k"),
+    ({"prompt_alt_tokens_k": 9}, "0 to 8"),
     ({"topk_prompt_logprobs": 9}, "0 to 8"),
     ({"prompt_logprobs_last_n": 1}, "prompt_logprobs"),
     ({"prompt_logprobs": True, "prompt_logprobs_last_n": 3}, "from 1 to 2"),

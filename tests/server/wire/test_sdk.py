@@ -81,7 +81,7 @@ def test_a_prompt_in_a_chunk_of_its_own_is_set_apart() -> None:
         targets.shape.append(5)
     apart, whole = read_forward_backward(request.SerializeToString(), Limits()).data
     assert apart.tokens == whole.tokens == (5, 6, 7, 8, 9)
-    assert apart.prompt == 3 and whole.prompt == 0
+    assert apart.prompt == 3 and whole.prompt == 5
 
 
 def test_soft_targets_arrive_sparse_and_are_read_dense() -> None:
@@ -181,6 +181,7 @@ def test_the_sdk_reads_what_replies_are_written_as() -> None:
         ),
         prompt_logprobs=np.array([NAN, -0.5, -0.25], "f4"),
         topk_prompt=prompt,
+        alternatives=TopK(np.array([[7, 7, 1], [3, 2, 1]]), np.array([[-1, -1, -2], [-3, -4, -5]], "f4")),
         cached_prompt_tokens=3,
     )
     read = response_conv.deserialize_sample_response(write_sampled(sampled))
@@ -191,6 +192,9 @@ def test_the_sdk_reads_what_replies_are_written_as() -> None:
     assert read.prompt_logprobs == [None, -0.5, -0.25]
     assert read.topk_prompt_logprobs[0] is None and read.topk_prompt_logprobs[1] == [(1, -1.0), (2, -2.0)]
     assert read.prompt_cache_hit_tokens == 3
+    assert read.prompt_alt_tokens is not None
+    assert read.prompt_alt_tokens.tokens.to_numpy().tolist() == [[7, 7, 1], [3, 2, 1]]
+    assert read.prompt_alt_tokens.logprobs.to_numpy().tolist() == [[-1, -1, -2], [-3, -4, -5]]
 
 
 def test_the_last_n_alone_are_told() -> None:

@@ -11,7 +11,7 @@ unchanged. It holds one base model; every training client has LoRA adapters of i
 
   straw serve model=tiny-1M                 straw's own small model, up in seconds
   straw serve model=smollm2                 after `straw models add smollm2`
-  straw serve model=runs/first/export       a folder in Hugging Face's form; a name on the hub does too
+  straw serve model=runs/first-model        a folder in Hugging Face's form; a name on the hub does too
   straw serve model=tiny-1M as=meta-llama/Llama-3.1-8B
                                             answers to that name as well (as=A,B several, as=* every name)
 
@@ -23,7 +23,8 @@ FOLDER/ and every accepted request in it, it can be killed at any moment: starte
                           a path that a program names, and the PEFT adapter that it is here
   stand_in=stable_reinforce:ppo
                           a loss whose formula is not public, and the one that stands in for it
-  --full                  one client trains all weights of the model itself (lora rank 0)
+  --full                  one client trains all weights of the model itself (lora_rank=0); one that ended, or was not
+                          heard of for a minute, makes room for the next
   disk=100                GiB that checkpoints may take
   in_memory=16            models in memory, and as many samplers; the others sleep on the disk and wake up the same
   dtype=bfloat16 device=cuda

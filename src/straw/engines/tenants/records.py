@@ -91,6 +91,7 @@ class Sampling:
     prompt_logprobs: bool = False
     topk_prompt_logprobs: int = 0
     target_tokens: Array | None = None  # int64 [len(prompt) - 1, K], -1 for none: log-probabilities of these instead
+    prompt_alternatives: int = 0  # tokens drawn in the place of each of the prompt but the first, at `temperature`
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Sampled:
     prompt_logprobs: Array | None = None  # float32 [len(prompt)], NaN at place 0
     topk_prompt: TopK | None = None
     target_logprobs: Array | None = None  # float32, the shape of target_tokens, 0.0 where it has -1
+    alternatives: TopK | None = None  # [len(prompt) - 1, k]: what was drawn, with log-probabilities at temperature 1
     cached_prompt_tokens: int = 0  # read before, for an equal prompt of the same weights
 
 

@@ -71,7 +71,9 @@ def made(page: Page, service: Any) -> TinkerEngine:
     chat = served_chat(training, model.model_name, None if hosted else sdk.address(options.base_url))
     meter = Meter(price_of(model.model_name, options.prices, is_hosted=hosted), options.budget_usd)
     each = options.seeds_per == "sample" or (options.seeds_per == "auto" and not hosted)
-    engine = TinkerEngine(service, training, chat, meter, seed_each=each, is_hosted=hosted)
+    engine = TinkerEngine(
+        service, training, chat, meter, seed_each=each, is_hosted=hosted, is_whole=not model.lora_rank
+    )
     engine.room = room
     return engine
 

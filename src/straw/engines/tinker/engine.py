@@ -35,7 +35,7 @@ from straw.engines.tinker.losses import DRAWN, GRAD_NORM, NO_ENTROPY, NO_TEMPERA
 from straw.engines.tinker.meter import Meter
 from straw.engines.tinker.objective import Sums, custom_loss
 from straw.engines.tinker.sampling import RemoteConversation, Snapshot, requests_for
-from straw.engines.tinker.sdk import in_a_line, ready, rest, result, sdk
+from straw.engines.tinker.sdk import in_a_line, put_back, ready, rest, result, sdk
 from straw.errors import ConfigError, StrawError, TrainingError
 from straw.text.chat.chat import Chat
 from straw.types import Datum
@@ -58,11 +58,14 @@ class Policies:
 
 class TinkerEngine(Engine):
     def __init__(
-        self, service: Any, training: Any, chat: Chat, meter: Meter, *, seed_each: bool = True, is_hosted: bool = False
-    ) -> None:
-        """`training` is fresh: version 0, and what trains is the start."""
+        self, service: Any, training: Any, chat: Chat, meter: Meter, *, seed_each: bool = True, is_hosted: bool = False,
+        is_whole: bool = False,
+    ) -> None:  # fmt: skip
+        """`training` is fresh: version 0, and what trains is the start. `is_whole`: all weights, which one client alone
+        may train, so what others do in a client of their own is done in this one.
+        """
         self.service, self.chat, self.meter = service, chat, meter
-        self.seed_each, self.is_hosted = seed_each, is_hosted
+        self.seed_each, self.is_hosted, self.is_whole = seed_each, is_hosted, is_whole
         self.room: int | None = None
         self.now = Policies(training, None, None, 0, True, True)
         self.num_saved = 0
@@ -248,6 +251,8 @@ class TinkerEngine(Engine):
             yield
         finally:
             self.now = kept
+            if self.is_whole:
+                self._from_state(path, optimizer=True)
             self._forget(path)
 
     def _save_state(self, ttl: int | None = None) -> str:
@@ -258,6 +263,8 @@ class TinkerEngine(Engine):
 
     def _from_state(self, path: str, *, optimizer: bool) -> Any:
         with in_a_line():
+            if self.is_whole:
+                return put_back(self.now.training, path, optimizer=optimizer)
             if optimizer:
                 return ready(self.service.create_training_client_from_state_with_optimizer(path))
             return ready(self.service.create_training_client_from_state(path))

@@ -7,6 +7,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from logging import CRITICAL, getLogger
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -65,6 +66,20 @@ def ready(made: Any) -> Any:
 def result(future: Any) -> Any:
     with in_a_line():
         return future.result()
+
+
+def put_back(training: Any, path: str, *, optimizer: bool) -> Any:
+    """Into the client that trains. The SDK would rather have a new one made, for which there is no room here."""
+    log = getLogger("tinker.lib.public_interfaces.training_client")
+    level = log.level
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        log.setLevel(CRITICAL)
+        try:
+            (training.load_state_with_optimizer if optimizer else training.load_state)(path).result()
+        finally:
+            log.setLevel(level)
+    return training
 
 
 @contextmanager

@@ -7,6 +7,7 @@ are closed, and what only they needed leaves the disk. Checkpoints stay.
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic, time
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from straw.server.keeping.journal import Journal
 from straw.server.keeping.rows import Session
 from straw.server.wire.refused import BadRequest, quoted
 
+QUIET_S = 60.0  # six heartbeats
 FLUSH_S = 60.0  # how often heartbeats are written down
 
 
@@ -54,6 +56,10 @@ class Sessions:
         self.beats[session] = monotonic()
         if model is not None:
             self.asked[model] = time()
+
+    def is_here(self, id: str) -> bool:
+        """Heard of a moment ago, and not finished."""
+        return monotonic() - self.beats.get(id, -inf) < QUIET_S
 
     def recover(self) -> None:
         """After a restart everybody who was there has some minutes to be heard of again."""

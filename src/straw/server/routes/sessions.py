@@ -13,6 +13,7 @@ from straw.server.routes.answers import body_of, reply
 from straw.server.service import Service
 from straw.server.wire.body import read_json
 from straw.server.wire.fields import Fields
+from straw.server.work.reading import STABLE
 
 MOST_LISTED = 1000
 
@@ -47,7 +48,17 @@ class SessionRoutes:
         fields = await self.fields(request)
         about = {"metadata": metadata_of(fields), "name": fields.text_or_none("display_name")}
         id = self.service.sessions.open(owner, about)
-        return reply({"type": "create_session", "session_id": id, "warning_message": self.warning()})
+        told = {"info_message": self.info(), "warning_message": self.warning()}
+        return reply({"type": "create_session", "session_id": id, **told})
+
+    def info(self) -> str | None:
+        """Samples of a client that records for the loss are let through, so it is told before it trains."""
+        if STABLE in self.service.settings.stand_ins:
+            return None
+        return (
+            f"{STABLE} is not served here, as its formula is not public, and record_stability_info records nothing: "
+            "train with loss_fn=importance_sampling"
+        )
 
     def warning(self) -> str | None:
         """What its user should know from the first line on."""

@@ -87,12 +87,19 @@ class Training:
         return reply({"request_id": first.id, "model_id": id})
 
     def check_number(self, owner: str) -> None:
-        row = self.service.journal.one("SELECT count(*) FROM models WHERE owner = ? AND closed = 0", owner)
-        most = 1 if self.service.settings.full else self.service.settings.most_models
         if self.service.settings.full:
-            row = self.service.journal.one("SELECT count(*) FROM models WHERE closed = 0")
+            return self.check_is_alone()
+        row = self.service.journal.one("SELECT count(*) FROM models WHERE owner = ? AND closed = 0", owner)
+        most = self.service.settings.most_models
         if row is not None and row[0] >= most:
             raise BadRequest(f"this server trains at most {most} models at a time: unload one, or end its session")
+
+    def check_is_alone(self) -> None:
+        """All weights are trained by one client; one that went away, or was not heard of for a minute, makes room."""
+        for model, session in self.service.journal.all("SELECT id, session FROM models WHERE closed = 0"):
+            if self.service.sessions.is_here(session):
+                raise BadRequest("this server trains all weights, for one client alone, and has one: end its session")
+            self.service.forget(model)
 
     async def load_weights(self, request: HttpRequest, owner: str) -> Response:
         """Into a new model, or (old programs) into one that is there."""

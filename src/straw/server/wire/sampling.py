@@ -51,6 +51,7 @@ class Asample:
     prompt_logprobs: bool = False
     topk_prompt_logprobs: int = 0
     target_tokens: Array | None = None
+    prompt_alternatives: int = 0
     record_stability_info: bool = False
     form: Form = field(default_factory=Form)
 
@@ -61,7 +62,7 @@ class Asample:
             top_k=self.top_k, top_p=self.top_p, stop=self.stop, stop_strings=self.stop_strings,
             end_token_stops=self.end_token_stops, topk_logprobs=self.topk_logprobs,
             prompt_logprobs=self.prompt_logprobs, topk_prompt_logprobs=self.topk_prompt_logprobs,
-            target_tokens=self.target_tokens,
+            target_tokens=self.target_tokens, prompt_alternatives=self.prompt_alternatives,
         )  # fmt: skip
 
 
@@ -69,10 +70,9 @@ def read_asample(body: dict[str, Any], limits: Limits) -> Asample:
     """The request, or BadRequest: nothing else is raised, whatever the object holds."""
     fields = Fields(body, limits)
     prompt = read_prompt(fields, limits)
-    if fields.integer("prompt_alt_tokens_k", 0, default=0):
-        raise fields.refuse("prompt_alt_tokens_k", "0 on this server", "ask topk_prompt_logprobs for alternatives")
-    topk = fields.integer("topk_prompt_logprobs", 0, limits.topk, default=0)
-    limits.at_most("dense_cells", topk * len(prompt), "cells of topk_prompt_logprobs")
+    topk, alternatives = (
+        read_width(fields, name, len(prompt), limits) for name in ("topk_prompt_logprobs", "prompt_alt_tokens_k")
+    )
     target_tokens, cells = read_targets(fields, len(prompt), limits)
     return Asample(
         sampling_session_id=fields.text("sampling_session_id"),
@@ -82,11 +82,19 @@ def read_asample(body: dict[str, Any], limits: Limits) -> Asample:
         topk_logprobs=fields.integer("topk_sample_logprobs", 0, limits.topk, default=0),
         prompt_logprobs=fields.flag("prompt_logprobs"),
         topk_prompt_logprobs=topk,
+        prompt_alternatives=alternatives,
         target_tokens=target_tokens,
         record_stability_info=fields.flag("record_stability_info"),
         form=Form(read_last_n(fields, len(prompt)), cells),
         **read_params(fields.inner("sampling_params"), limits),
     )
+
+
+def read_width(fields: Fields, name: str, length: int, limits: Limits) -> int:
+    """Of a table with a row for each place of the prompt."""
+    k: int = fields.integer(name, 0, limits.topk, default=0)
+    limits.at_most("dense_cells", k * length, f"cells of {name}")
+    return k
 
 
 def read_params(fields: Fields, limits: Limits) -> dict[str, Any]:
@@ -194,6 +202,8 @@ def write_sampled(sampled: Sampled, form: Form | None = None) -> bytes:
         )
     if sampled.target_logprobs is not None:
         put_targets(answer.target_prompt_logprobs, sampled.target_logprobs, form.cells)
+    if sampled.alternatives is not None:
+        put_alternatives(answer.prompt_alt_tokens, sampled.alternatives)
     return bytes(answer.SerializeToString(deterministic=True))
 
 
@@ -216,6 +226,13 @@ def put_sequence(message: Any, sequence: Sequence) -> None:
 def put_topk(message: Any, topk: TopK) -> None:
     message.length, message.k = topk.tokens.shape
     message.token_ids, message.logprobs = int32(topk.tokens), float32(topk.logprobs)
+
+
+def put_alternatives(message: Any, drawn: TopK) -> None:
+    message.tokens.dtype, message.logprobs.dtype = messages.INT64, messages.FLOAT32
+    message.tokens.dense, message.logprobs.dense = int64(drawn.tokens), float32(drawn.logprobs)
+    for tensor in (message.tokens, message.logprobs):
+        tensor.shape.extend(drawn.tokens.shape)
 
 
 def put_targets(message: Any, logprobs: Array, cells: Csr | None) -> None:

@@ -11,6 +11,7 @@ import re
 
 import torch
 
+from straw.config import Page, with_values
 from straw.engines.precision import is_fast_in_bfloat16
 from straw.errors import ConfigError
 from straw.runs.about import cores
@@ -47,3 +48,9 @@ def best_dtype(wanted: str, device: str, is_embedded: bool) -> str:
     if wanted != "auto":
         return wanted
     return "bfloat16" if not is_embedded and is_fast_in_bfloat16(device) else "float32"
+
+
+def on_this_machine(page: Page) -> Page:
+    """What a page leaves open about the device and its numbers."""
+    page = with_values(page, {"device": best_device(page.model.device)})
+    return with_values(page, {"dtype": best_dtype(page.model.dtype, page.model.device, page.model.is_embedded)})

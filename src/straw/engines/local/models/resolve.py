@@ -16,7 +16,10 @@ import os
 import re
 from pathlib import Path
 
-from straw.engines.local.adapters.folder import ADAPTER_CONFIG, adapter_config
+from torch import nn
+from transformers import PreTrainedModel
+
+from straw.engines.local.adapters.folder import ADAPTER_CONFIG, adapter_config, saved_names
 from straw.engines.local.adapters.lora import load_adapter
 from straw.engines.local.models.cache import ADDABLE, cached_model, cached_names
 from straw.engines.local.models.hub import hub_folder
@@ -71,8 +74,18 @@ def read_adapted(folder: Path, *, seed: int, trust_remote_code: bool, beneath: i
         below = load_model(base, seed=seed, trust_remote_code=trust_remote_code, beneath=beneath + 1)
     except ModelError as error:
         raise ModelError(f"the model beneath the adapters in {folder} is missing: {error}") from error
+    if any(name.startswith("base_model.model.lm_head.") for name in saved_names(folder)):
+        untie(below.model)
     model = load_adapter(below.model, folder, trainable=False).merge_and_unload()
     return Loaded(model.requires_grad_(True), below.tokenizer, f"{below.source} with {folder.resolve()}")
+
+
+def untie(model: PreTrainedModel) -> None:
+    """A head that is the embedding itself becomes a matrix of its own, or adapters on it would change both."""
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    if head.weight is embedding.weight:
+        head.weight = nn.Parameter(head.weight.detach().clone())
+        model.config.tie_word_embeddings = False
 
 
 def nothing_called(name: str) -> str:

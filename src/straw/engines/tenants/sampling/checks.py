@@ -27,8 +27,8 @@ def check(sampling: Sampling, vocabulary: int, room: int | None) -> None:
     )
     refuse("" in sampling.stop_strings, "a stop string has at least one character; got an empty one: leave it out")
     most = min(MOST_LIKELIEST, vocabulary)
-    for name in ("topk_logprobs", "topk_prompt_logprobs"):
-        k = getattr(sampling, name)
+    for name in ("topk_logprobs", "topk_prompt_logprobs", "prompt_alternatives"):
+        k, most = getattr(sampling, name), MOST_LIKELIEST if name == "prompt_alternatives" else most
         refuse(not 0 <= k <= most, f"{name} is between 0 and {most}; got {k}: ask for fewer")
     check_targets(sampling, vocabulary)
 

@@ -1,0 +1,1 @@
+"""Weights that lie with a service, brought to this machine."""
