@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from straw.errors import ConfigError
 from straw.ui.reading.runs import Runs
 from straw.ui.server.app import Server
 
+NICE = 10
 OWN = ("127.0.0.1", "::1", "localhost")
 
 
@@ -27,6 +29,8 @@ def serve(folder: Path, host: str, port: int, say: Callable[[str], None]) -> Non
     say(f"straw ui shows {folder} at")
     say(f"  http://{name}:{port}/?token={token}")
     say("the address is good until you end this with Ctrl-C")
+    with suppress(OSError):  # runs go first where cores are few
+        os.nice(NICE)
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="off", ws="none", server_header=False, date_header=False,
         timeout_graceful_shutdown=1, limit_concurrency=64, h11_max_incomplete_event_size=16_384,
