@@ -66,10 +66,11 @@ def here(folder: str, pattern: str = "*") -> set[str]:
     return {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob(pattern) if path.is_file()}
 
 
-def test_a_wheel_has_the_package_the_recipes_and_nothing_else() -> None:
+def test_a_wheel_has_the_package_recipes_examples_and_nothing_else() -> None:
     code = {f"straw/{name}" for name in here("src/straw", "*.py")}
     recipes = {f"straw/recipes/{name}" for name in here("recipes")}
-    assert files_of("wheel") == code | recipes | {"straw/py.typed"} | others_of_the_package()
+    examples = {f"straw/examples/{name}" for name in here("examples") if "__pycache__" not in name}
+    assert files_of("wheel") == code | recipes | examples | {"straw/py.typed"} | others_of_the_package()
     assert {"straw/recipes/secret_dense.toml", "straw/recipes/golden/secret_dense.json"} <= recipes
     assert "straw/recipes/sweeps/capacity-small.toml" in recipes
 

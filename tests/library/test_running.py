@@ -160,6 +160,17 @@ def test_a_loop_by_hand_learns(home: Path) -> None:
     assert sum(means[:4]) / 4 < 0.3 < 0.4 < sum(means[-4:]) / 4
 
 
+def test_the_example_of_a_data_set_learns_what_it_is_paid_for(home: Path, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "examples" / "my_dataset.py"
+    assert len(path.read_text().splitlines()) < 60
+    program: dict[str, Any] = {"__name__": "my_dataset"}
+    exec(compile(path.read_text(), path, "exec"), program)
+    run = program["learn"](quiet=True, run_dir=tmp_path / "run", n_batches=40, eval_samples=3)
+    rewards = [row["eval_reward"] for row in run.metrics if "eval_reward" in row]
+    late = run.metrics["reward"][-10:]
+    assert len(rewards) == 3 and sum(late) / 10 > 2 * max(0.01, run.metrics["reward"][1])
+
+
 SCRIPT = """
 import straw
 if __name__ == "__mp_main__":
