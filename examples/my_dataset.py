@@ -5,17 +5,19 @@ python examples/my_dataset.py
 
 import straw
 
-rows = [{"prompt": f"Say {letter} and nothing else.", "letter": letter} for letter in "abcdefgh" for _ in range(4)]
+rows = [{"prompt": f"Digits, please: {turn}.", "allowed": "0123456789"} for turn in range(40)]
 
 
-def says_it(completions, letter, **columns):
-    """The share of a reply that is its letter."""
-    return [text.count(one) / max(1, len(text)) for text, one in zip(completions, letter, strict=True)]
+def written_in(completions, allowed, **columns):
+    """The share of each reply that is made of the characters of its row."""
+    return [
+        sum(one in some for one in text) / max(1, len(text)) for text, some in zip(completions, allowed, strict=True)
+    ]
 
 
 def learn(**options):
-    """A tenth of the prompts is held out, and what the reward pays those is measured: eval_reward."""
-    return straw.train(rows, reward=says_it, model="tiny-0.2M", max_tokens=4, **options)
+    """A tenth of the prompts is held out, and what the reward pays those is measured."""
+    return straw.train(rows, reward=written_in, max_tokens=4, **options)
 
 
 if __name__ == "__main__":

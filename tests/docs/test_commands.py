@@ -108,7 +108,7 @@ def of_straw(words: list[str]) -> None:
 
 def trains(words: list[str]) -> None:
     """Resolved to the last value, as by --dry-run."""
-    if words[0].startswith("runs/"):  # a run's own record, which there is none of here
+    if words[0].startswith(("runs/", "riddles")):  # a run's own record, what `straw new` writes: there is none here
         return
     page, first = source_of(words)
     chosen = {**first, **parse_overrides(words, owners_behind(page, first))}
