@@ -5,7 +5,8 @@
 A sweep of so many runs is made, with 300 rows each, all of them running: a process of its own holds their locks and
 appends a row to each every second. The server's CPU is read from the system when nobody looks, with one page that shows
 the list, with one that draws a curve of every run, and with that page on a sweep of which two runs are running, as on
-two cores. "of a core" is CPU seconds per second.
+two cores. "of a core" is CPU seconds per second. At last two runs that really train are among the others, and what the
+server takes is told as a share of what they do: that is what watching costs them where no core is free.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,6 +40,7 @@ while True:
     step += 1
     time.sleep(max(0.0, 1.0 - (time.monotonic() - began)))
 """
+Watch = Callable[[str], tuple[float, int]]
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -89,6 +92,34 @@ def measure(folder: Path, num_runs: int, seconds: float, server: int, port: int,
             print(f"{running:>4} running, {name:<24} {share:5.2f}% of a core, {rate:7.1f} kB/s")
         writer.kill()
         writer.wait()
+    beside_runs(folder, num_runs, seconds, server, lambda path: watched(path, port, cookie, seconds, server), every)
+
+
+def beside_runs(folder: Path, num_runs: int, seconds: float, server: int, watch: Watch, every: str) -> None:
+    """Two runs on a thread each, which go on updating when everything is learned; nothing is said to them."""
+    train = "straw train secret N=64 algorithm=sft n_batches=100000 save_every=0 --quiet"
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", *train.split(), f"run_dir={folder / f'trains-seed-{seed}'}", f"seed={seed}"],
+            env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )
+        for seed in (0, 1)
+    ]  # fmt: skip
+    while not all((folder / f"trains-seed-{seed}" / "metrics.jsonl").exists() for seed in (0, 1)):
+        assert all(run.poll() is None for run in runs), "a run did not begin"
+        time.sleep(1)
+    for path in ("", every):
+        time.sleep(3)
+        before = [cpu_s(run.pid) for run in runs]
+        began = time.monotonic()
+        spent, _ = watch(path)
+        took = time.monotonic() - began
+        theirs = sum(cpu_s(run.pid) - was for run, was in zip(runs, before, strict=True)) * seconds / took
+        name = "one page, curves of all" if path else "nobody looks"
+        print(f"   2 training among {num_runs}, {name:<24} {100 * spent / theirs:5.2f}% of what they spend")
+    for run in runs:
+        run.kill()
+        run.wait()
 
 
 def watched(path: str, port: int, cookie: dict[str, str], seconds: float, server: int) -> tuple[float, int]:

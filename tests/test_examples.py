@@ -26,11 +26,11 @@ COUNTDOWN = ["task=countdown", "max_tokens=8", "warmup=none", "batch_size=2", "g
 TOYS: dict[str, list[str]] = {
     "task": LETTERS,
     "reward function": [f"reward_type={EXAMPLES}/my_reward.py:short"],
-    "async function": [*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:starts_with_a_digit"],
-    "function that may say nothing": [*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"],
+    "async function": [*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:starts_with_a_digit"],
+    "function that may say nothing": [*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:when_even"],
     "parts and a function": [
         *COUNTDOWN,
-        f"reward_weights=correctness=1,{EXAMPLES}/my_reward.py:short=0.5,{EXAMPLES}/my_reward.py:when_even",
+        f"reward_weights=correctness=1,{EXAMPLES}/my_reward.py:short=0.5,{EXAMPLES}/my_async_reward.py:when_even",
     ],
     "channel": [f"reward_type={EXAMPLES}/my_channel.py:Parity"],
     "baseline": [f"baseline={EXAMPLES}/my_algorithm.py:median_baseline"],
@@ -169,7 +169,7 @@ def test_a_grader_of_one_s_own_judges_data_of_one_s_own(home: Path, tmp_path: Pa
 @pytest.fixture(scope="module")
 def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "letters"
-    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:starts_with_a_digit"], folder)
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:starts_with_a_digit"], folder)
     run_page(load_page(None, parse_overrides(words)), Listener())
     return folder
 
@@ -209,7 +209,7 @@ def test_a_function_that_a_person_names_among_parts_is_trusted(tmp_path: Path, m
 
 def test_a_run_keeps_the_files_that_it_used_and_goes_on_with_those(letters: Path, tmp_path: Path) -> None:
     kept = {path.name.partition("-")[0]: path for path in (letters / "code").glob("*.py")}
-    assert set(kept) == {"my_task", "my_reward"}
+    assert set(kept) == {"my_task", "my_async_reward"}
     assert kept["my_task"].read_bytes() == (EXAMPLES / "my_task.py").read_bytes()
     mine = tmp_path / "mine.py"
     mine.write_text("def f(completions): return [float(len(one)) for one in completions]\n")
@@ -238,9 +238,9 @@ def test_an_edit_while_a_run_goes_on_changes_nothing(home: Path, tmp_path: Path)
 
 
 def test_a_copy_that_was_changed_is_refused(home: Path, tmp_path: Path) -> None:
-    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"], tmp_path / "run")
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:when_even"], tmp_path / "run")
     run_page(load_page(None, parse_overrides(words)), StopsAt(2))
-    (copy,) = (tmp_path / "run" / "code").glob("my_reward-*.py")
+    (copy,) = (tmp_path / "run" / "code").glob("my_async_reward-*.py")
     copy.write_text(copy.read_text() + "\n# more\n")
     with pytest.raises(RunError, match="was changed since the run began"):
         resume_run(tmp_path / "run", Listener())
@@ -373,7 +373,7 @@ def test_what_cannot_be_found_is_told_in_a_line(name: str, complaint: str) -> No
 def test_a_run_folder_of_somebody_else_asks_for_trust_before_it_goes_on(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_reward.py:when_even"], tmp_path / "run")
+    words = words_of([*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:when_even"], tmp_path / "run")
     run_page(load_page(None, parse_overrides(words)), StopsAt(2))
     monkeypatch.setenv("STRAW_HOME", str(tmp_path / "another person"))
     monkeypatch.setattr(outside, "said", set())

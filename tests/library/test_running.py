@@ -160,6 +160,16 @@ def test_a_loop_by_hand_learns(home: Path) -> None:
     assert sum(means[:4]) / 4 < 0.3 < 0.4 < sum(means[-4:]) / 4
 
 
+def test_the_example_of_a_data_set_learns_what_it_is_paid_for(home: Path, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / "examples" / "my_dataset.py"
+    assert len(path.read_text().splitlines()) < 60
+    program: dict[str, Any] = {"__name__": "my_dataset"}
+    exec(compile(path.read_text(), path, "exec"), program)
+    run = program["learn"](quiet=True, run_dir=tmp_path / "run", n_batches=40, eval_every=40)
+    before, after = (row["eval_reward"] for row in run.metrics if "eval_reward" in row)
+    assert before < 0.3 < 0.6 < after
+
+
 SCRIPT = """
 import straw
 if __name__ == "__mp_main__":

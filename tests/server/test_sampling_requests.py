@@ -115,13 +115,3 @@ def test_an_unknown_sample_may_be_sent_again_and_unknown_training_may_not(tmp_pa
         assert client.ask("retrieve_future", request_id=f"{client.session}:sample:0/5").status_code == 410
         assert client.ask("retrieve_future", request_id=f"{client.session}:train:0/5").status_code == 404
         assert client.ask("session_heartbeat", session_id="another").status_code == 410
-
-
-def test_a_sample_for_a_loss_that_nobody_knows_is_refused_with_both_ways_out(tmp_path: Path) -> None:
-    with serving(tmp_path) as (http, _, _):
-        client = Client(http)
-        body = {"sampling_session_id": client.sampler(), "seq_id": 0, "num_samples": 1, "sampling_params": {}}
-        prompt = {"chunks": [{"type": "encoded_text", "tokens": [1, 2, 3]}]}
-        refused = client.ask("asample", **body, prompt=prompt, record_stability_info=True)
-        assert refused.status_code == 400
-        assert "importance_sampling" in refused.json()["detail"] and "stand_in" in refused.json()["detail"]

@@ -290,11 +290,13 @@ def test_what_has_long_been_quiet_is_looked_at_seldom_and_still_seen(
 def test_looks_that_took_long_are_followed_by_a_longer_pause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_run(tmp_path / "a", curve_rows(0.0), done=False)
     runs = runs_of(tmp_path)
-    clock = iter([0.0, 0.03])
-    monkeypatch.setattr("straw.ui.reading.runs.time.thread_time", lambda: next(clock))
+    clock = iter([0.0, 0.006, 0.012])
+    monkeypatch.setattr("straw.ui.reading.runs.time.process_time", lambda: next(clock))
     runs._due_at = 0.0
     runs.refresh()
-    assert 2.5 < runs._due_at - time.monotonic() <= 3.0
+    assert 1.5 < runs._due_at - time.monotonic() <= 2.0
+    runs.rest()  # and telling of it took as long again
+    assert 3.5 < runs._due_at - time.monotonic() <= 4.0
 
 
 # --- what is told

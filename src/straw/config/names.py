@@ -29,7 +29,7 @@ from straw.registry import entry_for, names
 ALIASES = {
     "lr": "learning_rate", "model": "model_name", "num_steps": "n_batches", "env": "env_type", "task": "kind",
     "bs": "problems_at_once", "gc": "accumulation", "L": "max_tokens", "nepochs": "num_epochs", "split": "eval_split",
-    "start": "from_checkpoint",
+    "start": "from_checkpoint", "reward": "reward_type", "loss": "loss_fn",
 }  # fmt: skip
 
 WITH_CODE = ("reward_weights",)  # lists in which a name may be that of code, beside the options of a registry

@@ -57,7 +57,7 @@ def recipe_names(folder: str = "") -> list[str]:
     return sorted(path.stem for path in (shipped_folder() / folder).glob(f"*{ENDING}"))
 
 
-def shipped_folder() -> Path:
-    """straw/recipes of a wheel; recipes/ of the checkout whose src/straw this is."""
+def shipped_folder(name: str = RECIPES) -> Path:
+    """straw/recipes of a wheel; recipes/ of the checkout whose src/straw this is. The examples lie beside it."""
     package = Path(straw.__file__).parent
-    return package.parents[1] / RECIPES if package.parent.name == "src" else package / RECIPES
+    return package.parents[1] / name if package.parent.name == "src" else package / name

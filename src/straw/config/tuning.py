@@ -16,13 +16,15 @@ class Tuning:
     """Values for options that nobody chose.
 
     `values` has the learning rate for all weights of an embedded model. `whole` and `adapters` are what it is times for
-    such a model: LoRA wants two to ten times the rate of full fine-tuning. `episodes_per_bit` is what it takes to learn
-    a listed answer; None where it has to be found by luck, which takes a time that grows with their number.
+    such a model: LoRA wants two to ten times the rate of full fine-tuning. `large` is what a real model of more than
+    300M parameters takes of the rate of a smaller one, all weights. `episodes_per_bit` is what it takes to learn a
+    listed answer; None where it has to be found by luck, which takes a time that grows with their number.
     """
 
     values: Values = field(default_factory=dict)
     whole: float = 1.0
     adapters: float = 5.0
+    large: float = 1.0
     episodes_per_bit: float | None = None
 
     @property

@@ -17,6 +17,7 @@ from typing import Any
 
 from straw.config import Evaluation, Page
 from straw.engines.base import SamplingParams
+from straw.errors import ConfigError
 from straw.evaluation.grading import Heard, ask_all, grade_all, graders_of, questions_of, scored, unread
 from straw.evaluation.subjects import Subject, weights_hash
 from straw.runs.evaluation import EvaluationFolder
@@ -50,6 +51,11 @@ def evaluate(
     page: Page, task: Task, evaluation: Evaluation, subject: Subject, out: Path | None, heard: Heard
 ) -> Evaluated:
     """Ask what is not there yet, judge all of it."""
+    if not getattr(task, "has_golds", True):
+        raise ConfigError(
+            "no row of the data has an answer, so nobody can say which reply is right: name the column with "
+            "answer_field. What a reward function pays held-out prompts a run measures itself: eval_reward"
+        )
     questions = questions_of(task, evaluation.split, evaluation.num_problems, evaluation.num_samples, evaluation.seed)
     graders = graders_of(task, evaluation.grader)
     params = params_of(page, task, evaluation, subject)

@@ -27,7 +27,6 @@ from straw.tasks.word_problems.given_rows import kept_rows, name_of
 if TYPE_CHECKING:
     from straw.tasks.base import Task
 
-KEYWORDS = {"reward": "reward_type", "loss": "loss_fn"}  # Python's words for options that take objects
 SPLITS = ("test", "validation", "eval")  # of a data set: the first that is there is held out
 Values = dict[str, Any]
 
@@ -98,7 +97,6 @@ def load(
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
     hand = HandedIn()
     path, said = first_words(what, hand)
-    options = {KEYWORDS.get(name, name): value for name, value in options.items()}
     owners = owners_of(path, said, options, hand)
     options |= reward_options(reward, reward_weights, hand) | model_options(model, tokenizer)
     hand.use()

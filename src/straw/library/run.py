@@ -19,6 +19,7 @@ from straw.report.curves.picture import draw_picture
 from straw.report.runs.listing import run_named
 from straw.report.runs.options_diff import flat, reward_name
 from straw.report.runs.summary import Summary, check_metric, summary_of
+from straw.runs.metrics import measured_in
 from straw.runs.reading import (
     State,
     read_checkpoints,
@@ -34,7 +35,6 @@ from straw.types import Message
 if TYPE_CHECKING:
     from straw.engines.local.engine import LocalEngine
 
-MEASURED = ("bits_known", "accuracy")
 ROOM = 256  # tokens of a reply, where the run does not say
 
 
@@ -118,7 +118,7 @@ class Run:
         rows, options, summary = read_metrics(self.path), flat(self.config), self.summary
         if metric is not None:
             check_metric(metric, rows, self.path)
-        name = metric or next((one for one in MEASURED if any(row.get(one) is not None for row in rows)), "reward")
+        name = metric or measured_in(rows)
         label = reward_name(self.config) + mark_of(options.get("algorithm", ""))
         curve = metric_curve(rows, name, label)._replace(dashed=options.get("algorithm") == "sft")
         own = "curve.png" if metric is None else f"curve-{file_name(metric)}.png"

@@ -8,12 +8,12 @@ from typing import Any
 
 from straw import outside
 from straw.config import Owners
-from straw.config.names import known_option
+from straw.config.names import ALIASES, known_option
 from straw.errors import ConfigError
 from straw.library.callbacks import Told
 from straw.library.live.watchers import watcher_for
 from straw.library.objects import HandedIn
-from straw.library.pages import KEYWORDS, load, reward_options
+from straw.library.pages import load, reward_options
 from straw.library.run import Run
 from straw.outside import Handed
 from straw.report.runs.listing import run_named
@@ -92,8 +92,7 @@ def hand_in(objects: Mapping[str, Any], reward: Any, hand: HandedIn) -> None:
     """What a run is given again: objects alone, since a page that ran leaves no option open."""
     found = {**objects, **({"reward": reward} if reward is not None else {})}
     for keyword, value in found.items():
-        name = KEYWORDS.get(keyword, {"task": "kind"}.get(keyword, keyword))
-        option = known_option(name, Owners())
+        option = known_option(ALIASES.get(keyword, keyword), Owners())
         if option is None or not option.registry or isinstance(value, str):
             raise ConfigError(
                 f"a run keeps its page, and only objects are handed in again; got {keyword}={value!r:.40}. To change "
@@ -129,6 +128,8 @@ def last_line(finished: Finished) -> str:
     ceiling, known = finished.plan.ceiling_bits, finished.known
     if ceiling is not None and "bits_known" in known:
         return f"done: {known['bits_known']:.2f} of {ceiling:.2f} bits known"
+    if "eval_reward" in known:
+        return f"done: held-out reward {known['eval_reward']:.3f}"
     return f"done: accuracy {known['accuracy']:.2f}" if "accuracy" in known else "done"
 
 

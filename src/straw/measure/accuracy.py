@@ -2,6 +2,7 @@
 
     accuracy           = right / asked         between accuracy_low and accuracy_high (exact, 95%: `shares`)
     format_compliance  = with the tag / asked
+    eval_reward        the mean reward, where the data has no answers and nobody can say what is right
 
 Replies are drawn as in training, temperature included, so what is measured is the policy that was paid; a page may want
 another temperature, 0 for the likeliest reply (`eval_temperature`). Sample i has
@@ -30,6 +31,7 @@ class Answered:
     problem: Problem
     reply: str
     grade: Grade
+    reward: float | None = None  # where that is all that can be said of it
 
     @property
     def is_right(self) -> bool:
@@ -37,10 +39,11 @@ class Answered:
 
     def record(self, step: int) -> dict[str, object]:
         """A line of evaluations.jsonl."""
+        judged = {"right": self.is_right} if self.reward is None else {"right": None, "reward": self.reward}
         return {
             "step": step,
             "problem": self.problem.key,
-            "right": self.is_right,
+            **judged,
             "well_formed": self.grade.well_formed,
             "extracted": self.grade.text if self.grade.answer is None else self.grade.answer,
             "facts": self.problem.facts,

@@ -8,9 +8,17 @@ that nobody could compute (count 0) is absent from the row, not zero.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from straw.types import Metric
+
+MEASURED = ("bits_known", "accuracy", "eval_reward")  # what a run is judged by: the first that it has
+
+
+def measured_in(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The first that these rows have; their reward where nothing was measured."""
+    return next((name for name in MEASURED if any(row.get(name) is not None for row in rows)), "reward")
 
 
 def mean_of(values: Iterable[float]) -> Metric:

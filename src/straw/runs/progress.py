@@ -27,8 +27,9 @@ REDRAW_S, PLAIN_LINE_S = 0.25, 5.0  # of a terminal; of a log
 BAR_WIDTH = 20
 SHOWN = {
     "reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f"),
-    "accuracy": ("accuracy", ".2f"), "ledger/received_bits": ("received", ".2f"),
-    "ledger/offered_bits": ("offered", ".1f"), "ledger/usable_bits": ("usable", ".1f"),
+    "accuracy": ("accuracy", ".2f"), "eval_reward": ("held-out reward", ".3f"),
+    "ledger/received_bits": ("received", ".2f"), "ledger/offered_bits": ("offered", ".1f"),
+    "ledger/usable_bits": ("usable", ".1f"),
 }  # fmt: skip
 
 

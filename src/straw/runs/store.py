@@ -241,14 +241,14 @@ def free_name(path: Path) -> Path:
     return free
 
 
-def check_is_free(path: str | Path) -> None:
-    """Refuse a path that no new run can be written to, without touching it."""
+def check_is_free(path: str | Path, way_out: str = "choose another run_dir") -> None:
+    """Refuse a path that nothing new can be written to, without touching it."""
     folder = spelled_out(path)
     try:
         if taken := _what_is_wrong_with(folder):
             is_run = (folder / CONFIG).is_file()
             way_on = f", or go on with the run that is there: straw resume {folder}, or --resume behind straw train"
-            raise RunError(f"{taken}: choose another run_dir{way_on if is_run else ''}")
+            raise RunError(f"{taken}: {way_out}{way_on if is_run else ''}")
     except OSError as problem:
         raise run_error(problem, folder) from problem
 

@@ -71,7 +71,7 @@ class LargestOptions(TaskSection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Largest(Drawn):
-    """Lists without end.
+    """Which of some numbers is the largest: lists without end.
 
     Example: Largest().problem(0).messages[0].content == "Which of these numbers is the largest: 97, 50, 59?"
     """

@@ -173,7 +173,7 @@ class Loop:
         self.state.measured_version = version
         self.state.known, answered = measure(
             self.plan, self.engine, self.sampling, self.state.ledger, self.start, self.rollouts, self.state.said,
-            is_start=self.state.step == 0,
+            step=self.state.step,
         )  # fmt: skip
         self.folder.write_evaluations(one.record(self.state.step) for one in answered)
         return self.state.known

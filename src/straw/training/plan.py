@@ -37,6 +37,11 @@ class Plan:
         return log2(self.task.space) if isinstance(self.task, Enumerable) else None
 
     @property
+    def has_answers(self) -> bool:
+        """Whether the task can tell right from wrong; rows of somebody's data may have prompts alone."""
+        return getattr(self.task, "has_golds", True)
+
+    @property
     def episodes_per_step(self) -> int:
         return self.page.algorithm.group_size * self.page.algorithm.batch_size
 

@@ -94,7 +94,7 @@ def test_a_name_that_would_do_harm_is_refused(
 def test_after_an_edit_the_code_is_named_once_and_runs(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["new", "reward", "own_pay"]) == 0
     code = Path("own_pay.py")
-    code.write_text(code.read_text().replace('"02468"', '"13579"'))
+    code.write_text(code.read_text().replace("/ 100", "/ 50"))
     assert main(["train", "own_pay.toml", *SMALL, "run_dir=a"]) == 2
     assert "trust_code=" in capsys.readouterr().err
     named = next(line for line in Path("own_pay.toml").read_text().splitlines() if "after an edit" in line).split()[-1]

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from tests.small_runs import Listener, small_words
 
+from straw.cli import main
 from straw.cli.commands.train import source_of
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError, DataError
-from straw.runs.reading import read_rollouts
+from straw.runs.reading import read_evaluations, read_metrics, read_rollouts
 from straw.tasks.word_problems.data_loading import Source
 from straw.tasks.word_problems.given_rows import kept_rows
 from straw.training.resolve.page_to_plan import plan_of, task_of
@@ -134,6 +135,76 @@ def test_functions_see_columns_prompts_and_messages_as_in_trl(home: Path, tmp_pa
     rollouts = list(read_rollouts(tmp_path / "run"))
     assert len(rollouts) == 64
     assert all(one["reward"] % 100 == len(one["turns"][0]["reply_tokens"]) for one in rollouts)
+
+
+def test_data_without_answers_is_measured_by_what_the_reward_pays_held_out_prompts(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody can say what is right, so nothing is called accuracy; the rows that are asked are never trained on."""
+    (tmp_path / "mine.py").write_text("def f(completions, least): return [float(number) for number in least]\n")
+    words = ["task=data", f"path={lines_in(tmp_path, TEXTS)}", f"reward={tmp_path}/mine.py:f", "max_tokens=2"]
+    words = [word for word in small_words(*words, "n_batches=1", f"run_dir={tmp_path / 'run'}") if word != "N=8"]
+    assert main(["train", *words, "eval_share=0.3"]) == 0
+    rows, asked = read_metrics(tmp_path / "run"), read_evaluations(tmp_path / "run")
+    numbers = {one["prompt"]: float(one["prompt"].split()[1].rstrip("?")) for one in asked}
+    assert {(one["right"], one["reward"]) for one in asked} == {(None, number) for number in numbers.values()}
+    trained = {one["prompt"] for one in read_rollouts(tmp_path / "run")}
+    assert not trained & numbers.keys()
+    mean = sum(numbers.values()) / len(numbers)
+    assert [row["eval_reward"] for row in rows] == pytest.approx([mean] * 2)
+    assert not any("accuracy" in name or "pass_bits" in name for row in rows for name in row)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"held-out reward │ {mean:.3f} -> {mean:.3f}" in said and "accuracy" not in said
+    assert main(["runs", str(tmp_path)]) == 0 and main(["show", str(tmp_path / "run")]) == 0
+    assert f"held-out reward {mean:.3f}" in " ".join(capsys.readouterr().out.split())
+    assert main(["eval", str(tmp_path / "run"), f"out={tmp_path / 'eval'}"]) == 2
+    assert "no row of the data has an answer" in capsys.readouterr().err
+    assert not (tmp_path / "eval").exists()
+
+
+def test_imitated_replies_without_answers_are_measured_by_the_reference_alone(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"prompt": f"Name {number}.", "completion": str(number)} for number in range(20)]
+    words = ["task=data", f"path={lines_in(tmp_path, rows)}", "algorithm=sft", "max_tokens=4", "eval_share=0.3"]
+    words = [word for word in small_words(*words, "n_batches=1") if word != "N=8"]
+    assert main(["train", *words, f"run_dir={tmp_path / 'run'}"]) == 0
+    names = {name for row in read_metrics(tmp_path / "run") for name in row}
+    assert not any("accuracy" in name or "eval_reward" in name for name in names)
+    lines_in(tmp_path, TEXTS)
+    assert main(["train", *words, f"run_dir={tmp_path / 'other'}"]) == 2
+    assert "imitates a reply, and the first row has none" in capsys.readouterr().err
+
+
+# --- what nobody chose
+
+
+@pytest.mark.parametrize(
+    ("words", "rate"),
+    [
+        (["model=tiny-0.2M"], 2e-3),
+        (["model=smollm2"], 2e-5),
+        (["model=smollm2", "lora_rank=8"], 2e-4),
+        (["model=Qwen/Qwen2.5-0.5B-Instruct"], 5e-6),
+        (["model=some/model-that-is-not-here"], 5e-6),
+        (["model=some/model-that-is-not-here", "lora_rank=8"], 2e-4),
+    ],
+)
+def test_all_weights_of_a_larger_model_take_smaller_steps(
+    words: list[str], rate: float, home: Path, tmp_path: Path
+) -> None:
+    plan = plan_of(load_page(None, parse_overrides(["task=data", f"path={lines_in(tmp_path, ANSWERED)}", *words])))
+    assert plan.page.optimizer.learning_rate == pytest.approx(rate)
+
+
+def test_a_small_model_s_grpo_needs_nothing_said_but_the_model(home: Path, tmp_path: Path) -> None:
+    page = ["task=data", f"path={lines_in(tmp_path, ANSWERED)}", "model=smollm2"]
+    said = plan_of(load_page(None, parse_overrides(page))).page
+    assert (said.algorithm.algorithm, said.algorithm.group_size, said.algorithm.kl_coef) == ("grpo", 8, 0.0)
+    assert (said.run.n_batches, said.run.eval_every, said.optimizer.schedule) == (100, 25, "linear")
+    assert plan_of(load_page(None, parse_overrides([*page, "num_epochs=2"]))).page.run.n_batches == 2 * 18 // 4
+    imitated = plan_of(load_page(None, parse_overrides([*page, "algorithm=sft"]))).page
+    assert (imitated.algorithm.group_size, imitated.run.n_batches) == (1, 18 // 4)
 
 
 # --- a system prompt of one's own

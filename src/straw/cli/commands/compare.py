@@ -31,7 +31,6 @@ What differs in the runs' options, their key numbers side by side, and their cur
 "episodes to 0.5 of the bits" says between which two measurements half of log2 N was known for the first time, as 36 to
 40: it is as exact as the runs' eval_every.
 """
-MEASURED = ("bits_known", "accuracy")  # what is shown where nobody chose: the first that there is
 WIDE = 4  # runs; more of them are rows of the table, with its narrow columns only
 NARROW = {
     "state": "state",
@@ -53,6 +52,7 @@ def compare(words: list[str]) -> int:
     from straw.report.runs.compare import compare as compare_runs
     from straw.report.runs.listing import run_named
     from straw.report.runs.summary import check_metric
+    from straw.runs.metrics import MEASURED
 
     compared = compare_runs([run_named(word) for word in words])
     if metric is not None:

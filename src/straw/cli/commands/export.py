@@ -81,7 +81,7 @@ def as_folder(run: Path, goal: Path | None, at: str, adapter: bool, dtype: str, 
     from straw.runs.store import check_is_free
 
     folder = goal or run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
-    check_is_free(folder)
+    check_is_free(folder, "choose another folder with -o FOLDER")
     step = export_run(
         run, folder, tell, at=at, form="adapter" if adapter else "merged", dtype=dtype, trusts=trusts
     )  # fmt: skip

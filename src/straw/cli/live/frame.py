@@ -22,6 +22,7 @@ from straw.library.live.board import shown
 from straw.report.curves.curve import Curve, is_number, metric_curve, thinned
 from straw.report.curves.terminal import draw_text
 from straw.report.runs.listing import run_folders
+from straw.runs.metrics import MEASURED
 from straw.runs.reading import EVENTS, METRICS, read_about, read_config, state_of
 from straw.text.shown.screen import as_text
 from straw.text.shown.visible import visible
@@ -81,7 +82,7 @@ class Watched:
     @property
     def measured(self) -> str:
         """What is measured of its task: the first of these that it has."""
-        return next((name for name in ("bits_known", "accuracy") if self.last(name)), "reward")
+        return next((name for name in MEASURED if self.last(name)), "reward")
 
 
 @dataclass(slots=True)

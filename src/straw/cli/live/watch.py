@@ -12,6 +12,7 @@ from straw.report.curves.terminal import print_curves
 from straw.report.ledger import ledger_rows
 from straw.report.runs.evaluations import before_and_after
 from straw.report.runs.summary import total
+from straw.runs.metrics import measured_in
 from straw.runs.progress import end_table
 from straw.runs.reading import read_metrics
 from straw.text.shown.say import say
@@ -40,18 +41,19 @@ def watched(run: Callable[[LiveWatcher], Finished], *, quiet: bool) -> int:
 
 def show_finished(finished: Finished) -> None:
     plan, ceiling = finished.plan, finished.plan.ceiling_bits
-    name = "accuracy" if ceiling is None else "bits_known"
+    rows = read_metrics(finished.folder)
+    name = measured_in(rows)
     metric, unit = name.replace("_", " "), "" if ceiling is None else "bits"
-    curve = metric_curve(read_metrics(finished.folder), name, label_of(plan))._replace(dashed=plan.is_sft)
+    curve = metric_curve(rows, name, label_of(plan))._replace(dashed=plan.is_sft)
     picture = draw_picture(
         [curve], finished.folder / "curve.png", ceiling_bits=ceiling, subtitle=subtitle_of(plan), metric=metric
     )
     if len(curve.episodes) > 2:
         print_curves([curve], ceiling_bits=ceiling, title=f"{metric} against episodes", unit=unit)
-    found = bits_rows(finished.known, ceiling) if ceiling is not None else accuracy_rows(finished)
+    found = bits_rows(finished.known, ceiling) if ceiling is not None else answer_rows(finished)
     counted = [("episodes", f"{finished.episodes:,}"), *work_rows(finished)]
-    rows = [*found, *ledger_rows(finished.folder), *counted, ("picture", str(picture))]
-    end_table(label_of(plan), rows, run_folder=finished.folder)
+    table = [*found, *ledger_rows(finished.folder), *counted, ("picture", str(picture))]
+    end_table(label_of(plan), table, run_folder=finished.folder)
 
 
 Rows = list[tuple[str, str]]
@@ -75,7 +77,7 @@ def work_rows(finished: Finished) -> Rows:
     return [(name, f"{value:,.0f}") for name, value in found.items() if value is not None]
 
 
-def accuracy_rows(finished: Finished) -> Rows:
+def answer_rows(finished: Finished) -> Rows:
     """Before and after, behind a table of the problems whose replies changed."""
     before, after = before_and_after(finished.folder)
     pairs = [(then, now) for then, now in zip(before, after, strict=False) if then.question == now.question]
@@ -86,6 +88,10 @@ def accuracy_rows(finished: Finished) -> Rows:
     if len(changed) > MOST_CHANGED:
         say(f"and {len(changed) - MOST_CHANGED} more, in evaluations.jsonl")
     first, last = read_metrics(finished.folder)[0], finished.known
+    if "eval_reward" in last:
+        return [("held-out reward", f"{first['eval_reward']:.3f} -> {last['eval_reward']:.3f}")]
+    if "accuracy" not in last:  # imitated replies, and nobody to say what is right
+        return []
     return [
         ("accuracy", f"{first['accuracy']:.2f} -> {last['accuracy']:.2f}"),
         ("95% interval", f"{last['accuracy_low']:.2f} to {last['accuracy_high']:.2f} of {len(after)} problems"),

@@ -1,14 +1,16 @@
-"""straw new: a file of your own to begin with, its test and its page."""
+"""straw new: a file of your own to begin with, its test and its page: one of the examples under a name of yours."""
 
 from __future__ import annotations
 
 import keyword
 import re
 import sys
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
 from straw.cli.arguments import take_option, wants_help
+from straw.config.recipes import shipped_folder
 from straw.errors import ConfigError, did_you_mean
 from straw.text.shown.say import say, say_lines
 
@@ -31,7 +33,21 @@ with it. Nothing that is there is overwritten.
 Code that you name behind a command is trusted; what a page names runs if it is as `straw new` wrote it, or as it was
 when you last named it. So after an edit name it once: the first lines of the page say how.
 """
-KINDS = ("task", "reward", "algorithm", "learner", "grader")
+EXAMPLES = "examples"
+
+
+def in_capitals(name: str) -> str:
+    """riddle_game -> RiddleGame"""
+    return "".join(part.capitalize() for part in name.split("_"))
+
+
+KINDS: dict[str, tuple[str, Callable[[str], str]]] = {  # what the example calls it, and how the new name is spelled
+    "task": ("Letters", in_capitals),
+    "reward": ("short", str),
+    "algorithm": ("MEDIAN", str.upper),
+    "learner": ("BestSoFar", in_capitals),
+    "grader": ("ends_with_gold", str),
+}
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -80,15 +96,14 @@ def is_imported_elsewhere(name: str, folder: Path) -> bool:
 def write(kind: str, name: str, folder: Path) -> list[Path]:
     """The code, its test, whatever its page reads, and the page last; all of them or none."""
     from straw import outside
-    from straw.cli.new.templates import TEMPLATES
     from straw.files import make_folders
     from straw.runs.files.atomic_write import run_error, write_whole
 
-    texts = {path_of(form, name, folder): filled(text, name, folder) for form, text in TEMPLATES[kind].items()}
-    if there := [str(path) for path in texts if path.exists() or path.is_symlink()]:
-        raise ConfigError(f"straw new overwrites nothing, and {', '.join(there)} is there: choose another name")
     if any(mark in str(folder) for mark in '"\\:,'):
         raise ConfigError(f'a page names code as FILE.py:NAME, so a folder has none of " \\ : , ; got {folder}')
+    texts = {folder / there: renamed(path.read_text(), kind, name, folder) for there, path in files_of(kind, name)}
+    if there := [str(path) for path in texts if path.exists() or path.is_symlink()]:
+        raise ConfigError(f"straw new overwrites nothing, and {', '.join(there)} is there: choose another name")
     try:
         make_folders(folder.absolute())
     except OSError as problem:
@@ -99,19 +114,17 @@ def write(kind: str, name: str, folder: Path) -> list[Path]:
     return list(texts)
 
 
-def path_of(form: str, name: str, folder: Path) -> Path:
-    return folder / form.replace("NAME", name)
+def files_of(kind: str, name: str) -> Iterator[tuple[str, Path]]:
+    """What becomes of the example's files, each with where it lies now."""
+    for form in ("{}.py", "test_{}.py", "{}.jsonl", "{}.toml"):
+        path = shipped_folder(EXAMPLES) / form.format(f"my_{kind}")
+        if path.is_file():
+            yield form.format(name), path
 
 
-def filled(text: str, name: str, folder: Path) -> str:
-    marks = {
-        "@name@": name,
-        "@Name@": "".join(part.capitalize() for part in name.split("_")),
-        "@NAME@": name.upper(),
-        "@file@": (folder / f"{name}.py").as_posix(),
-        "@page@": (folder / f"{name}.toml").as_posix(),
-        "@data@": (folder / f"{name}.jsonl").as_posix(),
-    }
-    for mark, value in marks.items():
-        text = text.replace(mark, value)
-    return text.lstrip("\n")
+def renamed(text: str, kind: str, name: str, folder: Path) -> str:
+    """The example under its new names: of its files, where they lie, and of what it defines."""
+    own, spelling = KINDS[kind]
+    text = text.replace(f"{EXAMPLES}/", f"{folder.as_posix()}/" if folder != Path() else "")
+    text = re.sub(rf"my_{kind}\b", name, text)
+    return re.sub(rf"\b{own}(?=\b|[A-Z])", spelling(name), text)

@@ -158,9 +158,12 @@ def disk(name: str, folder: Path, way_out: str) -> Check:
     return Check(name=name, said=said, facts=facts)
 
 
+NOT_FOR_RUNS = ("all", "dev", "bench", "docs")  # the sum of the others, and what `make` installs for work on straw
+
+
 def extras() -> Iterator[Check]:
-    """Each extra of the package: there, or the pip line that gets what it lacks."""
-    for extra, wanted in sorted(wanted_by_extra().items()):
+    """Each extra that a run can make use of: there, or the pip line that gets what it lacks."""
+    for extra, wanted in sorted((name, of) for name, of in wanted_by_extra().items() if name not in NOT_FOR_RUNS):
         lacks = [text for name, text in wanted if not is_installed(text)]
         names = ", ".join(name for name, _ in wanted)
         facts = {"packages": [name for name, _ in wanted], "missing": lacks}

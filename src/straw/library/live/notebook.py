@@ -10,6 +10,7 @@ from typing import Any
 
 from straw.library.jobs.stop_signal import StopSignal
 from straw.library.live.watcher import label_of
+from straw.runs.metrics import MEASURED
 from straw.runs.progress import Progress
 from straw.text.shown.visible import visible
 from straw.training.plan import Plan
@@ -18,7 +19,7 @@ REDRAW_S = 0.5
 MOST_LINES = 12  # of what was said
 WIDTH, HEIGHT, EDGE = 420, 90, 3  # of the curve, in pixels
 FEWEST = 2  # points of a curve
-METRICS = ("bits_known", "accuracy", "reward")  # the first that a run has is drawn
+METRICS = (*MEASURED, "reward")  # the first that a run has is drawn
 
 
 class NotebookWatcher:

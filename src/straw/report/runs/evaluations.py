@@ -22,10 +22,13 @@ class Said(NamedTuple):
     extracted: int | str | None
     right: bool
     well_formed: bool
+    reward: float | None = None  # where nobody can say what is right
 
     @property
     def said(self) -> str:
         """654321 right, 12 wrong, or nothing; without the tag, that is said too. A long answer is cut."""
+        if self.reward is not None:
+            return f"{shorten(str(self.extracted), LONGEST, placeholder=' ...')} ({self.reward:.3g})"
         if self.extracted is None:
             return "nothing"
         read = shorten(str(self.extracted), LONGEST, placeholder=" ...")
@@ -41,4 +44,6 @@ def before_and_after(folder: str | Path) -> tuple[list[Said], list[Said]]:
 
 
 def _said(record: Mapping[str, Any]) -> Said:
+    if (reward := record.get("reward")) is not None:
+        return Said(record["prompt"], record["reply"], False, record["well_formed"], reward)
     return Said(record["prompt"], record["extracted"], record["right"], record["well_formed"])

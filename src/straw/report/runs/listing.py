@@ -24,7 +24,7 @@ from straw.runs.reading import ABOUT, CONFIG, KEPT, METRICS, ROLLOUTS, read_abou
 FILES = (CONFIG, ABOUT, METRICS, ROLLOUTS)
 TAIL = 1 << 16  # bytes: more than the late rows of any run so far
 BACK = 16 * MIB  # how far back the last measured row is looked for
-MEASURED = re.compile(rb'"(bits_known|accuracy)":')
+MEASURED = re.compile(rb'"(bits_known|accuracy|eval_reward)":')
 RUNS = Path("runs")
 
 

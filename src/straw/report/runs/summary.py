@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from straw.errors import ConfigError, did_you_mean
 from straw.report.curves.curve import Curve, is_number, metric_curve
 from straw.report.runs.options_diff import ceiling_bits
+from straw.runs.metrics import MEASURED, measured_in
 from straw.runs.reading import State, read_about, read_config, read_metrics, state_of
 
 LATE = 10  # rows
@@ -52,6 +53,7 @@ class Summary:
     bits_known: float | None
     ceiling_bits: float | None
     accuracy: float | None
+    eval_reward: float | None  # of held-out prompts that have no answers
     measured_at: int | None  # episodes
     p_secret: float | None
     valid_mass: float | None
@@ -75,7 +77,7 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
     """The summary of rows that are read already: all of them, or those that matter."""
     ceiling = ceiling_bits(config, read_about(folder))
     bits = metric_curve(rows, "bits_known", "")
-    measured = bits if bits.episodes else metric_curve(rows, "accuracy", "")
+    measured = bits if bits.episodes else metric_curve(rows, measured_in(rows), "")
     n_batches, started = config.get("run", {}).get("n_batches"), read_about(folder).get("started")
     return Summary(
         folder=str(folder),
@@ -85,7 +87,7 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         **{name: last(rows, name) for name in ("step", "episodes", "num_tokens", "time_s")},
         reward=late_mean(rows, "reward"),
         hits=late_mean(rows, "hits"),
-        **{name: last(rows, name) for name in ("bits_known", "accuracy", "p_secret", "valid_mass")},
+        **{name: last(rows, name) for name in (*MEASURED, "p_secret", "valid_mass")},
         updates=total(rows, "updates"),
         unpaid_draws=total(rows, "unpaid_draws"),
         measured_at=int(measured.episodes[-1]) if measured.episodes else None,
@@ -172,13 +174,19 @@ def accuracy_of(run: Summary) -> str:
     return number(run.accuracy, ".2f") + age_of(run, run.accuracy)
 
 
+def reward_of(run: Summary) -> str:
+    return number(run.eval_reward, ".3f") + age_of(run, run.eval_reward)
+
+
 def age_of(run: Summary, measured: float | None) -> str:
     """Behind how many episodes that was, where they are not the last."""
     return f" at {number(run.measured_at)}" if measured is not None and run.measured_at != run.episodes else ""
 
 
 def known_of(run: Summary) -> str:
-    """Whichever of the two the run measures."""
+    """Whichever of them the run measures."""
+    if run.eval_reward is not None:
+        return f"held-out reward {reward_of(run)}"
     return f"accuracy {accuracy_of(run)}" if run.accuracy is not None else bits_of(run)
 
 
@@ -198,6 +206,7 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "hits, late": lambda run: number(run.hits, ".3f"),
     "bits known": bits_of,
     "accuracy": accuracy_of,
+    "held-out reward": reward_of,
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

@@ -111,6 +111,8 @@ def end_tokens(trial: Trial) -> tuple[str, bool]:
 
 
 def reference_reply(trial: Trial) -> tuple[str, bool]:
+    if trial.plan.is_sft and not trial.plan.has_answers:
+        return "", False
     stop = trial.sampling.stop
     return check_full(trial.plan.channel, [*references(trial.engine.chat, trial.plan.task, stop)]), False
 

@@ -56,6 +56,8 @@ def check_full(channel: Channel, rollouts: Sequence[Rollout]) -> str:
                 "the task grades it wrong, or the tokenizer spells it in another way."
             )
     paid = [full for full in owed if full is not None]
+    if not paid and channel.reads_replies:
+        return f"{channel.name} promises a reference nothing"
     if not paid:
         return f"the highest pay of {channel.name} does not point at the reference"
     return f"the reference earns {min(paid):.4g}" + (f" to {max(paid):.4g}" if max(paid) > min(paid) else "")

@@ -2,6 +2,7 @@
 
 Enumerable   bits known of the secret, by teacher forcing       measure.bits_known
 HeldOut      accuracy on problems never trained on              measure.accuracy
+             the mean reward of them, where they have no answers
 
 Beside it, for the ledger, what was absorbed (measure.absorbed) and how far the policy is from its start.
 """
@@ -15,12 +16,13 @@ from typing import NamedTuple
 from straw.config import Run
 from straw.engines.base import Engine, SamplingParams
 from straw.information import pass_rate_bits
-from straw.measure.accuracy import Answered, ask
+from straw.measure.accuracy import AT_ONCE, Answered, ask
 from straw.measure.bits_known import mean_known
 from straw.measure.ledger.absorbed import Start, absorbed_of, gold_bits, measure_secrets, rollouts_kl_bits
 from straw.measure.ledger.ledger import Ledger
 from straw.measure.multi_sample import several_of
 from straw.measure.recent_replies import Said
+from straw.rollouts.collect import SeedKey, finish, pay, single_turns
 from straw.rollouts.datums import datum_of
 from straw.tasks.base import Enumerable, HeldOut
 from straw.training.plan import Plan
@@ -45,10 +47,10 @@ def measure(
     rollouts: Sequence[Rollout] = (),
     said: Said | None = None,
     *,
-    is_start: bool,
+    step: int,
 ) -> Measured:
     """`rollouts` are those of the step, written by the policy as it was before its update; `said` those of late."""
-    task, run = plan.task, plan.page.run
+    task, run, is_start = plan.task, plan.page.run, step == 0
     if isinstance(task, Enumerable):
         known, effort = measure_secrets(
             engine, task, start, is_start=is_start, max_answers=run.eval_answers,
@@ -58,10 +60,14 @@ def measure(
     numbers = {} if (gold := gold_bits(engine, task, start, is_start=is_start)) is None else {"gold_bits": gold}
     if is_start or rollouts:
         numbers["kl_from_start_bits"] = effort_of(engine, rollouts, sampling.temperature)
-    if not isinstance(task, HeldOut):
+    if not isinstance(task, HeldOut) or (plan.is_sft and not plan.has_answers):
         return Measured(named(numbers), [])
     if run.eval_temperature is not None:
         sampling = replace(sampling, temperature=run.eval_temperature)
+    if not plan.has_answers:
+        answered = paid_answers(plan, engine, task, sampling, step)
+        rewards = [one.reward or 0.0 for one in answered]
+        return Measured({"eval_reward": sum(rewards) / len(rewards)} | named(numbers), answered)
     answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
     right, asked = sum(one.is_right for one in answered), len(answered)
     if ledger.first_right is None:
@@ -69,6 +75,24 @@ def measure(
     numbers["pass_bits"] = pass_rate_bits(right, asked, ledger.first_right, asked)
     numbers["pass_bits_biased"] = float(0 in (right, ledger.first_right))
     return Measured(several_of(answered, run.eval_replies) | named(numbers), answered)
+
+
+def paid_answers(plan: Plan, engine: Engine, task: HeldOut, sampling: SamplingParams, step: int) -> list[Answered]:
+    """Replies to held-out problems and what the run's reward pays them; every measurement has the same luck."""
+    run = plan.page.run
+    count = min(run.eval_samples, task.num_held_out or run.eval_samples)
+    found: list[Answered] = []
+    for start in range(0, count, AT_ONCE):
+        indices = range(start, min(start + AT_ONCE, count))
+        problems = [task.held_out(index) for index in indices]
+        keys = [[(SeedKey(run.seed, 0, index), number) for number in range(run.eval_replies)] for index in indices]
+        rows = single_turns(engine, problems, keys, sampling)
+        done = [finish(engine.chat, task, one, turns) for one, row in zip(problems, rows, strict=True) for turns in row]
+        paid = pay(done, plan.channel, [key.coin(number) for row in keys for key, number in row], step)
+        found += [
+            Answered(problem=one.problem, reply=one.replies[0], grade=one.grade, reward=one.reward) for one in paid
+        ]
+    return found
 
 
 def has_enough(run: Run, known: Mapping[str, float]) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.registry import Algorithm, algorithm_named
 from straw.config import Loaded, Page, plain
 from straw.engines.base import SamplingParams
 from straw.errors import ConfigError
@@ -71,12 +71,24 @@ def channel_of(page: Page, task: Task) -> Channel:
             f"somebody has to pay; got reward_weights={plain(page.reward.reward_weights)} with use_ir=no. Give a part "
             "a weight above 0, or choose an intrinsic reward such as use_ir=elliptical."
         )
-    if not getattr(task, "has_golds", True) and not channel.reads_replies:
+    if not getattr(task, "has_golds", True):
+        check_without_answers(page, task, channel)
+    return channel
+
+
+def check_without_answers(page: Page, task: Task, channel: Channel) -> None:
+    """Somebody has to say what is right, or there has to be a reply to imitate."""
+    if algorithm_named(page.algorithm.algorithm).is_supervised:
+        if not any(task.problem(0).reference):
+            raise ConfigError(
+                f"algorithm={page.algorithm.algorithm} imitates a reply, and the first row has none. Name the column "
+                "with completion_field or answer_field."
+            )
+    elif not channel.reads_replies:
         raise ConfigError(
             f"no row of the data has an answer, so nobody can say what is right; got reward_type={page.channel}. Name "
             "the field with answer_field, or write a reward function: reward_type=FILE.py:f"
         )
-    return channel
 
 
 def check_loss(page: Page, row: Algorithm) -> None:

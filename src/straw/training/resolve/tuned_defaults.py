@@ -6,13 +6,22 @@ more, and the many weights of a real model less.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
+from safetensors import SafetensorError
+
 from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS, Algorithm
 from straw.config import MODEST, Page, Tuning, Values
+from straw.engines.local.models.cache import ADDABLE, cached_model
+from straw.engines.local.models.folder import count_weights
+from straw.engines.local.models.sizes import PUBLISHED
 from straw.outside import short
 from straw.registry import find
 from straw.training.learners.soft_targets import BeliefOptions
 
 REAL_WHOLE, REAL_ADAPTERS = 0.1, 1.0  # times the rate
+SMALL = 300_000_000  # parameters at most
 TURNS_POOL = 512  # conversations are put together from fewer replies
 
 
@@ -61,7 +70,26 @@ def tuned_values(page: Page, row: Algorithm) -> Values:
 
 
 def rate_scale(page: Page, tuning: Tuning) -> float:
-    whole, adapters = REAL_WHOLE, REAL_ADAPTERS
-    if page.model.is_embedded:
-        whole, adapters = tuning.whole, tuning.adapters
-    return adapters if page.model.lora_rank else whole
+    model = page.model
+    if model.is_embedded:
+        return tuning.adapters if model.lora_rank else tuning.whole
+    if model.lora_rank:
+        return REAL_ADAPTERS
+    is_cut = tuning.large != 1 and not is_small(model.model_name)
+    return REAL_WHOLE * tuning.large if is_cut else REAL_WHOLE
+
+
+def is_small(name: str) -> bool:
+    """One that is not here yet is taken for large, unless it is one that straw brings."""
+    known = parameters_of(name)
+    return name in ADDABLE if known is None else known <= SMALL
+
+
+def parameters_of(name: str) -> int | None:
+    """As a table or the headers of its files say; of a .gguf file its bytes, which are as many or more."""
+    if name in PUBLISHED:
+        return PUBLISHED[name].parameters
+    place = cached_model(name) or Path(name).expanduser()
+    with suppress(OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return count_weights(place) if place.is_dir() else place.stat().st_size
+    return None

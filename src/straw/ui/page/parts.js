@@ -55,7 +55,7 @@ export const STATES = Object.keys(SIGNS);
 export const sign = (state) => el("span", { class: `sign ${state}`, "aria-hidden": "true" }, SIGNS[state] ?? "?");
 export const badge = (state) => el("span", { class: `badge ${state}` }, sign(state), ` ${state}`);
 
-export const NAMES = { bits_known: "bits known", accuracy: "accuracy", reward: "reward" };
+export const NAMES = { bits_known: "bits known", accuracy: "accuracy", eval_reward: "held-out reward", reward: "reward" };
 export const titled = (metric) => NAMES[metric] ?? metric;
 export const value = (row) =>
   typeof row.ceiling === "number" ? `${number(row.value)} of ${number(row.ceiling)}` : number(row.value);

@@ -19,7 +19,7 @@ import {
 import { known } from "./page.js";
 import { eventsTab, pageTab, samplesTab } from "./tabs.js";
 
-const FIRST = ["bits_known", "accuracy", "reward", "kl", "entropy", "loss", "grad_norm"]; // shown where a run has them
+const FIRST = ["bits_known", "accuracy", "eval_reward", "reward", "kl", "entropy", "loss", "grad_norm"]; // shown where a run has them
 
 export function runView(main, place) {
   const id = place.what,

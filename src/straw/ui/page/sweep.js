@@ -111,7 +111,7 @@ export function sweepView(main, place) {
       .then((told) => {
         const styles = new Map(told.runs.map((one) => [one.id, one])),
           seen = new Set();
-        const metric = ["bits_known", "accuracy", "reward"].find((one) => told.metrics.includes(one)) ?? "reward";
+        const metric = ["bits_known", "accuracy", "eval_reward", "reward"].find((one) => told.metrics.includes(one)) ?? "reward";
         const chosen = panel ? [...panel.charts.keys()] : [metric];
         panel?.remove();
         panel = new Panel({

@@ -186,7 +186,7 @@ function compareView(main, place) {
   ask(`/api/compare?runs=${ids.join(",")}`)
     .then((told) => {
       const styles = new Map(told.runs.map((one) => [one.id, one]));
-      const metrics = ["bits_known", "accuracy", "reward", "kl", "entropy"]
+      const metrics = ["bits_known", "accuracy", "eval_reward", "reward", "kl", "entropy"]
         .filter((name) => told.metrics.includes(name))
         .slice(0, 4);
       panel = new Panel({

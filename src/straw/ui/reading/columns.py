@@ -18,11 +18,12 @@ from itertools import islice
 from typing import Any
 
 from straw.report.curves.curve import is_number
+from straw.runs.metrics import MEASURED
 from straw.text.shown.visible import visible
 
 SPARKS = 48  # points of a sparkline
 MOST_POINTS = 400  # of a curve; half as many after it was thinned
-ALWAYS = ("episodes", "time_s", "reward", "bits_known", "accuracy")
+ALWAYS = ("episodes", "time_s", "reward", *MEASURED)
 MOST_NAMES, LONGEST_NAME = 200, 120  # of a run; ours have seventy
 
 

@@ -19,6 +19,7 @@ from straw.errors import StrawError
 from straw.files import PAGE, is_file, parse_json, parse_toml, read_file
 from straw.report.curves.curve import is_number
 from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
+from straw.runs.metrics import MEASURED
 from straw.runs.reading import ABOUT, CONFIG, DONE, EVENTS, METRICS, read_about
 from straw.ui.reading.columns import MOST_NAMES, Columns
 from straw.ui.reading.find import changed, id_of
@@ -29,7 +30,6 @@ from straw.ui.reading.tail import Tail
 
 LATE = 10  # rows of the mean reward
 MOST_EVENTS = 300  # kept, the newest
-MEASURED = ("bits_known", "accuracy", "reward")  # what a run is judged by: the first that it has
 MOST_CURVES, READ_AT_ONCE = MOST_NAMES, 20_000  # of a run; rows that are read before an answer
 RECORD = 1 << 20  # bytes of done.json
 
@@ -147,7 +147,7 @@ class Run:
 
     @property
     def measured(self) -> str:
-        return next((name for name in MEASURED if self.columns.has(name)), MEASURED[0])
+        return next((name for name in (*MEASURED, "reward") if self.columns.has(name)), MEASURED[0])
 
     @property
     def condition(self) -> str:

@@ -18,9 +18,9 @@ from straw.ui.reading.find import Finder
 from straw.ui.reading.held import Held
 from straw.ui.reading.run import Run
 
-EVERY_S, SELDOM_S = 1.0, 5.0
+EVERY_S, SELDOM_S = 1.0, 10.0
 QUIET, SOMETIMES = 10, 5  # looks
-SHARE = 0.01  # of a core: a look that took long is followed by a longer pause, but for reading what is old
+SHARE = 0.003  # of a core for the whole process: what took long is followed by a longer pause, but for old rows
 BUDGET_S = 0.7  # of reading old rows in one look; what was just appended takes far less
 
 
@@ -34,8 +34,8 @@ class Runs:
         self.removed: dict[str, int] = {}  # id -> version
         self.wanted: set[str] = set()  # are read first
         self._finder, self._held = Finder(root), Held()
-        self._due_at = self._looked_at = self._spent_at = float("-inf")
-        self._spent_s = 0.0
+        self._due_at = float("-inf")
+        self._looked_at, self._spent_s = float("-inf"), 0.0  # when the last look began, and the CPU spent by then
 
     @property
     def is_cut(self) -> bool:
@@ -46,19 +46,19 @@ class Runs:
         with self.lock:
             if time.monotonic() < self._due_at:
                 return
-            began_s, at = time.thread_time(), time.monotonic()
+            self._looked_at, self._spent_s = time.monotonic(), time.process_time()
             self.version += 1
             self._find()
             self._look()
-            self._looked_at, self._due_at = at, at + EVERY_S * 0.9
-            self.pause(time.thread_time() - began_s)
+            self.rest()
 
-    def pause(self, spent_s: float) -> None:
-        """What was spent on the last look, or on telling of it, puts the next one off; not while old rows are read."""
-        self._spent_s = spent_s + (self._spent_s if self._spent_at == self._looked_at else 0.0)
-        self._spent_at = self._looked_at
-        if not any(not run.version or run.more for run in self.by_id.values()):
-            self._due_at = self._looked_at + min(max(EVERY_S * 0.9, self._spent_s / SHARE), SELDOM_S)
+    def rest(self) -> None:
+        """What the process spent since the last look began, on it and on telling of it, puts the next one off; not
+        while old rows are read.
+        """
+        is_reading = any(not run.version or run.more for run in self.by_id.values())
+        pause_s = 0.0 if is_reading else min((time.process_time() - self._spent_s) / SHARE, SELDOM_S)
+        self._due_at = self._looked_at + max(EVERY_S * 0.9, pause_s)
 
     def _find(self) -> None:
         there = self._finder.runs()

@@ -83,10 +83,10 @@ class Server:
 
     def curves(self, request: Request) -> list[dict[str, Any]]:
         ids, metrics = self.several(request), metrics_of(request)
-        viewer = Viewer(self.runs, ids, metrics)
-        for id in ids:
-            self.runs.by_id[id].keep(metrics)
-        return [one for id in ids for name in metrics if (one := viewer.points(id, name)) is not None]
+        viewer, runs = Viewer(self.runs, ids, metrics), [self.runs.by_id[id] for id in ids]
+        for run in runs:
+            run.keep(metrics)
+        return [one for run in runs for name in metrics if (one := viewer.points(run, name)) is not None]
 
     def samples(self, request: Request) -> dict[str, Any]:
         kind, count = request.query_params.get("kind", KINDS[0]), request.query_params.get("count", "12")

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
 
+import uvicorn
+
 from straw.errors import ConfigError
 from straw.ui.reading.runs import Runs
 from straw.ui.server.app import Server
 
+NICE = 10
 OWN = ("127.0.0.1", "::1", "localhost")
+
+
+class Seldom(uvicorn.Server):
+    """Looks whether it is over twice a second, and not ten times: that is all a server costs that nobody asks."""
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):
+            await asyncio.sleep(0.5)
 
 
 def serve(folder: Path, host: str, port: int, say: Callable[[str], None]) -> None:
     """Returns when the person ends it."""
-    import uvicorn
-
     bound = bound_to(host, port)
     port = bound.getsockname()[1]
     token = token_urlsafe(24)
@@ -27,13 +38,15 @@ def serve(folder: Path, host: str, port: int, say: Callable[[str], None]) -> Non
     say(f"straw ui shows {folder} at")
     say(f"  http://{name}:{port}/?token={token}")
     say("the address is good until you end this with Ctrl-C")
+    with suppress(OSError):  # runs go first where cores are few
+        os.nice(NICE)
     config = uvicorn.Config(
         app, log_level="critical", access_log=False, lifespan="off", ws="none", server_header=False, date_header=False,
         timeout_graceful_shutdown=1, limit_concurrency=64, h11_max_incomplete_event_size=16_384,
     )  # fmt: skip
     try:
         with suppress(KeyboardInterrupt):  # which uvicorn hands on when it has closed everything
-            uvicorn.Server(config).run(sockets=[bound])
+            Seldom(config).run(sockets=[bound])
     finally:
         bound.close()
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
+from straw.ui.reading.run import Run
 from straw.ui.reading.runs import EVERY_S, Runs
 from straw.ui.server.shown import shown
 
@@ -35,34 +35,35 @@ class Viewer:
         """Events and their data, in order; called in a thread, for it may read files."""
         with self.runs.lock:
             self.runs.refresh()
-            began_s = time.thread_time()
             found: list[tuple[str, Any]] = []
             since, self.version = self.version, self.runs.version
+            if since == self.version and self._places:
+                return []
             rows = self.runs.rows(since)
             if rows["runs"] or rows["removed"] or not since:
                 found.append(("runs", rows))
-            for run in filter(None, map(self.runs.get, self.ids)):
+            changed = [run for run in map(self.runs.get, self.ids) if run and (run.version > since or not self._places)]
+            for run in changed:
                 run.keep(self.metrics)
-            points = [one for id in self.ids for name in self.metrics if (one := self.points(id, name)) is not None]
+            points = [one for run in changed for name in self.metrics if (one := self.points(run, name)) is not None]
             news = [(name, dumped(value)) for name, value in [*found, *([("points", points)] if points else [])]]
             if since:  # the first answer is a whole list, and once
-                self.runs.pause(time.thread_time() - began_s)
+                self.runs.rest()
             return news
 
-    def points(self, id: str, name: str) -> dict[str, Any] | None:
+    def points(self, run: Run, name: str) -> dict[str, Any] | None:
         """A curve's points from the first that is new; None where there are none."""
-        run = self.runs.get(id)
-        column = run.columns.by_name.get(name) if run else None
-        if run is None or column is None or not column.rows:
+        column = run.columns.by_name.get(name)
+        if column is None or not column.rows:
             return None
-        known = self._places.get((id, name), (-1, 0, 0, -1))
+        known = self._places.get((run.id, name), (-1, 0, 0, -1))
         now = (run.metrics.generation, column.stride, len(column), column.rows)
         if now == known:
             return None
         begin = known[2] if now[:2] == known[:2] else 0
-        self._places[id, name] = now
+        self._places[run.id, name] = now
         steps, values = column.since(begin)
-        return {"id": id, "metric": name, "from": begin, "steps": steps, "values": values, "stride": column.stride}
+        return {"id": run.id, "metric": name, "from": begin, "steps": steps, "values": values, "stride": column.stride}
 
 
 async def events(viewer: Viewer) -> AsyncIterator[bytes]:
