@@ -42,7 +42,9 @@ def ui(words: list[str]) -> int:
         raise ConfigError(f"straw ui takes one folder; got {' '.join(words)!r}. Write for example straw ui runs.")
     folder = Path(words[0] if words else "runs").expanduser()
     if not folder.is_dir():
-        raise RunError(f"straw ui shows what is under a folder, and there is no folder {folder} yet: begin a run, or name another")
+        raise RunError(
+            f"straw ui shows what is under a folder, and there is no folder {folder} yet: begin a run, or name another"
+        )
     check_host(host, on_the_network)
     check_installed()
     from straw.ui.server.serve import serve
