@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from straw.config import load_page
 from straw.errors import ConfigError
 from straw.information import entropy_bits
 from straw.rewards.log_distance import FORMS, BinnedLogDistance, LogDistance, level_of, reached_levels
 from straw.tasks.secret.bit_by_bit import SecretBits
 from straw.tasks.secret.numbers import Hidden
+from straw.training.resolve.page_to_plan import plan_of
 from straw.types import End, Grade
 
 
@@ -184,3 +186,11 @@ def test_a_number_that_can_be_read_is_never_paid_less_than_a_reply_that_cannot(f
     unread = task.grade(problem, ["no", *bits[1:]], End.ANSWERED)
     assert read.offsets != (None,) == unread.offsets
     assert channel.lowest <= channel(unread, 0.0).total <= channel(read, 0.0).total <= channel.highest
+
+
+def test_what_was_tuned_for_a_reward_by_distance_is_what_a_run_gets() -> None:
+    """The numbers that the study of the laptop stands on (recipes/sweeps): learning rate, baseline, replay, KL."""
+    page = plan_of(load_page(None, {"reward_type": "log_distance", "N": 64})).page
+    algorithm = page.algorithm
+    found = (page.optimizer.learning_rate, algorithm.baseline, algorithm.optimism, algorithm.replay, algorithm.kl_coef)
+    assert found == (2e-4, "optimistic", 0.1, 1, 0.05)

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 
 from straw.config import load_page
+from straw.errors import ConfigError
 from straw.tasks.largest import Largest, split_of
 from straw.training.resolve.page_to_plan import plan_of
 from straw.types import End, Grade
@@ -65,3 +66,10 @@ def test_a_model_from_nothing_is_asked_in_a_few_characters() -> None:
     plan = plan_of(load_page(None, {"kind": "largest"}))
     assert plan.task.problem(0).messages[0].content == "97, 50, 59 largest?"
     assert (plan.page.algorithm.algorithm, plan.page.algorithm.group_size) == ("grpo", 8)
+
+
+def test_numbers_have_at_most_six_digits_and_lists_at_most_twenty_numbers() -> None:
+    load_page(None, {"kind": "largest", "digits": 6, "numbers": 20})
+    for name, value in (("digits", 7), ("numbers", 21), ("digits", 0), ("numbers", 1)):
+        with pytest.raises(ConfigError, match=name):
+            load_page(None, {"kind": "largest", name: value})

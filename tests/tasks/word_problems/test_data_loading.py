@@ -11,6 +11,7 @@ from tests.made_data import gsm8k_folder, word_problem, write_lines
 
 from straw.errors import DataError
 from straw.tasks.word_problems.data_loading import Source
+from straw.tasks.word_problems.fields import question_of
 
 GOOD = json.dumps(word_problem(1)).encode()
 
@@ -139,3 +140,8 @@ def test_rows_of_the_hub_have_places_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append((a, k)) or [word_problem(1)])
     assert list(Source(hub="a/b", hub_config="main").rows("test")) == [("a/b/test:1", word_problem(1))]
     assert asked == [(("a/b", "main"), {"split": "test"})]
+
+
+def test_the_parts_of_a_question_are_one_text_without_the_blanks_around_them() -> None:
+    row = {"body": "  Ann has 3 apples \n", "more": " She eats one. ", "question": " How many are left? "}
+    assert question_of(row, ["body", "more", "question"]) == "Ann has 3 apples. She eats one. How many are left?"

@@ -14,7 +14,7 @@ from tests.text.chat.test_chat import SMOLLM2_TEMPLATE, byte_tokenizer
 from straw.errors import ModelError
 from straw.text.chat.chat import Chat
 from straw.text.chat.chat_template import MOST, RENDERER, rendered
-from straw.text.chat.chat_template_worker import MEMORY, address_space
+from straw.text.chat.chat_template_worker import MEMORY, address_space, answered
 from straw.types import Message
 
 HI = (("user", "hi"),)
@@ -136,3 +136,17 @@ def test_a_forked_process_starts_its_own() -> None:
     os.waitpid(pid, 0)
     os.close(reader)
     assert rendered("{{ 6 }}", HI, True, ()) == "6"
+
+
+def test_as_much_as_may_be_written_may_be_written() -> None:
+    """By the process itself, with a limit of five characters."""
+
+    def renders(**asked: Any) -> tuple[list[str], None]:
+        return [asked["conversations"][0][0]["content"]], None
+
+    def said(text: str) -> dict[str, str]:
+        messages = [{"role": "user", "content": text}]
+        return answered(renders, {"template": "", "messages": messages, "speak": True, "tokens": {}}, 5)
+
+    assert said("five!") == {"text": "five!"}
+    assert said("sixsix") == {"failed": "it writes 6 characters"}

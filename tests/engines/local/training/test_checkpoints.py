@@ -15,6 +15,7 @@ from straw.engines.base import AdamParams, Loss
 from straw.engines.local.adapters.lora import add_lora, load_adapter
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.resolve import load_model
+from straw.engines.local.training.checkpoints import read_base, write_base
 from straw.errors import StrawError
 
 
@@ -159,3 +160,11 @@ def test_a_gradient_that_waited_is_forgotten_by_loading(taught: Path) -> None:
         engine.load(taught)
         engine.optim_step(STEP)
     assert one.logprobs(lesson(one)) == other.logprobs(lesson(other))
+
+
+def test_what_lies_beneath_adapters_is_written_into_a_folder_that_is_made_for_it(tmp_path: Path) -> None:
+    there = tmp_path / "run" / "start"
+    write_base(there, {"weight": torch.arange(3.0)})
+    found = {"weight": torch.zeros(3)}
+    read_base(there, found)
+    assert found["weight"].tolist() == [0.0, 1.0, 2.0]

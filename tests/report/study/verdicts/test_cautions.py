@@ -11,6 +11,8 @@ from straw.report.figures.bits import conditions_table
 from straw.report.figures.equal import equal_figure
 from straw.report.study.analysis import studied
 from straw.report.study.load_runs import gathered
+from straw.report.study.verdicts.cautions import listed, shortly
+from straw.report.study.verdicts.verdict import FEW
 
 
 def test_a_censored_condition_is_said_plainly(tmp_path: Path) -> None:
@@ -95,3 +97,10 @@ def test_tables_have_updates_and_unpaid_draws_beside_the_episodes(tmp_path: Path
         columns = [table.header.index(name) for name in ("updates a run", "unpaid draws a run")]
         found = {row[0]: [row[column] for column in columns] for row in table.rows}
         assert ["14", "4,160"] in found.values() and ["–", "–"] in found.values()
+
+
+def test_a_few_series_are_named_and_more_are_counted() -> None:
+    names = [f"s{number}" for number in range(FEW + 1)]
+    assert shortly(names[: FEW - 1]) == listed(names[: FEW - 1])
+    assert shortly(names[:FEW]) == f"{FEW} series"
+    assert shortly(names) == f"{FEW + 1} series"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.made_runs import rollout, write_run
 from tests.made_studies import make_accuracy_run, make_study, never, row_at
 from tests.report.study.verdicts.said import said, verdicts_at
@@ -73,3 +74,10 @@ def test_other_tasks_are_told_by_accuracy(tmp_path: Path) -> None:
 def test_runs_that_have_measured_nothing_say_nothing(tmp_path: Path) -> None:
     write_run(tmp_path / "young", [], [(1, rollout("3", 0.0))], N=16, done=False, learning_rate=1e-3)
     assert verdicts_at(tmp_path) == []
+
+
+@pytest.mark.parametrize("num_runs", [1, 2])
+def test_a_median_is_said_where_there_are_two_runs_and_of_one_it_is_not(tmp_path: Path, num_runs: int) -> None:
+    for seed in range(num_runs):
+        make_accuracy_run(tmp_path / str(seed), 0.6, seed=seed)
+    assert ("in the median" in said(tmp_path, "accuracy on held-out problems")) == (num_runs > 1)
