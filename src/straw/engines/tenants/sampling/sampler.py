@@ -43,7 +43,7 @@ Result = tuple[str, Sampled | Exception]
 class SamplerSettings:
     """How much stands in memory, in bytes, and how long a call may read prompts. None of it shows in a reply."""
 
-    keys_room: int = 4 * GIB  # keys and values of what is being written, prompts included
+    keys_room: int = 2 * GIB  # keys and values of what is being written, prompts included; while pools grow, twice that
     prompts_room: int = 256 * MIB  # prompts that nobody writes behind at the moment
     max_rows: int = MAX_ROWS
     read_work: float = READ_WORK

@@ -15,6 +15,7 @@ import torch
 
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
+from straw.engines.local.training.microbatch_budget import room_on
 from straw.engines.tenants.bank import Adapter, Bank, Weights
 from straw.engines.tenants.records import Facts
 from straw.engines.tenants.sampling.mixed import Mixed
@@ -83,8 +84,13 @@ def sampler_of(host: Host, settings: SamplerSettings | None = None) -> TenantSam
         room=host.facts.max_context_length,
         routes=TenantRoutes(host),
         precision=host.precision,
-        settings=settings,
+        settings=settings or settings_on(host.device),
     )
+
+
+def settings_on(device: torch.device) -> SamplerSettings:
+    """A card has the room that is free on it."""
+    return SamplerSettings() if device.type == "cpu" else SamplerSettings(keys_room=room_on(device.type))
 
 
 def text_of(host: Host) -> Decode:
