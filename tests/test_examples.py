@@ -390,7 +390,11 @@ def test_a_run_folder_of_somebody_else_asks_for_trust_before_it_goes_on(
     "toy",
     [
         pytest.param([f"algorithm={EXAMPLES}/my_algorithm.py:MEDIAN"], marks=pytest.mark.slow, id="loss"),
-        pytest.param([*LETTERS, f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "newest=true"], id="options"),
+        pytest.param(
+            [*LETTERS, f"algorithm={EXAMPLES}/my_learner.py:BestSoFar", "newest=true"],
+            id="options",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_code_from_outside_comes_to_the_same_with_processes(home: Path, tmp_path: Path, toy: list[str]) -> None:

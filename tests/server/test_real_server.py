@@ -26,6 +26,7 @@ FULL, SHORT = Path(__file__).with_name("walk_full.py"), Path(__file__).with_name
 MODEL = "tiny-0.2M"
 
 
+@pytest.mark.slow
 def test_the_sdk_trains_all_weights_of_a_server_that_was_started_for_it(tmp_path: Path) -> None:
     pytest.importorskip("tinker", reason="straw[tinker] is not installed")
     with running(tmp_path, f"model={MODEL}", "--full") as server:
@@ -88,6 +89,7 @@ class Encrypted(Server):
         return f"https://127.0.0.1:{self.port}"
 
 
+@pytest.mark.slow
 def test_with_a_certificate_it_speaks_tls_to_the_sdk_and_lets_in_keys_that_it_knows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

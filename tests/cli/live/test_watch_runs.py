@@ -133,10 +133,18 @@ def test_of_a_long_file_the_end_is_read(tmp_path: Path, monkeypatch: pytest.Monk
 # --- a terminal
 
 
+WATCHES = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests that run in the background were told to ignore it
+from straw.cli import main
+sys.exit(main(["watch"]))
+"""
+
+
 @pytest.mark.parametrize("how", ["q", "Ctrl-C"])
 def test_q_and_ctrl_c_end_it_and_the_terminal_is_as_before(how: str, place: Path) -> None:
     parent, child = pty.openpty()
-    command = [sys.executable, "-m", "straw", "watch"]
+    command = [sys.executable, "-c", WATCHES]
     env = {**os.environ, "TERM": "xterm-256color"}
     process = subprocess.Popen(command, stdin=child, stdout=child, stderr=child, env=env, start_new_session=True)
     os.close(child)

@@ -146,6 +146,7 @@ def test_a_warm_up_is_kept_by_the_service_and_serves_the_next_run(service: FakeS
     assert read_metrics(tmp_path / "second")[0]["ledger/kl_from_start_bits"] == 0.0
 
 
+@pytest.mark.slow
 def test_a_run_begins_from_a_checkpoint_of_the_service(service: FakeService, tmp_path: Path) -> None:
     run_page(page(tmp_path / "first"), Listener())
     row = read_checkpoints(tmp_path / "first")[-1]
@@ -180,6 +181,7 @@ def test_pages_of_every_kind_run(words: str, service: FakeService, tmp_path: Pat
     assert finished.is_done and read_metrics(tmp_path / "run")[-1]["step"] == 2
 
 
+@pytest.mark.slow
 def test_what_the_hosted_service_is_asked_is_one_request_a_prompt(service: FakeService, tmp_path: Path) -> None:
     run_page(page(tmp_path / "each", "n_batches=1"), Listener())
     assert "sample 4" not in service.calls and "sample 1" in service.calls
