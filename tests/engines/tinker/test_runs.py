@@ -134,6 +134,7 @@ def test_a_kill_does_not_grant_the_budget_again(tmp_path: Path) -> None:
     assert third.usd == 2.0 and not third.is_empty
 
 
+@pytest.mark.slow
 def test_a_warm_up_is_kept_by_the_service_and_serves_the_next_run(service: FakeService, tmp_path: Path) -> None:
     words = "warmup=auto warmup_steps=3 warmup_mass=1e-6 warmup_distance=1 n_batches=1"
     first, second = Listener(), Listener()
@@ -174,8 +175,14 @@ def test_a_checkpoint_that_names_nothing_is_refused_in_one_line(tmp_path: Path) 
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("words", ["algorithm=sft", "algorithm=grpo group_size=4", "env_type=multi_step N=4",
-                                   "algorithm=reward_aware", "updates_per_batch=2"])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        "env_type=multi_step N=4", "algorithm=reward_aware", pytest.param("algorithm=sft", marks=pytest.mark.slow),
+        pytest.param("algorithm=grpo group_size=4", marks=pytest.mark.slow),
+        pytest.param("updates_per_batch=2", marks=pytest.mark.slow),
+    ],
+)  # fmt: skip
 def test_pages_of_every_kind_run(words: str, service: FakeService, tmp_path: Path) -> None:
     finished = run_page(page(tmp_path / "run", words, "n_batches=2 silence=paid_form"), Listener())
     assert finished.is_done and read_metrics(tmp_path / "run")[-1]["step"] == 2
