@@ -224,4 +224,5 @@ class TenantSampler:
         if request.prompt is not None:
             self.places.remove(request)
             self.prompts.let_go(request.prompt)
+            request.prompt = None  # a request and its rows know each other, so they wait for the garbage collector
         del self.requests[request.key]
