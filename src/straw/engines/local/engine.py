@@ -22,8 +22,7 @@ from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
-from straw.engines.local.forward.hf_reader import ModulesReader, Reader
-from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.self_check import check_reading, refusing
@@ -68,18 +67,12 @@ class LocalEngine(Learning):
         super().__init__(model.to(self.device).eval(), adapters, is_made)
         self.chat = chat
         with refusing(model):
-            self.reader = self._reader()
+            self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model)
             check_reading(self.model, self.reader, self.head)
         self.tokens_at_once = self.settings.tokens_per_microbatch or tokens_at_once(
             model.config.get_text_config(), str(self.device), self.settings.gradient_checkpointing
         )
-
-    def _reader(self) -> Reader:
-        plain = ModulesReader(self.model, self.settings.gradient_checkpointing)
-        if self.settings.fast_llama and LlamaReader.serves(self.model):
-            return LlamaReader(self.model, self.settings.gradient_checkpointing)
-        return plain
 
     # --- reading ---------------------------------------------------------------------------
 

@@ -19,8 +19,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams
 from straw.engines.local.engine import bfloat16_on
-from straw.engines.local.forward.hf_reader import ModulesReader, Reader
-from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.training.microbatch_budget import tokens_at_once
@@ -63,7 +62,7 @@ class TenantEngine:
         self.model, self.chat = model.to(self.device).eval(), chat
         self.bank = None if self.settings.full else Bank(model)
         with refusing(model):
-            self.reader = self._reader()
+            self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model) if self.bank is None else self.bank.head_of(model)
             check_reading(model, self.reader, self.head)
         self.base = FullWeights({n: p.data for n, p in model.named_parameters()} if self.settings.full else {})
@@ -75,12 +74,6 @@ class TenantEngine:
         self.tenants = Shelf(self.settings.tenants_in_memory)
         self.snapshots: dict[str, Weights] = {}
         self.sampler = sampler_of(self)
-
-    def _reader(self) -> Reader:
-        plain = ModulesReader(self.model, self.settings.gradient_checkpointing)
-        if self.settings.fast_llama and LlamaReader.serves(self.model):
-            return LlamaReader(self.model, self.settings.gradient_checkpointing)
-        return plain
 
     # --- what acts -------------------------------------------------------------------------
 

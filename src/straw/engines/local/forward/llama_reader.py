@@ -20,7 +20,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
-from straw.engines.local.forward.hf_reader import Layout
+from straw.engines.local.forward.hf_reader import Layout, ModulesReader, Reader
 
 FAMILY = ("llama", "mistral", "qwen2")
 
@@ -79,6 +79,12 @@ def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
     if layer.bias is None and type(layer) is nn.Linear and x.dtype == residual.dtype == layer.weight.dtype:
         return torch.addmm(residual, x, layer.weight.t())
     return residual + layer(x)
+
+
+def reader_of(model: PreTrainedModel, checkpointing: bool, fast_llama: bool) -> Reader:
+    """The one written by hand, where it serves the model and is wanted; else through the modules of transformers."""
+    plain = ModulesReader(model, checkpointing)
+    return LlamaReader(model, checkpointing) if fast_llama and LlamaReader.serves(model) else plain
 
 
 class LlamaReader:
