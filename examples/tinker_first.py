@@ -15,6 +15,6 @@ datum = tinker.Datum(
 )
 for _step in range(20):
     found = client.forward_backward([datum], "cross_entropy")
-    client.optim_step(tinker.AdamParams(learning_rate=5e-3)).result()
+    client.optim_step(tinker.AdamParams(learning_rate=2e-3)).result()
     print(f"loss {found.result().metrics['loss:sum']:.3f}")
 print(client.save_state("first").result().path)
