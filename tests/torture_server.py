@@ -6,6 +6,7 @@ python -m tests.torture_server kills 30      kill -9 at random moments, duplicat
 python -m tests.torture_server bodies 10000  malformed bodies: no crash, no 5xx
 python -m tests.torture_server memory 100000 requests, and what they leave in memory
 python -m tests.torture_server disk          that is full for a while (as root, on a small one of its own)
+python -m tests.torture_server prompts 150   long ones at once: the most memory they take, and what stays
 python -m tests.torture_server overhead      CPU of the server for asample and retrieve, without computing
 """
 
@@ -40,6 +41,7 @@ from straw.engines.tenants.open import open_backend
 from straw.server.desk.settings import Settings
 from straw.server.serve import Address, Served, serve
 from straw.server.wire import messages
+from straw.server.work.quiet import QUIET_S
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
 
@@ -314,6 +316,30 @@ def one_sample(client: Client, sampler: str, number: int) -> None:
     client.result(asked["request_id"])
 
 
+def prompts(folder: Path, count: int) -> None:
+    """Prompts of 1,500 tokens, all different and all at once, on the embedded model."""
+    with forked(folder) as server:
+        client = Client(server)
+        session = client.ask("create_session")["session_id"]
+        body = {"session_id": session, "sampling_session_seq_id": 0, "base_model": "tiny-1M"}
+        sampler = client.ask("create_sampling_session", **body)["sampling_session_id"]
+        before, most, ids = server.resident, 0, []
+        for number in range(count):
+            chunks = [{"type": "encoded_text", "tokens": [(number + i * i) % 90 for i in range(1500)]}]
+            asked = client.ask(
+                "asample", sampling_session_id=sampler, seq_id=number, num_samples=1, prompt={"chunks": chunks},
+                sampling_params={"max_tokens": 8},
+            )  # fmt: skip
+            ids.append(asked["request_id"])
+        for id in ids:
+            client.result(id)
+            most = max(most, server.resident)
+        after = server.resident
+        time.sleep(2 * QUIET_S)
+        sizes = (f"{size / 1e6:,.0f}" for size in (before, most, after, server.resident))
+        print("{} prompts: {} MB before, {} at most, {} behind them, {} after a rest".format(count, *sizes))
+
+
 def overhead(folder: Path, count: int) -> None:
     with forked(folder, computes_nothing) as server:
         client = Client(server)
@@ -336,7 +362,7 @@ def disk(folder: Path, count: int) -> None:
 
 PARTS = {
     "kills": (kills, 30), "bodies": (bodies, 10_000), "memory": (memory, 100_000), "overhead": (overhead, 3000),
-    "disk": (disk, 1),
+    "disk": (disk, 1), "prompts": (prompts, 150),
 }  # fmt: skip
 
 

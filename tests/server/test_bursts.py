@@ -21,6 +21,7 @@ from straw.server.service import Service
 from straw.server.wire.limits import Limits
 from straw.server.wire.sampling import read_asample
 from straw.server.work import worker as module
+from straw.server.work.quiet import give_memory_back
 from straw.server.work.worker import Worker
 
 LONG_S = 30.0
@@ -67,3 +68,22 @@ def test_where_somebody_trains_nobody_waits_for_a_burst(worker: Worker) -> None:
     began = monotonic()
     worker.take_in()
     assert monotonic() - began < LONG_S / 2 and len(worker.samples.rows) == 2
+
+
+@pytest.mark.parametrize("has_worked", [True, False])
+def test_memory_is_given_back_once_in_the_quiet_behind_work(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, has_worked: bool
+) -> None:
+    given: list[bool] = []
+    monkeypatch.setattr(module, "QUIET_S", 0.01)
+    monkeypatch.setattr(module, "give_memory_back", lambda: given.append(True))
+    worker.has_worked = has_worked
+    late = Timer(0.1, worker.end)
+    late.start()
+    worker.take_in()
+    late.join()
+    assert worker.is_ending and given == [True] * has_worked
+
+
+def test_giving_back_is_harmless() -> None:
+    give_memory_back()

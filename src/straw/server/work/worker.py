@@ -24,6 +24,7 @@ from straw.server.keeping.rows import Outcome, Request
 from straw.server.keeping.store import Store
 from straw.server.work.operations import Operations, Work
 from straw.server.work.outcomes import failed_by
+from straw.server.work.quiet import QUIET_S, give_memory_back
 from straw.server.work.reading import Reading
 from straw.server.work.sampling import Samples
 from straw.server.work.snapshots import Snapshots
@@ -54,7 +55,7 @@ class Worker(Thread):
         self.begun: dict[str, tuple[Request, Work]] = {}
         self.done: list[tuple[str, Outcome, bool]] = []
         self.unwritten: deque[tuple[str, Outcome]] = deque()
-        self.is_ending = False
+        self.is_ending = self.has_worked = False
 
     # --- from other threads
 
@@ -94,6 +95,7 @@ class Worker(Thread):
             self.samples.decode()
         self.piece()
         self.watching.busy_s += monotonic() - began
+        self.has_worked = True
         self.hand_out()
 
     def take_in(self) -> None:
@@ -102,12 +104,21 @@ class Worker(Thread):
         wait = 0.0 if self.samples.rows or self.turns or self.done else None
         try:
             while not self.is_ending:
-                asked = self.inbox.get(timeout=wait) if wait != 0.0 else self.inbox.get_nowait()
+                asked = self.next_asked() if wait is None else self.inbox.get(block=wait > 0, timeout=wait)
                 num_samples += isinstance(asked, tuple) and asked[0].kind == "sample"
                 self.take(asked)
                 wait = self.patience(num_samples, began)
         except Empty:
             return
+
+    def next_asked(self) -> Asked | None:
+        """Where there is nothing to do. The memory that the work took is given back when it stays so."""
+        try:
+            return self.inbox.get(timeout=QUIET_S if self.has_worked else None)
+        except Empty:
+            give_memory_back()
+            self.has_worked = False
+            return self.inbox.get()
 
     def patience(self, num_samples: int, began: float) -> float:
         """A burst of samples is taken in as a whole, where nobody trains meanwhile: a token for one row costs as much
