@@ -7,7 +7,7 @@ from math import log
 from pathlib import Path
 
 import pytest
-from tests.engines.contract import DRAWS, Contract, lesson, probabilities, prompts_of
+from tests.engines.contract import DRAWS, Contract, gap, learn, lesson, probabilities, prompts_of
 from tests.engines.local.kinds import make_engine
 from tests.engines.tinker.fake_service import FakeService
 
@@ -55,6 +55,16 @@ class TestTinker(Contract):
     @pytest.mark.parametrize("how", [how for how in DRAWS if how != "temperature"])
     def test_a_sample_does_not_see_the_other_prompts_of_its_batch(self, engine: Engine, how: str) -> None:
         super().test_a_sample_does_not_see_the_other_prompts_of_its_batch(engine, how)
+
+    def test_the_start_stays_the_start(self, engine: Engine) -> None:
+        """To float error: of the start a sampler is asked, and of what is trained the trainer."""
+        data = lesson(engine)
+        start = engine.logprobs(data)
+        for _ in range(2):
+            assert engine.logprobs(data, "start") == engine.logprobs(data, "reference")
+            assert gap(engine.logprobs(data, "start"), start) < 1e-5
+            learn(engine)
+            assert gap(engine.logprobs(data), start) > 0.01
 
     @pytest.mark.parametrize("temperature", [1.0])
     def test_the_sampler_says_the_logprobs_that_the_trainer_computes(self, engine: Engine, temperature: float) -> None:
