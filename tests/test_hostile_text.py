@@ -137,7 +137,7 @@ def test_a_pattern_takes_time_in_proportion(name: Any, large: Any) -> None:
     endure(partial(use, *PATTERNS[name]), large)
 
 
-@pytest.mark.parametrize("pattern", [r"([0-9]+)\.0*([^0-9])", r"\\text\{.*?\}$", r"[.!?]+[\"')\]]*(?=\s)", r"(a|a)*$"])
+@pytest.mark.parametrize("pattern", [r"([0-9]+)\.0*([^0-9])", r"[.!?]+[\"')\]]*(?=\s)", r"(a|a)*$"])
 def test_a_pattern_that_goes_back_and_forth_is_caught(pattern: str) -> None:
     with pytest.raises(AssertionError, match="characters of"):
         endure(partial(use, re.compile(pattern), "sub"), 3 * SOME)

@@ -42,6 +42,7 @@ def test_what_only_the_newest_sdk_asks(server: Server, tmp_path: Path) -> None:
     assert seen["gspo"] and seen["tokens"]
 
 
+@pytest.mark.slow
 def test_six_questions_that_another_server_asks_itself(server: Server, tmp_path: Path) -> None:
     pytest.importorskip("tinker", reason="straw[tinker] is not installed")
     hub = {"HF_ENDPOINT": server.url, "HF_HOME": str(tmp_path / "hub")}

@@ -159,7 +159,10 @@ def test_with_all_parts_nothing_differs(alone: Path, home: Path, tmp_path: Path)
     assert differing(alone, resumed(tmp_path / "run")) == []
 
 
-@pytest.mark.parametrize("part", PARTS)
+QUICK = {"credit", "replay", "ledger", "weights", "policy version", "all of it"}
+
+
+@pytest.mark.parametrize("part", [pytest.param(part, marks=[pytest.mark.slow] * (part not in QUICK)) for part in PARTS])
 def test_without_a_part_something_differs(
     alone: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: Any
 ) -> None:

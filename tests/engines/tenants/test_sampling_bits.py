@@ -58,7 +58,10 @@ def test_alone_a_reply_is_the_local_engine_s(engine: TenantEngine, expected: lis
     assert len({tuple(replies[:1]) for replies in expected}) == len(REQUESTS)
 
 
-@pytest.fixture(scope="module", params=SETTINGS)
+IN_TURN = [pytest.param(name, marks=[pytest.mark.slow] * (name == "little room")) for name in SETTINGS]
+
+
+@pytest.fixture(scope="module", params=IN_TURN)
 def busy(request: pytest.FixtureRequest) -> TenantEngine:
     return tenants(SHAPES, SETTINGS[request.param])
 

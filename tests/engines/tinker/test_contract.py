@@ -41,6 +41,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[TinkerEngine, Tinker
     return first, second
 
 
+@pytest.mark.slow
 class TestTinker(Contract):
     @pytest.fixture
     def engine(self, pair: tuple[TinkerEngine, TinkerEngine]) -> Iterator[Engine]:

@@ -96,6 +96,7 @@ def test_a_run_that_goes_on_ends_as_one_that_never_stopped(service: FakeService,
     assert read_metrics(tmp_path / "halves")[-1]["tinker/usd"] > paid
 
 
+@pytest.mark.slow
 def test_a_budget_stops_the_run_behind_a_step_and_resuming_grants_it_again(
     service: FakeService, tmp_path: Path
 ) -> None:
