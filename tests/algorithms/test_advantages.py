@@ -9,8 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.algorithms.advantages import against_constant, against_ema, centred, moved_by_each, rloo, zscore
+from straw.algorithms.baselines import Credit
 
 REWARDS = st.lists(st.floats(-10, 10), min_size=2, max_size=16)
+
+
+def test_a_constant_that_nobody_names_is_a_half() -> None:
+    assert Credit(baseline="constant").advantages([[1.0, 0.0]]) == [[0.5, -0.5]]
 
 
 def test_centring_takes_the_mean_away() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from straw.training.monitor.alarms import ALARMS, QUIET, Alarm, Alarms, telling
+from straw.training.monitor.alarms import ALARMS, QUIET, Alarm, Alarms, History, telling
 
 Row = dict[str, float]
 
@@ -117,6 +117,15 @@ def test_full_pay_for_a_near_miss_is_full_pay() -> None:
     near = set_to(60, reward=1.0, hits=0.0, most_common_reply=0.8, groups_without_advantage=1.0, entropy=0.0)
     assert raised(steps_of(near), Alarms(best=1.0)) == []
     assert "lock_in" in names(raised(steps_of(near), Alarms()))
+
+
+def test_nine_tenths_of_the_highest_pay_are_enough_and_a_little_less_is_not() -> None:
+    history = History(best=2.0)
+    for _ in range(5):
+        history.add({"reward": 0.9 * 2.0})
+    assert history.is_well_paid(5)
+    history.add({"reward": 0.9 * 2.0 - 1e-9})
+    assert not history.is_well_paid(5)
 
 
 def test_dense_pay_is_full_at_the_number_of_turns() -> None:
