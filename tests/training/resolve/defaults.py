@@ -20,6 +20,7 @@ from straw.training.resolve.page_to_plan import plan_of
 TABLE = Path(__file__).with_name("defaults.txt")
 NOT_OURS = ("default", "this machine", "command line")
 MODELS = ("", "lora_rank=4", "model_name=smollm2", "model_name=smollm2 lora_rank=4")
+LENGTHS = ("num_epochs=2", "algorithm=sft", "algorithm=sft n_batches=7")
 ROWS = "rows.jsonl"  # beside whoever asks
 OF_ROWS, ELSEWHERE = ("data", "gsm8k", "math"), ("mmlu", "gym:NAME")  # whose rows have a form of their own
 
@@ -33,8 +34,9 @@ def pages() -> Iterator[str]:
             yield f"task=secret reward_type={channel} {turns} {more}"
     for task in names("tasks"):
         path = f"path={ROWS} eval_path=none" if task in OF_ROWS else ""
-        for model in MODELS if task not in ELSEWHERE else ():
-            yield f"task={task} {path} {model}"
+        more = LENGTHS if task == "data" else ()
+        for words in (*MODELS, *more) if task not in ELSEWHERE else ():
+            yield f"task={task} {path} {words}"
 
 
 def line_of(words: str) -> str:
