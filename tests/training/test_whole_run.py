@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from math import log2
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -71,6 +72,7 @@ def test_one_possible_secret_is_a_run_like_any_other(home: Path, tmp_path: Path)
 
 
 def test_the_folder_tells_the_whole_run(home: Path, tmp_path: Path) -> None:
+    began = monotonic()
     finished = train(tmp_path / "run", "n_batches=5 eval_every=2 save_every=2 keep_last=0 batch_size=2")
     rows = read_metrics(finished.folder)
     assert [row["step"] for row in rows] == [0, 1, 2, 3, 4, 5]
@@ -79,6 +81,7 @@ def test_the_folder_tells_the_whole_run(home: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in read_checkpoints(finished.folder)] == [2, 4, 5]
     assert len(list(read_rollouts(finished.folder))) == 40
     assert all(later["time_s"] >= earlier["time_s"] for earlier, later in pairwise(rows))
+    assert 0 <= rows[0]["time_s"] and rows[-1]["time_s"] <= monotonic() - began
 
 
 def test_the_measurements_of_a_row(home: Path, tmp_path: Path) -> None:

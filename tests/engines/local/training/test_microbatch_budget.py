@@ -7,7 +7,13 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from straw.engines.local.training.microbatch_budget import ELSEWHERE, room_on, rows_at_once, tokens_at_once
+from straw.engines.local.training.microbatch_budget import (
+    ELSEWHERE,
+    bytes_of_token,
+    room_on,
+    rows_at_once,
+    tokens_at_once,
+)
 
 GIB = 2**30
 SMALL = SimpleNamespace(
@@ -36,6 +42,8 @@ def test_a_card_gives_a_quarter_of_what_is_free_and_a_little_more_or_less_change
     assert room_on("cuda") == GIB
     # 30 layers x (10 x 576 + 4 x 1536) floats are 1,428,480 bytes
     assert tokens_at_once(SMALL, "cuda", False) == GIB // 1_428_480
+    assert bytes_of_token(SMALL, checkpointing=False) == 1_428_480
+    assert bytes_of_token(SMALL, checkpointing=True) == 4 * 30 * 2 * 576
 
 
 def test_keys_of_rows_have_their_own_share(card: pytest.MonkeyPatch) -> None:
