@@ -81,7 +81,7 @@ def test_the_folder_tells_the_whole_run(home: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in read_checkpoints(finished.folder)] == [2, 4, 5]
     assert len(list(read_rollouts(finished.folder))) == 40
     assert all(later["time_s"] >= earlier["time_s"] for earlier, later in pairwise(rows))
-    assert 0 <= rows[0]["time_s"] and rows[-1]["time_s"] <= monotonic() - began
+    assert rows[0]["time_s"] >= 0 and rows[-1]["time_s"] <= monotonic() - began
 
 
 def test_the_measurements_of_a_row(home: Path, tmp_path: Path) -> None:
