@@ -63,6 +63,7 @@ EXAMPLES = {
 
 def serve(address, bind: str, certs: str | None, is_shared: bool, idle_s: float | None) -> int:  # type: ignore[no-untyped-def]
     import asyncio
+    import signal
 
     from straw.engines.monarch.hosts.hosts import CERTS
     from straw.engines.monarch.hosts.wire.tls import of_worker
@@ -78,7 +79,10 @@ def serve(address, bind: str, certs: str | None, is_shared: bool, idle_s: float 
     wall = namespace.raised(is_shared)
 
     async def until_the_end() -> None:
-        await Worker(address, bind, context, wall, lambda line: say(f"straw worker {line}"), idle_s).serve()
+        one = Worker(address, bind, context, wall, lambda line: say(f"straw worker {line}"), idle_s)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, one.ending.set)
+        await one.serve()
 
     asyncio.run(until_the_end())
     return 0

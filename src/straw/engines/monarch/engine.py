@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,6 +42,7 @@ from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
 from straw.engines.monarch.processes import namespace as wall
 from straw.engines.monarch.processes import process as adapter
+from straw.engines.monarch.processes.log import NAME, append
 from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
 from straw.engines.monarch.processes.running import Running
 from straw.engines.monarch.processes.silence import Patience
@@ -74,6 +75,7 @@ class MonarchEngine(Engine):
         self.is_pushed = page.engine.weights == "pushed"
         self.source: Any = None
         self.hosts: Hosts | None = None
+        self.log_folder: Path | None = None
         self.wall = wall.raised(page.engine.shared_machine)
         with lacks_in_a_line():
             self.where = placed(page.engine)
@@ -115,8 +117,10 @@ class MonarchEngine(Engine):
         self.hosts.attach()
 
     def _log(self, host: str, text: bytes) -> None:
-        if adapter.log is not None:
-            adapter.log.add(host, text)
+        """What Monarch wrote there, behind what it wrote here."""
+        if self.log_folder is not None:
+            with suppress(OSError):
+                append(self.log_folder / NAME, f"--- {host}\n".encode() + text)
 
     def _pool(self) -> Pool:
         taken = self.board.taken if self.board is not None else lambda generator: 0
@@ -182,6 +186,7 @@ class MonarchEngine(Engine):
             tell(event, **facts)
 
     def keep_log(self, folder: Path) -> None:
+        self.log_folder = folder
         if adapter.log is not None:
             adapter.log.keep_in(folder)
 

@@ -74,12 +74,6 @@ class Log:
             os.ftruncate(self.memory, 0)
         return new
 
-    def add(self, host: str, new: bytes) -> None:
-        """What another machine's processes wrote."""
-        with suppress(OSError):
-            if self.folder is not None:
-                append(self.folder / NAME, f"--- {host}\n".encode() + new)
-
 
 def append(path: Path, new: bytes) -> None:
     """At most LIMIT bytes stay, the newest; never through a link."""

@@ -11,7 +11,6 @@ and files are given back, and the next is let in.
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
 import ssl
 import time
@@ -25,9 +24,10 @@ from straw.engines.monarch.hosts.facts import facts_here
 from straw.engines.monarch.hosts.host import BUSY
 from straw.engines.monarch.hosts.wire import tls
 from straw.engines.monarch.hosts.wire.link import Link, Lost, Refused
-from straw.engines.monarch.hosts.worker.session import Session
+from straw.engines.monarch.hosts.worker.session import Make, Session
 from straw.engines.monarch.processes import process as adapter
 from straw.engines.monarch.processes.namespace import Wall
+from straw.engines.monarch.processes.process import Process
 from straw.errors import ConfigError
 
 HANDSHAKE_S, HELLO_S, TIDY_S = 10.0, 10.0, 1.0
@@ -42,6 +42,7 @@ class Worker:
     wall: Wall
     say: Callable[[str], None]
     idle_s: float | None = None  # it ends when nobody has called for so long
+    make: Make = Process
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)  # behind the wall
     session: Session | None = None
     idle_since: float = field(default_factory=time.monotonic)
@@ -50,11 +51,9 @@ class Worker:
     strangers: int = 0
 
     async def serve(self) -> None:
-        """Until a signal, or until nobody called for long enough."""
+        """Until it is told to end, or nobody called for long enough."""
         listening = bound(self.bind, self.address)
         thread = self.wall.begin(self.loop.run_forever, "processes")
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self.ending.set)
         self.say(f"listens at {self.address}")
         try:
             self._begin(self._accept(listening))
@@ -108,7 +107,7 @@ class Worker:
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _work_for(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
-        session = Session(facts_here(), self.wall, self.loop)
+        session = Session(facts_here(), self.wall, self.loop, self.make)
         said: list[str] = []
 
         async def answer(act: str, value: Any, blob: bytes) -> tuple[Any, bytes]:
