@@ -77,6 +77,8 @@ def manifest(job: Job, extra: dict[str, str], files: dict[str, bytes]) -> list[d
     listen = f"tls://{name}-workers-$JOB_COMPLETION_INDEX.{name}:{job.port}"
     worker = f'exec straw worker --listen "{listen}" bind=0.0.0.0 shared_machine=false idle_s=900'
     secret = {name: base64.b64encode(text).decode() for name, text in files.items()}
+    its_own = sorted(file for file in files if file.split(".")[0] in ("ca", "page"))
+    theirs = sorted(file for file in files if not file.startswith("page."))
     return [
         {"apiVersion": "v1", "kind": "Secret", **named(f"{name}-certs"), "type": "Opaque", "data": secret},
         {"apiVersion": "v1", "kind": "ConfigMap", **named(f"{name}-page"), "data": {source: page} if page else {}},
@@ -84,10 +86,10 @@ def manifest(job: Job, extra: dict[str, str], files: dict[str, bytes]) -> list[d
             "clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"straw": name},
             "ports": [{"name": "worker", "port": job.port}],
         }},
-        a_job(job, extra, f"{name}-workers", worker, {"completions": job.nodes, "parallelism": job.nodes,
+        a_job(job, extra, f"{name}-workers", worker, theirs, {"completions": job.nodes, "parallelism": job.nodes,
               "completionMode": "Indexed", "backoffLimit": 4 * job.nodes}),
         # 1 is a run that is done and worse than at its start: to begin it again would change nothing
-        a_job(job, extra, f"{name}-train", f"{train} || [ $? = 1 ]", {"backoffLimit": 4}, STRAW_HOSTS=hosts),
+        a_job(job, extra, f"{name}-train", f"{train} || [ $? = 1 ]", its_own, {"backoffLimit": 4}, STRAW_HOSTS=hosts),
     ]  # fmt: skip
 
 
@@ -107,14 +109,14 @@ def named(name: str) -> dict[str, Any]:
 
 
 def a_job(
-    job: Job, extra: dict[str, str], name: str, command: str, spec: dict[str, Any], **more: str
+    job: Job, extra: dict[str, str], name: str, command: str, files: list[str], spec: dict[str, Any], **more: str
 ) -> dict[str, Any]:
     label = name_in(job, extra)
     return {
         "apiVersion": "batch/v1", "kind": "Job", **named(name),
         "spec": {**spec, "template": {"metadata": {"labels": {"straw": label}}, "spec": {
             "subdomain": label, "restartPolicy": "OnFailure", "automountServiceAccountToken": False,
-            "containers": [container(job, extra, command, more)], "volumes": volumes(label, extra),
+            "containers": [container(job, extra, command, more)], "volumes": volumes(label, extra, files),
         }}},
     }  # fmt: skip
 
@@ -133,10 +135,12 @@ def container(job: Job, extra: dict[str, str], command: str, more: dict[str, str
     }  # fmt: skip
 
 
-def volumes(name: str, extra: dict[str, str]) -> list[dict[str, Any]]:
+def volumes(name: str, extra: dict[str, str], files: list[str]) -> list[dict[str, Any]]:
+    """`files`: those of the certificates that this pod is for."""
+    items = [{"key": file, "path": file} for file in files]
     runs = {"persistentVolumeClaim": {"claimName": extra["claim"]}} if "claim" in extra else {"emptyDir": {}}
     return [
-        {"name": "certs", "secret": {"secretName": f"{name}-certs", "defaultMode": 0o400}},
+        {"name": "certs", "secret": {"secretName": f"{name}-certs", "defaultMode": 0o400, "items": items}},
         {"name": "page", "configMap": {"name": f"{name}-page"}},
         {"name": "runs", **runs},
     ]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,12 @@ def directed(address: Address | str, certs: Path | None, **options: Any) -> Iter
             slot.close()
 
 
+def refuses(kind: type[Exception], line: str, address: Address | str, certs: Path | None, **options: Any) -> None:
+    """All that an engine would do before it begins, and the line that it ends with."""
+    with pytest.raises(kind, match=line), directed(address, certs, **options):
+        pass
+
+
 @pytest.fixture
 def address() -> Address:
     return Address("127.0.0.1", free_port())
@@ -114,19 +120,18 @@ def test_weights_go_to_a_host_once_and_are_shared_there(address: Address, certs:
 
 def test_a_process_there_has_the_face_of_one_here(address: Address, certs: Path) -> None:
     Fake.made.clear()
-    with working(address, of_worker(certs, "127.0.0.1")), directed(address, certs) as ours:
+    with working(address, of_worker(certs, "127.0.0.1")) as (worker, _), directed(address, certs) as ours:
 
         async def script() -> tuple[Any, str]:
             process = ours.process(RemoteProcess, ("x", 1.5), None)
             await process.start()
             assert (process.pid, process.place) == (4711, {"host": str(address)})
             answer = await process.call("converse", [1, 2.5], {"k": (b"\x00", None)})
-            loop = asyncio.get_running_loop()
-            loop.call_later(0.05, Fake.made[0].death.set)
-            Fake.made[0].death._loop = None  # type: ignore[attr-defined]
-            return answer, ""
+            worker.loop.call_soon_threadsafe(Fake.made[0].death.set)
+            return answer, await process.trouble()
 
-        answer, _ = asyncio.run(script())
+        answer, why = asyncio.run(script())
+        assert why == "died"
         assert answer == ([1, 2.5], {"k": (b"\x00", None)})
         assert Fake.made[0].given == (("x", 1.5), None) and Fake.made[0].worker is Generator
         assert Fake.made[0].name == "generator-0-0"
@@ -174,9 +179,8 @@ def test_who_is_gone_leaves_nothing_and_the_next_is_let_in(address: Address, cer
 def test_one_run_at_a_time_and_another_waits_until_it_is_over(address: Address, certs: Path) -> None:
     with working(address, of_worker(certs, "127.0.0.1")):
         with directed(address, certs):
-            with pytest.raises(EngineFailed, match=r"cannot be reached: it works for somebody else now \(waited 1.5 s"):
-                with directed(address, certs, attach_s=1.5):
-                    pass
+            line = r"cannot be reached: it works for somebody else now \(waited 1.5 s"
+            refuses(EngineFailed, line, address, certs, attach_s=1.5)
             waiting = Directed(address, certs)
         waiting.hosts.attach()
         waiting.hosts.close()
@@ -222,15 +226,12 @@ def test_a_process_for_a_host_that_is_away_waits_no_longer_than_it_has_to(addres
         ours.hosts.close()
 
 
-def test_silence_ends_a_link_within_six_seconds(
-    address: Address, certs: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silence_ends_a_link_within_six_seconds(address: Address, certs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert link.SILENT_S + 2 * link.LOOK_S <= 6.0
     monkeypatch.setattr(link, "SILENT_S", 0.3)
     monkeypatch.setattr(link, "LOOK_S", 0.05)
     with working(address, of_worker(certs, "127.0.0.1")), directed(address, certs) as ours:
         until(lambda: ours.count("host_lost") > 0)  # a pulse comes every second only
-        assert "does not answer" in ours.events[-1][1].get("error", "does not answer")
 
 
 # --- who is refused, each with a line on both sides
@@ -242,7 +243,8 @@ def test_without_certificates_nobody_is_called(address: Address) -> None:
 
 
 @pytest.mark.parametrize(
-    ("whose", "line"), [("others", "is of another authority: certs=DIR"), ("mixed", "does not know who signed our")]
+    ("whose", "line"),
+    [("others", "is of another authority: certs=DIR"), ("mixed", "did not take our certificate: certs=DIR")],
 )
 def test_a_foreign_authority_is_refused_at_once(
     address: Address, certs: Path, others: Path, tmp_path: Path, whose: str, line: str
@@ -255,9 +257,7 @@ def test_a_foreign_authority_is_refused_at_once(
             (shown / name).write_bytes((source / name).read_bytes())
             (shown / name).chmod(0o600)
     with working(address, of_worker(certs, "127.0.0.1")) as (worker, said):
-        with pytest.raises(ConfigError, match=f"{address} cannot be reached: .*{line}"):
-            with directed(address, shown):
-                pass
+        refuses(ConfigError, f"{address} cannot be reached: .*{line}", address, shown)
         until(lambda: any(line.startswith("refused 127.0.0.1") for line in said))
         assert worker.session is None
 
@@ -269,29 +269,21 @@ def test_a_worker_s_own_certificate_commands_no_other(address: Address, certs: P
         (stolen / name).write_bytes((certs / source).read_bytes())
         (stolen / name).chmod(0o600)
     with working(address, of_worker(certs, "127.0.0.1")) as (worker, said):
-        with pytest.raises(ConfigError, match="cannot be reached"):
-            with directed(address, stolen):
-                pass
+        refuses(ConfigError, "did not take our certificate", address, stolen)
         until(lambda: any("only page.crt calls" in line for line in said))
         assert worker.session is None
 
 
 def test_a_certificate_without_that_name_is_refused(address: Address, certs: Path) -> None:
     with working(address, of_worker(certs, "somewhere")):
-        with pytest.raises(ConfigError, match="its certificate is not for that address: straw certs wants every"):
-            with directed(address, certs):
-                pass
+        refuses(ConfigError, "its certificate is not for that address: straw certs wants every", address, certs)
 
 
-def test_plain_tcp_is_refused_on_both_sides(address: Address, certs: Path) -> None:
+def test_who_speaks_no_tls_is_refused(address: Address, certs: Path) -> None:
     with working(address, of_worker(certs, "127.0.0.1")) as (worker, said):
         with socket.create_connection((address.host, address.port)) as stranger:
             stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
-            assert stranger.recv(100) == b"" or True
             until(lambda: any("speaks no TLS" in line for line in said))
-        with pytest.raises(EngineFailed, match="cannot be reached"):
-            with directed(replace(address, is_plain=True), None, attach_s=1.0):
-                pass
         assert worker.session is None
 
 
@@ -306,16 +298,12 @@ def test_a_service_that_speaks_no_tls_is_named(certs: Path) -> None:
                 caller.recv(1000)
 
         threading.Thread(target=greet, daemon=True).start()
-        with pytest.raises(ConfigError, match=f"tls://127.0.0.1:{port} cannot be reached: what is there speaks no TLS"):
-            with directed(f"tls://127.0.0.1:{port}", certs):
-                pass
+        refuses(ConfigError, "cannot be reached: what is there speaks no TLS", f"tls://127.0.0.1:{port}", certs)
 
 
 def test_nobody_there_and_a_name_that_leads_nowhere_are_told_within_the_deadline(certs: Path) -> None:
     for url, line in ((f"tls://127.0.0.1:{free_port()}", "nobody listens"), ("tls://no.invalid:1", "leads nowhere")):
-        with pytest.raises(EngineFailed, match=rf"{line}.*\(waited 0.5 s; attach_s says how long\)"):
-            with directed(url, certs, attach_s=0.5):
-                pass
+        refuses(EngineFailed, rf"{line}.*\(waited 0.5 s; attach_s says how long\)", url, certs, attach_s=0.5)
 
 
 def test_versions_that_differ_are_named_and_refused(
@@ -324,15 +312,16 @@ def test_versions_that_differ_are_named_and_refused(
     real = directing.facts_here()
     monkeypatch.setattr(directing, "facts_here", lambda: {**real, "torch": "9.9"})
     with working(address, of_worker(certs, "127.0.0.1")) as (worker, _):
-        with pytest.raises(ConfigError, match=rf"torch {real['torch']}.* there and 9.9 here: install the same versions"):
-            with directed(address, certs):
-                pass
+        refuses(
+            ConfigError,
+            rf"torch {re.escape(real['torch'])} there and 9.9 here: install the same versions",
+            address,
+            certs,
+        )
         until(lambda: worker.session is None)
 
 
 def test_a_host_without_room_says_so(address: Address, certs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(NEEDS, "model_bytes", 2**50)
     with working(address, of_worker(certs, "127.0.0.1")):
-        with pytest.raises(ConfigError, match=f"{address} cannot be reached: generators have to fit into memory"):
-            with directed(address, certs):
-                pass
+        refuses(ConfigError, f"{address} cannot be reached: generators have to fit into memory", address, certs)

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +85,8 @@ def working(address: Address, context: ssl.SSLContext | None, **more: Any) -> It
     try:
         yield worker, said
     finally:
-        loops[0].call_soon_threadsafe(worker.ending.set)
+        with suppress(RuntimeError):  # it has ended by itself
+            loops[0].call_soon_threadsafe(worker.ending.set)
         thread.join()
 
 

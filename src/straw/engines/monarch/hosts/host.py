@@ -4,7 +4,7 @@
     lost      the connection ended, or nothing came for five seconds: whoever waits for its processes is told
     back      it is called every second until it answers; then it begins afresh, with new memory and new processes
 
-A wrong certificate or another version is no matter of time: then it is called no more.
+A wrong certificate or another version at the start is no matter of time: then it is called no more.
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ class Host:
             try:
                 attachment = await self._attach()
             except Exception as error:
-                await self._set(None, why_of(error), "" if is_worth_a_try(error) else why_of(error))
-                if self.refusal:
+                is_refused = not self.losses and not is_worth_a_try(error)  # who was there may be mended meanwhile
+                await self._set(None, why_of(error), why_of(error) if is_refused else "")
+                if is_refused:
                     return
                 await asyncio.sleep(PAUSE_S)
                 continue
@@ -80,7 +81,7 @@ class Host:
         await attachment.link.close()
 
     async def _attach(self) -> Attachment:
-        reader, writer = await asyncio.wait_for(self._connected(), CONNECT_S)
+        reader, writer = await asyncio.wait_for(self._let_in(), CONNECT_S)
         found: list[Attachment] = []
 
         def heard(what: str, value: Any, blob: bytes) -> None:
@@ -103,6 +104,19 @@ class Host:
             await link.close()
             raise
         return found[0]
+
+    async def _let_in(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        reader, writer = await self._connected()
+        try:
+            if await reader.readexactly(len(tls.WELCOME)) == tls.WELCOME:
+                return reader, writer
+            raise tls.NoWorker
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            writer.transport.abort()
+            raise error if isinstance(error, tls.NoWorker) else tls.NotLetIn from error
+        except BaseException:
+            writer.transport.abort()
+            raise
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         name = self.address.host if self.context is not None else None

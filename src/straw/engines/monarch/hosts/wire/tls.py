@@ -15,6 +15,17 @@ from pathlib import Path
 from straw.engines.monarch.hosts.wire.certificates import AUTHORITY, PAGE, file_name
 from straw.errors import ConfigError
 
+WELCOME = b"straw worker\n"  # what a worker says first, and to nobody whom it did not let in
+
+
+class NotLetIn(ConnectionError):
+    """In TLS 1.3 who is called looks at our certificate when for us all is done, and asyncio sends no alert."""
+
+
+class NoWorker(ConnectionError):
+    """Something else is there."""
+
+
 SAID = {  # in what OpenSSL says, and what it means
     "certificate required": "it wants a certificate, and was shown none: name the job's folder with certs=DIR",
     "peer did not return": "it showed no certificate",
@@ -68,6 +79,12 @@ def reason(error: BaseException) -> str:
         return next((meant for said, meant in SAID.items() if said in words), f"TLS failed ({said_by(error)})")
     if isinstance(error, socket.gaierror):
         return "that name leads nowhere: is it spelled so, and known to this machine?"
+    if isinstance(error, NotLetIn):
+        return (
+            "it did not take our certificate: certs=DIR has to be of the same job on both machines; it says more there"
+        )
+    if isinstance(error, NoWorker):
+        return "what is there is no straw worker"
     if isinstance(error, ConnectionRefusedError):
         return "nobody listens there: is straw worker running, and at this port?"
     if isinstance(error, TimeoutError | asyncio.TimeoutError):
@@ -83,4 +100,4 @@ def said_by(error: BaseException) -> str:
 
 def is_final(error: BaseException) -> bool:
     """Whether to call again would be in vain."""
-    return isinstance(error, ssl.SSLError)
+    return isinstance(error, ssl.SSLError | NotLetIn | NoWorker)

@@ -96,7 +96,7 @@ class Values:
             raise Unreadable(f"{type(error).__name__}: {error}") from error
 
     def _read(self, value: dict[str, Any]) -> Any:
-        kind = next(iter(value))
+        kind = next(iter(value), "")
         inside = value[kind]
         if kind == "t":
             return tuple(self.read(one) for one in inside)

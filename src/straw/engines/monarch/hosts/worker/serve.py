@@ -104,6 +104,7 @@ class Worker:
         transport, _ = await loop.connect_accepted_socket(
             lambda: protocol, caller, ssl=self.context, ssl_handshake_timeout=limit
         )
+        transport.write(tls.WELCOME)
         return reader, asyncio.StreamWriter(transport, protocol, reader, loop)
 
     async def _work_for(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:

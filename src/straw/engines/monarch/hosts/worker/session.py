@@ -179,7 +179,7 @@ class Session:
         self.greeted.clear()
         for watching in self.watching:
             watching.cancel()
-        await self._there(nothing())  # what is just being begun is known by then
+        await asyncio.shield(self._there(nothing()))  # what is just being begun is known by then
         await asyncio.gather(*(self.end({"name": name}, b"") for name in [*self.processes]), return_exceptions=True)
         self.bytes.clear()
         for shared in self.memory.values():
