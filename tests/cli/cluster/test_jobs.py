@@ -46,8 +46,8 @@ def same(name: str, text: str) -> None:
 
 
 def test_a_script_for_sbatch(capsys: pytest.CaptureFixture[str]) -> None:
-    words = "slurm secret nodes=3 gpus=1 partition=gpu time=12:00:00 learning_rate=1e-4 N=16".split()
-    same("secret.sh", printed(capsys, *words))
+    words = ["nodes=3", "gpus=1", "partition=gpu", "time=12:00:00", "learning_rate=1e-4", "N=16"]
+    same("secret.sh", printed(capsys, "slurm", "secret", *words))
     assert subprocess.run(["bash", "-n", GOLDEN / "secret.sh"], check=False).returncode == 0
 
 
@@ -55,8 +55,8 @@ def test_jobs_for_kubectl(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     monkeypatch.setattr(pods, "certificates", lambda hosts: {f"{name}.crt": b"PEM" for name in ("ca", "page", *hosts)})
     (tmp_path / "My_Page.toml").write_text('N = 16\nquestion = "does it hold?"\n')
     monkeypatch.chdir(tmp_path)
-    words = "kubernetes My_Page.toml nodes=2 gpus=1 image=lab/straw:0.2 claim=runs memory=16Gi seed=3".split()
-    text = printed(capsys, *words)
+    words = ["nodes=2", "gpus=1", "image=lab/straw:0.2", "claim=runs", "memory=16Gi", "seed=3"]
+    text = printed(capsys, "kubernetes", "My_Page.toml", *words)
     same("my-page.yaml", text)
     parts = list(yaml.safe_load_all(text))
     assert [part["kind"] for part in parts] == ["Secret", "ConfigMap", "Service", "Job", "Job"]
@@ -86,11 +86,12 @@ def files_of(part: dict[str, Any]) -> set[str]:
     [
         ("slurm", ""),
         ("slurm nodes=2", "a job runs a page or a task, and none is named"),
+        ("slurm secret", "a job is for a number of machines: write straw slurm PAGE.toml nodes=3"),
         ("slurm secret nodes=0", "--nodes is a whole number from 1"),
         ("slurm secret nodes=2 hosts=here", "hosts is for the job to say, from its nodes: leave hosts=here out"),
         ("slurm secret nodes=2 N=0", "N is the number of possible secrets"),
         ("slurm secret nodes=2 nonsense=1", "there is no option 'nonsense'"),
-        ("slurm secret partition=a;b", "has characters that mean something to a scheduler"),
+        ("slurm secret nodes=2 partition=a;b", "has characters that mean something to a scheduler"),
         ("kubernetes secret nodes=2", "pods are made of an image that has straw"),
         ("worker --listen tcp://10.0.0.1:1", "over plain TCP whoever can call a worker runs code there"),
         ("worker --listen tcp://127.0.0.1:1", "other users of this machine could call tcp://127.0.0.1:1"),

@@ -51,7 +51,10 @@ def job_of(kind: str, words: list[str], extra: Mapping[str, str]) -> tuple[Job, 
     if not words or words[0].startswith("-") or "=" in words[0]:
         raise ConfigError(f"a job runs a page or a task, and none is named: {EXAMPLE[kind]}")
     source = words.pop(0)
-    nodes = counted("nodes", take_option(words, "nodes", "3") or "", least=1, most=10_000, example=3)
+    said = take_option(words, "nodes", "3")
+    if said is None:
+        raise ConfigError(f"a job is for a number of machines: write {EXAMPLE[kind]}")
+    nodes = counted("nodes", said, least=1, most=10_000, example=3)
     gpus = counted("gpus", take_option(words, "gpus", "1") or "0", most=64, example=1)
     per_node = counted("per_node", take_option(words, "per_node", "2") or str(max(1, gpus)), least=1, example=2)
     port = counted("port", take_option(words, "port", str(PORT)) or str(PORT), least=1024, most=65_535, example=PORT)

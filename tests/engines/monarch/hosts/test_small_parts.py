@@ -22,6 +22,7 @@ from straw.engines.monarch.hosts.travel import inside
 from straw.engines.monarch.hosts.wire.certificates import make_certificates
 from straw.engines.monarch.hosts.wire.tls import of_page, of_worker
 from straw.engines.monarch.hosts.wire.values import Unreadable, Values
+from straw.engines.monarch.hosts.worker.session import spread
 from straw.engines.monarch.memory.memory_check import check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Place
 from straw.errors import ConfigError, RunError
@@ -157,7 +158,8 @@ TALK = Talk(3, (1, 2), 2, [Generate(PARAMS, [7, 8]), Append([(1,), ()])])
     "value",
     [
         None, True, 7, 2**70, 0.1, -0.0, float("inf"), 5e-324, "ä\u2028", (), (1, (2.5,)), [(1,), []],
-        {3: 0.25, "k": b"\x00"}, frozenset({1}), torch.bfloat16, Path("/tmp/x"), Reply((19, 2), (-0.1, -0.9), True), PARAMS, TALK,
+        {3: 0.25, "k": b"\x00"}, frozenset({1}), torch.bfloat16, Path("/tmp/x"), PARAMS, TALK,
+        Reply((19, 2), (-0.1, -0.9), True),
         Sampling([(1, 2)], 2, PARAMS, [[1, 2]]), AdamParams(learning_rate=1e-3), TrainOutput([(0.1,)], {"loss": 0.5}),
         Loss(name="ppo", settings={"clip_low": 0.2}),
         Datum(prompt=(1,), tokens=(2,), weights=(1.0,), soft_targets=({3: 0.5, 4: 0.5},)), SLOT.places,
@@ -214,3 +216,10 @@ def test_what_differs_between_machines_is_named() -> None:
     assert difference(here, {**here, "torch": "1"}).startswith(f"torch 1 there and {here['torch']} here: install")
     assert "ATEN_CPU_CAPABILITY=avx2" in difference(here, {**here, "cpu": "AVX9"})
     assert "more there than unknown here" not in difference(here, here)
+
+
+def test_a_host_with_several_cards_gives_each_process_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = small_page("device=cuda engine=monarch").page
+    for cards, wanted in ((1, ["cuda"] * 3), (2, ["cuda:0", "cuda:1", "cuda:0"])):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda cards=cards: cards)
+        assert [spread((page, None), number)[0].model.device for number in range(3)] == wanted

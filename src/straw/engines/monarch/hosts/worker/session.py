@@ -15,9 +15,13 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from straw.config import Page
 from straw.engines.monarch.generator import Generator
 from straw.engines.monarch.hosts.facts import Facts, difference
 from straw.engines.monarch.hosts.travel import files_in, inside
@@ -94,8 +98,10 @@ class Session:
         name, worker = value["name"], WORKERS[value["worker"]]
         given, patience = (self.values.read(value[one]) for one in ("given", "patience"))
 
+        own = spread(given, len(self.processes))
+
         async def begun() -> Process:
-            process = self.make(name.partition(".")[0], worker, *given, patience=patience)
+            process = self.make(name.partition(".")[0], worker, *own, patience=patience)
             self.processes[name] = process
             await process.start()
             return process
@@ -191,6 +197,14 @@ class Session:
 
 
 async def nothing() -> None: ...
+
+
+def spread(given: tuple[Any, ...], number: int) -> tuple[Any, ...]:
+    """A card for each process, in turn, where there are several."""
+    page, *rest = given
+    if not isinstance(page, Page) or page.model.device != "cuda" or (count := torch.cuda.device_count()) < 2:
+        return given
+    return (replace(page, model=replace(page.model, device=f"cuda:{number % count}")), *rest)
 
 
 ACTS = {
