@@ -201,7 +201,7 @@ async def nothing() -> None: ...
 
 def spread(given: tuple[Any, ...], number: int) -> tuple[Any, ...]:
     """A card for each process, in turn, where there are several."""
-    page, *rest = given
+    page, *rest = given or (None,)
     if not isinstance(page, Page) or page.model.device != "cuda" or (count := torch.cuda.device_count()) < 2:
         return given
     return (replace(page, model=replace(page.model, device=f"cuda:{number % count}")), *rest)
