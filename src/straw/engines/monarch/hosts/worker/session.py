@@ -185,7 +185,9 @@ class Session:
         self.greeted.clear()
         for watching in self.watching:
             watching.cancel()
-        await asyncio.shield(self._there(nothing()))  # what is just being begun is known by then
+        is_known, here = asyncio.Event(), asyncio.get_running_loop()  # what is just being begun, by then
+        self.loop.call_soon_threadsafe(lambda: here.call_soon_threadsafe(is_known.set))
+        await is_known.wait()
         await asyncio.gather(*(self.end({"name": name}, b"") for name in [*self.processes]), return_exceptions=True)
         self.bytes.clear()
         for shared in self.memory.values():
@@ -194,9 +196,6 @@ class Session:
         for folder in self.folders:
             shutil.rmtree(folder, ignore_errors=True)
         self.folders.clear()
-
-
-async def nothing() -> None: ...
 
 
 def spread(given: tuple[Any, ...], number: int) -> tuple[Any, ...]:
