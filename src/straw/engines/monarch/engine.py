@@ -120,7 +120,7 @@ class MonarchEngine(Engine):
         """What Monarch wrote there, behind what it wrote here."""
         if self.log_folder is not None:
             with suppress(OSError):
-                append(self.log_folder / NAME, f"--- {host}\n".encode() + text)
+                append(self.log_folder / NAME, f"--- {host}\n".encode() + text if text else b"")
 
     def _pool(self) -> Pool:
         taken = self.board.taken if self.board is not None else lambda generator: 0
@@ -189,6 +189,8 @@ class MonarchEngine(Engine):
         self.log_folder = folder
         if adapter.log is not None:
             adapter.log.keep_in(folder)
+        elif self.hosts is not None:  # there to be followed before anything is said
+            self._log("", b"")
 
     def _tell(self, event: str, **facts: object) -> None:
         if self.tell is None:
