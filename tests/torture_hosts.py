@@ -115,6 +115,7 @@ def torture(
     thread.start()
     faults = run(machines, words, far, certs, meddler)
     thread.join()
+    machines[1].workers[-1].wait_until("listens")  # one that is just being begun again ends in no order yet
     faults += [f"{name} differs" for name in differing(local, far)] if not faults else []
     meddler.pids.update(pid for machine in machines for pid in machine.workers[-1].family())
     if [machine.workers[-1].stop() for machine in machines] != [0, 0]:

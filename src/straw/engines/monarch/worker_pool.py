@@ -225,12 +225,13 @@ class Pool:
                 await self._begin(process)
             except HostAway as error:
                 self._wait_for_host(slot, str(error))
+                await asyncio.sleep(self.limits.pause_s)
                 continue
             except Exception as error:  # whatever it is, another may be luckier
                 slot.error = str(error) if isinstance(error, StrawError) else said_by(error)
                 slot.replacements, slot.in_vain = slot.replacements + 1, slot.in_vain + 1
-                pid = process.pid if process is not None else None
-                self._tell("generator_died", generator=slot.index, pid=pid, error=slot.error)
+                where = {"pid": process.pid, **process.place} if process is not None else {"pid": None}
+                self._tell("generator_died", generator=slot.index, **where, error=slot.error)
                 await asyncio.sleep(min(self.limits.pause_s * 2 ** (slot.in_vain - 1), 5.0))
                 continue
             slot.process, slot.state, slot.away_since = process, "ready", None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from tests.small_runs import small_page, small_plan
 from straw.config import Page
 from straw.config.sections import Engine
 from straw.engines.base import AdamParams, Loss, Reply, SamplingParams, TrainOutput
+from straw.engines.monarch import hosts
 from straw.engines.monarch.generator import Append, Generate, Sampling, Talk, Version
 from straw.engines.monarch.hosts.address import Address, read_address, read_hosts
 from straw.engines.monarch.hosts.facts import difference, facts_here
@@ -122,9 +124,9 @@ def test_certificates_are_for_their_owner_and_the_authority_signs_no_more(tmp_pa
 
 
 def test_what_no_certificate_can_be_made_for_is_refused_and_nothing_is_left(tmp_path: Path) -> None:
-    for hosts in ([], ["a b"], ["-x"], ["page"], ["a\nb"]):
+    for names in ([], ["a b"], ["-x"], ["page"], ["a\nb"]):
         with pytest.raises(ConfigError, match="straw certs"):
-            make_certificates(hosts, tmp_path / "certs")
+            make_certificates(names, tmp_path / "certs")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "ca.crt").touch()
     with pytest.raises(ConfigError, match=r"made for one job, and .*full is there already"):
@@ -223,3 +225,11 @@ def test_a_host_with_several_cards_gives_each_process_one(monkeypatch: pytest.Mo
     for cards, wanted in ((1, ["cuda"] * 3), (2, ["cuda:0", "cuda:1", "cuda:0"])):
         monkeypatch.setattr(torch.cuda, "device_count", lambda cards=cards: cards)
         assert [spread((page, None), number)[0].model.device for number in range(3)] == wanted
+
+
+def test_nothing_here_knows_how_to_end_a_process_by_its_number() -> None:
+    """A number means another process on another machine; a worker ends what it began, by its own Process."""
+    sources = {path.name: path.read_text() for path in Path(hosts.__file__).parent.rglob("*.py")}
+    assert len(sources) > 12
+    for name, text in sources.items():
+        assert not re.search(r"os\.kill|pidfd|Known|import signal|psutil", text), name

@@ -61,10 +61,15 @@ class Host:
                     return
                 await asyncio.sleep(PAUSE_S)
                 continue
-            self.tell("host_attached", **self.place, seconds=round(time.monotonic() - began, 3))
+            self._tell("host_attached", seconds=round(time.monotonic() - began, 3))
             await self._set(attachment)
             await asyncio.shield(attachment.link.lost)
             await self._lose(attachment)
+
+    def _tell(self, event: str, **facts: object) -> None:
+        """Who listens may fail, on a full disk for example; the run hears of that by itself."""
+        with suppress(Exception):
+            self.tell(event, **self.place, **facts)
 
     async def _set(self, attachment: Attachment | None, why: str = "", refusal: str = "") -> None:
         async with self.changed:
@@ -75,7 +80,7 @@ class Host:
         why = attachment.link.why
         self.losses += 1
         self.pushes, self.pushed_bytes = self.pushes + attachment.pushes, self.pushed_bytes + attachment.pushed_bytes
-        self.tell("host_lost", **self.place, error=why)
+        self._tell("host_lost", error=why)
         await self._set(None, why)
         attachment.end(f"was on {self.address}, which is lost: {why}")
         await attachment.link.close()

@@ -89,7 +89,7 @@ def raised(shared_machine: bool) -> Wall:
 
 def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    if engine.engine == "monarch" and engine.shared_machine:
+    if (engine.engine == "monarch" or engine.hosts) and engine.shared_machine:
         prepare()
 
 
