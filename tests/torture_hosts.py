@@ -105,7 +105,7 @@ def torture(
     local, far = place / "local", place / f"run-{chance.random()}"
     if not local.exists():
         run_page(small_page(f"run_dir={local}", words), Listener())
-    certs = far.with_suffix(".certs")
+    certs = place / f"{far.name}-certs"
     make_certificates([machine.address for machine in machines], certs)
     there = set(Path(tempfile.gettempdir()).glob("straw-*"))
     for machine in machines:
@@ -118,8 +118,8 @@ def torture(
     machines[1].workers[-1].wait_until("listens")  # one that is just being begun again ends in no order yet
     faults += [f"{name} differs" for name in differing(local, far)] if not faults else []
     meddler.pids.update(pid for machine in machines for pid in machine.workers[-1].family())
-    if [machine.workers[-1].stop() for machine in machines] != [0, 0]:
-        faults.append("a worker did not end in good order")
+    if (ends := [machine.workers[-1].stop() for machine in machines]) != [0, 0]:
+        faults.append(f"workers ended with {ends}: {machines[1].workers[-1].said.read_text()[-300:]}")
     if left := alive(sorted(meddler.pids)):
         faults.append(f"processes are left: {left}")
     if files := set(Path(tempfile.gettempdir()).glob("straw-*")) - there:
@@ -163,7 +163,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(why)
     chance, faults, found, begun, runs = random.Random(options.seed), [], [], time.monotonic(), 0
     with tempfile.TemporaryDirectory() as folder, two_machines() as machines:
-        os.environ["STRAW_HOME"] = f"{folder}/home"
+        os.environ |= {"STRAW_HOME": f"{folder}/home", "TMPDIR": folder}  # nobody else puts anything there
+        tempfile.tempdir = folder
         while len(found) < options.faults:
             place = Path(folder) / str(runs % len(PAGES))
             place.mkdir(exist_ok=True)

@@ -48,7 +48,7 @@ trap 'exit 143' TERM
 
 rm -rf "$STRAW_CERTS" # of a node that fell over
 straw certs $nodes out="$STRAW_CERTS"
-srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit=0 \\
+srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit=0{cpus} \\
     bash -c 'exec straw worker --listen "tls://$SLURMD_NODENAME:{port}" idle_s=1800' &
 workers=$!
 {train}
@@ -66,7 +66,9 @@ def slurm(words: list[str]) -> int:
 
 def script(job: Job, extra: dict[str, str]) -> str:
     train = job.train(f'"runs/{job.name}-$SLURM_JOB_ID"')
-    return SCRIPT.format(headers="\n".join(headers(job, extra)), nodes=job.nodes, port=job.port, train=train)
+    cpus = f" --cpus-per-task={extra['cpus']}" if "cpus" in extra else ""  # a step does not take it from its job
+    head = "\n".join(headers(job, extra))
+    return SCRIPT.format(headers=head, nodes=job.nodes, cpus=cpus, port=job.port, train=train)
 
 
 def headers(job: Job, extra: dict[str, str]) -> list[str]:

@@ -99,6 +99,7 @@ class Host:
             theirs, _ = await asyncio.wait_for(link.ask("hello", hello), CONNECT_S)
             if differs := difference(self.facts_here, theirs):
                 raise Refused("ConfigError", differs)
+            self.why = "what is frozen is still on its way there: write a longer attach_s"
             found.append(Attachment(link, self.values, self.memory))
             await found[0].prepare()
         except Exception as error:

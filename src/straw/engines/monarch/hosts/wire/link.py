@@ -51,6 +51,7 @@ class Link:
         self.reader, self.writer, self.answer, self.heard = reader, writer, answer, heard
         self.waiting: dict[int, asyncio.Future[tuple[Any, bytes]]] = {}
         self.lost: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
+        self.draining = asyncio.Lock()
         self.count = self.sent_bytes = 0
         self.silent_s = 0.0
         self.sent_at = time.monotonic()
@@ -106,7 +107,8 @@ class Link:
         self.writer.write(b"".join((LENGTHS.pack(len(text), len(blob)), text, blob)))
         self.sent_bytes += LENGTHS.size + len(text) + len(blob)
         try:
-            await self.writer.drain()
+            async with self.draining:
+                await self.writer.drain()
         except OSError as error:
             self._lose(error)
             raise Lost(self.why) from error
