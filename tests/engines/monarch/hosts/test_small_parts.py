@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from straw.engines.monarch.hosts.facts import difference, facts_here
 from straw.engines.monarch.hosts.places import placed
 from straw.engines.monarch.hosts.travel import inside
 from straw.engines.monarch.hosts.wire.certificates import make_certificates
-from straw.engines.monarch.hosts.wire.tls import of_page, of_worker
+from straw.engines.monarch.hosts.wire.tls import is_final, of_page, of_worker, reason
 from straw.engines.monarch.hosts.wire.values import Unreadable, Values
 from straw.engines.monarch.hosts.worker.session import spread
 from straw.engines.monarch.memory.memory_check import check_room
@@ -233,3 +234,19 @@ def test_nothing_here_knows_how_to_end_a_process_by_its_number() -> None:
     assert len(sources) > 12
     for name, text in sources.items():
         assert not re.search(r"os\.kill|pidfd|Known|import signal|psutil", text), name
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("certificate has expired", "its certificate has expired: make new ones"),
+        ("certificate is not yet valid", "the clocks of the two machines differ"),
+        ("self-signed certificate in certificate chain", "is of another authority"),
+        ("Hostname mismatch, certificate is not valid for 'b'.", "is not for that name"),
+        ("IP address mismatch, certificate is not valid for '10.0.0.9'.", "is not for that address"),
+    ],
+)
+def test_what_is_wrong_with_a_certificate_is_said_in_words(said: str, meant: str) -> None:
+    error = ssl.SSLCertVerificationError(1, f"[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {said}")
+    assert meant in reason(error) and is_final(error)
+    assert not is_final(TimeoutError()) and "firewall" in reason(TimeoutError())
