@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,14 +91,14 @@ def step(engine: MonarchEngine, samples: int, tokens: int, number: int) -> float
     return time.monotonic() - begun_at
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--hosts", type=int, default=2)
     parser.add_argument("--samples", type=int, default=32, help="replies of a step")
     parser.add_argument("--tokens", type=int, default=64, help="tokens of each reply")
     parser.add_argument("--steps", type=int, default=3)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         certs = Path(folder, "certs")
         make_certificates(["127.0.0.1"], certs)
