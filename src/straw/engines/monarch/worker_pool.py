@@ -242,7 +242,7 @@ class Pool:
     def _wait_for_host(self, slot: Slot, why: str) -> None:
         """Without an end while others work, since its host may come back; what waits for it goes to them."""
         now, others = time.monotonic(), any(one.state == "ready" for one in self.slots)
-        slot.state, slot.error = "away", why
+        slot.state, slot.error, slot.in_vain = "away", why, 0  # no generator is to blame
         slot.away_since = now if others or slot.away_since is None else slot.away_since
         if now - slot.away_since > self.limits.away_s:
             slot.in_vain = self.limits.replacements + 1
@@ -255,7 +255,8 @@ class Pool:
             await self._lost(slot, str(error))
         else:
             self._tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
-        if work.tries >= self.limits.tries:
+        most = self.limits.replacements if isinstance(error, HostAway) else self.limits.tries
+        if work.tries >= most:
             answer(work, EngineFailed(f"a piece of work failed {work.tries} times, at last: {error}"))
         else:
             self._hand_out(work, avoid=slot)

@@ -71,3 +71,16 @@ def test_without_any_host_work_ends_when_patience_does() -> None:
         with pytest.raises(EngineFailed, match=r"no generator is left.*b cannot be reached: nobody listens there"):
             ours.work("sample", version(1), range(3))
         assert set(events(told)) == {"generator_given_up"}
+
+
+def test_a_host_that_comes_and_goes_is_taken_back_as_often() -> None:
+    there = There()
+    with pool(there, replacements=3) as (ours, told):  # type: ignore[arg-type]
+        for _ in range(8):
+            there.lost.clear()
+            there.away.clear()
+            until(lambda: ours.states() == ["ready", "ready"])
+            there.lost.append("generator-1")
+            assert numbers(ours.work("sample", version(1), range(4))) == list(range(4))
+            until(lambda: ours.states() == ["ready", "away"])
+        assert set(events(told)) == {"generator_died"}

@@ -19,7 +19,7 @@ from straw.engines.monarch.hosts.attachment import FIRST_SLOT, Attachment
 from straw.engines.monarch.hosts.host import Host
 from straw.engines.monarch.hosts.travel import bring_folder, fetch_folder
 from straw.engines.monarch.hosts.wire.link import Lost, Refused
-from straw.engines.monarch.processes.process import WorkerDied, WorkerRaised
+from straw.engines.monarch.processes.process import HostAway, WorkerDied, WorkerRaised
 from straw.engines.monarch.processes.silence import Patience
 
 APPEARS_S = 2.0  # for a host that is away: so often the pool asks again
@@ -80,7 +80,7 @@ class RemoteProcess:
                 await self.attachment.bring(version)
             packed = self.attachment.values.packed(given)
         except (Lost, Refused) as error:
-            raise WorkerDied(f"{self.name} was on {self.host.address}, which is lost: {error}") from error
+            raise self._lost(error) from error
         call = {"name": self.key, "method": method, "given": packed, "loads": loads}
         return self.attachment.values.read(await self._ask("call", call))
 
@@ -89,10 +89,13 @@ class RemoteProcess:
         try:
             found, _ = await self.attachment.link.ask(act, value)
         except Lost as error:
-            raise WorkerDied(f"{self.name} was on {self.host.address}, which is lost: {error}") from error
+            raise self._lost(error) from error
         except Refused as error:
             raise as_here(error, f"{self.name} on {self.host.address}") from error
         return found
+
+    def _lost(self, error: Exception) -> HostAway:
+        return HostAway(f"{self.name} was on {self.host.address}, which is lost: {error}")
 
     async def _trouble(self) -> str:
         assert self.attachment is not None
@@ -130,7 +133,7 @@ class RemoteTrainer(RemoteProcess):
         try:
             await self.attachment.fetch(version)
         except (Lost, Refused) as error:
-            raise WorkerDied(f"{self.name} was on {self.host.address}, which is lost: {error}") from error
+            raise self._lost(error) from error
 
     async def _save(self, method: str, given: tuple[Any, ...]) -> None:
         folder = Path(await self._ask("folder", None))
@@ -153,7 +156,7 @@ class RemoteTrainer(RemoteProcess):
         try:
             return await self.attachment.link.ask(act, value, blob)
         except (Lost, Refused) as error:
-            raise WorkerDied(f"{self.name} on {self.host.address}: {error}") from error
+            raise self._lost(error) from error
 
 
 def as_here(error: Refused, who: str) -> Exception:

@@ -127,10 +127,12 @@ class Worker:
         finally:
             patience.cancel()
             await link.close()
-            await session.close()
-            if self.session is session:
-                self.session, self.idle_since = None, time.monotonic()
-                self.say(f"is free again: {said[0]}: {link.why}")
+            try:
+                await session.close()
+            finally:
+                if self.session is session:
+                    self.session, self.idle_since = None, time.monotonic()
+                    self.say(f"is free again: {said[0]}: {link.why}")
 
     async def _unheard(self, link: Link, session: Session) -> None:
         """Who has a certificate and says nothing is not waited for."""
