@@ -99,3 +99,19 @@ def test_a_host_that_is_gone_is_seen_within_six_seconds_and_nobody_can_tell_from
     (lost,) = [one for one in read_events(tmp_path / "far") if one["event"] == "host_lost"]
     assert lost["host"] == machines[1].url and lost["time"] - gone < 6.0
     assert [worker.stop() for worker in workers if worker.process.poll() is None].count(0) >= 1
+
+
+def test_a_run_whose_trainer_s_host_is_lost_goes_on_from_its_newest_checkpoint(
+    home: Path, tmp_path: Path, machines: tuple[Machine, Machine], certs: Path
+) -> None:
+    train(tmp_path / "local", LONG)
+    workers = listening(machines, certs)
+    hosts = f"hosts={machines[0].url},{machines[1].url}"
+    more = [f"trainer_host={machines[1].url}", "attach_s=300", f"certs={certs}"]
+    run = begun(machines[0], tmp_path / "far", LONG, hosts, *more)
+    wait_for_step(tmp_path / "far", 12, run)
+    workers[1].kill()
+    machines[1].worker(certs)
+    assert run.wait(900) == 0, run.stdout and run.stdout.read()
+    assert differing(tmp_path / "local", tmp_path / "far") == []
+    assert "resumed" in [one["event"] for one in read_events(tmp_path / "far")]
