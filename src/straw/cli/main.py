@@ -43,6 +43,12 @@ Use what was trained
   straw export RUN                     its weights for transformers and PEFT, or as GGUF
   straw serve model=NAME               for programs that speak the Tinker protocol, or OpenAI's, on this machine
 
+Other machines
+  straw worker --listen tls://HOST:PORT  lend this machine to a run that another one directs
+  straw certs HOST ... out=DIR         certificates for the machines of one job
+  straw slurm PAGE nodes=3             a script for sbatch: workers on every node, and the run
+  straw kubernetes PAGE nodes=3        the same as Jobs for kubectl
+
 Set up and extend
   straw doctor                         what this machine can do, and what to type next
   straw list [KIND]                    the names there are: tasks, rewards, algorithms, models, recipes, ...
@@ -118,6 +124,10 @@ COMMANDS = {
     "list": "straw.cli.tools.list_names:list_names",
     "new": "straw.cli.new.new:new",
     "clean": "straw.cli.clean.clean:clean",
+    "worker": "straw.cli.cluster.worker:worker",
+    "certs": "straw.cli.cluster.certs:certs",
+    "slurm": "straw.cli.cluster.slurm:slurm",
+    "kubernetes": "straw.cli.cluster.kubernetes:kubernetes",
     "schema": "straw.cli.tools.schema:schema",
     "completion": "straw.cli.tools.completion:completion",
 }

@@ -208,6 +208,13 @@ class Engine(Section):
     answer_s: float = option(8.0, "the seconds without a heartbeat after which a process is replaced", above=0)
     load_s: float = option(600.0, "the seconds that a process may take to load before it is replaced", above=0)
     shared_machine: bool = option(True, "whether others have accounts here: Monarch then runs in its own namespace")
+    hosts: tuple[str, ...] = option(
+        (), "the workers that generators are on (straw worker); empty: this machine",
+        example=("here", "tls://b:26100"),
+    )  # fmt: skip
+    certs: str | None = option(None, "the folder of the job's certificates (straw certs)", example="certs")
+    trainer_host: str = option("here", "the host that trains: here, or one of hosts")
+    attach_s: float = option(30.0, "the seconds that a host may take to answer at the start", above=0)
     base_url: str | None = option(
         None, "the address of a Tinker server; none: TINKER_BASE_URL, else the hosted service",
         example="http://127.0.0.1:8000",
