@@ -2,9 +2,9 @@
 
     outputs("print(int(input()) ** 2)", [Script("3")], limits)   ->  [Said("exited", 0, "9\\n")]
     outputs("f = lambda x: x * x", [Call("f", (3,))], limits)    ->  [Said("value", 0, "9")]
-    verdicts("f = abs", Tests(tests=("assert f(-2) == 2",)), limits)  ->  [Verdict(passed=True)]
+    verdicts("f = abs", Asserts(tests=("assert f(-2) == 2",)), limits)  ->  [Verdict(passed=True)]
 
-All tests of a program share one sandbox, and each meets the program in a process that has just begun. Tests that are
+All tests of a program share one sandbox, and each meets the program in a process that has just begun. Asserts that are
 programs themselves know what is right, so they run in a second sandbox and ask the first for values (`inside/judge`).
 """
 
@@ -43,7 +43,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Tests:
+class Asserts:
     """Programs that ask the program: with `entry`, each is a `check(candidate)` for this function of it."""
 
     tests: tuple[str, ...]
@@ -113,7 +113,7 @@ def outputs(
 
 
 def verdicts(
-    program: str, tests: Tests, limits: Limits, prelude: Prelude | None = None, total_s: float = 60.0
+    program: str, tests: Asserts, limits: Limits, prelude: Prelude | None = None, total_s: float = 60.0
 ) -> list[Verdict]:
     """Whether the program passes each of the tests."""
     told = frame("told", program_frames(program, limits, prelude))
@@ -155,7 +155,7 @@ def question_frames(question: Script | Call) -> bytes:
     return frame("fresh") + frame("call", call.encode(errors="surrogatepass"))
 
 
-def test_frames(tests: Tests, limits: Limits, total_s: float) -> bytes:
+def test_frames(tests: Asserts, limits: Limits, total_s: float) -> bytes:
     """The judge's own limits come first; it may work as long as all of it takes."""
     its_limits = replace(limits, cpu_s=int(total_s) + 1).inside
     said = {"limits": its_limits, "setup": tests.setup, "entry": tests.entry, "reference": tests.reference}

@@ -1,4 +1,4 @@
-"""Tests that are programs themselves (assert f(2) == 4), run in a sandbox of their own, apart from what they test.
+"""Asserts that are programs themselves (assert f(2) == 4), run in a sandbox of their own, apart from what they test.
 
     limits, setup, entry, reference, told, test, test, ...     come in; `told` is handed on to the program's sandbox
     1                                                          goes out, one line for each test
