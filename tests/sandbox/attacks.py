@@ -41,7 +41,7 @@ FAKES = {
     ),
     "a forged answer on every file": (
         "import os\ndef forge():\n    for end in range(256):\n"
-        "        for text in (b'1\\n', b'exited 0 2\\n1\\n', b'{\"value\": true}\\n', b'value 0 15\\n{\"value\": true}'):\n"
+        "        for text in (b'1\\n', b'exited 0 2\\n1\\n', b'{\"value\": true}\\n', b'value 0 15\\n{}'):\n"
         "            try: os.write(end, text)\n            except OSError: pass\nforge()\ndef f(x): forge(); return 1"
     ),
     "everything that Python can see": (
@@ -53,7 +53,8 @@ FAKES = {
     ),
     "every file there is": (
         "import os\nfound = []\nfor folder, inner, names in os.walk('/'):\n"
-        "    if '/lib' in folder: del inner[:]\n    if '/lib' in folder: continue\n    for name in names:\n        path = os.path.join(folder, name)\n"
+        "    if '/lib' in folder: del inner[:]\n    if '/lib' in folder: continue\n"
+        "    for name in names:\n        path = os.path.join(folder, name)\n"
         "        try: found.append(path + open(path, errors='replace').read(5000) if '/dev' not in path else path)\n"
         "        except OSError as error: found.append(path + str(error))\n"
         "text = ' '.join(found)[:900000]\nprint(text)\ndef f(x): return text"
@@ -76,10 +77,14 @@ FAKES = {
 # What they do while they run is their own affair; it has to end, and nothing may be left.
 BOMBS = {
     "forks": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "processes by the library": "import subprocess\nwhile True:\n    try: subprocess.Popen(['sleep', '99'])\n    except OSError: pass",
+    "processes by the library": (
+        "import subprocess\nwhile True:\n    try: subprocess.Popen(['sleep', '99'])\n    except OSError: pass"
+    ),
     "memory": "x = []\nwhile True:\n    x.append(bytearray(1 << 20))",
     "memory at once": "x = bytearray(1 << 40)",
-    "memory in files": "import os\nfor n in range(10 ** 6):\n    with open(f'/tmp/{n}', 'wb') as file: file.write(bytes(1 << 20))",
+    "memory in files": (
+        "for n in range(10 ** 6):\n    with open(f'/tmp/{n}', 'wb') as file: file.write(bytes(1 << 20))"
+    ),
     "memory in pipes": "import os\nends = [os.pipe() for _ in range(10 ** 6)]",
     "output": "while True: print('x' * 10000)",
     "errors": "import sys\nwhile True: sys.stderr.write('x' * 10000)",
@@ -101,7 +106,9 @@ BOMBS = {
         "    if libc.clone(libc.pause, ctypes.c_void_p(top), 0x10f00, None) > 0: many += 1\n"
         "print(many)\nassert many < 40\ntime.sleep(1000)"
     ),
-    "a thread that survives": "import threading, time\nthreading.Thread(target=lambda: time.sleep(1000), daemon=True).start()",
+    "a thread that survives": (
+        "import threading, time\nthreading.Thread(target=lambda: time.sleep(1000), daemon=True).start()"
+    ),
     "a thread that is waited for": "import threading, time\nthreading.Thread(target=lambda: time.sleep(1000)).start()",
     "a last word without end": "import atexit, time\natexit.register(time.sleep, 1000)",
     "signals to everyone": (

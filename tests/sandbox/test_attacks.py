@@ -12,13 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.sandbox.attacks import BOMBS, CALLS, FAKES, REFUSED
+from tests.sandbox.needs import SHORT, Watched, needs_sandbox, watched
 
 import straw
 from straw.sandbox.inside.values import same
 from straw.sandbox.process import run
-from straw.sandbox.programs import Call, Said, Script, Asserts, outputs, verdicts
-from tests.sandbox.attacks import BOMBS, CALLS, FAKES, REFUSED
-from tests.sandbox.needs import SHORT, Watched, needs_sandbox, watched
+from straw.sandbox.programs import Asserts, Call, Said, Script, outputs, verdicts
 
 pytestmark = needs_sandbox
 __all__ = ["watched"]  # a fixture
@@ -53,7 +53,11 @@ def test_a_fake_is_not_paid_and_learns_nothing(name: str, token: str, watched: W
     assert not verdicts(FAKES[name], Asserts((check,), entry="f"), SHORT)[0].passed
 
 
-@pytest.mark.parametrize("name", BOMBS)
+QUICK = ("forks", "memory", "output", "a thread that survives", "threads without Python", "signals to everyone")
+SOME = [pytest.param(name, marks=[] if name in QUICK else pytest.mark.slow) for name in BOMBS]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_a_bomb_ends_in_its_time_and_leaves_nothing(name: str, watched: Watched) -> None:
     begun = time.monotonic()
     after = outputs(BOMBS[name], [Script("")], SHORT)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -25,7 +24,7 @@ from functools import cache
 from pathlib import Path
 
 from straw.errors import StrawError
-from straw.sandbox.ends import Ends
+from straw.sandbox.ends import Ends, is_ready
 from straw.sandbox.filters import for_all
 from straw.sandbox.inside.restrict import NOBODY
 from straw.sandbox.limits import SLACK_S, Limits
@@ -63,7 +62,7 @@ class Sandbox:
         if self.first is not None:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self.first, signal.SIGKILL)
-            select.select([self.first], [], [])  # it is over when all the others are
+            is_ready(self.first)  # it is over when all the others are
             os.close(self.first)
             self.first = None
         code = self.process.wait()
@@ -79,7 +78,7 @@ def begun(
     `descriptors` are open files that it may have beside the usual three.
     """
     command = [
-        *shown(read_only_paths), "--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp",
+        "--perms", "1777", "--size", str(limits.disk), "--tmpfs", "/tmp", *shown(read_only_paths),
         "--symlink", "/tmp/stdin", "/dev/stdin", "--remount-ro", "/", "--chdir", "/tmp",
         python(), "-sSP", "-c", f"from straw.sandbox.inside.{file} import main; main()", *words,
     ]  # fmt: skip
@@ -120,7 +119,7 @@ def user(waits: int) -> list[str]:
 def entered(told: int, go: int) -> int:
     """A handle on the first process inside, which from root is told who it may become."""
     said = b""
-    while select.select([told], [], [], SLACK_S)[0]:
+    while is_ready(told, SLACK_S):
         piece = os.read(told, 4096)
         said += piece
         if not piece or said.rstrip().endswith(b"}"):

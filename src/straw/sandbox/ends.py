@@ -43,6 +43,13 @@ class Ends:
         self.close(*self.open)
 
 
+def is_ready(end: int, seconds: float | None = None) -> bool:
+    """Whether there is something to read within so many seconds, or ever."""
+    poll = select.poll()
+    poll.register(end, select.POLLIN)
+    return bool(poll.poll(None if seconds is None else 1000 * seconds))
+
+
 @dataclass
 class Talk:
     """Writes and reads at once, so that no full pipe makes both sides wait; who says more than a bound is ended."""
@@ -62,10 +69,10 @@ class Talk:
             left = deadline - time.monotonic()
             if left <= 0:
                 return Ended.TIME
-            ready, free, _ = select.select(list(waiting), list(self.writing), [], left)
-            for end in free:
+            ready = self._ready(waiting, left)
+            for end in ready & {*self.writing}:
                 self._write(end)
-            for end in ready:
+            for end in ready & waiting:
                 piece = os.read(end, PIECE)
                 if piece and once_heard is not None:
                     deadline, once_heard = time.monotonic() + once_heard, None
@@ -74,6 +81,14 @@ class Talk:
                 elif not self._keep(end, piece):
                     return Ended.OUTPUT
         return Ended.EXITED
+
+    def _ready(self, waiting: set[int], seconds: float) -> set[int]:
+        poll = select.poll()
+        for end in waiting:
+            poll.register(end, select.POLLIN)
+        for end in self.writing:
+            poll.register(end, select.POLLOUT)
+        return {end for end, _ in poll.poll(1000 * seconds)}
 
     def said(self, end: int) -> bytes:
         return bytes(self.heard.get(end, b""))

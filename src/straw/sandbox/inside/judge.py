@@ -7,7 +7,7 @@
 The right answers stand in the tests, so the program must not be where they are. A name that a test does not explain
 itself stands for a function of the program: calling it sends the arguments over, as plain data, and plain data comes
 back. A value that comes back is what it is; it cannot say of itself that it is equal to 4. A test that passes without
-one answer from the program has tested nothing, and counts as failed.
+one answer from the program, a value or an error, has tested nothing and counts as failed.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class Program:
                 raise FailedError(f"{name}: {end}")
             said, _ = read(out.decode(errors="surrogatepass"), 0)
             if "error" in said:
-                raise raised(str(said["error"]))
+                error = raised(str(said["error"]))
+                self.answers += not isinstance(error, FailedError | AttributeError | NameError | SyntaxError)
+                raise error
             self.answers += 1
             return decode(said["value"])
 

@@ -3,8 +3,8 @@
     user        2:5 4:7 9:12                   what a function makes of three numbers
     assistant   x+3                            the function, as an expression of x
 
-A reply is a program: it is run in the sandbox, behind `f = lambda x:`, on the numbers that were shown and on as many
-that were not, and is right when every value is. How it is written does not matter: 3+x is x+3. Problem i of a split is
+A reply is a program: it is run in the sandbox, for the numbers that were shown and for as many that were not, and is
+right when every value is. How it is written does not matter: 3+x is x+3. Problem i of a split is
 drawn again and again until it belongs there, by a hash of what is shown.
 """
 
@@ -109,11 +109,10 @@ class OneLine(Drawn):
         return Line(text, numbers, tuple(map(made, numbers)))
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
-        passed = self.runner.passed(problem.key, exercise_of(problem), f"f = lambda x: {replies[0]}")
+        program = f"f = lambda numbers: [({replies[0]}) for x in numbers]"
+        passed = self.runner.passed(problem.key, exercise_of(problem), program)
         text = "".join(replies[0].split())
-        return Grade(
-            hits=(all(passed),), well_formed="x" in text, text=text or None, form={"tests": sum(passed) / len(passed)}
-        )
+        return Grade(hits=(all(passed),), well_formed="x" in text, text=text or None)
 
 
 def asked(line: Line) -> Problem:
@@ -131,8 +130,8 @@ def exercise_of(problem: Problem) -> Exercise:
     return Exercise(
         text=problem.messages[-1].content,
         function="f",
-        questions=tuple(Call("f", (number,)) for number in numbers),  # type: ignore[attr-defined]
-        expected=tuple(values),  # type: ignore[arg-type]
+        questions=(Call("f", (numbers,)),),
+        expected=(values,),
     )
 
 
