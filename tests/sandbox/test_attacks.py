@@ -153,7 +153,7 @@ def test_hostile_values_cost_the_reader_nothing(watched: Watched) -> None:
     texts = (
         "'[' * 100000", "'{\"value\": ' + '[' * 100000 + ']' * 100000 + '}'", "'{\"value\": ' + '9' * 100000 + '}'",
         "'{\"value\": {\"set\": [' + ','.join(str(n * (2 ** 61 - 1)) for n in range(9000)) + ']}}'",
-        "'{\"value\": {\"dict\": [[' + '1], [' * 9000 + ']]}}'", "'{\"value\": {\"int\": {}}}'", "'NaN'", "'[]'", "'\\\\ud800'",
+        "'{\"value\": {\"dict\": [[' + '1], [' * 9000 + ']]}}'", "'{\"value\": {\"int\": {}}}'", "'NaN'", "'[]'",
     )  # fmt: skip
     for text in texts:
         (said,) = outputs(write.replace("{}", text, 1), [Call("f", (1,))], SHORT)

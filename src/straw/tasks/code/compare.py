@@ -47,6 +47,7 @@ def numbers_in(line: str) -> list[Decimal] | None:
     if len(line) > LONGEST:
         return None
     try:
-        return [Decimal(word) for word in line.split()]
+        numbers = [Decimal(word) for word in line.split()]
     except InvalidOperation:
         return None
+    return None if any(number.is_snan() for number in numbers) else numbers  # which may not even be compared

@@ -126,16 +126,12 @@ def text_in(packed: str, field: str) -> str:
 
 def the_text_of_a_pickle(content: bytes, field: str) -> str:
     """Read, never run: anything but one text is refused."""
-    texts: list[str] = []
     try:
-        for operation, argument, _ in pickletools.genops(content):
-            if operation.name in TEXTS:
-                texts.append(str(argument))
-            elif operation.name not in AROUND:
-                raise ValueError(f"{field} holds a pickle that is more than a text ({operation.name})")
-    except (IndexError, UnicodeDecodeError) as error:
-        raise ValueError(f"{field} is broken ({error})") from None
-    if len(texts) != 1:
+        steps = [(operation.name, argument) for operation, argument, _ in pickletools.genops(content)]
+    except (IndexError, ValueError) as error:
+        raise ValueError(f"{field} is broken: {error}") from None
+    texts = [str(argument) for name, argument in steps if name in TEXTS]
+    if len(texts) != 1 or any(name not in (*TEXTS, *AROUND) for name, _ in steps):
         raise ValueError(f"{field} holds a pickle that is more than a text")
     return texts[0]
 

@@ -1,6 +1,6 @@
 """One line of Python, found from examples and run: the least program that a small model can learn to write.
 
-    user        2:5 4:7 9:12                   what a function makes of three numbers
+    user        2:5 3:6 4:7                    what a function makes of three numbers
     assistant   x+3                            the function, as an expression of x
 
 A reply is a program: it is run in the sandbox, for the numbers that were shown and for as many that were not, and is
@@ -29,6 +29,7 @@ from straw.types import End, Grade, Message, Problem
 
 HELD_OUT = 0.1  # the share of all problems that is never trained on
 SHOWN, HIDDEN = 3, 3  # numbers
+LAST = 6  # of the numbers that the shown ones begin with
 LIMITS = Limits(cpu_s=1, wall_s=5.0, memory=256 << 20, output=10_000)
 GRPO: Values = {
     "algorithm": "grpo", "group_size": 8, "batch_size": 8, "kl_coef": 0.0, "n_batches": 150, "eval_samples": 100,
@@ -105,7 +106,8 @@ class OneLine(Drawn):
                 (f"{number}-x", lambda x: number - x),
             ]
         )
-        numbers = tuple(random.sample(range(10), SHOWN)) + tuple(random.sample(range(10, 100), HIDDEN))
+        first = random.randint(0, LAST)
+        numbers = (*range(first, first + SHOWN), *random.sample(range(10, 100), HIDDEN))
         return Line(text, numbers, tuple(map(made, numbers)))
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
