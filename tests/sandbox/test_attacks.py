@@ -76,6 +76,12 @@ def test_a_test_that_goes_wrong_takes_no_other_with_it(watched: Watched) -> None
 def test_nothing_that_a_program_keeps_meets_the_next_test(watched: Watched) -> None:
     program = "import builtins\nseen = getattr(builtins, 'seen', 0)\nbuiltins.seen = seen + 1\ndef f(): return seen"
     assert [one.value for one in outputs(program, [Call("f", ()), Call("f", ())], SHORT)] == [0, 0]
+    program = (
+        "import os\nfound = os.listdir('/tmp')\nos.makedirs('/tmp/a/b')\nopen('/tmp/a/b/c', 'w').close()\n"
+        "os.chmod('/tmp/a/b', 0)\nos.remove('/tmp/stdin')\nos.symlink('/tmp/a', '/tmp/stdin')\n"
+        "print(found, open(0).read())"
+    )
+    assert {one.out for one in outputs(program, [Script("x")] * 3, SHORT)} == {"['stdin'] x\n"}
 
 
 def test_the_network_is_not_there(watched: Watched) -> None:

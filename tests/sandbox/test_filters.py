@@ -44,6 +44,8 @@ def test_what_is_listed_is_allowed_and_nothing_else(name: str) -> None:
     code = for_all(name)
     for call, number in calls.items():
         assert answer(code, machine, number) == (ERRNO | errno.ENOTTY if call == "ioctl" else ALLOW), call
+    for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000):  # namespaces
+        assert answer(code, machine, calls["clone"], 0x11 | flag) == ERRNO | errno.EPERM
     others = set(range(600)) - {*calls.values()}
     assert {answer(code, machine, number) for number in others} == {ERRNO | errno.ENOSYS}
     assert answer(code, machine, calls["ioctl"], 0, 0x5401) == ALLOW

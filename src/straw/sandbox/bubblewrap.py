@@ -110,10 +110,10 @@ def shown(paths: Sequence[Path]) -> list[str]:
 
 
 def user(waits: int) -> list[str]:
-    """Who it is inside; where root begins it, it waits until `entered` has said."""
+    """Who it is inside; it waits until `entered` has seen it."""
     if os.getuid() == 0:
         return [*FROM_ROOT, "--userns-block-fd", str(waits)]
-    return ["--uid", str(NOBODY), "--gid", str(NOBODY)]
+    return ["--uid", str(NOBODY), "--gid", str(NOBODY), "--block-fd", str(waits)]
 
 
 def entered(told: int, go: int) -> int:
@@ -126,12 +126,15 @@ def entered(told: int, go: int) -> int:
             break
     try:
         first = int(json.loads(said)["child-pid"])
+        handle = os.pidfd_open(first)
         if os.getuid() == 0:
             for kind in ("uid", "gid"):
                 number = nobody_else(first, kind)
                 Path(f"/proc/{first}/{kind}_map").write_text(f"0 0 1\n{NOBODY} {number} 1\n")
-            os.write(go, b"1")
-        return os.pidfd_open(first)
+        with suppress(OSError):  # where memory runs out it is the first to go
+            Path(f"/proc/{first}/oom_score_adj").write_text("1000")
+        os.write(go, b"1")
+        return handle
     except (ValueError, KeyError, OSError) as error:
         raise StrawError(f"bubblewrap began no sandbox ({error}): straw doctor says whether it can") from error
 

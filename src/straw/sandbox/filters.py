@@ -20,7 +20,7 @@ from straw.sandbox.syscalls import MACHINES
 ALLOW, KILL, ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 LOAD, EQUALS, HAS_BITS, RETURN = 0x20, 0x15, 0x45, 0x06  # operations, with a constant
 CALL, MACHINE, ARGUMENTS = 0, 4, 16  # where they stand in what a filter is shown
-CLONE_THREAD = 0x00010000
+CLONE_THREAD, NAMESPACES = 0x00010000, 0x7E020000  # of clone's flags
 OF_TERMINALS = (0x5401, 0x540F, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)  # isatty, size, bytes waiting, non-blocking
 
 
@@ -33,14 +33,18 @@ class Rule:
     argument: int | None = None
     values: tuple[int, ...] = ()  # the argument is one of these
     bits: int = 0  # or has these
+    never: int = 0  # or has none of these
 
 
 def for_all(machine: str = "") -> bytes:
     """The filter that a sandbox begins with: a list of what is allowed."""
     name = machine or os.uname().machine
-    rules = [Rule(call) for call in MACHINES[name][1] if call != "ioctl"]
-    terminal = Rule("ioctl", errno.ENOTTY, argument=1, values=OF_TERMINALS)
-    return assembled(name, [*rules, terminal], otherwise=ERRNO | errno.ENOSYS)
+    rules = [
+        Rule("ioctl", errno.ENOTTY, argument=1, values=OF_TERMINALS),
+        Rule("clone", errno.EPERM, argument=0, never=NAMESPACES),
+        *(Rule(call) for call in MACHINES[name][1] if call not in ("ioctl", "clone")),
+    ]
+    return assembled(name, rules, otherwise=ERRNO | errno.ENOSYS)
 
 
 def for_one_process(machine: str = "") -> bytes:
@@ -69,6 +73,8 @@ def decided(rule: Rule) -> Sequence[bytes]:
         return [step(RETURN, ERRNO | rule.error if rule.error else ALLOW)]
     tests = [(EQUALS, value) for value in rule.values] + ([(HAS_BITS, rule.bits)] if rule.bits else [])
     code = [step(LOAD, ARGUMENTS + 8 * rule.argument)]
+    if rule.never:
+        return [*code, step(HAS_BITS, rule.never, 0, 1), step(RETURN, ERRNO | rule.error), step(RETURN, ALLOW)]
     for operation, value in tests:
         code += [step(operation, value, 0, 1), step(RETURN, ALLOW)]
     return [*code, step(RETURN, ERRNO | rule.error)]

@@ -127,9 +127,9 @@ def verdicts(
             running.callback(judge.end)
             ends.close(stdin, stdout, ask, answer, judge_in, judge_out)
             talk.until(SLACK_S, once_heard=total_s)
-    lines = [line for line in talk.said(out).decode().splitlines(keepends=True) if line.endswith("\n")]
-    check_ready(lines and lines.pop(0) == "ready\n")
-    found = [Verdict(line.startswith("1"), line[2:].strip()) for line in lines]
+    lines = talk.said(out).split(b"\n")[:-1]  # whole ones
+    check_ready(lines and lines.pop(0) == b"ready")
+    found = [Verdict(line == b"1", line[2:].decode(errors="replace")) for line in lines]
     return found + [LATE] * (len(tests.tests) - len(found))
 
 

@@ -22,8 +22,19 @@ from straw.sandbox.inside.running import run_calls, run_script
 from straw.sandbox.inside.wire import PIECE, ClosedError, Frames, frame, line_from, tell
 
 COMMANDS, REPLIES = 20, 21  # where this process keeps the files that lead outside
-STDIN = "/tmp/stdin"
+FILES, STDIN = "/tmp", "/tmp/stdin"
 NEARLY = 0.5  # of the seconds that it may work: clocks differ, and the kernel kills for nothing else so late
+
+
+def cleaned(folder: str) -> None:
+    """What one test leaves in files is not for the next to find; links are not followed."""
+    for entry in list(os.scandir(folder)):
+        if entry.is_dir(follow_symlinks=False):
+            os.chmod(entry.path, 0o700)
+            cleaned(entry.path)
+            os.rmdir(entry.path)
+        else:
+            os.unlink(entry.path)
 
 
 class Session:
@@ -105,7 +116,7 @@ def main() -> None:
     give_up_root()
     try:
         serve(Frames(COMMANDS))
-    except (ClosedError, BrokenPipeError):
+    except (ClosedError, OSError, RecursionError):  # nobody asks, or a program left what cannot be cleaned
         os._exit(0)
 
 
@@ -119,6 +130,8 @@ def serve(commands: Frames) -> None:
         if word in ("script", "fresh") and session is not None:
             session.close(0.0)
             session = None
+        if session is None and word in ("script", "call"):
+            cleaned(FILES)
         if word == "script":
             with open(STDIN, "wb") as file:
                 file.write(content)

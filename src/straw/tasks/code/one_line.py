@@ -43,7 +43,7 @@ class OneLineOptions(TaskSection):
     """One-line programs from examples."""
 
     kind: str = option("one_line", "the task", registry="tasks")
-    largest: int = option(9, "the largest number in a program", at_least=1, at_most=99)
+    largest: int = option(5, "the largest number in a program", at_least=1, at_most=99)
     task_seed: int = option(
         0, "the seed that draws the problems, apart from the run's own seed", at_least=0, at_most=MOST_SEED
     )
@@ -74,7 +74,7 @@ class OneLine(Drawn):
 
     Options = OneLineOptions
 
-    largest: int = 9
+    largest: int = 5
     task_seed: int = 0
     runner: Runner = field(default_factory=lambda: Runner(LIMITS, 10.0))
 
@@ -107,7 +107,8 @@ class OneLine(Drawn):
             ]
         )
         first = random.randint(0, LAST)
-        numbers = (*range(first, first + SHOWN), *random.sample(range(10, 100), HIDDEN))
+        hidden = Random(seed_for("one_line", "hidden", text, first))  # so that a known program need not be run again
+        numbers = (*range(first, first + SHOWN), *hidden.sample(range(10, 100), HIDDEN))
         return Line(text, numbers, tuple(map(made, numbers)))
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
