@@ -4,6 +4,7 @@
     paid                0     0.25   0.75    1
 
 A share is rounded down, so only a program that passes all of them is paid in full. With two levels it is `binary`.
+Of a task that runs no programs it is the share of turns, or of parts of a reply, that are right.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from straw.config.tuning import Tuning
-from straw.errors import ConfigError
 from straw.rewards.channel import COIN, Channel, Game, RewardOptions
 from straw.types import Grade, Payment
 
@@ -39,10 +39,6 @@ class TestsPassed(Channel):
         return self.bins
 
     def __call__(self, grade: Grade, draw: float) -> Payment:
-        share = grade.form.get(FACT)
-        if share is None:
-            raise ConfigError(
-                "tests_passed pays for tests of a program, and this task runs none: write reward_type=binary"
-            )
+        share = grade.form.get(FACT, sum(grade.hits) / len(grade.hits))
         steps = self.bins - 1
         return Payment(total=math.floor(share * steps + ROUNDING) / steps)

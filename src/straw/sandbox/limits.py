@@ -15,7 +15,7 @@ from straw.files import KIB, MIB
 from straw.sandbox.ends import Ended
 from straw.sandbox.filters import for_one_process
 
-SLACK_S = 30.0  # that a busy machine may need to begin a sandbox, beside the limits of what runs in it
+SLACK_S = 60.0  # that a busy machine may need to begin a sandbox, beside the limits of what runs in it
 
 
 @dataclass(frozen=True, kw_only=True)

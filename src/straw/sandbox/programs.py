@@ -11,10 +11,10 @@ programs themselves know what is right, so they run in a second sandbox and ask 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from straw.errors import StrawError
 from straw.files import MIB
@@ -88,6 +88,7 @@ class Prelude:
     imports: str = ""  # names with blanks between them
 
 
+Found = TypeVar("Found")
 NOTHING = Said("time", 0, "")
 LATE = Verdict(False, "time")
 
@@ -97,6 +98,12 @@ def outputs(
     total_s: float = 60.0,
 ) -> list[Said]:  # fmt: skip
     """What the program says to each question; those that were not reached within `total_s` it says nothing to."""
+    return twice(lambda: asked_once(program, questions, limits, prelude, total_s))
+
+
+def asked_once(
+    program: str, questions: Sequence[Script | Call], limits: Limits, prelude: Prelude | None, total_s: float
+) -> list[Said]:
     told = b"".join([program_frames(program, limits, prelude), *map(question_frames, questions)])
     with Ends() as ends:
         (stdin, into), (out, stdout) = ends.pipe(), ends.pipe()
@@ -116,6 +123,10 @@ def verdicts(
     program: str, tests: Asserts, limits: Limits, prelude: Prelude | None = None, total_s: float = 60.0
 ) -> list[Verdict]:
     """Whether the program passes each of the tests."""
+    return twice(lambda: judged_once(program, tests, limits, prelude, total_s))
+
+
+def judged_once(program: str, tests: Asserts, limits: Limits, prelude: Prelude | None, total_s: float) -> list[Verdict]:
     told = frame("told", program_frames(program, limits, prelude))
     with Ends() as ends:
         (stdin, ask), (answer, stdout), (judge_in, into), (out, judge_out) = (ends.pipe() for _ in range(4))
@@ -131,6 +142,14 @@ def verdicts(
     check_ready(lines and lines.pop(0) == b"ready")
     found = [Verdict(line == b"1", line[2:].decode(errors="replace")) for line in lines]
     return found + [LATE] * (len(tests.tests) - len(found))
+
+
+def twice(ask: Callable[[], list[Found]]) -> list[Found]:
+    """A sandbox that is lost on a busy machine is begun once more."""
+    try:
+        return ask()
+    except StrawError:
+        return ask()
 
 
 def check_ready(is_ready: object) -> None:
