@@ -30,7 +30,7 @@ PLAIN = some.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(PLAIN)
 def test_a_value_is_the_same_on_the_other_side(value: Any) -> None:
     text = spelled(value)
@@ -38,7 +38,7 @@ def test_a_value_is_the_same_on_the_other_side(value: Any) -> None:
         assert found == value and type(found) is type(value)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(OF_JSON, OF_JSON)
 def test_same_is_what_python_calls_equal(right: Any, said: Any) -> None:
     assert same(right, json.loads(spelled(right)))

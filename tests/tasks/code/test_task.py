@@ -41,6 +41,7 @@ def grade(task: Any, problem: Any, program: str) -> Grade:
     return found
 
 
+@pytest.mark.slow
 @needs_sandbox
 def test_what_ships_is_sound() -> None:
     task = task_of()

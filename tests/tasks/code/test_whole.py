@@ -18,6 +18,7 @@ from straw.tasks.code.task import SHIPPED
 FEW = "warmup=none eval_samples=2 group_size=2 batch_size=1 n_batches=1 save_every=0 max_tokens=8"
 
 
+@pytest.mark.slow
 @needs_sandbox
 def test_a_run_is_paid_by_tests_and_keeps_what_passed(tmp_path: Path, home: Path) -> None:
     lines = SHIPPED.read_text().splitlines(keepends=True)

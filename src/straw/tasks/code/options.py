@@ -29,7 +29,7 @@ class CodeOptions(DataOptions):
         0.25, "the share of a file without splits that is held out", above=0, below=1, example=0.1
     )
     prompt: Literal["long", "short"] = option(
-        "long", "how it is asked: with public tests and the form of an answer, or the problem's text alone"
+        "long", "how it is asked: with public tests and a form, or in the problem's words alone"
     )
     test_seconds: int = option(3, "the seconds that a program may work for one test", at_least=1, at_most=600)
     all_tests_seconds: int = option(60, "the seconds for all tests of a program", at_least=1, at_most=3600)
