@@ -13,7 +13,7 @@ import straw
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
     {"types", "errors", "files", "cache_dir", "outside", "registry", "version"},
-    {"text", "information", "seeds", "config"},
+    {"text", "information", "seeds", "config", "sandbox"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
     {"rollouts", "measure"},
