@@ -34,6 +34,10 @@ SHAPES = {
 POSITIONS = 2048
 
 
+def tokenizer_of(name: str) -> PreTrainedTokenizerFast:
+    return character_tokenizer()
+
+
 def embedded_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
     return LlamaConfig(
         vocab_size=len(tokenizer),
@@ -53,7 +57,7 @@ def embedded_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaCo
 
 def make_embedded(name: str, seed: int) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The same name and seed give the same weights, whatever was drawn before."""
-    tokenizer = character_tokenizer()
+    tokenizer = tokenizer_of(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(embedded_config(SHAPES[name], tokenizer))

@@ -1,0 +1,153 @@
+"""A learner's process, as the payer sees it: opened once, given one run after the other, ended when it hangs.
+
+    with LearnerProcess(submission) as away:
+        away.begin(options, sampling)
+        away.learn(step, groups, verbs)      serves the engine's verbs until the learner's turn is over
+        cpu_s = away.end()
+
+What keeps the secret from it: it is another process, whose messages are JSON; the secret is in none of them; its
+environment has nothing but paths; and on Linux no process of the same user may look into this one's memory (root may,
+and so may whoever can read the cache of this user's disk). A room that shuts it in altogether goes around the command:
+`inside` takes the command and gives the one that is run.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+from types import TracebackType
+from typing import Any, Self
+
+import straw
+from straw.benchmark import wire
+from straw.benchmark.verbs import Verbs
+from straw.engines.base import SamplingParams
+from straw.errors import RunError
+from straw.types import Rollout
+
+PATIENCE_S = 600.0  # for one message
+COMMAND = (sys.executable, "-m", "straw.benchmark.learner_side")
+KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
+PR_SET_DUMPABLE = 4
+Inside = Callable[[Sequence[str]], Sequence[str]]
+
+
+class LearnerFailed(RunError):
+    """A learner's own fault: its run counts as one that never came to know."""
+
+
+def in_the_open(command: Sequence[str]) -> Sequence[str]:
+    """No room around it: it sees the disk and the network of whoever runs it."""
+    return command
+
+
+class LearnerProcess:
+    def __init__(self, code: Mapping[str, str], inside: Inside = in_the_open) -> None:
+        self.code, self.inside = code, inside
+        self.process: subprocess.Popen[bytes] | None = None
+        self.is_playing = False
+
+    def __enter__(self) -> Self:
+        shut_memory()
+        self.folder = tempfile.TemporaryDirectory(prefix="straw-bench-")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        self.folder.cleanup()
+
+    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> None:
+        if self.process is None:
+            self.process = self.opened()
+        self.is_playing = True
+        self.write({"options": dict(options), "sampling": wire.plain_params(sampling), "code": dict(self.code)})
+        self.heard("ready")
+
+    def opened(self) -> subprocess.Popen[bytes]:
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
+        paths = [str(Path(straw.__file__).absolute().parents[1]), *filter(None, [environment.get("PYTHONPATH")])]
+        environment |= {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+        return subprocess.Popen(
+            list(self.inside(COMMAND)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
+            cwd=self.folder.name, start_new_session=True,
+        )  # fmt: skip
+
+    def learn(self, step: int, groups: Sequence[Sequence[Rollout]], version: int, verbs: Verbs) -> dict[str, float]:
+        """Its turn: it hears what was paid, and the engine does what it asks for."""
+        plain = [[wire.blind(one) for one in group] for group in groups]
+        self.write({"learn": step, "version": version, "groups": plain})
+        while "learned" not in (message := self.heard("learned", "verb")):
+            self.write(verbs.answer(message))
+        verbs.turn_is_over()
+        found: dict[str, float] = message["learned"]
+        return found
+
+    def end(self) -> float:
+        """CPU seconds of its run."""
+        if self.process is None:
+            return 0.0
+        if self.is_playing:
+            self.write({"end": True})
+        self.is_playing = False
+        return float(self.heard("ended").get("cpu_s", 0.0))
+
+    def heard(self, *expected: str) -> dict[str, Any]:
+        """The next message; one that nobody expects ends the run."""
+        assert self.process is not None and self.process.stdout is not None
+        timer = Timer(PATIENCE_S, self.kill_group)
+        timer.start()
+        try:
+            line = self.process.stdout.readline(wire.LONGEST)
+        finally:
+            timer.cancel()
+        if not line:
+            self.kill()
+            raise LearnerFailed(f"the learner's process ended, or said nothing for {PATIENCE_S:g} s")
+        message = wire.message_in(line)
+        if any(name in message for name in expected):
+            return message
+        self.is_playing = False
+        if "ended" in message:  # it left in the middle of its run
+            self.kill()
+            raise LearnerFailed("the learner left in the middle of its run")
+        raise LearnerFailed(str(message.get("failed", "it sent a message that nobody expected"))[:400])
+
+    def write(self, message: Mapping[str, Any]) -> None:
+        assert self.process is not None and self.process.stdin is not None
+        try:
+            self.process.stdin.write(wire.line_of(message))
+            self.process.stdin.flush()
+        except OSError:
+            self.kill()
+            raise LearnerFailed("the learner's process is gone") from None
+
+    def kill_group(self) -> None:
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, 9)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.kill_group()
+            self.process.wait()
+            for pipe in (self.process.stdin, self.process.stdout):
+                with suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+        self.process, self.is_playing = None, False
+
+
+def shut_memory() -> None:
+    """On Linux: no process of this user can read this one's memory, or trace it."""
+    if sys.platform.startswith("linux"):
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
