@@ -28,8 +28,9 @@ from straw.config import load_page
 from straw.engines.base import SamplingParams
 from straw.engines.local.models.cache import cached_model
 from straw.engines.local.models.resolve import load_model
-from straw.engines.local.models.tiny import SHAPES, tokenizer_of
+from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError, StrawError
+from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
 from straw.training.learners.registry import learner_of, own_learner
 from straw.training.plan import Plan
@@ -102,7 +103,7 @@ def check_is_blind(plan: Plan) -> None:
 
 def chat_of(model: str) -> Chat:
     if model in SHAPES:
-        return Chat(tokenizer_of(model))
+        return Chat(character_tokenizer(model))
     if cached_model(model) is None:
         raise RunError(f"the benchmark plays embedded models and those of straw's cache; {model} is neither")
     return load_model(model).chat()
