@@ -10,19 +10,24 @@ file of somebody else is read here and never run: that is for the process that h
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
 from typing import Any, Self
 
 from straw import outside
+from straw.config import Owners, parse_overrides
+from straw.config.names import ALIASES
+from straw.config.page import options
+from straw.config.values import put
 from straw.errors import ConfigError
 from straw.outside import FILE
 from straw.registry import find, names
 from straw.runs.files.jsonl import json_line
 
 OURS = ("straw.algorithms", "straw.training.learners")
+FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_at_once", "accumulation")
 PLAIN = "tokens, what was paid for them, and its own draws"
 
 
@@ -83,6 +88,36 @@ def submitted(learner: str, options: Mapping[str, Any]) -> Submission:
         raise ConfigError(f"the benchmark plays straw's own rows and files; {learner} is neither: write FILE.py:NAME")
     del row
     return Submission(learner=learner, options=options, ours=hash_of_ours())
+
+
+def chosen_options(learner: str, words: Sequence[str]) -> dict[str, Any]:
+    """What a learner may choose: nothing that is about the game, the model or the machine, and no further code.
+
+    The options of a file are for the learner's process to judge: here the file is not run.
+    """
+    is_file = outside.is_spelled(learner)
+    known = options() if is_file else options("secret", learner)
+    said = plainly(words) if is_file else parse_overrides([*words], Owners("secret", learner))
+    for name, value in said.items():
+        section = known[name].section if name in known else "algorithm"
+        if name in FIXED or section not in ("algorithm", "optimizer"):
+            raise ConfigError(
+                f"the games of the benchmark are fixed, and {name} is not the learner's to choose; got {name}={value}. "
+                "Leave it out."
+            )
+        if outside.is_spelled(value):
+            raise ConfigError(f"a learner of the benchmark is one file; got {name}={value}: put it into that file")
+    return dict(sorted(said.items()))
+
+
+def plainly(words: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not equals:
+            raise ConfigError(f"an option is key=value; got {word!r}. Write for example learning_rate=1e-4.")
+        put(found, ALIASES.get(name, name), value)
+    return found
 
 
 def hash_of_ours() -> str:
