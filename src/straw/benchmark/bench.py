@@ -12,8 +12,8 @@ from pathlib import Path
 from straw.benchmark.draws import Draw
 from straw.benchmark.entry import Entry, read_entry
 from straw.benchmark.play import Played, played
-from straw.benchmark.process import Inside, LearnerProcess, in_the_open
 from straw.benchmark.submission import Submission
+from straw.benchmark.wall.process import Inside, LearnerProcess, in_the_open
 from straw.errors import ConfigError, DataError
 from straw.runs.files.atomic_write import write_whole
 
@@ -21,7 +21,13 @@ Say = Callable[[str], None]
 
 
 def bench(
-    form: str, submission: Submission, out: Path, say: Say, *, inside: Inside = in_the_open, rollouts: Path | None = None
+    form: str,
+    submission: Submission,
+    out: Path,
+    say: Say,
+    *,
+    inside: Inside = in_the_open,
+    rollouts: Path | None = None,
 ) -> Entry:
     entry = going_on(form, submission, out)
     for cell in entry.cells:
@@ -73,7 +79,9 @@ def kept_lines(folder: Path | None, draw: Draw) -> Iterator[list[str]]:
         write_whole(folder / f"{draw.cell.name}-{draw.number}.jsonl", "".join(lines))
 
 
-def one_by_one(draws: Sequence[Draw], submission: Submission, say: Say, inside: Inside) -> Iterator[tuple[Draw, Played]]:
+def one_by_one(
+    draws: Sequence[Draw], submission: Submission, say: Say, inside: Inside
+) -> Iterator[tuple[Draw, Played]]:
     """Runs again, or with a salt: for a check."""
     with LearnerProcess(submission.code, inside) as away:
         for draw in draws:

@@ -25,9 +25,9 @@ from straw.benchmark.draws import Draw
 from straw.benchmark.entry import Entry
 from straw.benchmark.games import GROUP, Cell, table_mark
 from straw.benchmark.play import Played
-from straw.benchmark.process import Inside, in_the_open
 from straw.benchmark.score import interval
 from straw.benchmark.submission import hash_of_ours
+from straw.benchmark.wall.process import Inside, in_the_open
 from straw.errors import ConfigError
 from straw.outside import Source
 
@@ -56,7 +56,7 @@ def check(
     found += replayed(entry, salt, replays, say, inside)
     if any(one.refuses for one in found):
         return found
-    return found + salted_runs(entry, salt, salted, cells, say, inside)
+    return [*found, *salted_runs(entry, salt, salted, cells, say, inside)]
 
 
 def check_trust(entry: Entry) -> None:
@@ -121,7 +121,9 @@ def replayed(entry: Entry, salt: str, count: int, say: Say, inside: Inside) -> I
         say(f"replayed {draw.cell.name}, run {draw.number}: {'the same' if not differs else ', '.join(differs)}")
         unlike += bool(differs)
         if differs and entry.is_of_this_machine:
-            yield Finding(f"{draw.cell.name}, run {draw.number} does not replay: other {', '.join(differs)}", refuses=True)
+            yield Finding(
+                f"{draw.cell.name}, run {draw.number} does not replay: other {', '.join(differs)}", refuses=True
+            )
     if unlike and not entry.is_of_this_machine:
         yield Finding(
             f"{unlike} of {len(chosen)} runs do not replay here, where versions or processor are others than those of "

@@ -49,7 +49,7 @@ ADAPTERS = {"model_name": "smollm2", "lora_rank": 8, "dtype": "float32"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """Example: Cell(channel="bins8", N=64, spelling="digits", secrets=8, most_episodes=256).name == "bins8-N64-digits" """
+    """Example: the cell named bins8-N64-digits has channel="bins8", N=64, spelling="digits"."""
 
     channel: str
     N: int
@@ -65,6 +65,11 @@ class Cell:
     @property
     def words(self) -> str:
         return f"{WORDS[self.channel]}, N={self.N:,}, {WORDS[self.spelling]}"
+
+    @property
+    def short(self) -> str:
+        """Example: bins8, N=64, digits"""
+        return f"{self.channel}, N={self.N}, {self.spelling}"
 
     @property
     def enough_bits(self) -> float:

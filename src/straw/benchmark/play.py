@@ -19,9 +19,9 @@ from typing import Any
 
 from straw.benchmark.draws import Draw
 from straw.benchmark.games import GROUP
-from straw.benchmark.process import LearnerFailed, LearnerProcess
 from straw.benchmark.submission import Submission
-from straw.benchmark.verbs import Verbs
+from straw.benchmark.wall.process import LearnerFailed, LearnerProcess
+from straw.benchmark.wall.verbs import Verbs
 from straw.config import load_page
 from straw.engines.base import Engine
 from straw.information import bits_known

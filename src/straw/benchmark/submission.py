@@ -45,7 +45,9 @@ class Submission:
 
     @property
     def mark(self) -> str:
-        return sha256(json_line({"learner": self.learner, "options": self.options, "code": self.code_hash}).encode()).hexdigest()
+        return sha256(
+            json_line({"learner": self.learner, "options": self.options, "code": self.code_hash}).encode()
+        ).hexdigest()
 
     @property
     def code_hash(self) -> str:
@@ -78,7 +80,9 @@ def submitted(learner: str, options: Mapping[str, Any]) -> Submission:
     if found := FILE.fullmatch(learner):
         text = outside.source_of(found["file"]).text.decode()
         knows, formula = declared(text, found["name"], learner)
-        return Submission(learner=learner, options=options, code={found["file"]: text}, knows=knows, knows_formula=formula)
+        return Submission(
+            learner=learner, options=options, code={found["file"]: text}, knows=knows, knows_formula=formula
+        )
     if outside.is_spelled(learner):
         raise ConfigError(
             f"the benchmark keeps a learner's code in its entry, so it is one file, FILE.py:NAME; got {learner}"

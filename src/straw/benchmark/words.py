@@ -13,7 +13,7 @@ Score = Mapping[str, Any]
 
 def row_of(cell: Cell, score: Score) -> tuple[str, ...]:
     return (
-        cell.words, f"{score['known']} of {score['of']}", median_words(cell, score), interval_words(score),
+        cell.short, f"{score['known']} of {score['of']}", median_words(cell, score), interval_words(score),
         f"{score['reference']}", total_words(score), f"{score['updates']:g}", f"{score['unpaid_draws']:,g}",
         f"{score['cpu_s']:.1f}",
     )  # fmt: skip

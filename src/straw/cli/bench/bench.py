@@ -61,7 +61,8 @@ def learner_in(words: list[str]) -> tuple[str, dict[str, Any]]:
     names = [word for word in words if "=" not in word and not word.startswith("-")]
     if len(names) != 1:
         raise ConfigError(
-            f"straw bench takes one learner; got {' '.join(names) or 'none'}. Write for example straw bench grpo --short."
+            f"straw bench takes one learner; got {' '.join(names) or 'none'}. Write for example straw bench grpo "
+            "--short."
         )
     from straw.benchmark.submission import chosen_options
 

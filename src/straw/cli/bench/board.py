@@ -8,7 +8,8 @@ from straw.cli.arguments import take_flag, take_option, take_whole, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
-BOARD = """straw board [FILE.json|FOLDER ...] [-o board.html] | --check FILE.json [salt=HEX] [replays=3] [salted=8] [cells=3]
+BOARD = """straw board [FILE.json|FOLDER ...] [-o board.html]
+straw board --check FILE.json [salt=HEX] [replays=3] [salted=8] [cells=3]
 
 Entries of straw bench as one page that opens offline: a table that can be sorted, curves beside an ideal observer's,
 how episodes grow with N, what each learner knows and costs. Without a name: those in benchmarks/board.
@@ -22,7 +23,7 @@ that nobody could know, drawn with a salt of now: an entry that is slower there 
 of somebody else runs in a process that holds no secret, and only if you trust it (trust_code=HASH).
   salt=HEX      of a check that somebody else made      replays, salted, cells      how many runs, and in how many cells
 """
-OURS = "benchmarks/board"
+OURS, SHORTEST = "benchmarks/board", 16  # characters of a salt
 
 
 def board(words: list[str]) -> int:
@@ -73,6 +74,11 @@ def check(words: list[str]) -> int:
         raise ConfigError(
             f"straw board --check takes one entry; got {' '.join(words) or 'none'}. Write for example straw board "
             "--check mine.json."
+        )
+    if salt and len(salt) < SHORTEST:
+        raise ConfigError(
+            f"a salt that can be guessed hides no secret: {SHORTEST} characters or more; got salt={salt}. Leave it out "
+            "and one is drawn."
         )
     if salted == 1:
         raise ConfigError("an interval takes two runs or more; got salted=1. Write salted=8, or 0 for none.")

@@ -84,8 +84,8 @@ class SecretOptions(TaskSection):
             )
         if self.spelling == "permuted" and self.N > MOST_PERMUTED:
             raise ConfigError(
-                f"a permutation is listed, of at most {MOST_PERMUTED:,} numbers; got N={self.N} with spelling=permuted. "
-                "Write a smaller N, or spelling=digits."
+                f"a permutation is listed, of at most {MOST_PERMUTED:,} numbers; got N={self.N} with "
+                "spelling=permuted. Write a smaller N, or spelling=digits."
             )
 
 

@@ -39,9 +39,7 @@ def character_tokenizer(model_name: str = "") -> PreTrainedTokenizerFast:
     from transformers import PreTrainedTokenizerFast
 
     pieces = one_token_texts(model_name)
-    bpe = models.BPE(
-        vocab=character_vocabulary(model_name), merges=[], byte_fallback=True, ignore_merges=bool(pieces)
-    )
+    bpe = models.BPE(vocab=character_vocabulary(model_name), merges=[], byte_fallback=True, ignore_merges=bool(pieces))
     core = Tokenizer(bpe)
     if pieces:
         core.pre_tokenizer = pre_tokenizers.Split(Regex(pieces), "isolated")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import Any
 
-from straw.benchmark import wire
+from straw.benchmark.wall import wire
 from straw.engines.base import Conversation, Engine
 from straw.errors import RunError, StrawError
 from straw.files import MIB

@@ -91,7 +91,9 @@ def data_of(plain: Sequence[Plain]) -> list[Datum]:
 
 def datum_of(plain: Plain) -> Datum:
     soft = plain["soft_targets"]
-    targets = None if soft is None else tuple({int(token): float(share) for token, share in one.items()} for one in soft)
+    targets = (
+        None if soft is None else tuple({int(token): float(share) for token, share in one.items()} for one in soft)
+    )
     return Datum(
         prompt=whole(plain["prompt"]), tokens=whole(plain["tokens"]), weights=real(plain["weights"]),
         advantages=real(plain["advantages"]), logprobs=real(plain["logprobs"]), soft_targets=targets,

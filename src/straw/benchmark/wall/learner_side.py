@@ -1,6 +1,6 @@
 """The process of a learner: it never holds a secret, and every run has one that knows of no other run.
 
-    python -m straw.benchmark.learner_side        waits, and forks for each run
+    python -m straw.benchmark.wall.learner_side        waits, and forks for each run
 
 What is imported before the first run is straw's alone; code of others is first met in the fork. There the page is the
 run's own, but for the secret, of which it has none: its task hides a number that has nothing to do with what is paid.
@@ -22,8 +22,8 @@ import numpy as np
 
 from straw import outside
 from straw.algorithms.replay import BestReplay
-from straw.benchmark import wire
-from straw.benchmark.away import EngineAway
+from straw.benchmark.wall import wire
+from straw.benchmark.wall.away import EngineAway
 from straw.config import load_page
 from straw.engines.base import SamplingParams
 from straw.engines.local.models.cache import cached_model

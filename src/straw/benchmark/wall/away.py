@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from straw.benchmark import wire
+from straw.benchmark.wall import wire
 from straw.engines.base import (
     AdamParams,
     Conversation,

@@ -26,14 +26,14 @@ from types import TracebackType
 from typing import Any, Self
 
 import straw
-from straw.benchmark import wire
-from straw.benchmark.verbs import Verbs
+from straw.benchmark.wall import wire
+from straw.benchmark.wall.verbs import Verbs
 from straw.engines.base import SamplingParams
 from straw.errors import RunError
 from straw.types import Rollout
 
 PATIENCE_S = 600.0  # for one message
-COMMAND = (sys.executable, "-m", "straw.benchmark.learner_side")
+COMMAND = (sys.executable, "-m", "straw.benchmark.wall.learner_side")
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
 PR_SET_DUMPABLE = 4
 Inside = Callable[[Sequence[str]], Sequence[str]]
