@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from straw.cli.arguments import take_flag, take_option, wants_help
+from straw.cli.arguments import take_flag, take_option, take_whole, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -25,6 +25,7 @@ the bits are known, what they cost, and a hash of its rollouts, by which anybody
 
   --short             3 cells, 8 secrets each: at most 3 minutes of one core
   --form NAME         short, full or smollm2
+  --secrets N         only the first N secrets of each cell, for a first look: the same command without it goes on
   --rollouts FOLDER   keep the rollouts too, a file a run
 
 The learner runs in a process of its own, which gets replies and what they were paid and never the secret; weights,
@@ -41,6 +42,7 @@ def bench(words: list[str]) -> int:
     is_short = take_flag(words, "--short")
     form = take_option(words, "form", "short") or ("short" if is_short else "full")
     out, rollouts = take_option(words, "out", "mine.json"), take_option(words, "rollouts", "rollouts")
+    secrets = take_whole(words, "secrets", 0) or None
     learner, options = learner_in(words)
     path = Path(out or f"{name_of(learner)}-{form}.json").expanduser()
     check(path, form, is_short)
@@ -50,7 +52,8 @@ def bench(words: list[str]) -> int:
 
     if outside.is_spelled(learner):
         outside.trust(learner)
-    entry = play(form, submitted(learner, options), path, say, rollouts=Path(rollouts) if rollouts else None)
+    kept = Path(rollouts).expanduser() if rollouts else None
+    entry = play(form, submitted(learner, options), path, say, secrets=secrets, rollouts=kept)
     print_entry(entry)
     say(f"entry: {path}")
     return 0
