@@ -81,10 +81,7 @@ def kept_lines(folder: Path | None, draw: Draw) -> Iterator[list[str]]:
         write_whole(folder / f"{draw.cell.name}-{draw.number}.jsonl", "".join(lines))
 
 
-def one_by_one(
-    draws: Sequence[Draw], submission: Submission, say: Say, inside: Inside
-) -> Iterator[tuple[Draw, Played]]:
+def one_by_one(draws: Sequence[Draw], submission: Submission, away: LearnerProcess, say: Say) -> Iterator[Played]:
     """Runs again, or with a salt: for a check."""
-    with LearnerProcess(submission.code, inside) as away:
-        for draw in draws:
-            yield draw, played(draw, submission, away, quiet(say))
+    for draw in draws:
+        yield played(draw, submission, away, quiet(say))

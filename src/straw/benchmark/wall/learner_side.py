@@ -75,8 +75,8 @@ class NoFolder:
 class Player:
     """A learner at one game."""
 
-    def __init__(self, pipe: Pipe, options: Plain, sampling: SamplingParams) -> None:
-        self.plan: Plan = plan_of(load_page(None, options))
+    def __init__(self, pipe: Pipe, options: Plain, sampling: SamplingParams, code: dict[str, bytes]) -> None:
+        self.plan: Plan = plan_of(load_page(None, options, code=code))
         check_is_blind(self.plan)
         model = str(self.plan.page.model.model_name)
         self.engine = EngineAway(pipe.ask, lambda: chat_of(model))
@@ -113,8 +113,9 @@ def play(pipe: Pipe, begun: Plain) -> None:
     """One run, from its first message to the last."""
     random.seed(begun["options"]["seed"])
     np.random.seed(begun["options"]["seed"] % 2**32)
-    outside.adopt({file: text.encode() for file, text in begun["code"].items()})
-    player = Player(pipe, begun["options"], wire.params_of(begun["sampling"]))
+    code = {file: text.encode() for file, text in begun["code"].items()}
+    outside.adopt(code)  # the text of the entry, whatever lies under that name here
+    player = Player(pipe, begun["options"], wire.params_of(begun["sampling"]), code)
     pipe.write({"ready": True})
     while True:
         message = pipe.read()
