@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from straw.benchmark.wall import wire
@@ -55,6 +55,7 @@ def test_a_blind_rollout_keeps_what_was_said_and_paid_to_the_last_bit() -> None:
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 10**6), finite, finite, finite), min_size=1, max_size=5), st.booleans())
 def test_data_come_back_equal(rows: list[tuple[int, float, float, float]], soft: bool) -> None:
     tokens, weights, advantages, logprobs = zip(*rows, strict=True)
