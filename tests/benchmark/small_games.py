@@ -109,6 +109,43 @@ class LossOfItsOwn(Own):
         self.engine.forward_backward([datum], Loss(name="evil.py:loss"))
 
 
+class AsksNonsense(Own):
+    """Every call is refused, and the run goes on."""
+
+    def learn(self, step, told, groups):
+        asked = [("sample", {}), ("none", {}), ("__init__", {"engine": None}), ("generate", {"number": 7})]
+        asked += [("sample", 3)]
+        asked += [("sample", {"prompts": [[1]], "num_samples": 1, "params": {}, "seeds": [[2**999]]})]
+        asked += [("optim_step", {"params": {"learning_rate": "fast"}}), ("logprobs", {"data": [{}], "policy": "x"})]
+        refused = 0
+        for verb, words in asked:
+            try:
+                self.engine.ask(verb, words)
+            except Exception:
+                refused += 1
+        if refused != len(asked):
+            raise ValueError(f"only {refused} refused")
+        return {}
+
+
+class BreaksTheWeights(Own):
+    def learn(self, step, told, groups):
+        datum = forced(self.engine.chat, self.plan.task, told[0][0].problem, ("1",))
+        self.engine.forward_backward([datum], Loss(name="cross_entropy"))
+        self.engine.optim_step(AdamParams(learning_rate=float("inf")))
+        return {}
+
+
+class WritesToThePipe(Own):
+    def learn(self, step, told, groups):
+        self.engine.ask.__self__.writer.write(b"no JSON" + bytes([10]))
+        self.engine.ask.__self__.writer.flush()
+        time.sleep(600)
+
+
+ROW = __import__("straw").Algorithm(baseline="leave_one_out")
+
+
 class LooksAround(Own):
     """Says what it sees, as the reason why it fails."""
 

@@ -13,7 +13,8 @@ from straw.benchmark.draws import Draw
 from straw.benchmark.entry import Entry, read_entry
 from straw.benchmark.play import Played, played
 from straw.benchmark.submission import Submission
-from straw.benchmark.wall.process import Inside, LearnerProcess, in_the_open
+from straw.benchmark.wall.opening import Open, in_the_open
+from straw.benchmark.wall.process import LearnerProcess
 from straw.errors import ConfigError, DataError
 from straw.runs.files.atomic_write import write_whole
 
@@ -27,12 +28,12 @@ def bench(
     say: Say,
     *,
     secrets: int | None = None,
-    inside: Inside = in_the_open,
+    open: Open = in_the_open,
     rollouts: Path | None = None,
 ) -> Entry:
     """`secrets`: only the first so many of each cell, for a first look; the entry is not whole then."""
     entry = going_on(form, submission, out)
-    with LearnerProcess(submission.code, inside) as away:
+    with LearnerProcess(submission.code, open) as away:
         for cell in entry.cells:
             done = entry.runs.setdefault(cell.name, [])
             for number in range(len(done), min(cell.secrets, secrets or cell.secrets)):

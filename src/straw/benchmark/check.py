@@ -31,7 +31,8 @@ from straw.benchmark.games import GROUP, Cell, table_mark
 from straw.benchmark.play import Played
 from straw.benchmark.score import interval
 from straw.benchmark.submission import hash_of_ours
-from straw.benchmark.wall.process import Inside, LearnerProcess, in_the_open
+from straw.benchmark.wall.opening import Open, in_the_open
+from straw.benchmark.wall.process import LearnerProcess
 from straw.errors import ConfigError
 from straw.outside import Source
 
@@ -50,7 +51,7 @@ class Finding:
 
 def check(
     entry: Entry, say: Say, *, salt: str = "", replays: int = REPLAYED, salted: int = SALTED, cells: int = CELLS,
-    inside: Inside = in_the_open,
+    open: Open = in_the_open,
 ) -> list[Finding]:  # fmt: skip
     """All that was found; the entry is refused where any finding refuses it."""
     found = list(read_over(entry))
@@ -58,7 +59,7 @@ def check(
         return found  # nothing is run for it
     check_trust(entry)
     salt = salt or token_hex(16)
-    with LearnerProcess(entry.submission.code, inside) as away:
+    with LearnerProcess(entry.submission.code, open) as away:
         found += replayed(entry, salt, replays, away, say)
         if not any(one.refuses for one in found):
             found += salted_runs(entry, salt, salted, cells, away, say)

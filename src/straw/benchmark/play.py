@@ -107,8 +107,6 @@ class Run:
     def step(self, step: int, away: LearnerProcess) -> None:
         groups = Collector(self.plan, self.sampling).of(step, self.engine)
         self.write(step, groups)
-        if not all(math.isfinite(one) for group in groups for r in group for turn in r.turns for one in turn.logprobs):
-            raise LearnerFailed(f"at step {step} the policy has no finite probabilities")
         away.learn(step, groups, self.engine.policy_version, self.verbs)
         self.measure(step * GROUP)
 
@@ -126,7 +124,9 @@ class Run:
         problem = task.problem(0)
         (nats,) = answer_logprobs(self.engine, task, problem, [task.answer_at(task.target_index(problem))])
         known = bits_known(task.space, nats)
-        self.bits.append((episodes, known if math.isfinite(known) else -math.inf))
+        if not math.isfinite(known):
+            raise LearnerFailed(f"behind {episodes} episodes the policy has no finite probabilities")
+        self.bits.append((episodes, known))
 
 
 def ended(away: LearnerProcess) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from straw.benchmark.games import Cell
 from straw.benchmark.play import Played, options_here, played
 from straw.benchmark.submission import Submission, submitted
 from straw.benchmark.wall import process
+from straw.benchmark.wall.opening import Opened, in_the_open
 from straw.benchmark.wall.process import LearnerProcess
 from straw.config import load_page
 from straw.runs.files.jsonl import read_lines
@@ -107,6 +108,8 @@ def test_a_learner_that_reads_its_task_learns_the_decoy(folder: Path, away: Lear
 @pytest.mark.parametrize(
     ("name", "why"),
     [
+        ("BreaksTheWeights", "no finite probabilities"),
+        pytest.param("WritesToThePipe", "speaks JSON", marks=pytest.mark.slow),
         pytest.param("LeavesEarly", "left in the middle", marks=pytest.mark.slow),
         ("Raises", "ValueError: no idea"),
         ("LossOfItsOwn", "where the secret is"),
@@ -130,6 +133,14 @@ def test_what_a_learner_prints_is_no_message(folder: Path, away: LearnerProcess)
     assert run.failed == "" and run.episodes == 16
 
 
+@pytest.mark.parametrize("name", ["AsksNonsense", "ROW"])
+def test_what_makes_no_sense_is_refused_and_a_row_plays_like_a_class(
+    folder: Path, away: LearnerProcess, name: str
+) -> None:
+    run = play(learner(folder, name), away)
+    assert run.failed == "" and run.episodes <= 16
+
+
 def test_draws_are_counted_by_who_makes_them(folder: Path, away: LearnerProcess) -> None:
     run = play(learner(folder, "DrawsInSecret"), away)
     assert (run.unpaid_draws, run.updates, run.failed) == (5 * 4, 0, "")
@@ -149,14 +160,14 @@ def test_learners_that_look_at_the_answer_cannot_play(away: LearnerProcess, name
     assert "looks at the answer" in run.failed
 
 
-def test_a_room_goes_around_the_command(folder: Path) -> None:
-    """A sandbox wraps what is run: here one that only tells that it was asked."""
+def test_a_room_is_another_way_to_open_it(folder: Path) -> None:
+    """A sandbox begins the command by itself: here one in which nothing runs."""
     asked: list[list[str]] = []
 
-    def inside(command: Any) -> list[str]:
+    def empty_room(command: Sequence[str], environment: Mapping[str, str], place: Path) -> Opened:
         asked.append([*command])
-        return ["false"]
+        return in_the_open(["false"], {}, place)
 
-    with LearnerProcess({}, inside) as one:
+    with LearnerProcess({}, empty_room) as one:
         run = play(learner(folder, "Prints"), one)
     assert asked[0][1:] == ["-m", "straw.benchmark.wall.learner_side"] and "process" in run.failed

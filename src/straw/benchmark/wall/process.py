@@ -1,24 +1,22 @@
 """A learner's process, as the payer sees it: opened once, given one run after the other, ended when it hangs.
 
-    with LearnerProcess(submission) as away:
+    with LearnerProcess(code) as away:
         away.begin(options, sampling)
-        away.learn(step, groups, verbs)      serves the engine's verbs until the learner's turn is over
+        away.learn(step, groups, version, verbs)      serves the engine's verbs until the learner's turn is over
         cpu_s = away.end()
 
 What keeps the secret from it: it is another process, whose messages are JSON; the secret is in none of them; its
-environment has nothing but paths; and on Linux no process of the same user may look into this one's memory (root may,
-and so may whoever can read the cache of this user's disk). A room that shuts it in altogether goes around the command:
-`inside` takes the command and gives the one that is run.
+environment has nothing but paths; and on Linux no process of the same user may look into this one's memory. Root may,
+and whoever may read this user's files reads them still: for that there are rooms (`opening`).
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
@@ -27,6 +25,7 @@ from typing import Any, Self
 
 import straw
 from straw.benchmark.wall import wire
+from straw.benchmark.wall.opening import Open, Opened, in_the_open
 from straw.benchmark.wall.verbs import Verbs
 from straw.engines.base import SamplingParams
 from straw.errors import RunError
@@ -36,22 +35,16 @@ PATIENCE_S = 600.0  # for one message
 COMMAND = (sys.executable, "-m", "straw.benchmark.wall.learner_side")
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
 PR_SET_DUMPABLE = 4
-Inside = Callable[[Sequence[str]], Sequence[str]]
 
 
 class LearnerFailed(RunError):
     """A learner's own fault: its run counts as one that never came to know."""
 
 
-def in_the_open(command: Sequence[str]) -> Sequence[str]:
-    """No room around it: it sees the disk and the network of whoever runs it."""
-    return command
-
-
 class LearnerProcess:
-    def __init__(self, code: Mapping[str, str], inside: Inside = in_the_open) -> None:
-        self.code, self.inside = code, inside
-        self.process: subprocess.Popen[bytes] | None = None
+    def __init__(self, code: Mapping[str, str], open: Open = in_the_open) -> None:
+        self.code, self.open = code, open
+        self.opened: Opened | None = None
         self.is_playing = False
 
     def __enter__(self) -> Self:
@@ -66,20 +59,11 @@ class LearnerProcess:
         self.folder.cleanup()
 
     def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> None:
-        if self.process is None:
-            self.process = self.opened()
+        if self.opened is None:
+            self.opened = self.open(COMMAND, environment(), Path(self.folder.name))
         self.is_playing = True
         self.write({"options": dict(options), "sampling": wire.plain_params(sampling), "code": dict(self.code)})
         self.heard("ready")
-
-    def opened(self) -> subprocess.Popen[bytes]:
-        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
-        paths = [str(Path(straw.__file__).absolute().parents[1]), *filter(None, [environment.get("PYTHONPATH")])]
-        environment |= {"PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-        return subprocess.Popen(
-            list(self.inside(COMMAND)), stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment,
-            cwd=self.folder.name, start_new_session=True,
-        )  # fmt: skip
 
     def learn(self, step: int, groups: Sequence[Sequence[Rollout]], version: int, verbs: Verbs) -> dict[str, float]:
         """Its turn: it hears what was paid, and the engine does what it asks for."""
@@ -93,26 +77,27 @@ class LearnerProcess:
 
     def end(self) -> float:
         """CPU seconds of its run."""
-        if self.process is None:
+        if self.opened is None:
             return 0.0
         if self.is_playing:
             self.write({"end": True})
         self.is_playing = False
-        return float(self.heard("ended").get("cpu_s", 0.0))
+        used = self.heard("ended").get("cpu_s")
+        return float(used) if isinstance(used, int | float) else 0.0
 
     def heard(self, *expected: str) -> dict[str, Any]:
         """The next message; one that nobody expects ends the run."""
-        assert self.process is not None and self.process.stdout is not None
-        timer = Timer(PATIENCE_S, self.kill_group)
+        assert self.opened is not None
+        timer = Timer(PATIENCE_S, self.opened.end)
         timer.start()
         try:
-            line = self.process.stdout.readline(wire.LONGEST)
+            line = self.opened.reader.readline(wire.LONGEST)
         finally:
             timer.cancel()
         if not line:
             self.kill()
             raise LearnerFailed(f"the learner's process ended, or said nothing for {PATIENCE_S:g} s")
-        message = wire.message_in(line)
+        message = self.read(line)
         if any(name in message for name in expected):
             return message
         self.is_playing = False
@@ -121,29 +106,36 @@ class LearnerProcess:
             raise LearnerFailed("the learner left in the middle of its run")
         raise LearnerFailed(str(message.get("failed", "it sent a message that nobody expected"))[:400])
 
-    def write(self, message: Mapping[str, Any]) -> None:
-        assert self.process is not None and self.process.stdin is not None
+    def read(self, line: bytes) -> dict[str, Any]:
         try:
-            self.process.stdin.write(wire.line_of(message))
-            self.process.stdin.flush()
+            return wire.message_in(line)
+        except RunError as error:
+            self.kill()
+            raise LearnerFailed(str(error)) from None
+
+    def write(self, message: Mapping[str, Any]) -> None:
+        assert self.opened is not None
+        try:
+            self.opened.writer.write(wire.line_of(message))
+            self.opened.writer.flush()
         except OSError:
             self.kill()
             raise LearnerFailed("the learner's process is gone") from None
 
-    def kill_group(self) -> None:
-        if self.process is not None:
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.process.pid, 9)
-
     def kill(self) -> None:
-        if self.process is not None:
-            self.kill_group()
-            self.process.wait()
-            for pipe in (self.process.stdin, self.process.stdout):
+        if self.opened is not None:
+            self.opened.end()
+            for pipe in (self.opened.writer, self.opened.reader):
                 with suppress(OSError):
-                    if pipe is not None:
-                        pipe.close()
-        self.process, self.is_playing = None, False
+                    pipe.close()
+        self.opened, self.is_playing = None, False
+
+
+def environment() -> dict[str, str]:
+    """Paths, and what makes two processes alike."""
+    found = {name: os.environ[name] for name in KEPT if name in os.environ}
+    paths = [str(Path(straw.__file__).absolute().parents[1]), *filter(None, [found.get("PYTHONPATH")])]
+    return {**found, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def shut_memory() -> None:
