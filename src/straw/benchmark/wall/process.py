@@ -34,7 +34,7 @@ from straw.types import Rollout
 PATIENCE_S = 600.0  # for one message
 COMMAND = (sys.executable, "-m", "straw.benchmark.wall.learner_side")
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
-PR_SET_DUMPABLE = 4
+PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
 
 
 class LearnerFailed(RunError):
@@ -48,7 +48,7 @@ class LearnerProcess:
         self.is_playing = False
 
     def __enter__(self) -> Self:
-        shut_memory()
+        self.was_readable = set_readable(False)
         self.folder = tempfile.TemporaryDirectory(prefix="straw-bench-")
         return self
 
@@ -56,6 +56,7 @@ class LearnerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        set_readable(self.was_readable)
         self.folder.cleanup()
 
     def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> None:
@@ -138,8 +139,11 @@ def environment() -> dict[str, str]:
     return {**found, "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def shut_memory() -> None:
-    """On Linux: no process of this user can read this one's memory, or trace it."""
-    if sys.platform.startswith("linux"):
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+def set_readable(readable: bool) -> bool:
+    """On Linux: whether processes of this user can read this one's memory, or trace it; returns what it was before."""
+    if not sys.platform.startswith("linux"):
+        return True
+    call = ctypes.CDLL(None).prctl
+    before = call(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0
+    call(PR_SET_DUMPABLE, int(readable), 0, 0, 0)
+    return before
