@@ -3,7 +3,7 @@
     runs -> median (Kaplan and Meier: a run that was stopped counts as longer) -> divided by the reference
             95% interval between two of the runs in order, whatever they are like (`report.study.statistics`)
 
-Where less than half of the runs came to know, the median is at least the cap, and so is the ratio: `at_least`. Over
+Where no more than half of the runs came to know, the median is at least the cap, and so is the ratio: `at_least`. Over
 cells the score is the geometric mean of their ratios, and at least that where any of them is.
 """
 

@@ -27,7 +27,7 @@ TITLE = "Bits per episode"
 LEDE = (
     "How many episodes a learner takes to know a secret number, beside the least that an ideal observer takes. Every "
     "learner plays the same games on the same model, gets replies and what they were paid, and never sees the secret. "
-    "1× is the ideal observer; ≥ says that less than half of the runs came to know within the cap."
+    "1× is the ideal observer; ≥ says that no more than half of the runs came to know within the cap."
 )
 METHOD = """
 A run is over when 0.9 of the log2 N bits are known, measured on the weights after every step, or at the cap. The median
