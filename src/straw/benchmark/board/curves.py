@@ -18,7 +18,7 @@ READ = (
     "Medians over the secrets of an entry; a run that knows 0.9 of the bits is over, and its last bits are kept. The "
     "thin line is the mean of an ideal observer that is paid in the same groups of four."
 )
-GROWTH = "Medians of episodes to 0.9 of the bits; a triangle where no more than half of the runs came to know, at the cap."
+GROWTH = "Medians of episodes to 0.9 of the bits; a triangle, at the cap, where at most half of the runs came to know."
 
 
 def curves_figure(form: str, entries: Sequence[Entry], cells: Sequence[Cell]) -> Figure:
