@@ -20,7 +20,7 @@ FLOORS = [
     {"training"},
     {"report"},
     {"export"},
-    {"evaluation"},
+    {"evaluation", "benchmark"},
     {"library"},
     {"ui"},
     {"server"},

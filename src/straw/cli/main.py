@@ -37,6 +37,10 @@ Look
   straw report RUNS -o report.html     what runs say, on one page with figures
   straw observe N=1024 [key=value ..]  how fast anybody could learn a secret, without any model
 
+Compare learners
+  straw bench LEARNER --short          bits an episode on fixed games: a row of straw, or a file of yours
+  straw board [FILES] -o board.html    entries side by side; --check FILE.json plays one again
+
 Use what was trained
   straw chat RUN|MODEL                 talk to it
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
@@ -117,6 +121,8 @@ COMMANDS = {
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",
     "observe": "straw.cli.commands.observe:observe",
+    "bench": "straw.cli.bench.bench:bench",
+    "board": "straw.cli.bench.board:board",
     "models": "straw.cli.commands.models:models",
     "watch": "straw.cli.live.watch_runs:watch",
     "chat": "straw.cli.chat.chat:chat",

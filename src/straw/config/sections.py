@@ -12,7 +12,7 @@ from typing import Literal
 from straw.config.option import MOST_SEED, MOST_STEPS, Section, option
 from straw.errors import ConfigError
 
-EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M")  # `engines.local.models.tiny` has their shapes
+EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M", "tiny-1M-numbers", "tiny-1M-3digits")  # shapes: models.tiny
 
 
 @dataclass(frozen=True, kw_only=True)
