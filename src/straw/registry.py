@@ -60,6 +60,8 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "cross_entropy": "straw.algorithms.losses:cross_entropy",
         "importance_sampling": "straw.algorithms.losses:importance_sampling",
         "ppo": "straw.algorithms.losses:ppo",
+        "gspo": "straw.algorithms.rows.gspo:gspo",
+        "cispo": "straw.algorithms.rows.cispo:cispo",
     },
     "learners": {
         "surrogate": "straw.training.learners.surrogate:Surrogate",

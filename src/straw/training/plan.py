@@ -8,7 +8,7 @@ from math import log2
 from typing import Any
 
 from straw.algorithms.baselines import Credit
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.config import Page
 from straw.config.page import options_beside
 from straw.engines.base import AdamParams

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.algorithms.replay import BestReplay
 from straw.config import Algorithm as AlgorithmSection
 from straw.engines.base import Engine, SamplingParams

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import log2
 
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.config import Page, Tuning, Values
 from straw.errors import ConfigError
 

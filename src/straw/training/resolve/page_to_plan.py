@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
-from straw.algorithms.registry import Algorithm, algorithm_named
+from straw.algorithms.registry import algorithm_named
+from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, plain
 from straw.engines.base import SamplingParams
 from straw.errors import ConfigError

@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from straw.algorithms.registry import Algorithm, algorithm_named
+from straw.algorithms.registry import algorithm_named
+from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, Values, with_values
 from straw.config.option import MOST_STEPS
 from straw.engines.encoder import check_encoder, fast_dtype

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS, Algorithm
+from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS
+from straw.algorithms.row import Algorithm
 from straw.config import MODEST, Page, Tuning, Values
 from straw.engines.local.models.cache import ADDABLE, cached_model
 from straw.engines.local.models.folder import count_weights
