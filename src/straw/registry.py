@@ -52,6 +52,8 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "shuffled_bins": "straw.rewards.controls:ShuffledBins",
         "higher_lower": "straw.rewards.controls:HigherLower",
         "noisy_binary": "straw.rewards.controls:NoisyBinary",
+        "told_in_words": "straw.rewards.words:ToldInWords",
+        "told_which_digit": "straw.rewards.words:ToldWhichDigit",
         "weighted": "straw.rewards.weighted:Weighted",
     },
     "algorithms": "straw.algorithms.registry:NAMED",
@@ -66,6 +68,11 @@ REGISTRY: dict[str, dict[str, str] | str] = {
     "learners": {
         "surrogate": "straw.training.learners.surrogate:Surrogate",
         "reward_aware": "straw.training.learners.reward_aware:RewardAware",
+        "es": "straw.training.learners.evolution.es:EvolutionStrategies",
+        "opd": "straw.training.learners.distillation.opd:OnPolicyDistillation",
+        "sdpo": "straw.training.learners.distillation.sdpo:SelfDistillation",
+        "rltf_sd": "straw.training.learners.distillation.rltf_sd:TextFeedback",
+        "ppo_critic": "straw.training.learners.critic.ppo_critic:Critic",
     },
     "graders": "straw.text.graders.registry:GRADERS",
     "encoders": {

@@ -1,4 +1,4 @@
-"""The gradient of grpo, dr_grpo, dapo, gspo, cispo and token weighing beside TRL's own `GRPOTrainer._compute_loss`, in float64.
+"""The gradient of rows and token weighing beside TRL's own `GRPOTrainer._compute_loss`, in float64.
 
 TRL gets the same weights, replies, sampler's log-probabilities and reference; its advantages are made with its own
 `nanstd`. What it leaves to the caller (padding, masks) is done here.

@@ -35,6 +35,14 @@ surrogate     full reward is where a model of the reward, fitted to the log, exp
               and is fast where answers that are near each other are spelled alike
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 
+Others make advantages of their own, token by token, or use no gradient; each has its paper in its file.
+
+es            evolution strategies (2509.24372): weights with noise, drawn to those that were paid more; no gradient
+opd           on-policy distillation: each token is worth what a teacher gives to it more (teacher=FOLDER)
+sdpo          self-distillation (2601.20802): the teacher is the policy behind what it was told in words
+rltf_sd       text feedback (2602.02482): second tries, behind words, are learned as first ones
+ppo_critic    PPO with a value head and generalised advantage estimation, token by token
+
 A new algorithm is one row, here or in a file of yours (algorithm=mine.py:MINE). There, a baseline, a loss and a learner
 may be named by file as well. Options that only one algorithm reads stand with it: a learner's class and a row may have
 `Options`, a subclass of the section [algorithm]. A loss gets those of its row among its settings.
@@ -45,7 +53,7 @@ from __future__ import annotations
 from straw.algorithms.row import Algorithm
 from straw.algorithms.rows import cispo, dapo, dr_grpo, gspo, maxrl, reinforce_pp
 from straw.config import Algorithm as Section
-from straw.config.tuning import Tuning
+from straw.config.tuning import Tuning, Values
 from straw.errors import ConfigError
 from straw.registry import at, find
 
@@ -64,6 +72,9 @@ OF_BELIEFS = Tuning(  # the same, where it has beliefs that are learned towards
 A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
     values={"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02}, episodes_per_bit=12
 )
+
+EVOLUTION = Tuning(values={"learning_rate": 1e-2, "sigma": 0.02}, episodes_per_bit=1000)
+NO_REPLAY: Values = {"replay": 0}  # which is of rollouts, and these learn by the token
 
 
 NAMED: dict[str, Algorithm] = {
@@ -84,6 +95,13 @@ NAMED: dict[str, Algorithm] = {
     "surrogate": Algorithm(baseline="constant", learner="surrogate", tuning=SURROGATE),
     "reward_aware": Algorithm(
         baseline="constant", learner="reward_aware", tuning=REWARD_AWARE, tuning_by_luck=A_FEW_ANSWERS_LESS
+    ),
+    "es": Algorithm(baseline="zscore", learner="es", also={"group_size": 32}, tuning=EVOLUTION),
+    "opd": Algorithm(baseline="constant", learner="opd", by_advantages=True, has_teacher=True, also=NO_REPLAY),
+    "sdpo": Algorithm(baseline="group", learner="sdpo", by_advantages=True, also=NO_REPLAY),
+    "rltf_sd": Algorithm(baseline="group", learner="rltf_sd", by_advantages=True, also=NO_REPLAY),
+    "ppo_critic": Algorithm(
+        baseline="constant", loss_fn="ppo", learner="ppo_critic", by_advantages=True, also=NO_REPLAY
     ),
     "sft": Algorithm(baseline="none", loss_fn="cross_entropy", is_supervised=True, tuning=SUPERVISED),
 }

@@ -18,10 +18,10 @@ class Algorithm:
     """The defaults of one row; each of the first four may be overridden by the option of the same name.
 
     `also` has further options of the page that its paper fixes. `learner` is who learns instead of a policy gradient,
-    and `is_supervised` says that reference replies are learned and nothing is sampled. `regularises`: its learner heeds
-    the KL penalty and the entropy bonus. `has_teacher`: more reaches the weights than rewards tell, so the ledger, whose
-    law is about rewards, stays empty. `tuning` goes before what was tuned for the reward, `tuning_by_luck` before both
-    where answers have to be found by luck.
+    and `is_supervised` says that reference replies are learned and nothing is sampled. `by_advantages`: its learner
+    makes advantages of its own, and heeds KL penalty and entropy bonus as a policy gradient does. `has_teacher`: more
+    reaches the weights than rewards tell, so the ledger, whose law is about rewards, stays empty. `tuning` goes before
+    what was tuned for the reward, `tuning_by_luck` before both where answers have to be found by luck.
 
     >>> straw.Algorithm(baseline="leave_one_out", loss_fn="ppo", weigh="reply").has_targets
     False
@@ -34,7 +34,7 @@ class Algorithm:
     also: Values = field(default_factory=dict)
     learner: str | None = None
     is_supervised: bool = False
-    regularises: bool = False
+    by_advantages: bool = False
     has_teacher: bool = False
     tuning: Tuning | None = None
     tuning_by_luck: Tuning | None = None
@@ -50,4 +50,4 @@ class Algorithm:
     @property
     def has_targets(self) -> bool:
         """Whether it learns towards given targets, and makes no use of advantages."""
-        return self.is_supervised or (self.learner is not None and not self.regularises)
+        return self.is_supervised or (self.learner is not None and not self.by_advantages)

@@ -28,7 +28,7 @@ from straw.runs.store import RunFolder
 from straw.runs.tracking.tracker import Tracker
 from straw.tasks.base import Enumerable
 from straw.training.intrinsic import intrinsic_of
-from straw.training.learners.registry import learner_of, own_learner
+from straw.training.learners.registry import keeps_a_log, learner_of, own_learner
 from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.callbacks import Watcher
 from straw.training.monitor.early_stopping import Patience
@@ -59,7 +59,7 @@ class Loop:
             credit=plan.credit(),
             replay=BestReplay(self.page.algorithm.replay or 0),
             alarms=Alarms(self.page.run.silence, best=plan.channel.highest + self.page.memory.highest),
-            ledger=Ledger.of(plan.task, None if plan.is_sft else plan.channel),
+            ledger=Ledger.of(plan.task, plan.charged_channel),
             student=own_learner(plan, engine, sampling),
             patience=Patience(self.page.run.keep_best, self.page.run.patience),
         )
@@ -144,7 +144,7 @@ class Loop:
         self.rollouts = [rollout for group in groups for rollout in group]
         if not self.rollouts:
             return {}
-        self.state.ledger.enter(told, groups, is_logged=self.state.student is not None)
+        self.state.ledger.enter(told, groups, is_logged=keeps_a_log(self.state.student))
         if isinstance(self.plan.task, Enumerable) and self.plan.task.space > self.page.run.eval_answers:
             self.state.said.add(self.plan.task, self.rollouts)
         self.write(groups)

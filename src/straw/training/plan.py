@@ -32,6 +32,11 @@ class Plan:
         return self.row.is_supervised
 
     @property
+    def charged_channel(self) -> Channel | None:
+        """What the ledger charges for; None where what is learned does not come from rewards alone."""
+        return None if self.is_sft or self.row.has_teacher else self.channel
+
+    @property
     def ceiling_bits(self) -> float | None:
         """What there is to know, where answers can be listed."""
         return log2(self.task.space) if isinstance(self.task, Enumerable) else None

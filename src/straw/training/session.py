@@ -37,6 +37,7 @@ from straw.runs.tracking.tracker import check_tracker, tracker_for
 from straw.training.checks.data import without_skipped
 from straw.training.checks.preflight import run_gates
 from straw.training.engine_factory import crew
+from straw.training.learners.registry import check_verbs
 from straw.training.loop import Loop
 from straw.training.monitor.callbacks import Watcher
 from straw.training.monitor.measure_step import has_enough
@@ -107,6 +108,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)
         plan = settled(plan, sampling, path)
+        check_verbs(plan, engine)
         page, found = plan.page, pass_gates(plan, engine, sampling, watcher)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]

@@ -125,6 +125,7 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         bonuses=record.get("bonuses", {}),
         scores=record.get("scores", {}),
         unscored=record.get("unscored", ""),
+        words=record.get("words", ""),
         extra=record.get("extra", {}),
         metrics=record.get("metrics", {}),
         advantages=tuple(record["advantages"]),

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 
 from straw.algorithms.advantages import centred
 from straw.algorithms.row import Algorithm
+from straw.config.tuning import Values
 
 Rows = Sequence[Sequence[float]]
 EPS = 1e-8
@@ -42,6 +43,6 @@ def scaled(rows: Rows) -> list[list[float]]:
     return [[one / (std + EPS) if one else 0.0 for one in row] for row in rows]
 
 
-KL = {"use_bias_correction_kl": True}
+KL: Values = {"use_bias_correction_kl": True}
 ROW = Algorithm(baseline="batch_zscore", loss_fn="ppo", weigh="token", kl_coef=0.01, also=KL)
 WITH_BASELINE = Algorithm(baseline="centred_batch", loss_fn="ppo", weigh="token", kl_coef=0.01, also=KL)

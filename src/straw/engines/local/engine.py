@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -170,6 +171,17 @@ class LocalEngine(Learning):
             with self.precision():
                 hidden = self.reader.hidden(tokens, pack.positions, pack)
             out.append(hidden.float().mean(0).tolist())
+        return out
+
+    @torch.no_grad()
+    def states(self, data: Sequence[Datum]) -> list[Any]:
+        out = [np.zeros((len(datum.tokens), self.model.config.get_text_config().hidden_size)) for datum in data]
+        for flat in self._micro_batches(data, every_token=True):
+            with self.precision():
+                hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+            found = hidden[flat.states][flat.rows].double().cpu().numpy()
+            for owner, position, state in zip(flat.owner, flat.position, found, strict=True):
+                out[owner][position] = state
         return out
 
     # --- training --------------------------------------------------------------------------

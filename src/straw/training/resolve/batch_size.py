@@ -83,7 +83,7 @@ def enough_batches(page: Page, row: Algorithm, tuning: Tuning, is_luck: bool) ->
         return SOME_BATCHES
     N = page.task.num_guesses or space
     if is_luck or tuning.episodes_per_bit is None:
-        episodes = (LEARNERS_LUCK if row.learner else LUCK) * N
+        episodes = (LEARNERS_LUCK if row.has_targets else LUCK) * N
     else:
         episodes = tuning.episodes_per_bit * log2(N)
     return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))

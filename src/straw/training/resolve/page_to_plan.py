@@ -45,7 +45,7 @@ def plan_of(loaded: Loaded) -> Plan:
     task = task_of(it.page)
     of_the_task_itself(it, task)
     channel = channel_of(it.page, task)
-    check_learner(it.row, task, channel)
+    check_learner(it.row, it.page, task, channel)
     notes += thread_notes(it.page.model.threads)
     return Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
 
@@ -106,6 +106,11 @@ def check_regularisers(page: Page, row: Algorithm) -> None:
     """A penalty or bonus that nobody would apply must not look as if somebody did."""
     algorithm = page.algorithm
     asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(algorithm, name))]
+    if algorithm.replay and row.by_advantages:
+        raise ConfigError(
+            f"replay is of rollouts with one advantage each, and algorithm={algorithm.algorithm} gives one to every "
+            f"token; got replay={algorithm.replay}. Write replay=0, or choose another algorithm."
+        )
     if asked and row.has_targets:
         raise ConfigError(
             f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={algorithm.algorithm} "

@@ -15,6 +15,9 @@ def source_of(plan: Plan, engine: Engine, sampling: SamplingParams, state: RunSt
     collector = Collector(plan, sampling)
     if plan.is_sft:
         return NoRollouts()
+    if (own := getattr(state.student, "source", None)) is not None:
+        made: Source = own(collector)
+        return made
     if not plan.page.engine.max_lag:
         return Prefetching(collector, engine)
     if plan.page.engine.pace == "free":
