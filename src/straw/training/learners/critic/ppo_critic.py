@@ -4,9 +4,9 @@
     states before those tokens           ->  the value head learns its returns
 
 No group is compared with itself. The head learns the first batch before that is judged by it: a head that expects 0
-would praise whatever was written first. It is linear on the policy's own last hidden state, and no gradient of its loss goes into the
-model, where PPO's usual implementations share or double it: a small critic, which costs one more reading. Advantages
-are not whitened, since a batch in which nothing was paid would be noise blown up.
+would praise whatever was written first. It is linear on the policy's own last hidden state, and no gradient of its loss
+goes into the model, where PPO's usual implementations share or double it: a small critic, which costs one more reading.
+Advantages are not whitened, since a batch in which nothing was paid would be noise blown up.
 """
 
 from __future__ import annotations

@@ -38,12 +38,12 @@ class Helpers(NoRollouts):
     @contextmanager
     def opened(self) -> Iterator[None]:
         fork = get_context("fork")
-        processes = []
+        self.processes: list[Any] = []
         for rank in range(1, self.count):
             here, there = fork.Pipe()
             self.pipes.append(here)
-            processes.append(fork.Process(target=self.help, args=(rank, there), daemon=True))
-            processes[-1].start()
+            self.processes.append(fork.Process(target=self.help, args=(rank, there), daemon=True))
+            self.processes[-1].start()
             there.close()
         try:
             yield
@@ -51,7 +51,7 @@ class Helpers(NoRollouts):
             for pipe in self.pipes:
                 pipe.close()
             self.pipes.clear()
-            for process in processes:
+            for process in self.processes:
                 process.join()
 
     def share(self, rank: int) -> range:
