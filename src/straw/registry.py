@@ -39,6 +39,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "livecodebench": "straw.tasks.code.task:LiveCodeBench",
         "one_line": "straw.tasks.code.one_line:OneLine",
         "data": "straw.tasks.word_problems.prompts:Prompts",
+        "mixture": "straw.tasks.mixture:Mixture",
         "gym:NAME": "straw.tasks.reasoning_gym.task:Gym",
     },
     "rewards": {

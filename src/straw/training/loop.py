@@ -37,6 +37,8 @@ from straw.training.monitor.rollout_metrics import summary
 from straw.training.monitor.transcript import spoken
 from straw.training.plan import Plan
 from straw.training.sources.base import NoRollouts, Source
+from straw.training.sources.pass_rates import PassRates
+from straw.training.sources.problems import among, kept_of, only
 from straw.training.sources.registry import source_of
 from straw.training.state import RunState
 from straw.training.step import credited, with_bonuses
@@ -62,6 +64,7 @@ class Loop:
             ledger=Ledger.of(plan.task, plan.charged_channel),
             student=own_learner(plan, engine, sampling),
             patience=Patience(self.page.run.keep_best, self.page.run.patience),
+            pass_rates=PassRates(self.page.problems.pass_rate_decay),
         )
         self.intrinsic = intrinsic_of(self.page, engine)
         self.updates = Updates(plan, engine, folder)
@@ -134,10 +137,20 @@ class Loop:
         told = self.source.rollouts(step)  # sample -> grade -> pay
         self.check_probabilities(told)
         paid = self.intrinsic.paid(told, step)
-        groups = with_bonuses(credited(paid, self.state.credit)) if paid else []
-        found = self.keep(told, groups)
-        learned = self.learner.learn(step, told, groups)  # pack -> update -> publish
-        return {**found, **learned, **self.source.facts()}
+        kept = kept_of(self.plan, told)
+        learned_from = with_bonuses(credited(only(kept, paid), self.state.credit)) if paid else []
+        found = self.keep(told, among(kept, paid, learned_from))
+        learned = self.learner.learn(step, only(kept, told), learned_from)  # pack -> update -> publish
+        return {**found, **learned, **self.choices(told), **self.source.facts()}
+
+    def choices(self, told: Groups) -> dict[str, Metric]:
+        """What was drawn again, and how problems go; nothing where no page asks for it."""
+        if self.page.problems.curriculum != "none":
+            self.state.pass_rates.observe(told)
+        again = told[self.page.algorithm.batch_size :]
+        self.state.redrawn += sum(map(len, again))
+        counts = {"redrawn_groups": Metric(len(again))} if self.page.problems.redraws else {}
+        return {**counts, **self.state.pass_rates.metrics()}
 
     def keep(self, told: Groups, groups: Groups) -> dict[str, Metric]:
         """The ledger and the folder get what was said and paid; what a row of metrics says of it."""
@@ -189,7 +202,7 @@ class Loop:
         ledger, spent = self.state.ledger.row(known.get("ledger/absorbed_bits")), self.engine.spent()
         row = metrics_row(
             step=self.state.step,
-            episodes=self.state.step * self.plan.episodes_per_step,
+            episodes=self.episodes,
             time_s=self.time_s,
             metrics={**metrics, **{name: Metric(value) for name, value in {**known, **ledger, **spent}.items()}},
         )
@@ -209,6 +222,10 @@ class Loop:
             self.folder.write_event("out_of_budget", self.state.step, reason=line)
             self.watcher.say(line)
             self.is_asked_to_stop = True
+
+    @property
+    def episodes(self) -> int:
+        return self.state.step * self.plan.episodes_per_step + self.state.redrawn
 
     @property
     def time_s(self) -> float:

@@ -6,7 +6,7 @@ Its four parts, and where they are:
 
     clip-higher        clip_high=0.28 leaves rare tokens room to grow
     token level        weigh=token: a long reply weighs more than a short one
-    dynamic sampling   redraws=3: a group that is paid alike is drawn again at another problem (training/sources/again)
+    dynamic sampling   redraws=3: a group that is paid alike is drawn again, at another problem (training/sources)
     overlong shaping   a part of the reward: reward_weights=correctness=1,overlong=1 (rewards/length)
 
 The paper draws until the batch is full; here a group is drawn again at most `redraws` times, so that a step ends where
@@ -17,4 +17,6 @@ from __future__ import annotations
 
 from straw.algorithms.row import Algorithm
 
-ROW = Algorithm(baseline="zscore", loss_fn="ppo", weigh="token", also={"clip_low": 0.2, "clip_high": 0.28})
+ROW = Algorithm(
+    baseline="zscore", loss_fn="ppo", weigh="token", also={"clip_low": 0.2, "clip_high": 0.28, "redraws": 3}
+)

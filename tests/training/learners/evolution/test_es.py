@@ -96,7 +96,7 @@ def test_members_that_are_paid_alike_move_nothing(home: Path) -> None:
     assert parts.engine.policy_version == 0
 
 
-SHORT = f"{WORDS} n_batches=3 save_every=2 eval_every=3 group_size=5 batch_size=1"
+SHORT = f"{WORDS} n_batches=2 save_every=1 eval_every=2 group_size=5 batch_size=1"
 
 
 def test_any_number_of_processes_leaves_the_same_bits(home: Path, tmp_path: Path) -> None:

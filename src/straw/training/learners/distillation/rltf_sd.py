@@ -30,7 +30,7 @@ from straw.tasks.base import Task
 from straw.training.learners.base import Groups
 from straw.training.learners.distillation.behind_words import behind_words, check_words
 from straw.training.plan import Plan
-from straw.training.sources.base import Collector, NoRollouts, Source, problems_of
+from straw.training.sources.base import Collector, NoRollouts, Source
 from straw.types import Datum, Rollout
 
 
@@ -104,7 +104,7 @@ class SecondTries(NoRollouts):
     def rollouts(self, step: int) -> list[list[Rollout]]:
         page, half = self.plan.page, self.plan.page.algorithm.group_size // 2
         keys = [SeedKey(page.run.seed, step, group) for group in range(page.algorithm.batch_size)]
-        problems = problems_of(self.plan, step)
+        problems = self.collector.problems(step)
         firsts = collect(self.engine, self.plan.task, self.plan.channel, problems, keys, half, self.collector.sampling)
         seconds = self.again([one for group in firsts for one in group], keys, half, step)
         return [[*first, *seconds[place * half : (place + 1) * half]] for place, first in enumerate(firsts)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from straw.engines.base import Engine
 from straw.rollouts.collect import SeedKey, finish, paid_by_step, sample_turns
-from straw.training.sources.base import Collector, Groups, problems_of
+from straw.training.sources.base import Collector, Groups
 from straw.types import Rollout
 
 
@@ -36,7 +36,7 @@ class Members:
         """One rollout at each problem, graded and not yet paid."""
         task, engine, params = self.collector.plan.task, self.engine, self.collector.sampling
         params = replace(params, temperature=0.0) if self.greedy else params
-        problems = problems_of(self.collector.plan, step)
+        problems = self.collector.problems(step)
         seats = [[(key, member)] for key in self.keys(step)]
         with engine.noisy(self.seeds(step)[member], self.sigma):
             written = sample_turns(engine, task, problems, seats, params)
