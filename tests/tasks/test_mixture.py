@@ -83,10 +83,10 @@ def test_a_mixture_trains_and_goes_on(home: Path, tmp_path: Path) -> None:
     from straw.runs.reading import read_metrics
     from straw.training.session import resume_run, run_page
 
-    words = ["model_name=tiny-0.2M", "warmup=none", "n_batches=4", "save_every=2", "eval_every=4", "eval_samples=4", "group_size=2"]
+    words = "model_name=tiny-0.2M warmup=none n_batches=4 save_every=2 eval_every=4 eval_samples=4 group_size=2"
 
     def page(folder: Path) -> Any:
-        return load_page(None, parse_overrides(["task=mixture", *words, "batch_size=2", f"run_dir={folder}"]))
+        return load_page(None, parse_overrides(["task=mixture", *words.split(), "batch_size=2", f"run_dir={folder}"]))
 
     assert plan_of(page(tmp_path / "alone")).task.name == "mixture"
     run_page(page(tmp_path / "alone"), Listener())
