@@ -127,7 +127,7 @@ class Problems(Section):
         "in_turn", "the order of the problems; shuffled: anew in each pass, by seed"
     )
     only_first: int | None = option(
-        None, "the number of first problems of the task that are asked, again and again; none: all",
+        None, "the number of first problems that are asked, again and again; none: all",
         example=64, at_least=1, at_most=1_000_000,
     )  # fmt: skip
     curriculum: Literal["none", "pass_rate"] = option(

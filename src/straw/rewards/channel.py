@@ -145,6 +145,10 @@ class Channel(ABC):
         """
         return None
 
+    def word(self, label: int) -> str:
+        """What is said of a label of `tells_apart`, by a channel that speaks."""
+        raise NotImplementedError
+
     def identifiable_ceiling_bits(self, N: int) -> float | None:
         """log2 N - log2(answers that earn the highest pay): what maximising the reward can tell of one secret.
 

@@ -99,6 +99,14 @@ def test_a_teacher_has_to_be_named_and_to_read_the_same_tokens(home: Path) -> No
 WORDS = "reward_type=told_in_words fixed_secret=3"
 
 
+def read_by(algorithm: str, words: str = "") -> Parts:
+    """The page of a learner of words, with a model that was warmed up for any: what it reads is no matter here."""
+    shared = [word for word in words.split() if not word.startswith(("self_teacher", "distill_coef"))]
+    parts = Parts(WORDS, *shared)
+    parts.plan = small_plan(f"algorithm={algorithm} {WORDS} {words}")
+    return parts
+
+
 def reads(parts: Parts, rollout: Any) -> tuple[int, ...]:
     """Prompt, reply and words by the chat template, where the reply ended by itself."""
     messages = (*rollout.problem.messages, Message("assistant", rollout.replies[0]), Message("user", rollout.words))
@@ -107,7 +115,7 @@ def reads(parts: Parts, rollout: Any) -> tuple[int, ...]:
 
 @pytest.mark.parametrize("words", ["", "self_teacher=start temperature=0.8"])
 def test_a_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, words: str) -> None:
-    parts = Parts(f"algorithm=sdpo {WORDS} {words}")
+    parts = read_by("sdpo", words)
     heat, start = parts.plan.page.sampling.temperature, plainly(parts.engine.model)
     lesson = replace(forced(parts.chat, parts.task, parts.task.problem(0), ("5",)))
     parts.engine.forward_backward([lesson], Loss(name="cross_entropy"))
@@ -123,7 +131,7 @@ def test_a_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, wo
 
 
 def test_half_of_a_group_of_rltf_are_second_tries_behind_their_words(home: Path) -> None:
-    parts = Parts(f"algorithm=rltf_sd {WORDS} group_size=6 batch_size=2")
+    parts = read_by("rltf_sd", "group_size=6 batch_size=2")
     own = TextFeedback(parts.plan, parts.engine, parts.params)
     groups = own.source(Collector(parts.plan, parts.params)).rollouts(1)
     assert [len(group) for group in groups] == [6, 6]
@@ -139,7 +147,7 @@ def test_half_of_a_group_of_rltf_are_second_tries_behind_their_words(home: Path)
 
 def test_second_tries_are_learned_as_first_ones_by_hand(home: Path) -> None:
     """First tries are paid 1, 0 and second ones 1, 1: of these only the distilled advantage is left."""
-    parts = Parts(f"algorithm=rltf_sd {WORDS} distill_coef=0.5")
+    parts = read_by("rltf_sd", "distill_coef=0.5")
     own = TextFeedback(parts.plan, parts.engine, parts.params)
     (group,) = own.source(Collector(parts.plan, parts.params)).rollouts(1)
     group = [replace(one, rewards={"paid": pay}) for one, pay in zip(group, (1.0, 0.0, 1.0, 1.0), strict=True)]

@@ -41,6 +41,7 @@ class SecondTryOptions(Algorithm):
 
 class TextFeedback:
     Options = SecondTryOptions
+    reads_words = True
     facts: Mapping[str, float] = {}
 
     def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:

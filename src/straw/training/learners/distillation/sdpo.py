@@ -40,6 +40,7 @@ class SelfTeacherOptions(Algorithm):
 
 class SelfDistillation:
     Options = SelfTeacherOptions
+    reads_words = True
 
     def __init__(self, plan: Plan, engine: Engine, params: SamplingParams) -> None:
         assert isinstance(plan.page.algorithm, SelfTeacherOptions)
