@@ -5,6 +5,7 @@
     forward_backward  add the gradient of a loss; optim_step applies it and clears it
     publish           the sampler takes the trainer's weights; until then `sample` refuses
     embed, states     hidden states: of given texts, and before each token of given replies
+    likeliest         what a policy would have written at each of these tokens, with probabilities
     noisy, add_noise  the same weights moved by noise from a seed: for a while, or for good
     save, load, close
 
@@ -184,6 +185,12 @@ class Engine(Sampler):
         """Of each datum an array [tokens, width]: the last hidden state from which each token is predicted."""
         raise NotImplementedError
 
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        """At every token behind the prompt of each datum the likeliest tokens and their probabilities."""
+        raise NotImplementedError
+
     def noisy(self, seed: int, scale: float) -> AbstractContextManager[None]:
         """Inside, what trains is moved by `scale` times standard normal noise, and writes so; then put back, every bit.
 
@@ -197,7 +204,7 @@ class Engine(Sampler):
 
     @classmethod
     def lacks(cls, verbs: Sequence[str]) -> list[str]:
-        """Which of these an engine does not have; of the three above not every one has all."""
+        """Which of these an engine does not have; of the four above not every one has all."""
         return [verb for verb in verbs if getattr(cls, verb) is getattr(Engine, verb)]
 
     @abstractmethod

@@ -184,6 +184,21 @@ class LocalEngine(Learning):
                 out[owner][position] = state
         return out
 
+    @torch.no_grad()
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        out: list[list[dict[int, float]]] = [[{} for _ in datum.tokens] for datum in data]
+        with self.policies.acting_as(policy):
+            for flat in self._micro_batches(data, every_token=True):
+                with self.precision():
+                    hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+                    shares = torch.softmax(self.head.logits(hidden[flat.states], temperature), dim=-1)
+                most, tokens = (one[flat.rows].tolist() for one in shares.topk(min(count, shares.shape[1])))
+                for owner, position, *row in zip(flat.owner, flat.position, tokens, most, strict=True):
+                    out[owner][position] = dict(zip(*row, strict=True))
+        return out
+
     # --- training --------------------------------------------------------------------------
 
     def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:

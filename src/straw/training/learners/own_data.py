@@ -10,6 +10,7 @@ ppo_critic      a token is worth what a value head had not expected (GAE)       
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from straw.training.learners.base import Groups
@@ -20,7 +21,7 @@ from straw.types import Datum, Metric
 
 
 class DataLearner(Protocol):
-    """`facts` go into every row of metrics; all the rest of its state is plain JSON."""
+    """`facts` go into every row of metrics; its state is plain JSON. It may name a loss (`loss_fn`) of its own."""
 
     @property
     def facts(self) -> Mapping[str, float]: ...
@@ -38,5 +39,6 @@ class FromData:
 
     def learn(self, step: int, told: Groups, groups: Groups) -> dict[str, Metric]:
         data = self.own.data(step, told, groups)
-        found = self.updates.on(data, loss_at(self.plan, step, self.updates.num_steps), step)
+        loss = loss_at(self.plan, step, self.updates.num_steps)
+        found = self.updates.on(data, replace(loss, name=getattr(self.own, "loss_fn", loss.name)), step)
         return {**found, **{name: Metric(value) for name, value in self.own.facts.items()}}

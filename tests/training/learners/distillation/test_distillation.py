@@ -101,7 +101,7 @@ WORDS = "reward_type=told_in_words fixed_secret=3"
 
 def read_by(algorithm: str, words: str = "") -> Parts:
     """The page of a learner of words, with a model that was warmed up for any: what it reads is no matter here."""
-    shared = [word for word in words.split() if not word.startswith(("self_teacher", "distill_coef"))]
+    shared = [word for word in words.split() if not word.startswith(("self_teacher", "distill"))]
     parts = Parts(WORDS, *shared)
     parts.plan = small_plan(f"algorithm={algorithm} {WORDS} {words}")
     return parts
@@ -114,8 +114,8 @@ def reads(parts: Parts, rollout: Any) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("words", ["", "self_teacher=start temperature=0.8"])
-def test_a_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, words: str) -> None:
-    parts = read_by("sdpo", words)
+def test_a_drawn_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, words: str) -> None:
+    parts = read_by("sdpo", f"{words} distill_tokens=0")
     heat, start = parts.plan.page.sampling.temperature, plainly(parts.engine.model)
     lesson = replace(forced(parts.chat, parts.task, parts.task.problem(0), ("5",)))
     parts.engine.forward_backward([lesson], Loss(name="cross_entropy"))
@@ -128,6 +128,22 @@ def test_a_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, wo
         behind = nats(start if words else now, reads(parts, rollout), datum.tokens, heat)
         before = nats(now, datum.prompt, datum.tokens, heat)
         assert datum.advantages == pytest.approx([a - b for a, b in zip(behind, before, strict=True)], abs=1e-4)
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_sdpo_teaches_what_hindsight_would_have_written(home: Path, count: int) -> None:
+    parts = read_by("sdpo", f"temperature=0.8 distill_tokens={count}")
+    own, groups = SelfDistillation(parts.plan, parts.engine, parts.params), groups_of(parts)
+    model = plainly(parts.engine.model)
+    for rollout, datum in zip(groups[0], own.data(1, groups, groups), strict=True):
+        with torch.no_grad():
+            q = distributions(model, reads(parts, rollout), datum.tokens, 0.8).exp()
+        for place, targets in enumerate(datum.soft_targets or ()):
+            most = q[place].topk(min(count, q.shape[1]))
+            expected = dict(zip(most.indices.tolist(), (most.values / most.values.sum()).tolist(), strict=True))
+            assert targets == pytest.approx(expected, abs=1e-4)
+        assert len(datum.soft_targets or ()) == len(datum.tokens) and not datum.logprobs
+    assert own.loss_fn == "cross_entropy"
 
 
 def test_half_of_a_group_of_rltf_are_second_tries_behind_their_words(home: Path) -> None:
