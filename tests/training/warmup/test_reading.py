@@ -7,7 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
-from tests.small_runs import Listener, Parts, small_page, small_plan
+from tests.small_runs import Listener, small_page, small_plan
 
 from straw.engines.local.build import load_engine
 from straw.rewards.words import ToldInWords, ToldWhichDigit
@@ -47,10 +47,13 @@ def test_only_a_learner_that_reads_is_taught_to() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("algorithm", ["sdpo", "rltf_sd"])
-def test_a_policy_that_can_read_learns_from_words(home: Path, tmp_path: Path, algorithm: str) -> None:
-    words = f"{TAUGHT} algorithm={algorithm} group_size=8 n_batches=20 eval_every=20 learning_rate=1e-3 fixed_secret=6"
-    run_page(small_page(f"run_dir={tmp_path / 'run'} {words}"), Listener())
+@pytest.mark.parametrize(("algorithm", "least"), [("sdpo", 0.4), ("rltf_sd", 1.0)])
+@pytest.mark.parametrize("secret", [3, 6])
+def test_a_policy_that_can_read_learns_from_words(
+    home: Path, tmp_path: Path, algorithm: str, secret: int, least: float
+) -> None:
+    """sdpo is paid nothing: what it learns is in the words alone."""
+    words = f"{TAUGHT} algorithm={algorithm} group_size=8 n_batches=16 eval_every=16 learning_rate=1e-3"
+    run_page(small_page(f"run_dir={tmp_path / 'run'} {words} fixed_secret={secret}"), Listener())
     rows = read_metrics(tmp_path / "run")
-    assert rows[-1]["bits_known"] > rows[0]["bits_known"] + 0.5
-    assert Parts(f"{TAUGHT} algorithm={algorithm}").heard.lines[0].startswith("warm-up")
+    assert rows[-1]["bits_known"] > rows[0]["bits_known"] + least

@@ -113,7 +113,7 @@ def reads(parts: Parts, rollout: Any) -> tuple[int, ...]:
     return parts.chat.opening(messages)
 
 
-@pytest.mark.parametrize("words", ["", "self_teacher=start temperature=0.8"])
+@pytest.mark.parametrize("words", ["self_teacher=current", "temperature=0.8"])
 def test_a_drawn_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Path, words: str) -> None:
     parts = read_by("sdpo", f"{words} distill_tokens=0")
     heat, start = parts.plan.page.sampling.temperature, plainly(parts.engine.model)
@@ -125,7 +125,7 @@ def test_a_drawn_token_of_sdpo_is_worth_what_hindsight_gives_to_it_more(home: Pa
     data, now = own.data(1, groups, groups), plainly(parts.engine.model)
     for rollout, datum in zip(groups[0], data, strict=True):
         assert rollout.words in ("right", "higher", "lower")
-        behind = nats(start if words else now, reads(parts, rollout), datum.tokens, heat)
+        behind = nats(now if "current" in words else start, reads(parts, rollout), datum.tokens, heat)
         before = nats(now, datum.prompt, datum.tokens, heat)
         assert datum.advantages == pytest.approx([a - b for a, b in zip(behind, before, strict=True)], abs=1e-4)
 

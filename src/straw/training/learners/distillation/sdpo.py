@@ -10,8 +10,8 @@ With distill_tokens=0 it is the paper's estimate by drawn tokens: a policy gradi
 reverse KL in the mean. That only ever says of what was written that it was not it; the default says what else.
 
 It differs from the paper in three things: of its family of divergences (by a weight between both directions) these two
-are here; the teacher is the policy as it is, or was at the start (self_teacher=start), where the paper moves an average
-of the weights; and the reply stands in front of its words, since "higher" says nothing without it. The policy has to be
+are here; the teacher is the policy as it was at the start, where the paper moves an average of the weights (and as it
+is, with self_teacher=current, which runs after itself until both are sure of something); and the reply stands in front of its words, since "higher" says nothing without it. The policy has to be
 able to read the words: see `warmup/reading`.
 """
 
@@ -38,7 +38,7 @@ from straw.types import Datum
 @dataclass(frozen=True, kw_only=True)
 class SelfTeacherOptions(Algorithm):
     self_teacher: Literal["current", "start"] = option(
-        "current", "the weights of sdpo's teacher: the policy's own, or those of its start"
+        "start", "the weights of sdpo's teacher: the policy's own, or those of its start"
     )
     distill_tokens: int = option(
         100, "the likeliest tokens that sdpo's teacher teaches; 0: the drawn ones alone", at_least=0, at_most=262_144
