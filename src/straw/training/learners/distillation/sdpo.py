@@ -9,10 +9,10 @@ written here? Only the prompt differs, so a reply costs one episode and one more
 With distill_tokens=0 it is the paper's estimate by drawn tokens: a policy gradient with A_t = log q(t) - log p(t), the
 reverse KL in the mean. That only ever says of what was written that it was not it; the default says what else.
 
-It differs from the paper in three things: of its family of divergences (by a weight between both directions) these two
-are here; the teacher is the policy as it was at the start, where the paper moves an average of the weights (and as it
-is, with self_teacher=current, which runs after itself until both are sure of something); and the reply stands in front of its words, since "higher" says nothing without it. The policy has to be
-able to read the words: see `warmup/reading`.
+It differs from the paper in three things. Of its family of divergences (by a weight between both directions) these two
+are here. The teacher is the policy as it was at the start, where the paper moves an average of the weights; with
+self_teacher=current it runs after itself, until both are sure of something. And the reply stands in front of its words,
+since "higher" says nothing without it. The policy has to be able to read: see `warmup/reading`.
 """
 
 from __future__ import annotations
