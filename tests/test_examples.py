@@ -103,7 +103,7 @@ def test_a_learner_of_one_s_own_has_options_of_its_own(
 ROW = """
 from dataclasses import dataclass
 from straw.algorithms.baselines import Baseline
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.config import Algorithm as Section
 from straw.config.option import option
 

@@ -21,6 +21,7 @@ In the terminal `straw train TASK --help all` prints the same list."""
 
 SECTIONS = {
     "task": "the task",
+    "problems": "which problem comes next",
     "reward": "the channel from grades to rewards",
     "memory": "intrinsic rewards and the episodic memory",
     "algorithm": "how rewards become advantages, and advantages a loss",

@@ -20,7 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from straw.algorithms.registry import Algorithm
+    from straw.algorithms.row import Algorithm
     from straw.config import TaskSection
     from straw.config.option import option
     from straw.engines.base import AdamParams, Engine, Loss, Reply, SamplingParams
@@ -52,7 +52,7 @@ PLACES = {
     "straw.config": ("TaskSection",),
     "straw.config.option": ("option",),
     "straw.rewards.channel": ("Channel",),
-    "straw.algorithms.registry": ("Algorithm",),
+    "straw.algorithms.row": ("Algorithm",),
     "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum"),
     "straw.engines.base": ("Engine", "Reply", "SamplingParams", "AdamParams", "Loss"),
     "straw.errors": (

@@ -114,6 +114,7 @@ class Grade:
 class Payment:
     """What a channel pays: one number for the rollout, or one per turn when `per_turn` is given.
 
+    `words` is what it says beside the number, to a learner that can read.
     A channel of several parts names them: `parts` with their weights, which add up to the total, `raw` without. One
     that could not be computed is in neither. `extra` is kept with the rollout, `metrics` go to the step's.
 
@@ -123,6 +124,7 @@ class Payment:
 
     total: float
     per_turn: tuple[float, ...] | None = None
+    words: str = ""
     parts: Mapping[str, float] | None = None
     raw: Mapping[str, float] = field(default_factory=dict)
     extra: Mapping[str, object] = field(default_factory=dict)
@@ -137,7 +139,7 @@ class Rollout:
     `raw_rewards` has those that a weight was applied to, as they were before it.
     `bonuses` are added to the advantage behind the credit, so that no other rollout pays for them.
     `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
-    they could not be. `extra` and `metrics` are what a reward function logged.
+    they could not be. `words` is what the channel said of it. `extra` and `metrics` are what a reward function logged.
     `advantages` has one entry per turn and is filled in by the algorithm's credit.
 
     >>> problem = straw.Problem(key="a", messages=(straw.Message("user", "after a?"),), reference=("b",))
@@ -159,6 +161,7 @@ class Rollout:
     bonuses: Mapping[str, float] = field(default_factory=dict)
     scores: Mapping[str, float] = field(default_factory=dict)
     unscored: str = ""
+    words: str = ""
     extra: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     advantages: tuple[float, ...] = ()

@@ -38,7 +38,7 @@ FLAGS = ("--dry-run", "--resume", "--quiet", "--verbose")
 OTHERS = ("source", "cmp", "python3", "apt", "sudo", "cd")  # programs that are not ours
 NOT_OPTIONS = {  # words with an equals sign that no page of options has
     "out", "trust_code",  # of commands
-    "loss_type", "scale_rewards", "beta",  # of TRL
+    "loss_type", "scale_rewards", "beta", "epsilon_high", "importance_sampling_level",  # of TRL
     "correctness",  # a part of a reward
 }  # fmt: skip
 MINE = """

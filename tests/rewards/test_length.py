@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.rewards.length import cosine_length
+from straw.rewards.length import cosine_length, overlong_length
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,9 @@ def test_the_cosine_never_turns_back(is_right: bool, one: int, other: int, limit
 @given(st.integers(0, 3000), st.integers(0, 3000), st.integers(1, 500))
 def test_no_wrong_answer_is_worth_a_right_one(one: int, other: int, limit: int) -> None:
     assert cosine_length(False, one, limit) <= -0.5 < 0.5 <= cosine_length(True, other, limit)
+
+
+@pytest.mark.parametrize(("tokens", "worth"), [(1, 0), (16, 0), (17, -0.25), (18, -0.5), (20, -1), (25, -1)])
+def test_what_is_overlong_loses_in_a_line(tokens: int, worth: float) -> None:
+    """DAPO's formula with L_max = 20 and L_cache = 4: ((L_max - L_cache) - |y|) / L_cache."""
+    assert overlong_length(tokens, 20) == pytest.approx(worth)

@@ -15,9 +15,10 @@ from straw.errors import RunError, TrainingError
 from straw.runs.files import jsonl as lines
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts, state_of
 from straw.runs.store import RunFolder
+from straw.training.learners.policy_gradient import entropy_coef
 from straw.training.loop import Loop
 from straw.training.monitor.rollout_metrics import summary
-from straw.training.sources.base import problems_of
+from straw.training.sources.problems import problems_of
 from straw.training.updates import Updates
 from straw.types import End, Grade, Message, Metric, Problem, Rollout, Turn
 
@@ -131,7 +132,7 @@ def test_the_entropy_bonus_falls_in_a_line(home: Path, tmp_path: Path) -> None:
         loop = Loop(parts.plan, parts.engine, parts.params, folder, Listener())
         bonus = []
         for step in range(1, 5):
-            bonus.append(loop.learner.entropy_coef(step))
+            bonus.append(entropy_coef(loop.page.algorithm, step, loop.num_steps))
     assert bonus == pytest.approx([0.4, 0.3, 0.2, 0.1])
 
 

@@ -110,6 +110,8 @@ ELSEWHERE = {
     "next_group": "test_free_loop",
     "student": "test_learners",
     "patience": "test_early_stopping",
+    "redrawn": "test_rows",
+    "pass_rates": "test_rows",
 }
 PARTS: dict[str, Patch] = {
     **{

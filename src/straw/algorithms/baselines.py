@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from straw.algorithms import advantages
+from straw.algorithms.rows import maxrl, reinforce_pp
 from straw.registry import find
 
 Groups = Sequence[Sequence[float]]
@@ -75,23 +76,37 @@ def nothing(rewards: Sequence[float], credit: Credit) -> Sequence[float]:
     raise ValueError(f"no credit is given by baseline {credit.baseline!r}")
 
 
-BASELINES: dict[str, Baseline | RunningMean] = {
+@dataclass(frozen=True, slots=True)
+class OverBatch:
+    """The whole batch at once, so that the scale is one for all of it."""
+
+    of_groups: Callable[[Groups], list[list[float]]]
+    needs_others: bool = False
+
+    def of_batch(self, groups: Groups, credit: Credit) -> list[list[float]]:
+        return self.of_groups(groups)
+
+
+BASELINES: dict[str, Baseline | RunningMean | OverBatch] = {
     "group": Baseline(of_group=lambda rewards, credit: advantages.centred(rewards), needs_others=True),
     "leave_one_out": Baseline(of_group=lambda rewards, credit: advantages.rloo(rewards), needs_others=True),
     "zscore": Baseline(of_group=lambda rewards, credit: advantages.zscore(rewards), needs_others=True),
     "ema": RunningMean(),
     "constant": Baseline(of_group=lambda rewards, credit: advantages.against_constant(rewards, credit.constant)),
     "optimistic": Baseline(of_group=lambda rewards, credit: advantages.optimistic(rewards, credit.optimism)),
+    "maxrl": Baseline(of_group=lambda rewards, credit: maxrl.by_mean(rewards), needs_others=True),
+    "batch_zscore": OverBatch(reinforce_pp.over_batch, needs_others=True),
+    "centred_batch": OverBatch(reinforce_pp.centred_over_batch, needs_others=True),
     "none": Baseline(of_group=nothing),  # of supervised learning
 }
 
 
-def baseline_named(name: str) -> Baseline | RunningMean:
+def baseline_named(name: str) -> Baseline | RunningMean | OverBatch:
     """From the table, or from outside: a function of a group's rewards will do."""
     found: Any = find("baselines", name)
     if isinstance(found, type):
         found = found()
     if hasattr(found, "of_batch"):
-        made: Baseline | RunningMean = found
+        made: Baseline | RunningMean | OverBatch = found
         return made
     return Baseline(of_group=lambda rewards, credit: found(list(rewards)))

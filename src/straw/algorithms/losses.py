@@ -3,6 +3,7 @@
     cross_entropy          - w lp
     importance_sampling    - r w A                         r = exp(lp - q)
     ppo                    - min(r w A, clip(r) w A)       w >= 0
+    gspo, cispo            in `rows/`, with their papers
 
     lp  the trained policy's log-probability of the token that was written
     q   the sampler's, A the advantage, w the datum's weight
@@ -31,12 +32,14 @@ from straw.registry import find
 
 @dataclass(frozen=True, slots=True)
 class TokenBatch:
-    """One flat array per quantity, a cell for every token behind a prompt."""
+    """One flat array per quantity, a cell for every token behind a prompt. `owners` counts the rollouts, none of which
+    is cut in two: whose token each is."""
 
     logprobs: Tensor
     sampler_logprobs: Tensor
     advantages: Tensor
     weights: Tensor
+    owners: Tensor | None = None  # none: each token is a rollout of its own
 
 
 def cross_entropy(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:

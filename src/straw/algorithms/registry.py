@@ -9,6 +9,9 @@
     ema           r - running mean (kept in the checkpoint), which moves once a batch or with every reply
     constant      r - a number
     optimistic    r - ((1 - o) m + o): a group that agrees on less than 1 is pushed apart
+    maxrl         (r - m) / m, and nothing where nobody was paid
+    batch_zscore  (r - mean of the batch) / std of the batch
+    centred_batch (r - m) / std of all r - m of the batch
 
     weigh         each token of a rollout of T tokens, in a batch of B rollouts with all M tokens
     rollout       1 / B           the log-probability of the whole reply: the policy gradient itself
@@ -24,11 +27,21 @@
                   out of the reward
     reinforce ... the policy gradient of the whole reply with importance weights, not clipped
 
+    rows with a paper of their own, each in a file of `rows/`: dr_grpo, dapo, gspo, cispo, maxrl, reinforce_pp
+
 A learner of its own makes no use of advantages: it keeps a log of rollouts, believes something and learns towards that.
 
 surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
               and is fast where answers that are near each other are spelled alike
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
+
+Others make advantages of their own, token by token, or use no gradient; each has its paper in its file.
+
+es            evolution strategies (2509.24372): weights with noise, drawn to those that were paid more; no gradient
+opd           on-policy distillation: each token is worth what a teacher gives to it more (teacher=FOLDER)
+sdpo          self-distillation (2601.20802): the teacher is the policy behind what it was told in words
+rltf_sd       text feedback (2602.02482): second tries, behind words, are learned as first ones
+ppo_critic    PPO with a value head and generalised advantage estimation, token by token
 
 A new algorithm is one row, here or in a file of yours (algorithm=mine.py:MINE). There, a baseline, a loss and a learner
 may be named by file as well. Options that only one algorithm reads stand with it: a learner's class and a row may have
@@ -37,50 +50,14 @@ may be named by file as well. Options that only one algorithm reads stand with i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
+from straw.algorithms.row import Algorithm
+from straw.algorithms.rows import cispo, dapo, dr_grpo, gspo, maxrl, reinforce_pp
 from straw.config import Algorithm as Section
 from straw.config.tuning import Tuning, Values
 from straw.errors import ConfigError
 from straw.registry import at, find
 
 WEIGHINGS = ("rollout", "reply", "token")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Algorithm:
-    """The defaults of one row; each of the first four may be overridden by the option of the same name.
-
-    `learner` is who learns instead of a policy gradient, and `is_supervised` says that reference replies are learned
-    and nothing is sampled. `tuning` goes before what was tuned for the reward, `tuning_by_luck` before both where
-    answers have to be found by luck.
-
-    >>> straw.Algorithm(baseline="leave_one_out", loss_fn="ppo", weigh="reply").has_targets
-    False
-    """
-
-    baseline: str | Callable[..., Any] = "group"
-    loss_fn: str | Callable[..., Any] = "importance_sampling"
-    weigh: str = "rollout"
-    kl_coef: float = 0.0
-    learner: str | None = None
-    is_supervised: bool = False
-    tuning: Tuning | None = None
-    tuning_by_luck: Tuning | None = None
-    Options: type[Section] | None = None  # none: its learner's, or those that all rows share
-
-    def options(self, name: str) -> Values:
-        """The options of a page that this row says; `name`: its own, by which its functions can be found again."""
-        said = {"baseline": self.baseline, "loss_fn": self.loss_fn, "weigh": self.weigh, "kl_coef": self.kl_coef}
-        file = name.rpartition(":")[0]
-        return {key: f"{file}:{value.__name__}" if callable(value) else value for key, value in said.items()}
-
-    @property
-    def has_targets(self) -> bool:
-        """Whether it learns towards given targets, and makes no use of advantages."""
-        return self.is_supervised or self.learner is not None
 
 
 SUPERVISED = Tuning(values={"learning_rate": 3e-4}, episodes_per_bit=70)
@@ -96,6 +73,9 @@ A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
     values={"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02}, episodes_per_bit=12
 )
 
+EVOLUTION = Tuning(values={"learning_rate": 1e-2, "sigma": 0.02}, episodes_per_bit=1000)
+NO_REPLAY: Values = {"replay": 0}  # which is of rollouts, and these learn by the token
+
 
 NAMED: dict[str, Algorithm] = {
     "reinforce": Algorithm(baseline="group"),
@@ -103,12 +83,25 @@ NAMED: dict[str, Algorithm] = {
     "reinforce_constant": Algorithm(baseline="constant"),
     "rloo": Algorithm(baseline="leave_one_out"),
     "grpo": Algorithm(baseline="zscore", loss_fn="ppo", weigh="reply", kl_coef=0.04),
-    "dr_grpo": Algorithm(baseline="group", loss_fn="ppo"),
+    "dr_grpo": dr_grpo.ROW,
+    "dapo": dapo.ROW,
+    "gspo": gspo.ROW,
+    "cispo": cispo.ROW,
+    "maxrl": maxrl.ROW,
+    "reinforce_pp": reinforce_pp.ROW,
+    "reinforce_pp_baseline": reinforce_pp.WITH_BASELINE,
     "ppo": Algorithm(baseline="group", loss_fn="ppo"),
     "optimistic": Algorithm(baseline="optimistic"),
     "surrogate": Algorithm(baseline="constant", learner="surrogate", tuning=SURROGATE),
     "reward_aware": Algorithm(
         baseline="constant", learner="reward_aware", tuning=REWARD_AWARE, tuning_by_luck=A_FEW_ANSWERS_LESS
+    ),
+    "es": Algorithm(baseline="zscore", learner="es", also={"group_size": 32}, tuning=EVOLUTION),
+    "opd": Algorithm(baseline="constant", learner="opd", by_advantages=True, has_teacher=True, also=NO_REPLAY),
+    "sdpo": Algorithm(baseline="group", learner="sdpo", by_advantages=True, also=NO_REPLAY),
+    "rltf_sd": Algorithm(baseline="group", learner="rltf_sd", by_advantages=True, also=NO_REPLAY),
+    "ppo_critic": Algorithm(
+        baseline="constant", loss_fn="ppo", learner="ppo_critic", by_advantages=True, also=NO_REPLAY
     ),
     "sft": Algorithm(baseline="none", loss_fn="cross_entropy", is_supervised=True, tuning=SUPERVISED),
 }

@@ -21,7 +21,7 @@ from straw.config.option import Option, Section
 from straw.config.owners import FIRST_ALGORITHM, FIRST_TASK, Owners, owners_in
 from straw.config.page import Page, describe_options
 from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
-from straw.config.task_section import TaskSection
+from straw.config.task_section import Problems, TaskSection
 from straw.config.tuning import MODEST, Tuning, Values
 from straw.config.values import plain, put
 
@@ -41,6 +41,7 @@ __all__ = [
     "Option",
     "Owners",
     "Page",
+    "Problems",
     "Reward",
     "Run",
     "Sampling",

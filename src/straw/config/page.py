@@ -15,7 +15,7 @@ from straw.config.memory_section import Memory
 from straw.config.option import Option, options_of
 from straw.config.owners import FIRST_ALGORITHM, FIRST_TASK, algorithm_section, task_section
 from straw.config.sections import Algorithm, Engine, Model, Optimizer, Reward, Run, Sampling, WarmUp
-from straw.config.task_section import TaskSection
+from straw.config.task_section import Problems, TaskSection
 from straw.errors import ConfigError
 from straw.outside import is_at_hand
 from straw.registry import find, is_known, names
@@ -31,6 +31,7 @@ class Page:
     """
 
     task: TaskSection = field(default_factory=lambda: task_section(FIRST_TASK)())
+    problems: Problems = field(default_factory=Problems)
     reward: Reward = field(default_factory=Reward)
     algorithm: Algorithm = field(default_factory=Algorithm)
     optimizer: Optimizer = field(default_factory=Optimizer)
@@ -55,6 +56,7 @@ class Page:
             lack_of_generators(self),
             lack_of_slots(self),
             lack_of_pace(self),
+            lack_of_order(self),
             lack_of_shared_memory(self),
             lack_of_hosts(self),
             lack_of_a_service(self),
@@ -138,6 +140,27 @@ def lack_of_pace(page: Page) -> str | None:
         return "generators that run free run ahead, got pace=free with max_lag=0. Write max_lag=1, or pace=exact."
     if page.task.has_turns:
         return "a conversation is held by one version, got pace=free with several turns. Write pace=exact."
+    return None
+
+
+def lack_of_order(page: Page) -> str | None:
+    """Who chooses by what came of earlier rollouts has to have them."""
+    problems, engine = page.problems, page.engine
+    if problems.curriculum != "none" and engine.max_lag:
+        return (
+            f"a curriculum chooses problems by the rollouts before; got curriculum={problems.curriculum} with max_lag="
+            f"{engine.max_lag}. Write max_lag=0, or leave the curriculum out."
+        )
+    if problems.redraws and engine.pace == "free":
+        return (
+            f"generators that run free finish no step together; got redraws={problems.redraws} with pace=free. Write "
+            "pace=exact, or redraws=0."
+        )
+    if problems.redraws and page.algorithm.group_size == 1:
+        return (
+            f"a group of one has no variance; got redraws={problems.redraws} with group_size=1. Write redraws=0, or "
+            "group_size=4."
+        )
     return None
 
 

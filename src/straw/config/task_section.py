@@ -1,4 +1,6 @@
-"""What every task says to the rest of the page. A task's own options are a subclass, in the task's own file.
+"""What every task says to the rest of the page, and which of its problems are asked when.
+
+A task's own options are a subclass of TaskSection, in the task's own file.
 
     @dataclass(frozen=True, kw_only=True)
     class LettersOptions(TaskSection):
@@ -10,10 +12,11 @@ What is not said here a task leaves to the page's own defaults: no task inherits
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from straw.config.option import Section, option
 from straw.config.tuning import Tuning, Values
+from straw.errors import ConfigError
 
 if TYPE_CHECKING:
     from straw.config.page import Page
@@ -114,3 +117,34 @@ class TaskSection(Section):
     def tuning(self, page: Page) -> Tuning | None:
         """What was tuned for this task, whatever is paid; None: the reward's own."""
         return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problems(Section):
+    """Which problem comes next, whatever the task: functions of the seed, the step, and what a checkpoint keeps."""
+
+    problem_order: Literal["in_turn", "shuffled"] = option(
+        "in_turn", "the order of the problems; shuffled: anew in each pass, by seed"
+    )
+    only_first: int | None = option(
+        None, "the number of first problems that are asked, again and again; none: all",
+        example=64, at_least=1, at_most=1_000_000,
+    )  # fmt: skip
+    curriculum: Literal["none", "pass_rate"] = option(
+        "none", "the curriculum; pass_rate: problems are preferred that are right about half of the time"
+    )
+    pass_rate_decay: float = option(
+        0.7, "the decay of the running pass rate of each problem, group by group", at_least=0, below=1
+    )
+    redraws: int = option(
+        0, "the most times in a step that groups paid all alike are drawn again (dynamic sampling); 0: never",
+        at_least=0, at_most=1_000,
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.curriculum != "none" and self.problem_order != "in_turn":
+            raise ConfigError(
+                f"a curriculum chooses problems by itself; got problem_order={self.problem_order} with curriculum="
+                f"{self.curriculum}. Leave one of them out."
+            )

@@ -4,7 +4,9 @@
     logprobs          of given tokens under a named policy: current, start or reference
     forward_backward  add the gradient of a loss; optim_step applies it and clears it
     publish           the sampler takes the trainer's weights; until then `sample` refuses
-    embed             hidden states of given texts
+    embed, states     hidden states: of given texts, and before each token of given replies
+    likeliest         what a policy would have written at each of these tokens, with probabilities
+    noisy, add_noise  the same weights moved by noise from a seed: for a while, or for good
     save, load, close
 
 The numbers an engine owes are tested by one contract (tests/engines/contract.py): a sample does
@@ -178,6 +180,32 @@ class Engine(Sampler):
     @abstractmethod
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """The mean last hidden state of each text."""
+
+    def states(self, data: Sequence[Datum]) -> list[Any]:
+        """Of each datum an array [tokens, width]: the last hidden state from which each token is predicted."""
+        raise NotImplementedError
+
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        """At every token behind the prompt of each datum the likeliest tokens and their probabilities."""
+        raise NotImplementedError
+
+    def noisy(self, seed: int, scale: float) -> AbstractContextManager[None]:
+        """Inside, what trains is moved by `scale` times standard normal noise, and writes so; then put back, every bit.
+
+        The noise is a function of the seed and the shapes of what trains.
+        """
+        raise NotImplementedError
+
+    def add_noise(self, seeds: Sequence[int], scales: Sequence[float]) -> None:
+        """Move what trains by the noise of each seed times its scale, one after the other; `publish` comes next."""
+        raise NotImplementedError
+
+    @classmethod
+    def lacks(cls, verbs: Sequence[str]) -> list[str]:
+        """Which of these an engine does not have; of the four above not every one has all."""
+        return [verb for verb in verbs if getattr(cls, verb) is getattr(Engine, verb)]
 
     @abstractmethod
     def undone(self) -> AbstractContextManager[None]:

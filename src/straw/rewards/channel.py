@@ -94,6 +94,7 @@ class Channel(ABC):
     several: ClassVar[Literal["hits", "mean"] | None] = None
     tells_nothing: ClassVar[bool] = False
     reads_replies: ClassVar[bool] = False  # and not only grades
+    speaks: ClassVar[bool] = False  # words beside the number; `levels` counts both together
     tuned: ClassVar[Tuning] = MODEST
 
     @classmethod
@@ -136,6 +137,17 @@ class Channel(ABC):
     def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
         """The rollouts of a step, each with its draw."""
         return [self(one.grade, draw) for one, draw in zip(rollouts, draws, strict=True)]
+
+    def tells_apart(self, guess: int, secrets: Any) -> Any:
+        """Of an array of secrets a label each, equal where this guess would be told alike; None: as its pay says.
+
+        For channels of one number that tell more than they pay, or by more than the distance.
+        """
+        return None
+
+    def word(self, label: int) -> str:
+        """What is said of a label of `tells_apart`, by a channel that speaks."""
+        raise NotImplementedError
 
     def identifiable_ceiling_bits(self, N: int) -> float | None:
         """log2 N - log2(answers that earn the highest pay): what maximising the reward can tell of one secret.

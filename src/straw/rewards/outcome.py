@@ -7,6 +7,7 @@
     dense                one 0/1 per turn
     weighted             a sum of named parts                         (weighted.py, parts.py)
     random, shuffled_bins, higher_lower, noisy_binary                 (controls.py)
+    told_in_words, told_which_digit  1 when right, and words          (words.py)
 
 A dense reward is k bits a rollout only while each turn is credited by itself: once summed it is a count in
 0..k, 2.3 bits of six for a fair coin.

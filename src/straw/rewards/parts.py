@@ -6,6 +6,7 @@
     soft_format    1 for both tagged blocks, lines or not                              0 or 1
     xmlcount       a quarter for each tag in its place, less for text behind the last  0 to 1
     cosine         by correctness and length (rewards/length.py)                      -1 to 1
+    overlong       a reply that comes near the most tokens loses (rewards/length.py)  -1 to 0
 
 The formats and `integer` are facts of the grade (text/reading/answer_tags.py). A part says None where a grade lacks the
 fact: then it is absent, not zero. A new part is one function and one line of PARTS.
@@ -16,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from straw.rewards.length import cosine_length
+from straw.rewards.length import cosine_length, overlong_length
 from straw.types import Grade
 
 Pays = Callable[[Grade, int | None], float | None]  # of the grade and the most tokens of a reply
@@ -34,6 +35,7 @@ class Part:
     pays: Pays
     values: tuple[float, ...] | None = ZERO_OR_ONE
     lowest: float = 0.0
+    highest: float = 1.0
     full: Pays | None = None
     points_at_the_answer: bool = False
     needs_limit: bool = False
@@ -55,6 +57,10 @@ def by_length(grade: Grade, limit: int | None, is_right: bool) -> float | None:
     return None if grade.num_tokens is None or limit is None else cosine_length(is_right, grade.num_tokens, limit)
 
 
+def overlong(grade: Grade, limit: int | None) -> float | None:
+    return None if grade.num_tokens is None or limit is None else overlong_length(grade.num_tokens, limit)
+
+
 def form(name: str) -> Pays:
     """A fact of the grade's form."""
     return lambda grade, limit: grade.form.get(name)
@@ -69,4 +75,5 @@ PARTS: Mapping[str, Part] = {
     "cosine": Part(
         pays=cosine, values=None, lowest=-1.0, full=cosine_when_right, points_at_the_answer=True, needs_limit=True
     ),
+    "overlong": Part(pays=overlong, values=None, lowest=-1.0, highest=0.0, full=overlong, needs_limit=True),
 }

@@ -67,7 +67,7 @@ class Weighted(Channel):
 
     @property
     def highest(self) -> float:
-        most = sum(weight for _, weight in self.weights)
+        most = sum(weight * PARTS[name].highest for name, weight in self.weights)
         return most + sum(weight * one.highest for one, weight in self.functions if weight)
 
     @property

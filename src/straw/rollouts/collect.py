@@ -159,7 +159,7 @@ def pay(rollouts: Sequence[Rollout], channel: Channel, coins: Sequence[float], s
     return [
         replace(
             one, rewards={channel.name: paid.total} if paid.parts is None else paid.parts, raw_rewards=paid.raw,
-            turn_rewards=paid.per_turn, extra=paid.extra, metrics=paid.metrics,
+            turn_rewards=paid.per_turn, words=paid.words, extra=paid.extra, metrics=paid.metrics,
         )
         for one, paid in zip(rollouts, payments, strict=True)
     ]  # fmt: skip

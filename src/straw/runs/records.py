@@ -22,6 +22,7 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         **({"bonuses": rollout.bonuses} if rollout.bonuses else {}),
         **({"scores": rollout.scores} if rollout.scores else {}),
         **({"unscored": rollout.unscored} if rollout.unscored else {}),
+        **({"words": rollout.words} if rollout.words else {}),
         **({"extra": rollout.extra} if rollout.extra else {}),
         "advantages": rollout.advantages,
         "end": rollout.end,

@@ -28,7 +28,7 @@ from straw.runs.store import RunFolder
 from straw.runs.tracking.tracker import Tracker
 from straw.tasks.base import Enumerable
 from straw.training.intrinsic import intrinsic_of
-from straw.training.learners.registry import learner_of, own_learner
+from straw.training.learners.registry import keeps_a_log, learner_of, own_learner
 from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.callbacks import Watcher
 from straw.training.monitor.early_stopping import Patience
@@ -37,6 +37,8 @@ from straw.training.monitor.rollout_metrics import summary
 from straw.training.monitor.transcript import spoken
 from straw.training.plan import Plan
 from straw.training.sources.base import NoRollouts, Source
+from straw.training.sources.pass_rates import PassRates
+from straw.training.sources.problems import among, kept_of, only
 from straw.training.sources.registry import source_of
 from straw.training.state import RunState
 from straw.training.step import credited, with_bonuses
@@ -59,9 +61,10 @@ class Loop:
             credit=plan.credit(),
             replay=BestReplay(self.page.algorithm.replay or 0),
             alarms=Alarms(self.page.run.silence, best=plan.channel.highest + self.page.memory.highest),
-            ledger=Ledger.of(plan.task, None if plan.is_sft else plan.channel),
+            ledger=Ledger.of(plan.task, plan.charged_channel),
             student=own_learner(plan, engine, sampling),
             patience=Patience(self.page.run.keep_best, self.page.run.patience),
+            pass_rates=PassRates(self.page.problems.pass_rate_decay),
         )
         self.intrinsic = intrinsic_of(self.page, engine)
         self.updates = Updates(plan, engine, folder)
@@ -134,17 +137,27 @@ class Loop:
         told = self.source.rollouts(step)  # sample -> grade -> pay
         self.check_probabilities(told)
         paid = self.intrinsic.paid(told, step)
-        groups = with_bonuses(credited(paid, self.state.credit)) if paid else []
-        found = self.keep(told, groups)
-        learned = self.learner.learn(step, told, groups)  # pack -> update -> publish
-        return {**found, **learned, **self.source.facts()}
+        kept = kept_of(self.plan, told)
+        learned_from = with_bonuses(credited(only(kept, paid), self.state.credit)) if paid else []
+        found = self.keep(told, among(kept, paid, learned_from))
+        learned = self.learner.learn(step, only(kept, told), learned_from)  # pack -> update -> publish
+        return {**found, **learned, **self.choices(told), **self.source.facts()}
+
+    def choices(self, told: Groups) -> dict[str, Metric]:
+        """What was drawn again, and how problems go; nothing where no page asks for it."""
+        if self.page.problems.curriculum != "none":
+            self.state.pass_rates.observe(told)
+        again = told[self.page.algorithm.batch_size :]
+        self.state.redrawn += sum(map(len, again))
+        counts = {"redrawn_groups": Metric(len(again))} if self.page.problems.redraws else {}
+        return {**counts, **self.state.pass_rates.metrics()}
 
     def keep(self, told: Groups, groups: Groups) -> dict[str, Metric]:
         """The ledger and the folder get what was said and paid; what a row of metrics says of it."""
         self.rollouts = [rollout for group in groups for rollout in group]
         if not self.rollouts:
             return {}
-        self.state.ledger.enter(told, groups, is_logged=self.state.student is not None)
+        self.state.ledger.enter(told, groups, is_logged=keeps_a_log(self.state.student))
         if isinstance(self.plan.task, Enumerable) and self.plan.task.space > self.page.run.eval_answers:
             self.state.said.add(self.plan.task, self.rollouts)
         self.write(groups)
@@ -189,7 +202,7 @@ class Loop:
         ledger, spent = self.state.ledger.row(known.get("ledger/absorbed_bits")), self.engine.spent()
         row = metrics_row(
             step=self.state.step,
-            episodes=self.state.step * self.plan.episodes_per_step,
+            episodes=self.episodes,
             time_s=self.time_s,
             metrics={**metrics, **{name: Metric(value) for name, value in {**known, **ledger, **spent}.items()}},
         )
@@ -209,6 +222,10 @@ class Loop:
             self.folder.write_event("out_of_budget", self.state.step, reason=line)
             self.watcher.say(line)
             self.is_asked_to_stop = True
+
+    @property
+    def episodes(self) -> int:
+        return self.state.step * self.plan.episodes_per_step + self.state.redrawn
 
     @property
     def time_s(self) -> float:

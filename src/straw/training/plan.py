@@ -8,7 +8,7 @@ from math import log2
 from typing import Any
 
 from straw.algorithms.baselines import Credit
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.config import Page
 from straw.config.page import options_beside
 from straw.engines.base import AdamParams
@@ -30,6 +30,11 @@ class Plan:
     @property
     def is_sft(self) -> bool:
         return self.row.is_supervised
+
+    @property
+    def charged_channel(self) -> Channel | None:
+        """What the ledger charges for; None where what is learned does not come from rewards alone."""
+        return None if self.is_sft or self.row.has_teacher else self.channel
 
     @property
     def ceiling_bits(self) -> float | None:

@@ -37,6 +37,7 @@ from straw.runs.tracking.tracker import check_tracker, tracker_for
 from straw.training.checks.data import without_skipped
 from straw.training.checks.preflight import run_gates
 from straw.training.engine_factory import crew
+from straw.training.learners.registry import check_verbs
 from straw.training.loop import Loop
 from straw.training.monitor.callbacks import Watcher
 from straw.training.monitor.measure_step import has_enough
@@ -58,6 +59,7 @@ class Finished:
     steps: int
     complaint: str | None = None  # where it is done and worse than at its start
     is_over: bool = False  # before its last step, for want of anything better
+    redrawn: int = 0  # episodes beside those of its steps
 
     @property
     def is_done(self) -> bool:
@@ -66,7 +68,7 @@ class Finished:
 
     @property
     def episodes(self) -> int:
-        return self.steps * self.plan.episodes_per_step
+        return self.steps * self.plan.episodes_per_step + self.redrawn
 
 
 def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
@@ -107,6 +109,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         plan = without_skipped(plan, engine.chat)
         sampling = sampling_of(plan, engine.chat)
         plan = settled(plan, sampling, path)
+        check_verbs(plan, engine)
         page, found = plan.page, pass_gates(plan, engine, sampling, watcher)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
@@ -157,7 +160,8 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
         prepare_for(plan.page.engine)
         if done := read_done(folder.path):
             watcher.say(f"{folder.path} is done, nothing is left to do")
-            return Finished(plan, folder.path, done["known"], done["steps"], is_over=True)
+            redrawn = done["episodes"] - done["steps"] * plan.episodes_per_step
+            return Finished(plan, folder.path, done["known"], done["steps"], is_over=True, redrawn=redrawn)
         check_tracker(plan.page.run.track)
         checkpoint, changed = newest_sound(folder.path, watcher.say), changed_since(folder.path)
         if not checkpoint and (again := check_may_begin_again(folder.path, changed)):
@@ -202,7 +206,10 @@ def worked(loop: Loop) -> Finished:
         known = loop.run()
         if facts := loop.engine.facts():
             folder.write_event("engine", loop.state.step, **facts)
-        finished = Finished(plan, folder.path, known, loop.state.step, is_over=loop.state.patience.is_over)
+        finished = Finished(
+            plan, folder.path, known, loop.state.step, is_over=loop.state.patience.is_over,
+            redrawn=loop.state.redrawn,
+        )  # fmt: skip
         if finished.is_done:
             finished = replace(finished, complaint=complaint_of(loop, known))
             folder.write_event("finished", loop.state.step)
@@ -256,7 +263,7 @@ def writing_failures(loop: Loop) -> Iterator[None]:
 def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
     return {
         "steps": loop.state.step,
-        "episodes": loop.state.step * loop.plan.episodes_per_step,
+        "episodes": loop.episodes,
         "known": known,
         "wall_s": round(loop.time_s, 3),
         "cpu_s": round(loop.cpu_s, 3),

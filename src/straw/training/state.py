@@ -24,6 +24,7 @@ from straw.runs.files.jsonl import json_line
 from straw.training.learners.soft_targets import BeliefLearner
 from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.early_stopping import Patience
+from straw.training.sources.pass_rates import PassRates
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 STATE = "state.json"
@@ -48,6 +49,8 @@ class RunState:
     known: dict[str, float] = field(default_factory=dict)  # the last measurement
     measured_version: int | None = None  # of the weights that it was made with
     ahead: Ahead = field(default_factory=dict)  # rollouts that were made for later steps, by step
+    redrawn: int = 0  # episodes of groups that were drawn again
+    pass_rates: PassRates = field(default_factory=PassRates)
     next_group: int = 0  # to be begun, where generators run free
 
     def state_dict(self) -> dict[str, Any]:
@@ -57,6 +60,7 @@ class RunState:
         return {
             "step": self.step, "num_tokens": self.num_tokens, "known": self.known,
             "time_s": self.time_s, "cpu_s": self.cpu_s, "ahead": ahead,
+            "redrawn": self.redrawn, "pass_rates": self.pass_rates.state_dict(),
             "next_group": self.next_group, "measured_version": self.measured_version,
             "credit": self.credit.state_dict(), "replay": replay, "alarms": self.alarms.state_dict(),
             "ledger": self.ledger.state_dict(), "said": self.said.state_dict(), "patience": self.patience.state_dict(),
@@ -73,6 +77,8 @@ class RunState:
             for step, groups in state["ahead"].items()
         }
         self.next_group = state.get("next_group", 0)
+        self.redrawn = state.get("redrawn", 0)
+        self.pass_rates.load_state_dict(state.get("pass_rates", {}))
         self.alarms.load_state_dict(state["alarms"])
         self.ledger.load_state_dict(state["ledger"])
         self.said.load_state_dict(state.get("said", {}))
@@ -125,6 +131,7 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         bonuses=record.get("bonuses", {}),
         scores=record.get("scores", {}),
         unscored=record.get("unscored", ""),
+        words=record.get("words", ""),
         extra=record.get("extra", {}),
         metrics=record.get("metrics", {}),
         advantages=tuple(record["advantages"]),

@@ -51,6 +51,11 @@ def with_bonus(rollout: Rollout, bonus: float) -> Rollout:
     return replace(rollout, advantages=tuple(one + bonus for one in rollout.advantages)) if bonus else rollout
 
 
+def without_advantages(group: Sequence[Rollout]) -> list[Rollout]:
+    """A group that is not learned from."""
+    return [replace(rollout, advantages=(0.0,) * len(rollout.turns)) for rollout in group]
+
+
 def paid(rollout: Rollout, turn: int) -> float:
     """A turn that never came was paid nothing."""
     rewards = rollout.turn_rewards or ()

@@ -52,6 +52,8 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("losses", "cross_entropy"): "the log-probability of the reference reply: supervised learning",
     ("losses", "importance_sampling"): "the policy gradient with the ratio of trainer to sampler, not clipped",
     ("losses", "ppo"): "the same ratio, clipped (clip_low, clip_high)",
+    ("losses", "gspo"): "the ratio of a whole reply to the power of one over its length, clipped (GSPO)",
+    ("losses", "cispo"): "the log-probability, weighted by the clipped ratio (CISPO)",
     ("learners", "surrogate"): "learns replies that would earn full reward, by a model of the reward fitted to the log",
     ("learners", "reward_aware"): "learns answers that the ideal observer still holds possible",
     ("encoders", "minilm"): "all-MiniLM-L6-v2, from a package (extra memory): nothing is downloaded",

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
@@ -170,6 +171,32 @@ class LocalEngine(Learning):
             with self.precision():
                 hidden = self.reader.hidden(tokens, pack.positions, pack)
             out.append(hidden.float().mean(0).tolist())
+        return out
+
+    @torch.no_grad()
+    def states(self, data: Sequence[Datum]) -> list[Any]:
+        out = [np.zeros((len(datum.tokens), self.model.config.get_text_config().hidden_size)) for datum in data]
+        for flat in self._micro_batches(data, every_token=True):
+            with self.precision():
+                hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+            found = hidden[flat.states][flat.rows].double().cpu().numpy()
+            for owner, position, state in zip(flat.owner, flat.position, found, strict=True):
+                out[owner][position] = state
+        return out
+
+    @torch.no_grad()
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        out: list[list[dict[int, float]]] = [[{} for _ in datum.tokens] for datum in data]
+        with self.policies.acting_as(policy):
+            for flat in self._micro_batches(data, every_token=True):
+                with self.precision():
+                    hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+                    shares = torch.softmax(self.head.logits(hidden[flat.states], temperature), dim=-1)
+                most, tokens = (one[flat.rows].tolist() for one in shares.topk(min(count, shares.shape[1])))
+                for owner, position, *row in zip(flat.owner, flat.position, tokens, most, strict=True):
+                    out[owner][position] = dict(zip(*row, strict=True))
         return out
 
     # --- training --------------------------------------------------------------------------

@@ -22,7 +22,8 @@ def objective(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A number with a gradient, and sums to log. `reference`: its log-probabilities, where a KL is wanted."""
     sampler = torch.where(flat.sampler_logprobs.isnan(), logprobs.detach(), flat.sampler_logprobs)
-    batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights)
+    owners = torch.tensor(flat.owner, dtype=torch.long, device=logprobs.device)
+    batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights, owners)
     total = loss_named(loss.name)(batch, loss.settings)
     metrics = {"loss": total.detach(), "weight": flat.weights.sum()}
     metrics["entropy"] = (flat.weights * entropy.detach()).sum()

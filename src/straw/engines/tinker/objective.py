@@ -51,6 +51,7 @@ def batch_of(data: Sequence[Datum], logprobs: Tensor) -> TokenBatch:
     advantages = [one for datum in data for one in datum.advantages or (0.0,) * len(datum.tokens)]
     drawn = logprobs.new_tensor([q for datum in data for q in datum.logprobs or (torch.nan,) * len(datum.tokens)])
     unweighted = (weights == 0) | drawn.isnan()
+    owners = torch.tensor([number for number, datum in enumerate(data) for _ in datum.tokens], device=logprobs.device)
     return TokenBatch(
-        logprobs, torch.where(unweighted, logprobs.detach(), drawn), logprobs.new_tensor(advantages), weights
+        logprobs, torch.where(unweighted, logprobs.detach(), drawn), logprobs.new_tensor(advantages), weights, owners
     )

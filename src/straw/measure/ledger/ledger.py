@@ -69,7 +69,7 @@ class Ledger:
         alone = all(len(group) == 1 for group in credited)  # groups of one are compared with each other
         together = alone and any(any(one.advantages) for group in credited for one in group)
         for group, after in zip(told, credited, strict=True):
-            symbols = [symbol_of(rewards_of(rollout)) for rollout in group]
+            symbols = [told_by(rollout) for rollout in group]
             bits = math.fsum(map(self._charge, group, symbols))
             counts = together if alone else any(any(one.advantages) for one in after)
             self._add(symbols, bits, is_logged or counts)
@@ -133,6 +133,11 @@ class Ledger:
             self.code.load_state_dict(state["code"])
         if self.observer is not None:
             self.observer.load_state_dict(state["observer"])
+
+
+def told_by(rollout: Rollout) -> str:
+    """The symbol that is charged for: the rewards, and the words where the channel speaks."""
+    return f"{symbol_of(rewards_of(rollout))} {rollout.words}".rstrip()
 
 
 def rewards_of(rollout: Rollout) -> tuple[float, ...]:

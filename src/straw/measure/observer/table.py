@@ -56,7 +56,7 @@ def table_of(task: Task, channel: Channel) -> Table:
             f"{channel.name} flips a coin, and the observer is for rewards that guess and secret decide. "
             "Write for example reward_type=binary."
         )
-    if classes.length == 1 and not classes.by_bits:
+    if classes.length == 1 and not classes.by_bits and not channel.speaks:
         strip = classes.of_offsets(np.arange(1 - classes.N, classes.N))
         levels, small = np.unique(strip, return_inverse=True)
         return Table(sliding_window_view(small.astype(np.uint16), classes.N)[:, ::-1], len(levels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from straw.algorithms.replay import BestReplay
+from straw.config import Algorithm
 from straw.engines.base import Engine, Loss
 from straw.rollouts.datums import datum_of
 from straw.training.learners.base import Groups
@@ -21,7 +22,7 @@ class PolicyGradient:
         extra = self.weighed(replayed(groups, self.replay))
         for rollout in (rollout for group in groups for rollout in group):
             self.replay.add(rollout)
-        loss = self.loss(step)
+        loss = loss_at(self.plan, step, self.updates.num_steps)
         return self.updates.on(training_data(groups, extra, str(self.page.algorithm.weigh), loss), loss, step)
 
     def weighed(self, extra: list[Rollout]) -> list[Rollout]:
@@ -32,18 +33,20 @@ class PolicyGradient:
         data = [datum_of(one, 1.0, replayed=True) for one in extra]
         return weighed(extra, self.engine.logprobs(data, temperature=self.page.sampling.temperature), cap)
 
-    def entropy_coef(self, step: int) -> float:
-        start = self.page.algorithm.entropy_coef or 0.0
-        if self.page.algorithm.entropy_schedule == "constant":
-            return start
-        return start * share_left(step - 1, self.updates.num_steps)
 
-    def loss(self, step: int) -> Loss:
-        return Loss(
-            name=str(self.page.algorithm.loss_fn),
-            settings=self.plan.loss_settings,
-            entropy_coef=self.entropy_coef(step),
-            kl_coef=self.page.algorithm.kl_coef,
-            kl_by_ratio=self.page.algorithm.use_bias_correction_kl,
-            temperature=self.page.sampling.temperature,
-        )
+def loss_at(plan: Plan, step: int, num_steps: int) -> Loss:
+    """The page's loss with its penalty and bonus, in this step."""
+    algorithm = plan.page.algorithm
+    return Loss(
+        name=str(algorithm.loss_fn),
+        settings=plan.loss_settings,
+        entropy_coef=entropy_coef(algorithm, step, num_steps),
+        kl_coef=algorithm.kl_coef,
+        kl_by_ratio=algorithm.use_bias_correction_kl,
+        temperature=plan.page.sampling.temperature,
+    )
+
+
+def entropy_coef(algorithm: Algorithm, step: int, num_steps: int) -> float:
+    start = algorithm.entropy_coef or 0.0
+    return start if algorithm.entropy_schedule == "constant" else start * share_left(step - 1, num_steps)

@@ -1,26 +1,34 @@
 """Which learner a page gets.
 
 A learner's class is made with the plan, the engine and the sampling. One that forms beliefs has `observe` and `beliefs`
-(`soft_targets.BeliefLearner`), one that does everything by itself has `learn` (`base.Learner`); both keep what they
-know in `state_dict`. It may refuse a task by `check(task, channel)`, and have options of its own: a class `Options`.
+(`soft_targets.BeliefLearner`), one that gives tokens advantages of their own has `data` (`own_data.DataLearner`), and
+one that does everything by itself has `learn` (`base.Learner`); all keep what they know in `state_dict`. It may refuse
+a task by `check(task, channel)` and a page by `check_page(page)`, name verbs that its engine must have (`needs`), bring
+a `source(collector)` of rollouts, and have options of its own: a class `Options`.
 
 surrogate     replies that would earn full reward, by a model of the reward that is fitted to the log
 reward_aware  answers that the ideal observer still holds possible
+es            evolution strategies: weights with noise, drawn towards those that were paid more
+opd           a teacher's judgement of each token that the policy wrote
+sdpo, rltf_sd what was said of a reply, in words
+ppo_critic    PPO with a value head
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from straw.algorithms.registry import Algorithm
 from straw.algorithms.replay import BestReplay
+from straw.algorithms.row import Algorithm
 from straw.config import Algorithm as AlgorithmSection
+from straw.config import Page
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.registry import find
 from straw.rewards.channel import Channel
 from straw.tasks.base import Task
 from straw.training.learners.base import Learner
+from straw.training.learners.own_data import FromData
 from straw.training.learners.policy_gradient import PolicyGradient
 from straw.training.learners.soft_targets import BeliefOptions, Toward
 from straw.training.learners.supervised import Supervised
@@ -38,20 +46,42 @@ def learner_of(plan: Plan, engine: Engine, updates: Updates, replay: BestReplay,
         return Supervised(plan, engine, updates)
     if own is None:
         return PolicyGradient(plan, engine, updates, replay)
+    if hasattr(own, "data"):
+        return FromData(plan, updates, own)
     learner: Learner = own if hasattr(own, "learn") else Toward(plan, updates, own)
     return learner
 
 
-def check_learner(row: Algorithm, task: Task, channel: Channel) -> None:
-    """Whether the algorithm's learner can learn this task."""
-    if row.learner is not None and (check := getattr(find("learners", row.learner), "check", None)) is not None:
+def keeps_a_log(own: Any) -> bool:
+    """Whether every reward is learned from, whatever the advantages of its group are."""
+    return own is not None and bool(getattr(own, "keeps_log", True))
+
+
+def check_learner(row: Algorithm, page: Page, task: Task, channel: Channel) -> None:
+    """Whether the algorithm's learner can learn this task, by this page."""
+    if row.learner is None:
+        return
+    learner = find("learners", row.learner)
+    if (check := getattr(learner, "check", None)) is not None:
         check(task, channel)
+    if (check_page := getattr(learner, "check_page", None)) is not None:
+        check_page(page)
+
+
+def check_verbs(plan: Plan, engine: Engine) -> None:
+    """Whether the engine has what the algorithm's learner asks of it."""
+    needs = () if plan.row.learner is None else getattr(find("learners", plan.row.learner), "needs", ())
+    if lacking := engine.lacks(needs):
+        raise ConfigError(
+            f"algorithm={plan.page.algorithm.algorithm} takes an engine with the verb {' and '.join(lacking)}, which "
+            f"engine={plan.page.engine.engine} lacks. Write engine=local."
+        )
 
 
 def options_of(name: str) -> type[AlgorithmSection]:
     """The options of an algorithm with this learner; one that declares none has those of everybody with beliefs."""
     learner = find("learners", name)
-    least = AlgorithmSection if hasattr(learner, "learn") else BeliefOptions
+    least = AlgorithmSection if hasattr(learner, "learn") or hasattr(learner, "data") else BeliefOptions
     found = getattr(learner, "Options", least)
     if not (isinstance(found, type) and issubclass(found, least)):
         raise ConfigError(

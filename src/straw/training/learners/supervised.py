@@ -6,7 +6,7 @@ from straw.engines.base import Engine, Loss
 from straw.tasks.teacher_forcing import forced
 from straw.training.learners.base import Groups
 from straw.training.plan import Plan
-from straw.training.sources.base import problems_of
+from straw.training.sources.problems import problems_of
 from straw.training.updates import Updates
 from straw.types import Metric
 

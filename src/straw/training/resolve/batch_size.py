@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from math import log2
 
-from straw.algorithms.registry import Algorithm
+from straw.algorithms.row import Algorithm
 from straw.config import Page, Tuning, Values
 from straw.errors import ConfigError
 
@@ -83,7 +83,7 @@ def enough_batches(page: Page, row: Algorithm, tuning: Tuning, is_luck: bool) ->
         return SOME_BATCHES
     N = page.task.num_guesses or space
     if is_luck or tuning.episodes_per_bit is None:
-        episodes = (LEARNERS_LUCK if row.learner else LUCK) * N
+        episodes = (LEARNERS_LUCK if row.has_targets else LUCK) * N
     else:
         episodes = tuning.episodes_per_bit * log2(N)
     return max(1, round(episodes / (page.algorithm.group_size * page.algorithm.batch_size)))

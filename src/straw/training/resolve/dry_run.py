@@ -183,8 +183,10 @@ def print_plan(plan: Plan) -> None:
     for note in plan.notes:
         say(f"# note      {note}")
     steps, algorithm = int(plan.page.run.n_batches or 0), plan.page.algorithm
+    redraws = plan.page.problems.redraws
+    more = f", and at most {redraws} times as many where groups are drawn again" if redraws else ""
     say(f"# plan      {steps:,} steps of {algorithm.batch_size} groups x {algorithm.group_size} = "
-          f"{steps * plan.episodes_per_step:,} episodes")  # fmt: skip
+          f"{steps * plan.episodes_per_step:,} episodes{more}")  # fmt: skip
 
 
 def time_line(size: Forecast) -> str:

@@ -11,7 +11,8 @@ from collections.abc import Collection
 
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
-from straw.algorithms.registry import Algorithm, algorithm_named
+from straw.algorithms.registry import algorithm_named
+from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, plain
 from straw.engines.base import SamplingParams
 from straw.errors import ConfigError
@@ -25,6 +26,7 @@ from straw.training.learners.registry import check_learner
 from straw.training.plan import Plan
 from straw.training.resolve.device import thread_notes
 from straw.training.resolve.rules import of_the_task_itself, resolved
+from straw.training.sources.problems import num_asked
 
 SOME = 64  # problems
 
@@ -43,8 +45,9 @@ def plan_of(loaded: Loaded) -> Plan:
     check_engine(it.page, loaded.named)
     task = task_of(it.page)
     of_the_task_itself(it, task)
+    check_problems(it.page, it.row, task)
     channel = channel_of(it.page, task)
-    check_learner(it.row, task, channel)
+    check_learner(it.row, it.page, task, channel)
     notes += thread_notes(it.page.model.threads)
     return Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
 
@@ -105,10 +108,36 @@ def check_regularisers(page: Page, row: Algorithm) -> None:
     """A penalty or bonus that nobody would apply must not look as if somebody did."""
     algorithm = page.algorithm
     asked = [f"{name}={value:g}" for name in ("kl_coef", "entropy_coef") if (value := getattr(algorithm, name))]
+    if algorithm.replay and row.by_advantages:
+        raise ConfigError(
+            f"replay is of rollouts with one advantage each, and algorithm={algorithm.algorithm} gives one to every "
+            f"token; got replay={algorithm.replay}. Write replay=0, or choose another algorithm."
+        )
     if asked and row.has_targets:
         raise ConfigError(
             f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={algorithm.algorithm} "
             f"learns towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
+        )
+
+
+def check_problems(page: Page, row: Algorithm, task: Task) -> None:
+    """Whether there is a choice, and somebody who makes use of it."""
+    problems = page.problems
+    if problems.redraws and (row.is_supervised or row.learner is not None):
+        raise ConfigError(
+            f"groups that are paid alike are nothing to a policy gradient alone, so only its groups are drawn again; "
+            f"got redraws={problems.redraws} with algorithm={page.algorithm.algorithm}. Write redraws=0."
+        )
+    if problems.curriculum != "none" and row.is_supervised:
+        raise ConfigError(
+            f"a curriculum goes by rollouts, and algorithm={page.algorithm.algorithm} makes none; got curriculum="
+            f"{problems.curriculum}. Leave it out."
+        )
+    if num_asked(page, task) is None and (problems.curriculum != "none" or problems.problem_order != "in_turn"):
+        asked = "curriculum" if problems.curriculum != "none" else "problem_order"
+        raise ConfigError(
+            f"problems have to come again to be put in order, and those of {task.name} never do; got {asked}="
+            f"{getattr(problems, asked)}. Write for example only_first=1000."
         )
 
 

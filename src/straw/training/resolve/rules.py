@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from straw.algorithms.registry import Algorithm, algorithm_named
+from straw.algorithms.registry import algorithm_named
+from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, Values, with_values
 from straw.config.option import MOST_STEPS
 from straw.engines.encoder import check_encoder, fast_dtype
@@ -28,6 +29,7 @@ from straw.training.resolve.batch_size import batch_values, enough_batches, meas
 from straw.training.resolve.device import best_device, best_dtype
 from straw.training.resolve.generators import named_generators
 from straw.training.resolve.tuned_defaults import is_luck, tuned_values, tuning_of
+from straw.training.sources.problems import num_asked
 
 LARGE_SPACE = 1024
 
@@ -144,7 +146,7 @@ def of_the_task_itself(it: Resolving, task: Task) -> None:
     """What only the task can tell, once it was made: its grader, how many problems there are."""
     if isinstance(task, Graded) and "grader" in vars(it.page.task):
         it.fill("task", {"grader": task.grader_name})
-    batches = num_batches(it.page, it.named, task.num_problems if it.page.run.num_epochs else None)
+    batches = num_batches(it.page, it.named, num_asked(it.page, task) if it.page.run.num_epochs else None)
     tuning, tuned_for = tuning_of(it.page, it.row)
     enough = min(enough_batches(it.page, it.row, tuning, is_luck(it.page, it.row)), MOST_STEPS)
     it.settle("num_epochs" if batches else f"tuned: {tuned_for}", {"n_batches": batches or enough})

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 
-from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS, Algorithm
+from straw.algorithms.registry import OF_A_LEARNER, OF_BELIEFS
+from straw.algorithms.row import Algorithm
 from straw.config import MODEST, Page, Tuning, Values
 from straw.engines.local.models.cache import ADDABLE, cached_model
 from straw.engines.local.models.folder import count_weights
@@ -39,7 +40,7 @@ def tuning_of(page: Page, row: Algorithm) -> tuple[Tuning, str]:
         return row.tuning, page.algorithm.algorithm
     if row.tuning_by_luck is not None and task is None and reward_tuning(page).is_luck:
         return row.tuning_by_luck, f"{short(page.algorithm.algorithm)}, {page.channel}"
-    tuning = row.tuning or (of_a_learner(page) if row.learner is not None else None)
+    tuning = row.tuning or (of_a_learner(page) if row.has_targets else None)
     if tuning is not None:
         return tuning, short(page.algorithm.algorithm)
     if task is not None:

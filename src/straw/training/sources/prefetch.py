@@ -47,7 +47,8 @@ class Prefetching(NoRollouts):
         plan = collector.plan
         self.collector, self.engine, self.last = collector, engine, int(plan.page.run.n_batches or 0)
         # Elsewhere neighbours may change a row's bits; and a function is called only for what is learned from.
-        self.is_foreseen = plan.page.model.device == "cpu" and not plan.channel.reads_replies
+        is_decided = plan.page.problems.curriculum == "none"  # else the problems are not known yet
+        self.is_foreseen = plan.page.model.device == "cpu" and not plan.channel.reads_replies and is_decided
         self.foresight = Foresight(
             lambda steps: collector.of_all(steps, engine),
             rows_per_step=plan.episodes_per_step,

@@ -12,9 +12,12 @@ from straw.training.state import RunState
 
 
 def source_of(plan: Plan, engine: Engine, sampling: SamplingParams, state: RunState, say: Say, tell: Tell) -> Source:
-    collector = Collector(plan, sampling)
+    collector = Collector(plan, sampling, state.pass_rates)
     if plan.is_sft:
         return NoRollouts()
+    if (own := getattr(state.student, "source", None)) is not None:
+        made: Source = own(collector)
+        return made
     if not plan.page.engine.max_lag:
         return Prefetching(collector, engine)
     if plan.page.engine.pace == "free":

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -24,6 +24,7 @@ from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.folder import first_line
 from straw.errors import RunError, StrawError, TrainingError
 from straw.files import MIB, parse_json, read_file
+from straw.registry import find
 from straw.runs.files.atomic_write import remove_abandoned, remove_tree, whole_folder
 from straw.runs.reading import CONFIG, read_checkpoints
 from straw.tasks.base import Enumerable, Task
@@ -33,6 +34,7 @@ from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import sampling_of
 from straw.training.warmup.frozen_head import reach
 from straw.training.warmup.imitation import Imitation
+from straw.training.warmup.reading import MOST, Reading
 from straw.training.warmup.uniform import Goal
 
 Say = Callable[[str], None]
@@ -58,7 +60,7 @@ def course_of(plan: Plan, chat: Chat) -> Course[Any]:
     """Near-uniform answers where they can be listed, else imitation up to an accuracy."""
     warmup = plan.page.warmup
     if warmup.warmup_accuracy is None:
-        return goal_of(plan.page.warmup)
+        return replace(goal_of(plan.page.warmup), reading=reading_of(plan))
     return Imitation(
         accuracy=warmup.warmup_accuracy,
         max_steps=warmup.warmup_steps,
@@ -66,6 +68,13 @@ def course_of(plan: Plan, chat: Chat) -> Course[Any]:
         rows=warmup.warmup_batch,
         sampling=sampling_of(plan, chat),
     )
+
+
+def reading_of(plan: Plan) -> Reading | None:
+    """For a learner that reads, where the model is made here and knows no word yet."""
+    reads = plan.row.learner is not None and getattr(find("learners", plan.row.learner), "reads_words", False)
+    is_wanted = reads and plan.channel.speaks and plan.page.model.is_embedded
+    return Reading(plan.channel) if is_wanted and (plan.page.task.space or 0) <= MOST else None
 
 
 def goal_of(warmup: WarmUp) -> Goal:

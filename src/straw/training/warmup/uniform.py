@@ -14,7 +14,7 @@ repeated digits. A fact needs positions. `cross_talk` measures that.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from math import cos, exp, log, pi
 from random import Random
 from typing import Any
@@ -26,6 +26,8 @@ from straw.tasks.base import Enumerable, Task
 from straw.tasks.teacher_forcing import forced
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
+from straw.training.warmup.reading import Reading
+from straw.training.warmup.trie import Trie
 from straw.types import Datum, Message, Problem
 
 Answer = tuple[str, ...]
@@ -42,6 +44,7 @@ class Goal:
     max_steps: int = 1000
     learning_rate: float = 3e-3
     rows: int = 16
+    reading: Reading | None = field(default=None, repr=False)  # for a learner of words
 
     def teach(self, engine: Engine, task: Task, say: Say) -> Found:
         assert isinstance(task, Enumerable)
@@ -67,7 +70,8 @@ class Goal:
         prompts = [chat.opening(task.problem(index).messages) for index in range(task.num_problems or 1)]
         answers = [[chat.encode_reply(text) for text in written_at(task, index)] for index in (0, task.space - 1)]
         recipe = RECIPE if task.space <= ASKED else SAMPLED_RECIPE
-        return recipe, prompts, answers, task.space, replace(self, mass=0.0, distance=0.0, cross_talk=0.0)
+        made = (recipe, prompts, answers, task.space, replace(self, mass=0.0, distance=0.0, cross_talk=0.0))
+        return made if self.reading is None else (*made, "reading", self.reading.channel.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +82,7 @@ class Found:
     mass: float
     distance: float
     cross_talk: float
+    reading: float = 1.0  # of answers behind words, the share that fits
 
     def passes(self, goal: Goal) -> bool:
         return self.mass >= goal.mass and self.distance <= goal.distance and self.cross_talk <= goal.cross_talk
@@ -85,7 +90,7 @@ class Found:
     def line(self) -> str:
         return (
             f"warm-up {self.steps} steps: valid mass {self.mass:.4f}, distance from uniform {self.distance:.4f}, "
-            f"cross-talk {self.cross_talk:.2f}"
+            f"cross-talk {self.cross_talk:.2f}{f', reading {self.reading:.2f}' if self.reading < 1 else ''}"
         )
 
 
@@ -93,6 +98,7 @@ ASKED = 1024  # answers in a measurement, at the most
 RECIPE = 1  # counts changes to what a warm-up does, so that the cache forgets old ones
 SAMPLED_RECIPE = 2  # the same, where not all answers are asked for
 NUM_CASES = 4
+READS = 0.95  # of replies behind words that fit them; without a look at the guess it is 0.87
 LISTED = 16_384  # answers that a trie is made of, at the most
 
 
@@ -106,29 +112,6 @@ def as_case(problem: Problem, case: int) -> Problem:
     """The problem with a case number behind its question."""
     *before, last = problem.messages
     return replace(problem, messages=(*before, Message(last.role, f"{last.content} Case {case}.")))
-
-
-class Trie:
-    """How a uniform answer goes on after what has been said, token by token."""
-
-    def __init__(self, data: Sequence[Datum], complete: bool = True) -> None:
-        self.complete = complete
-        self.counts: dict[tuple[int, ...], dict[int, int]] = {}
-        for datum in data:
-            for place, token in enumerate(datum.tokens):
-                if datum.weights[place]:
-                    children = self.counts.setdefault(datum.tokens[:place], {})
-                    children[token] = children.get(token, 0) + 1
-
-    def soften(self, datum: Datum) -> Datum:
-        targets = []
-        for place in range(len(datum.tokens)):
-            children = self.counts.get(datum.tokens[:place], {datum.tokens[place]: 1})
-            total = sum(children.values())
-            if not self.complete and total < 50:  # too few to tell a distribution by
-                children, total = {datum.tokens[place]: 1}, 1
-            targets.append({token: count / total for token, count in children.items()})
-        return replace(datum, soft_targets=tuple(targets))
 
 
 class Lessons:
@@ -146,7 +129,7 @@ class Lessons:
 
     def batch(self, step: int) -> list[Datum]:
         random = Random(seed_for("warmup", step))
-        rows = self._plain_rows(random, step, max(1, self.goal.rows - len(self.facts))) + self.facts
+        rows = self._plain_rows(random, step, max(1, self.goal.rows - len(self.facts))) + self.facts + self._read(step)
         return [scaled(row, 1 / len(rows)) for row in rows]
 
     def _plain_rows(self, random: Random, step: int, count: int) -> list[Datum]:
@@ -154,6 +137,10 @@ class Lessons:
         prompt, offset = self.prompts[step % len(self.prompts)], random.random()
         chosen = [self.plain[int((row + offset) * len(self.plain) / count)] for row in range(count)]
         return [replace(self.trie.soften(datum), prompt=prompt) for datum in chosen]
+
+    def _read(self, step: int) -> list[Datum]:
+        reading = self.goal.reading
+        return [] if reading is None else reading.rows(self.engine, self.task, self.plain, step, self.goal.rows)
 
     def _facts(self) -> list[Datum]:
         """Cases take turns with the prompts."""
@@ -201,7 +188,7 @@ def warm_up(
             engine.publish()
             found = examine(engine, task, lessons, step + 1)
             patience.say(found.line())
-            if found.passes(goal):
+            if found.passes(goal) and found.reading >= READS:
                 break
     return found
 
@@ -218,6 +205,7 @@ def examine(engine: Engine, task: Enumerable, lessons: Lessons, steps: int) -> F
         mass=min(mass for mass, _ in known),
         distance=max(distance for _, distance in known),
         cross_talk=cross_talk(engine, task, lessons.problems[0], lessons.answers),
+        reading=reading.share_that_fits(engine, task, lessons.plain) if (reading := lessons.goal.reading) else 1.0,
     )
 
 

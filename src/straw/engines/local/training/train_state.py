@@ -1,6 +1,7 @@
 """The half of the local engine that learns: what trains, Adam, and how far they have come.
 
     optim_step       Adam takes a step, and the sampler may not write with the new weights before `publish`
+    noisy            for a while the weights are moved by noise: evolution strategies, which need no gradient
     undone           weights, Adam's moments, gradients and version are put back bit for bit
     save, load       in a checkpoint's two files; what lies frozen beneath adapters apart from them
 
@@ -89,6 +90,24 @@ class Learning(Engine):
             self.optimizer.state.update(state)
             self.policy_version, self.is_published = version, published
 
+    # --- noise ---------------------------------------------------------------------------------
+
+    @contextmanager
+    def noisy(self, seed: int, scale: float) -> Iterator[None]:
+        before = [p.detach().clone() for p in self.trained.values()]
+        add_normal(list(self.trained.values()), seed, scale)
+        try:
+            yield
+        finally:
+            for p, kept in zip(self.trained.values(), before, strict=True):
+                p.data.copy_(kept)
+
+    def add_noise(self, seeds: Sequence[int], scales: Sequence[float]) -> None:
+        self.policies.leave_start()
+        for seed, scale in zip(seeds, scales, strict=True):
+            add_normal(list(self.trained.values()), seed, scale)
+        self.is_published = False
+
     def let_go(self) -> None:
         """Give the memory back: the weights live on elsewhere."""
         for parameter in self.model.parameters():
@@ -137,6 +156,13 @@ class Learning(Engine):
             for name, p in self.trained.items():
                 p.copy_(weights[name])
         self.policy_version, self.is_published = adam.policy_version, adam.is_published
+
+
+def add_normal(trained: Sequence[nn.Parameter], seed: int, scale: float) -> None:
+    """Drawn where the weights are, parameter after parameter."""
+    generator = torch.Generator(trained[0].device).manual_seed(seed % 2**63)
+    for p in trained:
+        p.data.add_(torch.randn(p.shape, generator=generator, device=p.device, dtype=p.dtype), alpha=scale)
 
 
 def adam_step(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams) -> float:

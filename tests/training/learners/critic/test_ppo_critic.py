@@ -1,0 +1,93 @@
+"""Advantage estimation by hand and by its definition; the value head beside torch's Adam."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tests.small_runs import Parts
+from tests.training.plain_objective import plainly
+
+from straw.rollouts.collect import SeedKey, collect
+from straw.training.learners.critic.ppo_critic import Critic, token_rewards, written
+from straw.training.learners.critic.value_head import ValueHead, gae
+from straw.training.step import credited
+
+
+def test_gae_by_hand() -> None:
+    """Paid 1 at the end, expected 1/2 everywhere: deltas 0, 0, 1/2, and each step back halves it."""
+    assert gae([0, 0, 1], [0.5, 0.5, 0.5], gamma=1.0, decay=0.5) == [0.125, 0.25, 0.5]
+    assert gae([0, 0, 1], [0, 0, 0], gamma=0.5, decay=1.0) == [0.25, 0.5, 1.0]
+    assert gae([], [], 1, 1) == []
+
+
+@pytest.mark.parametrize(("gamma", "decay"), [(1.0, 0.95), (0.9, 1.0), (0.99, 0.0)])
+def test_gae_is_its_sum_of_discounted_deltas(gamma: float, decay: float) -> None:
+    random = np.random.default_rng(0)
+    rewards, values = random.normal(size=7), random.normal(size=7)
+    ahead = np.append(values[1:], 0.0)
+    deltas = rewards + gamma * ahead - values
+    expected = [sum((gamma * decay) ** (t - s) * deltas[t] for t in range(s, 7)) for s in range(7)]
+    assert gae(rewards.tolist(), values.tolist(), gamma, decay) == pytest.approx(expected)
+
+
+def test_the_head_learns_as_torchs_adam_does() -> None:
+    random = np.random.default_rng(1)
+    head, layer = ValueHead(0.03), torch.nn.Linear(5, 1).double()
+    torch.nn.init.zeros_(layer.weight), torch.nn.init.zeros_(layer.bias)
+    adam = torch.optim.Adam(layer.parameters(), lr=0.03, eps=1e-8)
+    for _ in range(20):
+        states, returns = random.normal(size=(8, 5)), random.normal(size=8)
+        loss = ((layer(torch.tensor(states))[:, 0] - torch.tensor(returns)) ** 2).mean() / 2
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        assert head.learn(states, returns) == pytest.approx(float(loss.detach()))
+    assert head.weights == pytest.approx(np.append(layer.weight.detach().numpy(), layer.bias.detach().numpy()))
+
+
+def groups_of(parts: Parts) -> Any:
+    problem = parts.task.problem(0)
+    groups = collect(parts.engine, parts.task, parts.channel, [problem], [SeedKey(0, 1, 0)], 4, parts.params)
+    return credited(groups, parts.plan.credit())
+
+
+@pytest.mark.parametrize("game", ["reward_type=log_distance", "env_type=multi_step", "env_type=multi_step credit=sum"])
+def test_every_token_is_judged_by_what_the_head_made_of_the_state_before_it(home: Path, game: str) -> None:
+    """States by transformers, in float64, each conversation by itself."""
+    parts = Parts(f"algorithm=ppo_critic gamma=0.9 gae_lambda=0.8 {game}")
+    own, model = Critic(parts.plan, parts.engine, parts.params), plainly(parts.engine.model)
+    groups = groups_of(parts)
+    own.head.begin_at(0.25, model.config.hidden_size)
+    own.head.weights[:-1] = np.random.default_rng(2).normal(size=model.config.hidden_size) / 10
+    own.head.updates, weights = 1, own.head.weights.copy()
+    data = own.data(1, groups, groups)
+    for rollout, datum in zip(groups[0], data, strict=True):
+        tokens = torch.tensor([[*datum.prompt, *datum.tokens]])
+        with torch.no_grad():
+            states = model.model(tokens).last_hidden_state[0].numpy()
+        first, places = len(datum.prompt), written(rollout)
+        assert [bool(weight) for weight in datum.weights] == [place in places for place in range(len(datum.tokens))]
+        values = [float(states[first + place - 1] @ weights[:-1] + weights[-1]) for place in places]
+        expected = gae(token_rewards(rollout), values, 0.9, 0.8)
+        assert [datum.advantages[place] for place in places] == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_turn_is_paid_on_its_last_token(home: Path) -> None:
+    parts = Parts("algorithm=ppo_critic env_type=multi_step")
+    (rollout, *_), *_ = groups_of(parts)
+    paid = token_rewards(rollout)
+    assert sum(paid) == rollout.reward and len(paid) == len(written(rollout))
+    ends = np.cumsum([len(turn.reply) for turn in rollout.turns]) - 1
+    assert [paid[end] for end in ends] == list(rollout.turn_rewards)
+
+
+def test_the_first_batch_is_known_before_it_is_judged(home: Path) -> None:
+    parts = Parts("algorithm=ppo_critic reward_type=log_distance")
+    own, groups = Critic(parts.plan, parts.engine, parts.params), groups_of(parts)
+    data = own.data(1, groups, groups)
+    first = [datum.advantages[0] for datum in data]
+    assert min(first) < 0 < max(first)  # and not all of one sign, as against a head that expects nothing
