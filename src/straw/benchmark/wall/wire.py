@@ -18,10 +18,11 @@ from typing import Any
 
 from straw.engines.base import AdamParams, Loss, Reply, SamplingParams
 from straw.errors import RunError
+from straw.registry import REGISTRY
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
 LONGEST = 1 << 28  # bytes of a line
-BUILT_IN_LOSSES = ("cross_entropy", "importance_sampling", "ppo")
+BUILT_IN_LOSSES = tuple(REGISTRY["losses"])
 Plain = dict[str, Any]
 
 
