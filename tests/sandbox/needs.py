@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from straw.sandbox import bubblewrap
 from straw.sandbox.limits import Limits
 from straw.sandbox.process import check
 
+SETTLED_S = 3.0
 SHORT = Limits(cpu_s=1, wall_s=1.2, memory=256 << 20, disk=8 << 20, output=1 << 20)
 
 
@@ -45,6 +47,15 @@ class Watched:
 
     @property
     def left(self) -> list[str]:
+        """Those that are still there after a moment: the kernel ends a namespace's processes behind its first one, and
+        the number of a namespace that is gone may be given to another test's."""
+        deadline = time.monotonic() + SETTLED_S
+        while (found := self.there) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return found
+
+    @property
+    def there(self) -> list[str]:
         return [one for one, namespace in namespaces() if namespace in self.namespaces]
 
 

@@ -145,7 +145,7 @@ def test_every_namespace_is_its_own(tmp_path: Path, watched: Watched) -> None:
         while not watched.namespaces:
             time.sleep(0.01)
         time.sleep(0.5)
-        inside = next(one for one in watched.left)
+        inside = next(one for one in watched.there)
         found.update({kind: os.readlink(f"/proc/{inside}/ns/{kind}") for kind in ("user", "pid", "net", "ipc", "uts")})
         found["mnt"] = os.readlink(f"/proc/{inside}/ns/mnt")
 
