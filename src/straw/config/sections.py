@@ -97,6 +97,10 @@ class Algorithm(Section):
     replay_cap: float | None = option(
         None, "the cap on a replayed rollout's importance weight; none: always 1", example=2, above=0
     )
+    ratio_cap: float | None = option(
+        None, "the cap on importance ratios (truncation); none: 2 where the generator is not exact, else no cap",
+        example=2, above=0,
+    )  # fmt: skip
     group_size: int = option(4, "the number of rollouts for one prompt", at_least=1, at_most=65_536)
     batch_size: int = option(1, "the number of prompts (groups of rollouts) in a batch", at_least=1, at_most=65_536)
     samples_per_step: int | None = option(
@@ -186,6 +190,9 @@ class Engine(Section):
         "the number of generator processes (engine=monarch where installed)",
         at_least=1,
         at_most=1_024,
+    )
+    generator: str = option(
+        "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
     )
     rows_at_once: int | None = option(
         None,

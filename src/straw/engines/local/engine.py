@@ -17,6 +17,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from straw.config import Page
+from straw.engines.backends.base import OWN, Backend, Reread
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
@@ -31,6 +32,7 @@ from straw.engines.local.sampler import Rows
 from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
 from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError
+from straw.registry import find
 from straw.text.chat.chat import Chat
 from straw.types import Datum
 
@@ -50,6 +52,7 @@ class LocalSettings:
     gradient_checkpointing: bool = False
     fast_llama: bool = True
     rows_at_once: int | None = None  # of `sample`; none: MAX_ROWS, and all of a call begin together
+    generator: str = OWN  # who draws; see `engines.backends`
 
 
 class LocalEngine(Learning):
@@ -66,6 +69,8 @@ class LocalEngine(Learning):
         # dropout never acts: sampler and trainer must agree
         super().__init__(model.to(self.device).eval(), adapters, is_made)
         self.chat = chat
+        self.backend: Backend | None = None
+        self.taken: int | None = None  # of the weights' changes, by the backend
         with refusing(model):
             self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model)
@@ -83,10 +88,13 @@ class LocalEngine(Learning):
 
     def sampling(self, length: int) -> AbstractContextManager[None]:
         """`length`: of the longest row when it is written."""
+        self.check_may_sample(length)
+        return self.precision()
+
+    def check_may_sample(self, length: int) -> None:
         self.check_room(length)
         if not self.is_published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
-        return self.precision()
 
     @property
     def room(self) -> int | None:
@@ -102,6 +110,9 @@ class LocalEngine(Learning):
             )
 
     def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        if self.settings.generator != OWN:
+            self.check_may_sample(len(prompt))
+            return Reread(self, prompt, num_rows)
         with self.sampling(len(prompt)):
             return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device))
 
@@ -120,6 +131,8 @@ class LocalEngine(Learning):
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
         done: Done | None,
     ) -> list[list[Reply]]:  # fmt: skip
+        if self.settings.generator != OWN:
+            return self._drawn_elsewhere(prompts, num_samples, params, seeds, done)
         limit = self.settings.rows_at_once
         if limit is not None and limit < len(prompts) * num_samples:
             with self.sampling(max(map(len, prompts)) + params.max_tokens):
@@ -133,6 +146,31 @@ class LocalEngine(Learning):
                 rows = Rows(self.reader, self.head, some, num_samples, self.device)
                 replies += rows.generate(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
+
+    def _drawn_elsewhere(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
+        done: Done | None,
+    ) -> list[list[Reply]]:  # fmt: skip
+        if not prompts:
+            return []
+        self.check_may_sample(max(map(len, prompts)) + params.max_tokens)
+        if self.backend is None:
+            kind = find("backends", self.settings.generator)
+            kind.check(str(self.device))
+            self.backend = kind(self)
+        if self.taken != self.changes:
+            self.backend.take(self.policy_version)
+            self.taken = self.changes
+        return self.backend.sample(prompts, num_samples, params, seeds, done)
+
+    def let_go(self) -> None:
+        self.close()
+        super().let_go()
+
+    def close(self) -> None:
+        if self.backend is not None:
+            self.backend.close()
+            self.backend = None
 
     def _rows_at_once(self, prompts: Sequence[Tokens], params: SamplingParams) -> int:
         longest = max(map(len, prompts), default=0) + params.max_tokens

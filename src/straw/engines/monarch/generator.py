@@ -107,6 +107,7 @@ class Generator:
         for name, parameter in self.engine.trained.items():
             put(parameter, tensors[name])
         self.serial = serial
+        self.engine.changes += 1
         if self.lookout is not None:
             self.lookout.took(serial)
 

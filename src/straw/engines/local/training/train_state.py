@@ -49,11 +49,12 @@ class Learning(Engine):
         self.policies = Policies(self.trained)
         self.policy_version = 0
         self.is_published = True  # whether the sampler has the newest weights
+        self.changes = 0  # of the weights, whatever their version is called
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
         self.policies.leave_start()
         norm = adam_step(self.optimizer, list(self.trained.values()), params)
-        self.is_published = False
+        self.is_published, self.changes = False, self.changes + 1
         return {"grad_norm": norm}
 
     def publish(self) -> int:
@@ -87,7 +88,7 @@ class Learning(Engine):
                 p.grad = gradients[name]
             self.optimizer.state.clear()
             self.optimizer.state.update(state)
-            self.policy_version, self.is_published = version, published
+            self.policy_version, self.is_published, self.changes = version, published, self.changes + 1
 
     def let_go(self) -> None:
         """Give the memory back: the weights live on elsewhere."""
@@ -137,6 +138,7 @@ class Learning(Engine):
             for name, p in self.trained.items():
                 p.copy_(weights[name])
         self.policy_version, self.is_published = adam.policy_version, adam.is_published
+        self.changes += 1
 
 
 def adam_step(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams) -> float:
