@@ -32,7 +32,9 @@ def test_a_run_learns_from_replies_of_transformers(home: Path, tmp_path: Path) -
     assert any("sampler and trainer" in line and "independent" not in line for line in lines)
     assert rows[-1]["bits_known"] > rows[0]["bits_known"] + 0.5
     assert abs(rows[-1]["kl_sampler"]) < 1e-4
-    assert "ratio_cap = 2.0                       # generator transformers" in (tmp_path / "run/config.toml").read_text()
+    assert (
+        "ratio_cap = 2.0                       # generator transformers" in (tmp_path / "run/config.toml").read_text()
+    )
 
 
 @needs_monarch

@@ -27,6 +27,7 @@ from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.self_check import check_reading, refusing
+from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective
 from straw.engines.local.sampler import Rows
 from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
@@ -254,5 +255,6 @@ def bfloat16_on(device: str) -> Iterator[None]:
 @contextmanager
 def in_this_process(page: Page, local: LocalEngine, say: Callable[[str], None]) -> Iterator[LocalEngine]:
     """engine=local: nothing takes over."""
+    halve_frozen(local)
     with local:
         yield local

@@ -33,6 +33,7 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.halves import halved_weights, halves_of
 from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
@@ -92,7 +93,11 @@ class MonarchEngine(Engine):
     def _share(self, start: LocalEngine) -> None:
         """The memory that others look at."""
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(self.page)))]
+        places = halves_of(weights, halved_weights(start))
+        self.slots = [Shared.like(places) for _ in range(num_slots(self.page))]
+        is_alike = all(one.dtype == weights[name].dtype for name, one in places.items())
+        self.first = self.slots[0] if is_alike else Shared.like(weights)
+        self.first.write(weights)
         self.base = Shared.holding(frozen) if frozen else None
         self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
 
@@ -108,9 +113,14 @@ class MonarchEngine(Engine):
             self.pool.open()
         try:
             code = outside.in_use()
-            self.trainer = self.pool.start(lambda: self._process("trainer", Trainer, self._handles(), self._base, code))
+            self.trainer = self.pool.start(
+                lambda: self._process("trainer", Trainer, self._handles(), self.first.handle, self._base, code)
+            )
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
+        if self.first is not self.slots[0]:
+            self.first.close()  # the trainer has it in memory of its own
+            self.first.tensors.clear()
         if self.is_pushed:
             self.source = self.pool.do(self._source)
             self.pool.open()
@@ -240,7 +250,7 @@ class MonarchEngine(Engine):
         self.pool.close()
         if adapter.log is not None:
             adapter.log.keep_in(None)
-        for shared in (*self.slots, self.base, self.board):
+        for shared in (*self.slots, self.first, self.base, self.board):
             if shared is not None:
                 shared.close()
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
 from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.halves import halve_frozen, halved_weights
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
 
@@ -70,9 +71,11 @@ class Generator:
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
+        self.head = halve_frozen(self.engine)
         self.reach = mapped if source is None else self._fetched(source, page.engine.load_s)
         for name, tensor in (self.reach(base) if base is not None else {}).items():
             put(parameters[name], tensor)
+        self.head.renew()
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)
@@ -106,6 +109,8 @@ class Generator:
         tensors = self.reach(handle)
         for name, parameter in self.engine.trained.items():
             put(parameter, tensors[name])
+        if self.head.is_trained:
+            self.head.renew()
         self.serial = serial
         self.engine.changes += 1
         if self.lookout is not None:
@@ -117,7 +122,7 @@ class Generator:
             self._look_at(*newer)
 
     def _fetched(self, source: Any, deadline_s: float) -> Callable[[Handle], dict[str, Tensor]]:
-        from straw.engines.monarch.weights.weight_transfer import Fetched, halved_weights
+        from straw.engines.monarch.weights.weight_transfer import Fetched
 
         return Fetched(source, deadline_s, halved_weights(self.engine))
 
@@ -126,5 +131,7 @@ def put(parameter: Tensor, tensor: Tensor) -> None:
     """What was mapped is used where it lies; a device takes a copy into memory of its own."""
     if parameter.device == tensor.device:
         parameter.data = tensor
-    else:
-        parameter.data.copy_(tensor)
+        return
+    if parameter.dtype != tensor.dtype:
+        parameter.data = parameter.data.to(tensor.dtype)  # once: then its memory stays where it is
+    parameter.data.copy_(tensor)
