@@ -23,13 +23,14 @@ from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective
-from straw.engines.local.sampler import Rows
+from straw.engines.local.sampler import Rows, together
 from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
 from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError
@@ -201,14 +202,15 @@ class LocalEngine(Learning):
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Each text is read alone, so its bits do not depend on the others."""
+        """Each text is read alone where its bits then do not depend on the others, else many at a time."""
         out = []
-        for text in texts:
-            tokens = torch.tensor(self.chat.encode(text), device=self.device)
-            pack = Pack([len(tokens)], [[]], self.device)
+        read = [self.chat.encode(text) for text in texts]
+        for some in [[one] for one in read] if attention.keeps_bits(self.device) else together(read):
+            pack = Pack([len(one) for one in some], [[]] * len(some), self.device)
+            tokens = torch.tensor([token for one in some for token in one], device=self.device)
             with self.precision():
                 hidden = self.reader.hidden(tokens, pack.positions, pack)
-            out.append(hidden.float().mean(0).tolist())
+            out += torch.stack([one.float().mean(0) for one in hidden.split([len(one) for one in some])]).tolist()
         return out
 
     # --- training --------------------------------------------------------------------------

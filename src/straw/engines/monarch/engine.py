@@ -39,6 +39,7 @@ from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
 from straw.engines.monarch.processes import namespace as wall
 from straw.engines.monarch.processes import process as adapter
+from straw.engines.monarch.processes.cards import card_for
 from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
 from straw.engines.monarch.processes.silence import Patience
 from straw.engines.monarch.samplers import Generators, Held, OneGenerator
@@ -114,7 +115,7 @@ class MonarchEngine(Engine):
         try:
             code = outside.in_use()
             self.trainer = self.pool.start(
-                lambda: self._process("trainer", Trainer, self._handles(), self.first.handle, self._base, code)
+                lambda: self._process("trainer", 0, Trainer, self._handles(), self.first.handle, self._base, code)
             )
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
@@ -134,11 +135,14 @@ class MonarchEngine(Engine):
     def _handles(self) -> list[Handle]:
         return [slot.handle for slot in self.slots]
 
-    def _process(self, name: str, worker: type, *given: Any) -> Process:
+    def _process(self, name: str, number: int, worker: type, *given: Any) -> Process:
         """It is handed what it computes with: options from outside are of a class unknown to it."""
         engine = self.page.engine
         page = Page(model=self.page.model, engine=engine)
-        return Process(name, worker, page, *given, patience=Patience(engine.answer_s, engine.load_s))
+        return Process(
+            name, worker, page, *given, patience=Patience(engine.answer_s, engine.load_s),
+            environment=card_for(number, self.page.model.device),
+        )  # fmt: skip
 
     def _source(self) -> Any:
         from straw.engines.monarch.weights.weight_transfer_actor import Source
@@ -150,7 +154,7 @@ class MonarchEngine(Engine):
         fresh = None
         if self.board is not None:
             fresh = Fresh(self.board.memory.handle, self._handles(), index)
-        return self._process(name, Generator, self._base, self.source, fresh)
+        return self._process(name, 1 + index, Generator, self._base, self.source, fresh)
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""
