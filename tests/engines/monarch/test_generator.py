@@ -13,7 +13,7 @@ from tests.small_runs import small_plan
 from straw.engines.base import SamplingParams
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.halves import halved_weights, halves_of
+from straw.engines.local.halves import halved_weights
 from straw.engines.monarch.generator import Generator, Sampling, Version
 from straw.engines.monarch.memory.shared_memory import Handle, Shared, mapped
 from straw.engines.monarch.weights.inflight_updates import Board, Fresh
@@ -95,7 +95,7 @@ def test_weights_that_lie_rounded_in_memory_leave_the_bits_of_those_that_do_not(
     generator: Generator | None = None
     for serial in range(2):
         trained = {name: weight.detach() for name, weight in engine.trained.items()}
-        rounded = Shared.like(halves_of(trained, names))
+        rounded = Shared.like(trained, names)
         rounded.write(trained)
         source = FakeSource(rounded) if weights == "pushed" else None
         if generator is None:

@@ -10,7 +10,6 @@ our own reading of the model shows what it does with them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,9 +59,3 @@ class HeadCopy:
     def renew(self) -> None:
         if self.copy is not None:
             self.copy.copy_(self.source)
-
-
-def halves_of(weights: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Tensor]:
-    """Shapes and dtypes alone, of these names in bfloat16."""
-    kinds = {name: torch.bfloat16 if name in names else one.dtype for name, one in weights.items()}
-    return {name: torch.empty(one.shape, dtype=kinds[name], device="meta") for name, one in weights.items()}

@@ -33,7 +33,7 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.halves import halved_weights, halves_of
+from straw.engines.local.halves import halved_weights
 from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
@@ -94,10 +94,9 @@ class MonarchEngine(Engine):
     def _share(self, start: LocalEngine) -> None:
         """The memory that others look at."""
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        places = halves_of(weights, halved_weights(start))
-        self.slots = [Shared.like(places) for _ in range(num_slots(self.page))]
-        is_alike = all(one.dtype == weights[name].dtype for name, one in places.items())
-        self.first = self.slots[0] if is_alike else Shared.like(weights)
+        halved = halved_weights(start)
+        self.slots = [Shared.like(weights, halved) for _ in range(num_slots(self.page))]
+        self.first = Shared.like(weights) if halved else self.slots[0]
         self.first.write(weights)
         self.base = Shared.holding(frozen) if frozen else None
         self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
