@@ -98,7 +98,7 @@ class Algorithm(Section):
         None, "the cap on a replayed rollout's importance weight; none: always 1", example=2, above=0
     )
     ratio_cap: float | None = option(
-        None, "the cap on importance ratios (truncation); none: 2 where the generator is not exact, else no cap",
+        None, "the cap on importance ratios; none: 2 where the generator is not exact",
         example=2, above=0,
     )  # fmt: skip
     group_size: int = option(4, "the number of rollouts for one prompt", at_least=1, at_most=65_536)

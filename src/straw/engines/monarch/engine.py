@@ -95,9 +95,9 @@ class MonarchEngine(Engine):
         """The memory that others look at."""
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
         halved = halved_weights(start)
-        self.slots = [Shared.like(weights, halved) for _ in range(num_slots(self.page))]
-        self.first = Shared.like(weights) if halved else self.slots[0]
-        self.first.write(weights)
+        self.first = Shared.holding(weights)
+        self.slots = [] if halved else [self.first]
+        self.slots += [Shared.like(weights, halved) for _ in range(len(self.slots), num_slots(self.page))]
         self.base = Shared.holding(frozen) if frozen else None
         self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
 

@@ -18,6 +18,7 @@ from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.halves import halve_frozen, halved_weights
+from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
 
@@ -79,6 +80,7 @@ class Generator:
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)
+        self.has_first_weights = True  # those it was made with
         self.serial: int | None = None  # of the weights it was shown
         self.talk: tuple[int, int, Conversation] | None = None  # key, turns done, and the conversation
 
@@ -111,6 +113,9 @@ class Generator:
             put(parameter, tensors[name])
         if self.head.is_trained:
             self.head.renew()
+        if self.has_first_weights:
+            give_back_heap()  # that nobody reads any more
+            self.has_first_weights = False
         self.serial = serial
         self.engine.changes += 1
         if self.lookout is not None:

@@ -24,6 +24,7 @@ from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.halves import halve_frozen
+from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.generator import Version
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.types import Datum
@@ -56,6 +57,7 @@ class Trainer:
         self.undoing: list[ExitStack] = []
         self.serial, self.is_shown = 0, False
         self._fill()
+        give_back_heap()
 
     @property
     def slot(self) -> int:

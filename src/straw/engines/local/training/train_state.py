@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams, Engine
 from straw.engines.local.adapters.lora import save_adapter
+from straw.engines.local.heap import give_back_heap
 from straw.engines.local.training.checkpoints import (
     Adam,
     read_adam,
@@ -96,6 +97,7 @@ class Learning(Engine):
             parameter.data = parameter.data.new_empty(0)
         self.optimizer.state.clear()
         self.policies.kept.clear()
+        give_back_heap()
 
     @property
     def trained_bytes(self) -> int:
