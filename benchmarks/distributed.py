@@ -2,6 +2,7 @@
 
     python benchmarks/distributed.py             three alternating rounds, about ten minutes
     python benchmarks/distributed.py --samples 32 --tokens 64
+    python benchmarks/distributed.py --hosts 2   what other machines cost: benchmarks/hosts.py
 
     generation    new tokens per CPU-second of the generator processes, each writing its replies at its own way:
                   the plain one a trajectory at a time, straw's `--samples` at a time; replies of equal, fixed length
@@ -221,7 +222,12 @@ def main() -> int:
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of straw (auto)")
     parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone, and the memory")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--hosts", type=int, default=0, help="workers over TLS instead: see benchmarks/hosts.py")
     options = parser.parse_args()
+    if options.hosts:
+        import hosts
+
+        return hosts.main(["--hosts", str(options.hosts)])
     console = Console(width=110, highlight=False)
     prompt = prompt_tokens()
     kinds = ("straw",) if options.only_overlap else ("plain", "straw")

@@ -66,6 +66,16 @@ def gather(folder: Path) -> None:
             target.write_text(moved(source.read_text(), is_page=source.parent == DOCS))
         else:
             shutil.copyfile(source, target)
+    write_board(folder)
+
+
+def write_board(folder: Path) -> None:
+    """The entries of the benchmark, as one page of its own beside the others."""
+    from straw.benchmark.board.page import board_page
+    from straw.benchmark.entry import read_entry
+
+    files = sorted((ROOT / "benchmarks" / "board").glob("*.json"))
+    (folder / "board.html").write_text(board_page([(path, read_entry(path)) for path in files]))
 
 
 def moved(text: str, *, is_page: bool) -> str:

@@ -13,14 +13,14 @@ import straw
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
     {"types", "errors", "files", "cache_dir", "outside", "registry", "version"},
-    {"text", "information", "seeds", "config"},
+    {"text", "information", "seeds", "config", "sandbox"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
     {"rollouts", "measure"},
     {"training"},
     {"report"},
     {"export"},
-    {"evaluation"},
+    {"evaluation", "benchmark"},
     {"library"},
     {"ui"},
     {"server"},

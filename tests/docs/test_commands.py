@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import PAGES, ROOT, STUDIES, blocks, commands, promises, spans
 from tests.made_data import gsm8k_folder
+from tests.sandbox.needs import reason
 
 from straw import outside
 from straw.cli.commands.train import owners_behind, source_of
@@ -25,6 +26,7 @@ from straw.config.evaluation import take_evaluation
 from straw.config.names import FIRST, canonical, canonical_option
 from straw.config.values import read_value
 from straw.errors import ConfigError
+from straw.tasks.code.task import SHIPPED
 from straw.tasks.word_problems.options import DataOptions
 from straw.training.resolve import generators as processes
 from straw.training.resolve.page_to_plan import plan_of
@@ -33,7 +35,7 @@ RESOLVED = {one.command for page in STUDIES for one in promises(page)}  # by tes
 FOUND = sorted({line for page in PAGES for line in commands(page)} - RESOLVED)
 PLACES = re.compile(r"\.\.\.|\b(TASK|PAGE|RUN|RECIPE|COMMAND|NAME)\b")  # what a reader puts something in for
 FLAGS = ("--dry-run", "--resume", "--quiet", "--verbose")
-OTHERS = ("source", "cmp", "python3", "apt", "cd")  # programs that are not ours
+OTHERS = ("source", "cmp", "python3", "apt", "sudo", "cd")  # programs that are not ours
 NOT_OPTIONS = {  # words with an equals sign that no page of options has
     "out", "trust_code",  # of commands
     "loss_type", "scale_rewards", "beta",  # of TRL
@@ -106,6 +108,9 @@ def of_straw(words: list[str]) -> None:
         takes(name, rest)
 
 
+RUN_PROGRAMS = ("code", "one_line")
+
+
 def trains(words: list[str]) -> None:
     """Resolved to the last value, as by --dry-run."""
     if words[0].startswith(("runs/", "riddles")):  # a run's own record, what `straw new` writes: there is none here
@@ -115,7 +120,12 @@ def trains(words: list[str]) -> None:
     loaded = load_page(page, chosen)
     if loaded.page.task.kind.startswith("gym:"):  # to plan it takes seconds, for the library's import
         return
-    if isinstance(loaded.page.task, DataOptions) and "path" not in loaded.named:  # or it would come from the hub
+    if loaded.page.task.kind in RUN_PROGRAMS:
+        if reason():  # no bubblewrap here
+            return
+        rows = {"path": str(SHIPPED)} if "path" in loaded.named else {}
+        loaded = load_page(page, chosen | rows)
+    elif isinstance(loaded.page.task, DataOptions) and "path" not in loaded.named:  # or it would come from the hub
         loaded = load_page(page, chosen | {"path": "FOLDER"})
     assert plan_of(loaded).page.task.kind
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from tests.docs.pages import PAGES, ROOT, blocks
+from tests.sandbox.needs import reason
 
 import straw
 
@@ -56,6 +57,8 @@ def test_programs_use_names_that_the_library_has(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SOURCES)
 def test_programs_run(name: str, tmp_path: Path, home: Path) -> None:
+    if "straw.sandbox" in SOURCES[name] and (why := reason()):
+        pytest.skip(why)
     if lacking := missing(SOURCES[name]):
         pytest.skip(f"this version's library has no straw.{', straw.'.join(lacking)}")
     run_program(SOURCES[name], tmp_path)

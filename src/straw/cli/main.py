@@ -37,11 +37,21 @@ Look
   straw report RUNS -o report.html     what runs say, on one page with figures
   straw observe N=1024 [key=value ..]  how fast anybody could learn a secret, without any model
 
+Compare learners
+  straw bench LEARNER --short          bits an episode on fixed games: a row of straw, or a file of yours
+  straw board [FILES] -o board.html    entries side by side; --check FILE.json plays one again
+
 Use what was trained
   straw chat RUN|MODEL                 talk to it
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw export RUN                     its weights for transformers and PEFT, or as GGUF
   straw serve model=NAME               for programs that speak the Tinker protocol, or OpenAI's, on this machine
+
+Other machines
+  straw worker --listen tls://HOST:PORT  lend this machine to a run that another one directs
+  straw certs HOST ... out=DIR         certificates for the machines of one job
+  straw slurm PAGE nodes=3             a script for sbatch: workers on every node, and the run
+  straw kubernetes PAGE nodes=3        the same as Jobs for kubectl
 
 Set up and extend
   straw doctor                         what this machine can do, and what to type next
@@ -111,6 +121,8 @@ COMMANDS = {
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",
     "observe": "straw.cli.commands.observe:observe",
+    "bench": "straw.cli.bench.bench:bench",
+    "board": "straw.cli.bench.board:board",
     "models": "straw.cli.commands.models:models",
     "watch": "straw.cli.live.watch_runs:watch",
     "chat": "straw.cli.chat.chat:chat",
@@ -118,6 +130,10 @@ COMMANDS = {
     "list": "straw.cli.tools.list_names:list_names",
     "new": "straw.cli.new.new:new",
     "clean": "straw.cli.clean.clean:clean",
+    "worker": "straw.cli.cluster.worker:worker",
+    "certs": "straw.cli.cluster.certs:certs",
+    "slurm": "straw.cli.cluster.slurm:slurm",
+    "kubernetes": "straw.cli.cluster.kubernetes:kubernetes",
     "schema": "straw.cli.tools.schema:schema",
     "completion": "straw.cli.tools.completion:completion",
 }

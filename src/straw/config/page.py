@@ -56,6 +56,7 @@ class Page:
             lack_of_slots(self),
             lack_of_pace(self),
             lack_of_shared_memory(self),
+            lack_of_hosts(self),
             lack_of_a_service(self),
             lack_of_rollouts(self),
         ):
@@ -156,6 +157,22 @@ def lack_of_shared_memory(page: Page) -> str | None:
             "weights are taken between two tokens where they lie in shared memory, got fresh_weights=true with "
             "weights=pushed. Leave one of them out."
         )
+    return None
+
+
+def lack_of_hosts(page: Page) -> str | None:
+    """What is about other machines must not look as if somebody minded it."""
+    engine = page.engine
+    if not engine.hosts:
+        if engine.trainer_host != "here":
+            return f"the trainer is on one of the hosts, got trainer_host={engine.trainer_host} without hosts."
+        return None
+    said = f"got hosts={','.join(engine.hosts)}"
+    if engine.engine not in ("local", "monarch"):  # who wrote no engine gets monarch: see `training.resolve.generators`
+        return f"hosts are for processes, {said} with engine={engine.engine}. Write engine=monarch."
+    if engine.fresh_weights or engine.weights == "pushed":
+        name = "fresh_weights=true" if engine.fresh_weights else "weights=pushed"
+        return f"weights go to each host once, and are shared there, {said} with {name}. Leave {name} out."
     return None
 
 

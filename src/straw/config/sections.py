@@ -12,7 +12,7 @@ from typing import Literal
 from straw.config.option import MOST_SEED, MOST_STEPS, Section, option
 from straw.errors import ConfigError
 
-EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M")  # `engines.local.models.tiny` has their shapes
+EMBEDDED = ("tiny-0.2M", "tiny-1M", "tiny-5M", "tiny-1M-numbers", "tiny-1M-3digits")  # shapes: models.tiny
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,9 +98,8 @@ class Algorithm(Section):
         None, "the cap on a replayed rollout's importance weight; none: always 1", example=2, above=0
     )
     ratio_cap: float | None = option(
-        None, "the cap on importance ratios; none: 2 where the generator is not exact",
-        example=2, above=0,
-    )  # fmt: skip
+        None, "the cap on importance ratios; none: 2 where the generator is not exact", example=2, above=0
+    )
     group_size: int = option(4, "the number of rollouts for one prompt", at_least=1, at_most=65_536)
     batch_size: int = option(1, "the number of prompts (groups of rollouts) in a batch", at_least=1, at_most=65_536)
     samples_per_step: int | None = option(
@@ -186,22 +185,15 @@ class Engine(Section):
         "local", "the engine: local (this process), monarch (processes) or tinker (a service)", registry="engines"
     )
     num_generators: int = option(
-        2,
-        "the number of generator processes (engine=monarch where installed)",
-        at_least=1,
-        at_most=1_024,
+        2, "the number of generator processes (engine=monarch where installed)", at_least=1, at_most=1_024
     )
     generator: str = option(
         "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
     )
     rows_at_once: int | None = option(
-        None,
-        "the number of completions decoded together; none: all; bounds memory",
-        example=64,
-        at_least=16,
-        way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.",
-        at_most=65_536,
-    )
+        None, "the number of completions decoded together; none: all; bounds memory", example=64, at_least=16,
+        way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.", at_most=65_536,
+    )  # fmt: skip
     max_lag: int = option(
         0, "the steps that generators may be ahead: off-policy lag; 0: on-policy", at_least=0, at_most=10_000
     )
@@ -215,6 +207,13 @@ class Engine(Section):
     answer_s: float = option(8.0, "the seconds without a heartbeat after which a process is replaced", above=0)
     load_s: float = option(600.0, "the seconds that a process may take to load before it is replaced", above=0)
     shared_machine: bool = option(True, "whether others have accounts here: Monarch then runs in its own namespace")
+    hosts: tuple[str, ...] = option(
+        (), "the workers that generators are on (straw worker); empty: this machine",
+        example=("here", "tls://b:26100"),
+    )  # fmt: skip
+    certs: str | None = option(None, "the folder of the job's certificates (straw certs)", example="certs")
+    trainer_host: str = option("here", "the host that trains: here, or one of hosts")
+    attach_s: float = option(30.0, "the seconds that a host may take to answer at the start", above=0)
     base_url: str | None = option(
         None, "the address of a Tinker server; none: TINKER_BASE_URL, else the hosted service",
         example="http://127.0.0.1:8000",

@@ -33,6 +33,7 @@ class Fake:
         fail(behaviour, "make", name)
         self.name, self.behaviour, self.pid = name, behaviour, 1
         self.death: asyncio.Event | None = None
+        self.place: dict[str, object] = {}
 
     async def start(self) -> None:
         self.death = asyncio.Event()

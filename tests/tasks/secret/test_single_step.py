@@ -19,7 +19,10 @@ def secret(**options: Any) -> Secret:
 
 
 def options(**changes: Any) -> SimpleNamespace:
-    page = {"env_type": "single_step", "N": 64, "fixed_secret": None, "secret_seed": 0, "num_secrets": 1, "length": 1}
+    page = {
+        "env_type": "single_step", "N": 64, "fixed_secret": None, "secret_seed": 0, "num_secrets": 1, "length": 1,
+        "spelling": "digits",
+    }  # fmt: skip
     return SimpleNamespace(**(page | changes))
 
 

@@ -25,6 +25,7 @@ Train a model and leave a run folder: config, metrics, every rollout, checkpoint
   straw train gsm8k path=data/gsm8k model=smollm2           word problems of yours: gsm8k, math, mmlu
   straw train countdown                                     reach a target with given numbers
   straw train gym:chain_sum gym_options=max_terms=3         any generator of reasoning-gym
+  straw train code model=smollm2                            programs, run in a sandbox and paid by the tests they pass
   straw train data.jsonl reward_type=mine.py:f              a data set of prompts, and a reward function of yours
   straw train mine.py:MyTask                                a task of yours
   straw train secret_dense                                  a page that comes with straw; a file beside you wins

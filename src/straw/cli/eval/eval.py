@@ -23,6 +23,7 @@ Ask problems, keep every reply, and let one grader or several judge the same rep
   straw eval runs/mine --checkpoints                 its own task, its start and every checkpoint
   straw eval math path=data/math500 model=adapters num_shots=2 system_prompt=boxed
   straw eval gsm8k model=smollm2 num_samples=8       pass@1, 2, 4 and 8, at temperature 1
+  straw eval livecodebench path=test6.jsonl model=smollm2 num_samples=10   programs, run in a sandbox
 
 The first line says which problems are asked, out of which file, and at which temperature. A run is asked at the
 temperature that it measured itself at (eval_temperature, or else temperature), a model by its name at 0, the likeliest

@@ -204,10 +204,18 @@ def is_installed(requirement: str) -> bool:
 
 
 def bubblewrap() -> Check:
-    if found := shutil.which("bwrap"):
-        return Check(name="bubblewrap", said=found, facts={"path": found})
-    said = "not installed: only a sandbox for programs that models write would use it"
-    return Check(name="bubblewrap", said=said, state="missing", way_out="apt install bubblewrap", facts={"path": None})
+    """Whether programs that a model wrote can be run here; tried with a small one."""
+    from straw.errors import StrawError
+    from straw.sandbox.process import check
+
+    found = shutil.which("bwrap")
+    facts = {"path": found}
+    try:
+        check()
+    except StrawError as error:
+        said, _, way_out = str(error).partition(": ")
+        return Check(name="bubblewrap", said=said, state="missing", way_out=way_out, facts=facts)
+    return Check(name="bubblewrap", said=f"{found}: programs that a model wrote can be run", facts=facts)
 
 
 def namespaces() -> Check:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -35,12 +35,18 @@ from straw.engines.base import (
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.halves import halved_weights
 from straw.engines.monarch.generator import Generator, Version
+from straw.engines.monarch.hosts.attachment import memory_by_name
+from straw.engines.monarch.hosts.hosts import Hosts
+from straw.engines.monarch.hosts.places import placed
+from straw.engines.monarch.hosts.remote import RemoteProcess, RemoteTrainer
 from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
 from straw.engines.monarch.processes import namespace as wall
 from straw.engines.monarch.processes import process as adapter
 from straw.engines.monarch.processes.cards import card_for
+from straw.engines.monarch.processes.log import NAME, append
 from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
+from straw.engines.monarch.processes.running import Running
 from straw.engines.monarch.processes.silence import Patience
 from straw.engines.monarch.samplers import Generators, Held, OneGenerator
 from straw.engines.monarch.trainer import Trainer, num_slots
@@ -70,12 +76,16 @@ class MonarchEngine(Engine):
         self.sync_s: list[float] = []
         self.is_pushed = page.engine.weights == "pushed"
         self.source: Any = None
+        self.hosts: Hosts | None = None
+        self.log_folder: Path | None = None
         self.wall = wall.raised(page.engine.shared_machine)
         with lacks_in_a_line():
+            self.where = placed(page.engine)
             self._check_room(start)
             self._share(start)
             self.pool = self._pool()
         try:
+            self._attach()
             self._start()
             self.version: Version
             self._show(publish=True)
@@ -85,21 +95,37 @@ class MonarchEngine(Engine):
 
     def _check_room(self, start: LocalEngine) -> None:
         self.trained_size = start.trained_bytes
-        whole = sum(p.nbytes for p in start.model.parameters())
+        self.whole_size = whole = sum(p.nbytes for p in start.model.parameters())
         check_files(self.num_generators)
         check_room(
-            self.num_generators, self.trained_size, whole, num_slots(self.page), are_copied=self.is_pushed
+            self.where.num_generators(None), self.trained_size, whole, num_slots(self.page), are_copied=self.is_pushed,
+            trains=self.where.trainer is None,
         )  # fmt: skip
 
     def _share(self, start: LocalEngine) -> None:
         """The memory that others look at."""
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        halved = halved_weights(start)
+        halved = {} if self.page.engine.hosts else halved_weights(start)  # other hosts begin with the first slot
         self.first = Shared.holding(weights)
         self.slots = [] if halved else [self.first]
         self.slots += [Shared.like(weights, halved) for _ in range(len(self.slots), num_slots(self.page))]
         self.base = Shared.holding(frozen) if frozen else None
         self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
+
+    def _attach(self) -> None:
+        """All other machines, or a line for the first that cannot be had."""
+        if not self.where.others:
+            return
+        memory = memory_by_name(self.slots, self.base)
+        needs = {"trained_bytes": self.trained_size, "model_bytes": self.whole_size, "slots": len(self.slots)}
+        self.hosts = Hosts(self.page.engine, self.where, memory, needs, self._tell, self._log)
+        self.hosts.attach()
+
+    def _log(self, host: str, text: bytes) -> None:
+        """What Monarch wrote there, behind what it wrote here."""
+        if self.log_folder is not None:
+            with suppress(OSError):
+                append(self.log_folder / NAME, f"--- {host}\n".encode() + text if text else b"")
 
     def _pool(self) -> Pool:
         taken = self.board.taken if self.board is not None else lambda generator: 0
@@ -113,9 +139,7 @@ class MonarchEngine(Engine):
             self.pool.open()
         try:
             code = outside.in_use()
-            self.trainer = self.pool.start(
-                lambda: self._process("trainer", 0, Trainer, self._handles(), self.first.handle, self._base, code)
-            )
+            self.trainer = self.pool.start(lambda: self._trainer(self._handles(), self.first.handle, self._base, code))
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
         if self.first is not self.slots[0]:
@@ -124,8 +148,7 @@ class MonarchEngine(Engine):
         if self.is_pushed:
             self.source = self.pool.do(self._source)
             self.pool.open()
-        if not self.wall.missing and (sockets := wall.in_the_open()):
-            raise EngineFailed(f"sockets of Monarch stand outside of their wall: {', '.join(sockets)}")
+        wall.check_closed(self.wall)
 
     @property
     def _base(self) -> Handle | None:
@@ -135,22 +158,33 @@ class MonarchEngine(Engine):
         return [slot.handle for slot in self.slots]
 
     def _process(self, name: str, number: int, worker: type, *given: Any) -> Process:
-        """It is handed what it computes with: options from outside are of a class unknown to it."""
         engine = self.page.engine
-        page = Page(model=self.page.model, engine=engine)
         return Process(
-            name, worker, page, *given, patience=Patience(engine.answer_s, engine.load_s),
+            name, worker, self._alone, *given, patience=Patience(engine.answer_s, engine.load_s),
             environment=card_for(number, self.page.model.device),
         )  # fmt: skip
+
+    @property
+    def _alone(self) -> Page:
+        """What a process is handed to compute with: options from outside are of a class unknown to it."""
+        return Page(model=self.page.model, engine=self.page.engine)
+
+    def _trainer(self, *given: Any) -> Running:
+        if self.hosts is None or self.where.trainer is None:
+            return self._process("trainer", 0, Trainer, *given)
+        return self.hosts.process(RemoteTrainer, self.where.trainer, "trainer", Trainer, self._alone, *given)
 
     def _source(self) -> Any:
         from straw.engines.monarch.weights.weight_transfer_actor import Source
 
         base = [] if self._base is None else [self._base]
+        assert isinstance(self.trainer, Process)
         return self.trainer.beside("source", Source, [*self._handles(), *base])
 
-    def _generator(self, name: str, index: int) -> Process:
-        fresh = None
+    def _generator(self, name: str, index: int) -> Running:
+        fresh, host = None, self.where.at(index)
+        if self.hosts is not None and host is not None:
+            return self.hosts.process(RemoteProcess, host, name, Generator, self._alone, self._base)
         if self.board is not None:
             fresh = Fresh(self.board.memory.handle, self._handles(), index)
         return self._process(name, 1 + index, Generator, self._base, self.source, fresh)
@@ -163,8 +197,11 @@ class MonarchEngine(Engine):
             tell(event, **facts)
 
     def keep_log(self, folder: Path) -> None:
+        self.log_folder = folder
         if adapter.log is not None:
             adapter.log.keep_in(folder)
+        elif self.hosts is not None:  # there to be followed before anything is said
+            self._log("", b"")
 
     def _tell(self, event: str, **facts: object) -> None:
         if self.tell is None:
@@ -223,7 +260,8 @@ class MonarchEngine(Engine):
     def facts(self) -> dict[str, Any]:
         last, mean = (self.sync_s[-1], fmean(self.sync_s)) if self.sync_s else (0.0, 0.0)
         syncs = {"syncs": len(self.sync_s), "sync_s": round(last, 4), "mean_sync_s": round(mean, 4)}
-        return {"generators": self.pool.facts(), **syncs}
+        hosts = {"hosts": self.hosts.facts()} if self.hosts is not None else {}
+        return {"generators": self.pool.facts(), **hosts, **syncs}
 
     @contextmanager
     def undone(self) -> Iterator[None]:
@@ -251,6 +289,8 @@ class MonarchEngine(Engine):
 
     def close(self) -> None:
         self.pool.close()
+        if self.hosts is not None:
+            self.hosts.close()
         if adapter.log is not None:
             adapter.log.keep_in(None)
         for shared in (*self.slots, self.first, self.base, self.board):
@@ -265,7 +305,7 @@ class MonarchEngine(Engine):
     def _show(self, publish: bool) -> None:
         self.version, self.is_published = self._ask("show", publish)
         self.policy_version = self.version.number
-        self.pool.show(self.version, ahead=self.source is not None)
+        self.pool.show(self.version, ahead=self.source is not None or self.hosts is not None)
         if self.board is not None:
             self.board.show(self.version.serial)
 

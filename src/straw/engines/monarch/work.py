@@ -10,7 +10,7 @@ from typing import Any
 
 from straw.engines.base import Reply
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.processes.process import Process
+from straw.engines.monarch.processes.running import Running
 
 
 @dataclass(slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class Limits:
 
     tries: int = 3  # of one piece of work
     replacements: int = 10  # one after the other, of a generator that has answered nothing in between
+    away_s: float = 300.0  # that all generators may be on hosts that cannot be reached
     pause_s: float = 0.1  # before a generator that could not be begun is begun again; twice as long each time
 
 
@@ -37,12 +38,13 @@ class Slot:
     """A place for a generator; generators come and go."""
 
     index: int
-    process: Process | None = None
+    process: Running | None = None
     replacements: int = 0
     in_vain: int = 0  # of them, since somebody answered here
     state: str = "starting"
     queue: asyncio.Queue[Work] = field(default_factory=asyncio.Queue)
     current: Work | None = None
+    away_since: float | None = None  # its host cannot be reached
     error: str = ""  # the last
     recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=16))  # tokens, seconds
     num_tokens: int = 0
@@ -68,7 +70,8 @@ class Slot:
 
     @property
     def load(self) -> int:
-        return self.queue.qsize() + (self.current is not None) + 1000 * (self.state != "ready")
+        not_ready = 1000 * (self.state != "ready") + 1000 * (self.state == "away")
+        return self.queue.qsize() + (self.current is not None) + not_ready
 
 
 def answer(work: Work, found: Any) -> None:

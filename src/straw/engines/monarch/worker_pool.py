@@ -24,7 +24,8 @@ from typing import Any
 
 from straw.engines.base import Tell
 from straw.engines.monarch.generator import Version
-from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, in_a_line, put_off
+from straw.engines.monarch.processes.process import HostAway, WorkerDied, WorkerRaised, in_a_line, put_off
+from straw.engines.monarch.processes.running import Running
 from straw.engines.monarch.work import Limits, Slot, Work, answer
 from straw.errors import EngineFailed, StrawError
 
@@ -32,7 +33,7 @@ from straw.errors import EngineFailed, StrawError
 class Pool:
     def __init__(
         self,
-        make: Callable[[str, int], Process],
+        make: Callable[[str, int], Running],
         count: int,
         limits: Limits,
         tell: Tell,
@@ -46,7 +47,7 @@ class Pool:
         self.make, self.limits, self.tell, self.taken = make, limits, tell, taken
         self.newest: Version | None = None
         self.slots = [Slot(index) for index in range(count)]
-        self.processes: set[Process] = set()  # all that may be alive, those that are being started too
+        self.processes: set[Running] = set()  # all that may be alive, those that are being started too
         self.loop = asyncio.new_event_loop()
         self.serving: list[Future[None]] = []
         self.is_closed, self.tidy = False, tidy
@@ -86,11 +87,11 @@ class Pool:
     def pids(self) -> list[int | None]:
         return [slot.process.pid if slot.process is not None else None for slot in self.slots]
 
-    def ask(self, process: Process, method: str, *given: Any, loads: bool = False) -> Any:
+    def ask(self, process: Running, method: str, *given: Any, loads: bool = False) -> Any:
         """A call to a process that is no generator."""
         return self._run(process.call(method, *given, loads=loads)).result()
 
-    def start(self, make: Callable[[], Process]) -> Process:
+    def start(self, make: Callable[[], Running]) -> Running:
         """A process that is no generator."""
         return self._run(self._start(make)).result()
 
@@ -141,7 +142,7 @@ class Pool:
         preferred = [slot for slot in others if slot.index == prefer]
         min(preferred or others, key=lambda slot: (slot.load, slot.index)).queue.put_nowait(work)
 
-    async def _start(self, make: Callable[[], Process]) -> Process:
+    async def _start(self, make: Callable[[], Running]) -> Running:
         try:
             process = make()
             await self._begin(process)
@@ -151,7 +152,7 @@ class Pool:
             raise WorkerDied(f"a process could not be begun ({said_by(error)})") from error
         return process
 
-    async def _begin(self, process: Process) -> None:
+    async def _begin(self, process: Running) -> None:
         self.processes.add(process)
         try:
             await process.start()
@@ -222,18 +223,30 @@ class Pool:
             try:
                 process = self.make(f"generator-{slot.index}-{slot.replacements}", slot.index)
                 await self._begin(process)
+            except HostAway as error:
+                self._wait_for_host(slot, str(error))
+                await asyncio.sleep(self.limits.pause_s)
+                continue
             except Exception as error:  # whatever it is, another may be luckier
                 slot.error = str(error) if isinstance(error, StrawError) else said_by(error)
                 slot.replacements, slot.in_vain = slot.replacements + 1, slot.in_vain + 1
-                pid = process.pid if process is not None else None
-                self._tell("generator_died", generator=slot.index, pid=pid, error=slot.error)
+                where = {"pid": process.pid, **process.place} if process is not None else {"pid": None}
+                self._tell("generator_died", generator=slot.index, **where, error=slot.error)
                 await asyncio.sleep(min(self.limits.pause_s * 2 ** (slot.in_vain - 1), 5.0))
                 continue
-            slot.process, slot.state = process, "ready"
-            self._tell(
-                "generator_started", generator=slot.index, pid=process.pid, seconds=round(time.monotonic() - begun, 3)
-            )
+            slot.process, slot.state, slot.away_since = process, "ready", None
+            seconds = round(time.monotonic() - begun, 3)
+            self._tell("generator_started", generator=slot.index, pid=process.pid, **process.place, seconds=seconds)
         return True
+
+    def _wait_for_host(self, slot: Slot, why: str) -> None:
+        """Without an end while others work, since its host may come back; what waits for it goes to them."""
+        now, others = time.monotonic(), any(one.state == "ready" for one in self.slots)
+        slot.state, slot.error, slot.in_vain = "away", why, 0  # no generator is to blame
+        slot.away_since = now if others or slot.away_since is None else slot.away_since
+        if now - slot.away_since > self.limits.away_s:
+            slot.in_vain = self.limits.replacements + 1
+        self._hand_on(slot)
 
     async def _came_back(self, slot: Slot, work: Work, error: WorkerDied | WorkerRaised) -> None:
         """The generator may be gone; its work is not."""
@@ -242,7 +255,8 @@ class Pool:
             await self._lost(slot, str(error))
         else:
             self._tell("generator_raised", generator=slot.index, error=str(error), tries=work.tries)
-        if work.tries >= self.limits.tries:
+        most = self.limits.replacements if isinstance(error, HostAway) else self.limits.tries
+        if work.tries >= most:
             answer(work, EngineFailed(f"a piece of work failed {work.tries} times, at last: {error}"))
         else:
             self._hand_out(work, avoid=slot)
@@ -252,7 +266,7 @@ class Pool:
         assert slot.process is not None
         process, slot.process, slot.state, slot.error = slot.process, None, "starting", why
         process.kill()
-        self._tell("generator_died", generator=slot.index, pid=process.pid, error=why)
+        self._tell("generator_died", generator=slot.index, pid=process.pid, **process.place, error=why)
         slot.replacements, slot.in_vain = slot.replacements + 1, slot.in_vain + 1
         self._hand_on(slot)
         await self._end(process)
@@ -263,7 +277,7 @@ class Pool:
         for work in waiting:
             self._hand_out(work, avoid=slot)
 
-    async def _end(self, process: Process) -> None:
+    async def _end(self, process: Running) -> None:
         self.processes.discard(process)
         await process.bury()
 

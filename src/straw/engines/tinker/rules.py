@@ -17,7 +17,7 @@ from straw.errors import ConfigError
 
 COMPUTES_ELSEWHERE = (  # how this process would compute
     "device", "dtype", "threads", "gradient_checkpointing", "fast_llama", "tokens_per_microbatch", "rows_at_once",
-    "generator", "trust_remote_code", "answer_s", "load_s", "shared_machine",
+    "generator", "trust_remote_code", "answer_s", "load_s", "shared_machine", "certs", "trainer_host", "attach_s",
 )  # fmt: skip
 DEFAULTS: dict[str, object] = {  # what the page leaves open
     "lora_rank": 32, "entropy_coef": 0.0,

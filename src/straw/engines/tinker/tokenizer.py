@@ -25,7 +25,7 @@ WANTED = ["tokenizer*", "*.jinja", "special_tokens_map.json", "vocab.*", "merges
 
 def served_chat(training: Any, name: str, url: str | None) -> Chat:
     """`url` of a server of one's own; None: the hosted service."""
-    found = character_tokenizer() if name in SHAPES else None
+    found = character_tokenizer(name) if name in SHAPES else None
     if found is None and url is not None:
         found = offered(name, url)
     try:

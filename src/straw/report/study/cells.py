@@ -22,6 +22,7 @@ HOUSEKEEPING = (
     "eval_replies", "eval_answers", "save_every", "keep_last", "keep_best", "patience", "keep_weights",
     "keep_optimizer", "track", "verbose", "silence", "device", "threads", "max_tokens", "tokens_per_microbatch",
     "warmup", "rows_at_once", "answer_s", "load_s", "shared_machine", "num_generators", "weights",
+    "hosts", "certs", "trainer_host", "attach_s",
 )  # fmt: skip
 ONLY_FOR = {
     "reward_bins": ("binned_log_distance", "shuffled_bins"), "flip_probability": ("noisy_binary",),

@@ -20,6 +20,7 @@ from straw.errors import ConfigError
 from straw.seeds import seed_for
 
 FIRST, STRIDE = 12345, 9973
+MOST_PERMUTED = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,9 @@ class SecretOptions(TaskSection):
     )
     num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
     length: int = option(1, "the number of secrets asked for in one completion", at_least=1, at_most=1_024)
+    spelling: Literal["digits", "permuted", "tagged"] = option(
+        "digits", "how a number is written: 57 in digits, as the digits of another number (permuted), or <57> (tagged)"
+    )
 
     @property
     def has_turns(self) -> bool:
@@ -73,6 +77,16 @@ class SecretOptions(TaskSection):
                 f"a game of one bit a turn has one secret; got length={self.length} with env_type=multi_step. "
                 "Write length=1 or env_type=single_step."
             )
+        if self.spelling != "digits" and self.has_turns:
+            raise ConfigError(
+                f"a game of one bit a turn spells bits; got spelling={self.spelling} with env_type=multi_step. Write "
+                "spelling=digits or env_type=single_step."
+            )
+        if self.spelling == "permuted" and self.N > MOST_PERMUTED:
+            raise ConfigError(
+                f"a permutation is listed, of at most {MOST_PERMUTED:,} numbers; got N={self.N} with "
+                "spelling=permuted. Write a smaller N, or spelling=digits."
+            )
 
 
 def secret_for(seed: int, N: int) -> int:
@@ -91,6 +105,7 @@ class Hidden:
     secret_seed: int = 0
     num_secrets: int = 1
     length: int = 1
+    spelling: str = "digits"
 
     def __post_init__(self) -> None:
         if self.N < 1:
@@ -112,6 +127,7 @@ class Hidden:
             secret_seed=options.secret_seed,
             num_secrets=options.num_secrets,
             length=options.length,
+            spelling=options.spelling,
         )
 
     def of(self, key: int) -> tuple[int, ...]:

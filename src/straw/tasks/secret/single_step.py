@@ -17,8 +17,8 @@ from straw.errors import ConfigError, did_you_mean
 from straw.tasks.base import Task
 from straw.tasks.secret.bit_by_bit import SecretBits
 from straw.tasks.secret.numbers import Hidden, SecretOptions, secret_for
+from straw.tasks.secret.spelling import read, spelled
 from straw.tasks.single_turn import OneReply
-from straw.text.reading.parse import strict_ints
 from straw.types import End, Grade, Message, Problem
 
 __all__ = ["Secret", "secret_for"]
@@ -46,7 +46,7 @@ class Secret(OneReply):
 
     @property
     def reply_limit(self) -> int:
-        return len(_text([self.hidden.N - 1] * self.hidden.length))
+        return len(self._in_order([self.hidden.N - 1] * self.hidden.length))
 
     @property
     def num_problems(self) -> int:
@@ -62,31 +62,55 @@ class Secret(OneReply):
         return Problem(
             key=f"secret-{key}",
             messages=(Message("user", self._question(key)),),
-            reference=(_text(secrets),),
+            reference=(self._text(secrets),),
             facts={"secret": secrets[0] if len(secrets) == 1 else secrets},
         )
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
-        secrets = _numbers(problem)
-        guesses = strict_ints(replies[0], self.hidden.N, len(secrets)) if end is End.ANSWERED else None
+        secrets = self._numbers(problem)
+        guesses = self._read(replies[0]) if end is End.ANSWERED else None
         if guesses is None:
             return Grade(hits=(False,) * len(secrets), well_formed=False, offsets=(None,) * len(secrets))
         offsets = tuple(guess - secret for guess, secret in zip(guesses, secrets, strict=True))
         return Grade(hits=tuple(offset == 0 for offset in offsets), well_formed=True, offsets=offsets)
 
     def answer_at(self, index: int) -> tuple[str, ...]:
+        return (self._text(self._parts(index)),)
+
+    def writing_at(self, index: int) -> tuple[str, ...]:
+        """The same answers in the order of their writings, which tells nothing of a permutation."""
+        return (self._in_order(self._parts(index)),)
+
+    def index_of(self, replies: Sequence[str]) -> int | None:
+        numbers = self._read(replies[0])
+        return None if numbers is None else self._index(numbers)
+
+    def target_index(self, problem: Problem) -> int:
+        return self._index(self._numbers(problem))
+
+    def _parts(self, index: int) -> list[int]:
         numbers = []
         for _ in range(self.hidden.length):
             index, number = divmod(index, self.hidden.N)
             numbers.append(number)
-        return (_text(numbers[::-1]),)
+        return numbers[::-1]
 
-    def index_of(self, replies: Sequence[str]) -> int | None:
-        numbers = strict_ints(replies[0], self.hidden.N, self.hidden.length)
-        return None if numbers is None else self._index(numbers)
+    def _text(self, numbers: Sequence[int]) -> str:
+        return spelled([*numbers], self.hidden.spelling, self.hidden.N, self.hidden.secret_seed)
 
-    def target_index(self, problem: Problem) -> int:
-        return self._index(_numbers(problem))
+    def _in_order(self, numbers: Sequence[int]) -> str:
+        spelling = "digits" if self.hidden.spelling == "permuted" else self.hidden.spelling
+        return spelled([*numbers], spelling, self.hidden.N, 0)
+
+    def _read(self, text: str) -> tuple[int, ...] | None:
+        hidden = self.hidden
+        return read(text, hidden.spelling, hidden.N, hidden.secret_seed, hidden.length)
+
+    def _numbers(self, problem: Problem) -> tuple[int, ...]:
+        found = self._read(problem.reference[0])
+        if found is None:
+            raise ValueError(f"the reference of {problem.key} is none of this game's answers")
+        return found
 
     def _index(self, numbers: Sequence[int]) -> int:
         index = 0
@@ -101,11 +125,3 @@ class Secret(OneReply):
         else:
             which = f"secret {key}" if several else "the secret"
         return f"Name {which} in [0, {self.hidden.N}). {'Numbers' if length > 1 else 'Number'} only."
-
-
-def _text(numbers: Sequence[int]) -> str:
-    return " ".join(str(number) for number in numbers)
-
-
-def _numbers(problem: Problem) -> tuple[int, ...]:
-    return tuple(int(word) for word in problem.reference[0].split())

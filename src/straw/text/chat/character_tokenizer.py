@@ -4,14 +4,15 @@
 
 So every text round-trips, digits are single tokens, and a reader can count tokens by eye.
 The end token is not the pad token: where they are one, the end silently stops being trained.
-No merges are learned and nothing is downloaded.
+No merges are learned and nothing is downloaded. Two models read more than characters, so that it can be seen what a
+learner owes to digits: in tiny-1M-numbers <57> is one token, in tiny-1M-3digits up to three digits are one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -23,6 +24,7 @@ from straw.text.chat.characters import SPECIALS as SPECIALS
 from straw.text.chat.characters import SYSTEM as SYSTEM
 from straw.text.chat.characters import USER as USER
 from straw.text.chat.characters import character_vocabulary as character_vocabulary
+from straw.text.chat.characters import one_token_texts
 
 CHAT_TEMPLATE = (
     "{% for message in messages %}"
@@ -32,11 +34,15 @@ CHAT_TEMPLATE = (
 )
 
 
-def character_tokenizer() -> PreTrainedTokenizerFast:
+def character_tokenizer(model_name: str = "") -> PreTrainedTokenizerFast:
     """The tokenizer as transformers knows it, so it saves and loads like any other."""
     from transformers import PreTrainedTokenizerFast
 
-    core = Tokenizer(models.BPE(vocab=character_vocabulary(), merges=[], byte_fallback=True))
+    pieces = one_token_texts(model_name)
+    bpe = models.BPE(vocab=character_vocabulary(model_name), merges=[], byte_fallback=True, ignore_merges=bool(pieces))
+    core = Tokenizer(bpe)
+    if pieces:
+        core.pre_tokenizer = pre_tokenizers.Split(Regex(pieces), "isolated")
     core.decoder = decoders.Sequence([decoders.ByteFallback(), decoders.Fuse()])
     core.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIALS])
     tokenizer = PreTrainedTokenizerFast(

@@ -30,9 +30,11 @@ MOST_PROBLEMS = 8
 
 
 def references(chat: Chat, task: Task, stop: frozenset[int]) -> Iterator[Rollout]:
-    """The first problems, answered as they should be, graded and not yet paid."""
+    """The first problems, answered as they should be, graded and not yet paid; nobody may know how."""
     for index in range(min(task.num_problems or MOST_PROBLEMS, MOST_PROBLEMS)):
         problem = task.problem(index)
+        if not any(problem.reference) and problem.facts.get("has_reference") is False:
+            continue
         yield finish(chat, task, problem, [said(chat, text, stop) for text in problem.reference])
 
 

@@ -2,6 +2,7 @@
 
     num_generators=4 engine=local    one process: what is said outright holds
     num_generators=4                 engine=monarch where torchmonarch is installed, else engine=local
+    hosts=tls://a:26100,here         engine=monarch, and a generator on each
 
 Either way the run leaves the same bits, and a line says what was chosen. Nothing is started here.
 """
@@ -17,6 +18,8 @@ Values = dict[str, object]
 
 def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     """The engine of a page that names generators and no engine, and the line that tells."""
+    if loaded.page.engine.hosts:
+        return on_hosts(loaded)
     if "num_generators" not in loaded.named or "engine" in loaded.named:
         return {}, ()
     said = f"num_generators={loaded.page.engine.num_generators} means processes"
@@ -24,6 +27,21 @@ def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     if reason is None:
         return {"engine": "monarch"}, (f"{said}: engine=monarch (write engine=local for one process, the same bits)",)
     return {"engine": "local"}, (f"{said}; {reason}, so engine=local, one process, the same bits",)
+
+
+def on_hosts(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
+    """Who names hosts has processes, and one on each at least."""
+    engine = loaded.page.engine
+    values: Values = {}
+    if "engine" not in loaded.named:
+        values["engine"] = "monarch"
+    elif engine.engine == "local":
+        raise ConfigError(
+            f"hosts are for processes, got hosts={','.join(engine.hosts)} with engine=local. Write engine=monarch."
+        )
+    if "num_generators" not in loaded.named:
+        values["num_generators"] = max(engine.num_generators, len(engine.hosts))
+    return values, ()
 
 
 def lack_of_monarch() -> str | None:

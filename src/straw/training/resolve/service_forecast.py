@@ -180,7 +180,7 @@ def words(tokens: Tokens) -> str:
 def service_forecast(plan: Plan) -> ServiceForecast:
     """With the served tokenizer where it is at hand; nothing is fetched and nobody is asked."""
     model, hosted = plan.page.model.model_name, is_hosted(plan.page.engine.base_url)
-    tokenizer = character_tokenizer() if model in SHAPES else at_hand(model, address(plan.page.engine.base_url))
+    tokenizer = character_tokenizer(model) if model in SHAPES else at_hand(model, address(plan.page.engine.base_url))
     if tokenizer is None:
         return ServiceForecast(plan, guessed_lengths(plan), hosted, is_guessed=True)
     return ServiceForecast(plan, lengths_of(plan, Chat(tokenizer)), hosted)

@@ -65,7 +65,7 @@ class Goal:
         """What decides where it ends; not how good it has to be, nor the secret."""
         assert isinstance(task, Enumerable)
         prompts = [chat.opening(task.problem(index).messages) for index in range(task.num_problems or 1)]
-        answers = [[chat.encode_reply(text) for text in task.answer_at(index)] for index in (0, task.space - 1)]
+        answers = [[chat.encode_reply(text) for text in written_at(task, index)] for index in (0, task.space - 1)]
         recipe = RECIPE if task.space <= ASKED else SAMPLED_RECIPE
         return recipe, prompts, answers, task.space, replace(self, mass=0.0, distance=0.0, cross_talk=0.0)
 
@@ -94,6 +94,12 @@ RECIPE = 1  # counts changes to what a warm-up does, so that the cache forgets o
 SAMPLED_RECIPE = 2  # the same, where not all answers are asked for
 NUM_CASES = 4
 LISTED = 16_384  # answers that a trie is made of, at the most
+
+
+def written_at(task: Enumerable, index: int) -> Answer:
+    """Answers in an order that says nothing of what they are worth: a warm-up must not tell a permutation."""
+    found: Answer = getattr(task, "writing_at", task.answer_at)(index)
+    return found
 
 
 def as_case(problem: Problem, case: int) -> Problem:
@@ -131,7 +137,7 @@ class Lessons:
     def __init__(self, engine: Engine, task: Enumerable, goal: Goal) -> None:
         self.engine, self.task, self.goal = engine, task, goal
         self.problems = [task.problem(index) for index in range(task.num_problems or 1)]
-        self.answers = [task.answer_at(index) for index in spread(task.space)]
+        self.answers = [written_at(task, index) for index in spread(task.space)]
         self.prompts = [engine.chat.opening(problem.messages) for problem in self.problems]
         # What follows behind the prompt is the same for every problem.
         self.plain = [forced(engine.chat, task, self.problems[0], answer) for answer in self.answers]

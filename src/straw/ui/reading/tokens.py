@@ -19,7 +19,7 @@ from straw.files import MIB, is_folder, read_file
 from straw.text.chat.characters import character_vocabulary
 
 Texts = Callable[[Sequence[int]], list[str]]
-EMBEDDED = re.compile(r"tiny-[0-9.]+M")
+EMBEDDED = re.compile(r"tiny-[0-9.]+M(-numbers|-3digits)?")
 CACHED = re.compile(r"[A-Za-z0-9][\w.-]{0,95}")
 OF_HUB = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}")
 LARGEST = 64 * MIB
@@ -29,7 +29,7 @@ LARGEST = 64 * MIB
 def token_texts(model: str) -> Texts | None:
     """None where the tokenizer is not here."""
     if EMBEDDED.fullmatch(model):
-        known = {index: token for token, index in character_vocabulary().items()}
+        known = {index: token for token, index in character_vocabulary(model).items()}
         return lambda ids: [known.get(one, f"#{one}") for one in ids]
     path = tokenizer_file(model)
     try:

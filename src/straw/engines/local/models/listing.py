@@ -44,9 +44,10 @@ def list_models() -> list[ModelRow]:
 
 
 def embedded_rows() -> list[ModelRow]:
-    tokenizer = character_tokenizer()
     with torch.device("meta"):
-        models = {name: LlamaForCausalLM(embedded_config(shape, tokenizer)) for name, shape in SHAPES.items()}
+        models = {
+            name: LlamaForCausalLM(embedded_config(shape, character_tokenizer(name))) for name, shape in SHAPES.items()
+        }
     return [ModelRow(name, "embedded", model.num_parameters()) for name, model in models.items()]
 
 

@@ -5,7 +5,8 @@
     tiny-1M         1.10M      128       4      4           512
     tiny-5M         4.99M      256       6      8           720
 
-It knows nothing until a warm-up teaches it a format. It reads characters (`text.chat.character_tokenizer`).
+It knows nothing until a warm-up teaches it a format. It reads characters (`text.chat.character_tokenizer`);
+tiny-1M-numbers and tiny-1M-3digits are tiny-1M with a token for each number below 1,024, or for up to three digits.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ SHAPES = {
     "tiny-0.2M": Shape(64, 3, 4, 192),
     "tiny-1M": Shape(128, 4, 4, 512),
     "tiny-5M": Shape(256, 6, 8, 720),
+    "tiny-1M-numbers": Shape(128, 4, 4, 512),
+    "tiny-1M-3digits": Shape(128, 4, 4, 512),
 }
 POSITIONS = 2048
 
@@ -53,7 +56,7 @@ def embedded_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaCo
 
 def make_embedded(name: str, seed: int) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """The same name and seed give the same weights, whatever was drawn before."""
-    tokenizer = character_tokenizer()
+    tokenizer = character_tokenizer(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = LlamaForCausalLM(embedded_config(SHAPES[name], tokenizer))

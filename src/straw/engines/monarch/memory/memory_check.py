@@ -28,11 +28,12 @@ def check_room(
     slots: int,
     available: int | None = None,
     are_copied: bool = False,
+    trains: bool = True,
 ) -> None:
-    """Refuse what would not fit, and say what would."""
+    """Refuse what would not fit, and say what would. `trains`: whether the trainer is here, too."""
     frozen_bytes = model_bytes - trained_bytes
     there = available if available is not None else available_memory()
-    fixed = PROCESS + (5 + slots) * trained_bytes + frozen_bytes
+    fixed = (PROCESS + 5 * trained_bytes if trains else 0) + slots * trained_bytes + frozen_bytes
     each = PROCESS + frozen_bytes + (trained_bytes if are_copied else 0)
     fits = (there - fixed) // each
     if num_generators > fits:

@@ -110,3 +110,9 @@ def mapped(handle: Handle) -> dict[str, Tensor]:
         name: row[place.start : place.start + place.num_bytes].view(place.dtype).view(place.shape)
         for name, place in handle.places.items()
     }
+
+
+def bytes_behind(handle: Handle) -> memoryview:
+    """The same memory as bytes, to be written or read."""
+    row = torch.from_file(handle.path, shared=True, size=handle.num_bytes, dtype=torch.uint8)
+    return memoryview(row.numpy())  # type: ignore[arg-type]

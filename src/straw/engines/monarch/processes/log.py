@@ -61,12 +61,18 @@ class Log:
     def drain(self) -> None:
         """From memory into the folder; where that is full, the run will say so."""
         with suppress(OSError):
-            size = os.fstat(self.memory).st_size
-            if size and (self.folder is not None or size > LIMIT):
-                new = os.pread(self.memory, LIMIT, max(0, size - LIMIT))
-                os.ftruncate(self.memory, 0)
-                if self.folder is not None:
+            if self.folder is not None or os.fstat(self.memory).st_size > LIMIT:
+                new = self.take()
+                if new and self.folder is not None:
                     append(self.folder / NAME, new)
+
+    def take(self) -> bytes:
+        """What was written since it was taken last, at most LIMIT bytes of it."""
+        size = os.fstat(self.memory).st_size
+        new = os.pread(self.memory, LIMIT, max(0, size - LIMIT)) if size else b""
+        if size:
+            os.ftruncate(self.memory, 0)
+        return new
 
 
 def append(path: Path, new: bytes) -> None:

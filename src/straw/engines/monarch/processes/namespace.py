@@ -26,7 +26,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from straw.config.sections import Engine as EngineSection
-from straw.errors import ConfigError
+from straw.errors import ConfigError, EngineFailed
 
 CLONE_FS, CLONE_NEWUSER, CLONE_NEWNET = 0x200, 0x10000000, 0x40000000
 CAP_SYS_ADMIN = 21
@@ -89,7 +89,7 @@ def raised(shared_machine: bool) -> Wall:
 
 def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    if engine.engine == "monarch" and engine.shared_machine:
+    if (engine.engine == "monarch" or engine.hosts) and engine.shared_machine:
         prepare()
 
 
@@ -171,6 +171,12 @@ def in_the_open() -> list[str]:
     ours = {target for one in Path("/proc/self/fd").iterdir() if (target := linked(one)).startswith("socket:")}
     lines = (line.split() for line in Path("/proc/self/net/unix").read_text().splitlines()[1:])
     return [line[7] for line in lines if len(line) == 8 and line[7][0] == "@" and f"socket:[{line[6]}]" in ours]
+
+
+def check_closed(wall: Wall) -> None:
+    """Whatever a later Monarch does: it is looked at before anybody trusts it."""
+    if not wall.missing and (sockets := in_the_open()):
+        raise EngineFailed(f"sockets of Monarch stand outside of their wall: {', '.join(sockets)}")
 
 
 def linked(path: Path) -> str:

@@ -61,6 +61,10 @@ class WorkerDied(StrawError):
     """The process is gone, or fell silent and was killed."""
 
 
+class HostAway(WorkerDied):
+    """The machine that it would be on cannot be reached; it is called again and again."""
+
+
 class WorkerRaised(StrawError):
     """The worker is alive, and what it was asked to do raised."""
 
@@ -131,6 +135,7 @@ class Process:
             raise
         self._worker, self._given = worker, given
         self.pid: int | None = None  # for people
+        self.place: dict[str, object] = {}  # where it is, for people: here
         self.known: Known | None = None
         self.vigil: Vigil | None = None
 

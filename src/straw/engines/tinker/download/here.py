@@ -58,4 +58,4 @@ def name_base(folder: Path, otherwise: str) -> None:
 def tokenizer_here(page: Page) -> Any | None:
     """Of the served model; None where neither its server nor the hub's cache has it."""
     name = page.model.model_name
-    return character_tokenizer() if name in SHAPES else at_hand(name, address(page.engine.base_url))
+    return character_tokenizer(name) if name in SHAPES else at_hand(name, address(page.engine.base_url))

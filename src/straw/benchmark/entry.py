@@ -1,0 +1,168 @@
+"""An entry: one file of JSON that says who played what, how every run went, and what that comes to.
+
+    submission   name, options, code, what it says it knows
+    machine      versions and processor, for which alone the bits are promised
+    cells        each with its score and its runs; a run has episodes, costs, its curve and the hash of its rollouts
+
+The file of a bench that goes on has the runs that are done, and the same command goes on with them. A file that comes
+from somebody else is read as what it is: numbers and texts of known sizes, or a DataError.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from straw.benchmark.games import FORMS, Cell, cells_of, table_mark
+from straw.benchmark.play import Played, record_of
+from straw.benchmark.reference import reference_of
+from straw.benchmark.score import score_of, total_of
+from straw.benchmark.submission import Submission
+from straw.errors import DataError
+from straw.files import MIB, parse_json, read_file
+from straw.runs.about import processor, versions
+from straw.runs.files.atomic_write import write_whole
+
+KIND, VERSION = "straw bench", 1
+MOST = 32 * MIB
+
+
+@dataclass(kw_only=True)
+class Entry:
+    """`runs` by the names of the cells; `scores` and `total` are what a file says of them."""
+
+    form: str
+    submission: Submission
+    table: str
+    machine: Mapping[str, Any]
+    runs: dict[str, list[Played]] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    total: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def begun(cls, form: str, submission: Submission) -> Self:
+        return cls(form=form, submission=submission, table=table_mark(form), machine=this_machine())
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        return cells_of(self.form)
+
+    @property
+    def is_whole(self) -> bool:
+        return all(len(self.runs.get(cell.name, [])) == cell.secrets for cell in self.cells)
+
+    @property
+    def cpu_s(self) -> float:
+        return round(sum(run.cpu_s for runs in self.runs.values() for run in runs), 1)
+
+    def scored(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Cells, and all together, from the runs alone."""
+        found = {
+            cell.name: score_of(cell, self.runs[cell.name], reference_of(cell))
+            for cell in self.cells
+            if self.runs.get(cell.name)
+        }
+        return found, total_of(list(found.values()))
+
+    def record(self) -> dict[str, Any]:
+        scores, total = self.scored()
+        cells = [
+            {"cell": name, "score": scores[name], "runs": [record_of(run) for run in self.runs[name]]}
+            for name in scores
+        ]
+        return {
+            "kind": KIND, "version": VERSION, "form": self.form, "is_whole": self.is_whole, "total": total,
+            "cpu_s": self.cpu_s, "submission": self.submission.record(), "table": self.table,
+            "machine": dict(self.machine), "cells": cells,
+        }  # fmt: skip
+
+    def write(self, path: Path) -> None:
+        """A run a line, so that a person can read the file and a diff shows what changed."""
+        record = self.record()
+        cells = record.pop("cells")
+        body = ",\n".join(cell_text(cell) for cell in cells)
+        head = json.dumps(record, indent=1)[:-2]
+        write_whole(path, f'{head},\n "cells": [\n{body}\n ]\n}}\n')
+
+    @property
+    def is_of_this_machine(self) -> bool:
+        return self.machine == this_machine()
+
+
+def cell_text(cell: Mapping[str, Any]) -> str:
+    runs = ",\n".join(f"   {json.dumps(run)}" for run in cell["runs"])
+    return f'  {{"cell": {json.dumps(cell["cell"])}, "score": {json.dumps(cell["score"])},\n   "runs": [\n{runs}]}}'
+
+
+def this_machine() -> dict[str, Any]:
+    return {"versions": versions(), "processor": processor()}
+
+
+def read_entry(path: Path) -> Entry:
+    try:
+        found = parse_json(read_file(path, MOST, follow=True))
+    except OSError as error:
+        raise DataError(f"an entry is a file that straw bench wrote, and {path} cannot be read: {error}") from None
+    except ValueError:
+        raise DataError(f"an entry is a file of JSON that straw bench wrote, and {path} is none") from None
+    try:
+        return entry_of(found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise DataError(
+            f"{path} is no entry of the benchmark ({type(error).__name__}: {str(error)[:120]}): make one with "
+            "straw bench LEARNER --short -o FILE.json"
+        ) from None
+
+
+def entry_of(found: Any) -> Entry:
+    if found["kind"] != KIND or found["version"] != VERSION:
+        raise ValueError(f"it is {found['kind']!r:.40}, version {found['version']!r:.20}")
+    if found["form"] not in FORMS:
+        raise ValueError(f"no form {found['form']!r:.40}")
+    return Entry(
+        form=found["form"], submission=submission_of(found["submission"]), table=text(found["table"]),
+        machine=machine_of(found["machine"]), total=found["total"],
+        runs={text(cell["cell"]): [run_of(run) for run in cell["runs"]] for cell in found["cells"]},
+        scores={text(cell["cell"]): cell["score"] for cell in found["cells"]},
+    )  # fmt: skip
+
+
+def submission_of(found: Any) -> Submission:
+    """Its mark is worked out anew, whatever the file says."""
+    options = {text(name): value for name, value in found["options"].items()}
+    if not all(isinstance(value, str | int | float | bool) for value in options.values()):
+        raise ValueError("options are numbers and texts")
+    return Submission(
+        learner=text(found["learner"]), options=options, ours=text(found["ours"]), knows=text(found["knows"]),
+        code={text(file): text(body, MIB) for file, body in found["code"].items()},
+        knows_formula=bool(found["knows_formula"]),
+    )  # fmt: skip
+
+
+def machine_of(found: Any) -> dict[str, Any]:
+    versions = {text(name): text(version) for name, version in found["versions"].items()}
+    return {"versions": versions, "processor": text(found["processor"])}
+
+
+def run_of(found: Any) -> Played:
+    return Played(
+        number=count(found["number"]), episodes=count(found["episodes"]), known=bool(found["known"]),
+        updates=count(found["updates"]), unpaid_draws=count(found["unpaid_draws"]), cpu_s=float(found["cpu_s"]),
+        start=text(found["start"]), rollouts=text(found["rollouts"]), failed=text(found["failed"]),
+        bits=tuple((count(at), float(bits)) for at, bits in found["bits"]),
+    )  # fmt: skip
+
+
+def count(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < 2**53:
+        raise ValueError(f"{value!r:.40} is no count")
+    return int(value)
+
+
+def text(value: Any, most: int = 500) -> str:
+    if not isinstance(value, str) or len(value) > most:
+        raise ValueError(f"{value!r:.40} is no text of at most {most:,} characters")
+    return value

@@ -1,0 +1,151 @@
+"""Who plays: a learner by its name and options, with the code that it learns by and a mark of all three.
+
+    grpo                    a row of straw: its code is what straw learns with
+    my_learner.py:Mine      a learner, or a row, of yours: its code is that file, which goes into the entry
+
+The mark decides the secrets (`draws`), so another learner, another option, or another line of code plays others. A
+file of somebody else is read here and never run: that is for the process that holds no secret.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from importlib import resources
+from typing import Any, Self
+
+from straw import outside
+from straw.config import Owners, parse_overrides
+from straw.config.names import ALIASES
+from straw.config.page import options
+from straw.config.values import put
+from straw.errors import ConfigError
+from straw.outside import FILE
+from straw.registry import find, names
+from straw.runs.files.jsonl import json_line
+
+OURS = ("straw.algorithms", "straw.training.learners")
+FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_at_once", "accumulation")
+PLAIN = "tokens, what was paid for them, and its own draws"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """`code` has the text of each file of yours; for a name of straw's it is empty, and `ours` is the hash of what
+    straw learns with."""
+
+    learner: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    ours: str = ""
+    knows: str = PLAIN
+    knows_formula: bool = False
+
+    @property
+    def mark(self) -> str:
+        return sha256(
+            json_line({"learner": self.learner, "options": self.options, "code": self.code_hash}).encode()
+        ).hexdigest()
+
+    @property
+    def code_hash(self) -> str:
+        if not self.code:
+            return self.ours
+        return sha256(json_line(dict(self.code)).encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        options = " ".join(f"{name}={value}" for name, value in self.options.items())
+        return f"{outside.short(self.learner)} {options}".strip()
+
+    def page_options(self) -> dict[str, Any]:
+        """What the learner's side adds to a game."""
+        return {**self.options, "algorithm": self.learner}
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "learner": self.learner, "options": dict(self.options), "code": dict(self.code), "ours": self.ours,
+            "knows": self.knows, "knows_formula": self.knows_formula, "mark": self.mark,
+        }  # fmt: skip
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Self:
+        return cls(**{name: record[name] for name in cls.__slots__})
+
+
+def submitted(learner: str, options: Mapping[str, Any]) -> Submission:
+    """By what a person wrote behind `straw bench`."""
+    if found := FILE.fullmatch(learner):
+        text = outside.source_of(found["file"]).text.decode()
+        knows, formula = declared(text, found["name"], learner)
+        return Submission(
+            learner=learner, options=options, code={found["file"]: text}, knows=knows, knows_formula=formula
+        )
+    if outside.is_spelled(learner):
+        raise ConfigError(
+            f"the benchmark keeps a learner's code in its entry, so it is one file, FILE.py:NAME; got {learner}"
+        )
+    row = find("algorithms", learner)  # or a ConfigError with the nearest name
+    if learner not in names("algorithms"):
+        raise ConfigError(f"the benchmark plays straw's own rows and files; {learner} is neither: write FILE.py:NAME")
+    del row
+    return Submission(learner=learner, options=options, ours=hash_of_ours())
+
+
+def chosen_options(learner: str, words: Sequence[str]) -> dict[str, Any]:
+    """What a learner may choose: nothing that is about the game, the model or the machine, and no further code.
+
+    The options of a file are for the learner's process to judge: here the file is not run.
+    """
+    is_file = outside.is_spelled(learner)
+    known = options() if is_file else options("secret", learner)
+    said = plainly(words) if is_file else parse_overrides([*words], Owners("secret", learner))
+    for name, value in said.items():
+        section = known[name].section if name in known else "algorithm"
+        if name in FIXED or section not in ("algorithm", "optimizer"):
+            raise ConfigError(
+                f"the games of the benchmark are fixed, and {name} is not the learner's to choose; got {name}={value}. "
+                "Leave it out."
+            )
+        if outside.is_spelled(value):
+            raise ConfigError(f"a learner of the benchmark is one file; got {name}={value}: put it into that file")
+    return dict(sorted(said.items()))
+
+
+def plainly(words: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.removeprefix("--").partition("=")
+        if not equals:
+            raise ConfigError(f"an option is key=value; got {word!r}. Write for example learning_rate=1e-4.")
+        put(found, ALIASES.get(name, name), value)
+    return found
+
+
+def hash_of_ours() -> str:
+    """Of the files that straw learns with."""
+    digest = sha256()
+    for package in OURS:
+        folder = resources.files(package)
+        for file in sorted(folder.iterdir(), key=lambda one: one.name):
+            if file.name.endswith(".py"):
+                digest.update(f"{package}/{file.name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def declared(text: str, name: str, learner: str) -> tuple[str, bool]:
+    """What a learner says it knows, read from its text: `knows = "..."` and `knows_formula = True` in its class."""
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{learner} is no Python: {error}") from None
+    body = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), [])
+    said: dict[str, Any] = {}
+    for node in body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        value = getattr(node, "value", None)
+        if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+            said[target.id] = value.value
+    return str(said.get("knows", PLAIN))[:200], bool(said.get("knows_formula", False))

@@ -1,0 +1,97 @@
+"""The payer's side of the engine: does what a learner asks for, and counts it.
+
+Updates and unpaid draws are counted here, by the process that does them, so a learner cannot tell less than it used.
+A call that makes no sense is answered with an error, which the learner meets as an exception; the run goes on.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from straw.benchmark.wall import wire
+from straw.engines.base import Conversation, Engine
+from straw.errors import RunError, StrawError
+from straw.files import MIB
+
+VERBS = (
+    "sample", "converse", "generate", "append", "logprobs", "forward_backward", "optim_step", "publish", "embed",
+    "hold", "undo", "trained_bytes",
+)  # fmt: skip
+MOST_ROWS = MIB  # that are sampled at once
+Plain = dict[str, Any]
+
+
+class Verbs:
+    """Of one run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.updates = self.unpaid_draws = 0
+        self.conversations: list[Conversation] = []
+        self.held = ExitStack()
+
+    def answer(self, message: Plain) -> Plain:
+        """What goes back: a value, or why there is none."""
+        try:
+            verb = message["verb"]
+            if verb not in VERBS:
+                raise RunError(f"an engine has the verbs {', '.join(VERBS)}; got {verb!r:.40}")
+            return {"value": getattr(self, verb)(**message["with"])}
+        except StrawError as error:
+            return {"error": str(error)}
+        except Exception as error:  # whatever torch makes of what a stranger asks for: the stranger is told
+            return {"error": f"{type(error).__name__}: {error}"[:400]}
+
+    def turn_is_over(self) -> None:
+        """What a learner leaves open does not reach into the next rollouts."""
+        self.held.close()
+        self.conversations.clear()
+        self.engine.publish()
+
+    # --- the verbs -------------------------------------------------------------------------------
+
+    def sample(self, prompts: Any, num_samples: int, params: Plain, seeds: Any) -> Any:
+        asked = len(prompts) * num_samples
+        if not 0 < asked <= MOST_ROWS:
+            raise RunError(f"at most {MOST_ROWS:,} replies are drawn at once, and one at least; got {asked:,}")
+        self.unpaid_draws += asked
+        found = self.engine.sample([wire.whole(one) for one in prompts], num_samples, wire.params_of(params), seeds)
+        return [wire.plain_replies(group) for group in found]
+
+    def converse(self, prompt: Any, num_rows: int) -> int:
+        self.unpaid_draws += num_rows
+        self.conversations.append(self.engine.converse(wire.whole(prompt), num_rows))
+        return len(self.conversations) - 1
+
+    def generate(self, number: int, params: Plain, seeds: Any) -> Any:
+        return wire.plain_replies(self.conversations[number].generate(wire.params_of(params), seeds))
+
+    def append(self, number: int, tokens: Any) -> None:
+        self.conversations[number].append([wire.whole(row) for row in tokens])
+
+    def logprobs(self, data: Any, policy: Any, temperature: float) -> list[list[float]]:
+        return self.engine.logprobs(wire.data_of(data), policy, temperature)
+
+    def forward_backward(self, data: Any, loss: Plain) -> Plain:
+        found = self.engine.forward_backward(wire.data_of(data), wire.loss_of(loss))
+        return {"logprobs": found.logprobs, "metrics": found.metrics}
+
+    def optim_step(self, params: Plain) -> dict[str, float]:
+        self.updates += 1
+        return self.engine.optim_step(wire.adam_of(params))
+
+    def publish(self) -> int:
+        return self.engine.publish()
+
+    def embed(self, texts: Any) -> list[list[float]]:
+        return self.engine.embed([str(text) for text in texts])
+
+    def hold(self) -> None:
+        self.held.enter_context(self.engine.undone())
+
+    def undo(self) -> None:
+        self.held.close()
+
+    def trained_bytes(self) -> int:
+        return self.engine.trained_bytes

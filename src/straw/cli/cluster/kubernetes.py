@@ -1,0 +1,146 @@
+"""straw kubernetes: Jobs for kubectl: workers behind a headless service, the run, its page and certificates."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from straw.cli.arguments import page_at, wants_help
+from straw.cli.cluster.job import Job, job_of
+from straw.config.recipes import ENDING
+from straw.errors import ConfigError
+from straw.files import PAGE, read_file
+from straw.text.shown.say import say_lines
+
+KUBERNETES = """straw kubernetes PAGE|TASK nodes=N image=IMAGE [gpus=K] [key=value ...] > job.yaml
+
+Print what kubectl takes: a Job of workers behind a headless service, a Job for the run, the page, and a secret with
+certificates for this job alone. The file holds private keys: it is for the cluster and for nobody else (umask 077).
+
+  straw kubernetes secret_dense nodes=3 image=lab/straw:0.2 > job.yaml && kubectl apply -f job.yaml
+  straw kubernetes PAGE.toml nodes=4 gpus=1 image=lab/straw:0.2 claim=runs learning_rate=1e-4 > job.yaml
+
+  image=            with straw, its extra monarch, and the model in straw's cache
+  nodes=3           pods of workers; the trainer is with the run, in a pod beside them
+  gpus=1            cards of each pod (nvidia.com/gpu); the run then says device=cuda
+  per_node=2        generators in each; else one, or one for each card
+  claim=runs        the volume claim that runs/ lies on; without it a run ends with its pod
+  cpus=8 memory=16Gi   of each pod
+  name=             of all its parts, else the page's
+  port=26100        of the workers
+  what else is written goes to straw train
+
+A container of the run that fails goes on with it. Workers end when nobody has called for a quarter of an hour. In a
+pod nobody else has an account and Monarch's sockets end at its own network, so processes run with shared_machine=false.
+"""
+EXTRA = {"image": "lab/straw:0.2", "claim": "runs", "cpus": "8", "memory": "16Gi", "name": "first"}
+CERTS, PAGES, RUNS = "/etc/straw/certs", "/etc/straw/page", "/runs"
+
+
+def kubernetes(words: list[str]) -> int:
+    if wants_help(words) or not words:
+        say_lines(KUBERNETES)
+        return 0 if words else 2
+    job, extra = job_of("kubernetes", words, EXTRA)
+    if "image" not in extra:
+        raise ConfigError("pods are made of an image that has straw. Write for example image=lab/straw:0.2")
+    parts = manifest(job, extra, certificates(worker_names(job, extra)))
+    say_lines("\n---\n".join(json.dumps(part, indent=1) for part in parts))  # JSON is YAML
+    return 0
+
+
+def name_in(job: Job, extra: dict[str, str]) -> str:
+    return extra.get("name", job.name)
+
+
+def worker_names(job: Job, extra: dict[str, str]) -> list[str]:
+    """As pods of an indexed Job are called behind its service."""
+    name = name_in(job, extra)
+    return [f"{name}-workers-{index}.{name}" for index in range(job.nodes)]
+
+
+def certificates(hosts: list[str]) -> dict[str, bytes]:
+    from straw.engines.monarch.hosts.wire.certificates import make_certificates
+
+    with tempfile.TemporaryDirectory() as folder:
+        return {path.name: path.read_bytes() for path in make_certificates(hosts, Path(folder, "certs"))}
+
+
+def manifest(job: Job, extra: dict[str, str], files: dict[str, bytes]) -> list[dict[str, Any]]:
+    name = name_in(job, extra)
+    source, page = page_of(job)
+    hosts = ",".join(f"tls://{host}:{job.port}" for host in worker_names(job, extra))
+    train = job.train(f"{RUNS}/{name}", f"{PAGES}/{source}" if page else None, "shared_machine=false")
+    listen = f"tls://{name}-workers-$JOB_COMPLETION_INDEX.{name}:{job.port}"
+    worker = f'exec straw worker --listen "{listen}" bind=0.0.0.0 shared_machine=false idle_s=900'
+    secret = {name: base64.b64encode(text).decode() for name, text in files.items()}
+    its_own = sorted(file for file in files if file.split(".")[0] in ("ca", "page"))
+    theirs = sorted(file for file in files if not file.startswith("page."))
+    return [
+        {"apiVersion": "v1", "kind": "Secret", **named(f"{name}-certs"), "type": "Opaque", "data": secret},
+        {"apiVersion": "v1", "kind": "ConfigMap", **named(f"{name}-page"), "data": {source: page} if page else {}},
+        {"apiVersion": "v1", "kind": "Service", **named(name), "spec": {
+            "clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"straw": name},
+            "ports": [{"name": "worker", "port": job.port}],
+        }},
+        a_job(job, extra, f"{name}-workers", worker, theirs, {"completions": job.nodes, "parallelism": job.nodes,
+              "completionMode": "Indexed", "backoffLimit": 4 * job.nodes}),
+        # 1 is a run that is done and worse than at its start: to begin it again would change nothing
+        a_job(job, extra, f"{name}-train", f"{train} || [ $? = 1 ]", its_own, {"backoffLimit": 4}, STRAW_HOSTS=hosts),
+    ]  # fmt: skip
+
+
+def page_of(job: Job) -> tuple[str, str]:
+    """The name and the text of a page that is a file here; a name of straw's own is known there, too."""
+    if not job.source.endswith(ENDING):
+        return "", ""
+    path = page_at(job.source)
+    try:
+        return path.name, read_file(path, PAGE, follow=True).decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{job.source} cannot be read ({getattr(error, 'strerror', None) or error})") from error
+
+
+def named(name: str) -> dict[str, Any]:
+    return {"metadata": {"name": name}}
+
+
+def a_job(
+    job: Job, extra: dict[str, str], name: str, command: str, files: list[str], spec: dict[str, Any], **more: str
+) -> dict[str, Any]:
+    label = name_in(job, extra)
+    return {
+        "apiVersion": "batch/v1", "kind": "Job", **named(name),
+        "spec": {**spec, "template": {"metadata": {"labels": {"straw": label}}, "spec": {
+            "subdomain": label, "restartPolicy": "OnFailure", "automountServiceAccountToken": False,
+            "containers": [container(job, extra, command, more)], "volumes": volumes(label, extra, files),
+        }}},
+    }  # fmt: skip
+
+
+def container(job: Job, extra: dict[str, str], command: str, more: dict[str, str]) -> dict[str, Any]:
+    asked = {"cpu": extra.get("cpus"), "memory": extra.get("memory"), "nvidia.com/gpu": str(job.gpus or "") or None}
+    limits = {name: value for name, value in asked.items() if value is not None}
+    return {
+        "name": "straw", "image": extra["image"], "command": ["sh", "-c", command],
+        "env": [{"name": name, "value": value} for name, value in {"STRAW_CERTS": CERTS, **more}.items()],
+        "resources": {"limits": limits, "requests": limits},
+        "volumeMounts": [
+            {"name": "certs", "mountPath": CERTS, "readOnly": True},
+            {"name": "page", "mountPath": PAGES, "readOnly": True}, {"name": "runs", "mountPath": RUNS},
+        ],
+    }  # fmt: skip
+
+
+def volumes(name: str, extra: dict[str, str], files: list[str]) -> list[dict[str, Any]]:
+    """`files`: those of the certificates that this pod is for."""
+    items = [{"key": file, "path": file} for file in files]
+    runs = {"persistentVolumeClaim": {"claimName": extra["claim"]}} if "claim" in extra else {"emptyDir": {}}
+    return [
+        {"name": "certs", "secret": {"secretName": f"{name}-certs", "defaultMode": 0o400, "items": items}},
+        {"name": "page", "configMap": {"name": f"{name}-page"}},
+        {"name": "runs", **runs},
+    ]

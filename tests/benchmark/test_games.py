@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from math import log2
+
+import pytest
+
+from straw.benchmark import games
+from straw.benchmark.draws import Draw
+from straw.benchmark.games import CHANNELS, FORMS, SPELLINGS, WORDS, Cell, cells_of, table_mark
+from straw.benchmark.play import options_here, options_there
+from straw.benchmark.submission import submitted
+from straw.config import load_page
+from straw.errors import ConfigError
+
+
+def test_the_forms_are_what_they_are_said_to_be() -> None:
+    short, full = FORMS["short"], FORMS["full"]
+    assert [(cell.channel, cell.N, cell.spelling, cell.secrets) for cell in short] == [
+        ("binary", 64, "digits", 8), ("bins8", 64, "digits", 8), ("distance", 64, "digits", 8),
+    ]  # fmt: skip
+    assert len(full) == 54 and {cell.secrets for cell in full} == {32} and {cell.N for cell in full} == {64, 256, 1024}
+    assert {cell.channel for cell in full} == set(CHANNELS) and {cell.spelling for cell in full} == set(SPELLINGS)
+    for form in FORMS.values():
+        assert len({cell.name for cell in form}) == len(form)
+        assert all(cell.most_episodes % games.GROUP == 0 and cell.words for cell in form)
+    assert {*CHANNELS, *SPELLINGS} == set(WORDS)
+
+
+@pytest.mark.parametrize("cell", dict.fromkeys([*FORMS["full"], *FORMS["smollm2"]]), ids=lambda cell: cell.name)
+def test_every_cell_is_a_page_on_both_sides_of_the_wall_that_differs_in_the_secret_alone(cell: Cell) -> None:
+    draw, grpo = Draw(cell, 3, "mark", "salt"), submitted("grpo", {})
+    here, there = load_page(None, options_here(draw)).page, load_page(None, options_there(draw, grpo)).page
+    assert (here.task.fixed_secret, there.task.fixed_secret) == (draw.secret, None)  # type: ignore[attr-defined]
+    assert there.task.secret_seed == 0  # type: ignore[attr-defined]
+    assert replace(here.task, fixed_secret=None, secret_seed=0) == there.task  # type: ignore[call-arg]
+    assert (here.model, here.reward, here.sampling, here.warmup) == (
+        there.model,
+        there.reward,
+        there.sampling,
+        there.warmup,
+    )
+    assert here.run.seed == there.run.seed and here.algorithm.group_size == there.algorithm.group_size == games.GROUP
+    assert there.algorithm.algorithm == "grpo" and cell.enough_bits == 0.9 * log2(cell.N)
+
+
+def test_another_table_has_another_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = table_mark("short")
+    assert before == table_mark("short") and before != table_mark("full")
+    changed = (replace(FORMS["short"][0], most_episodes=260), *FORMS["short"][1:])
+    monkeypatch.setitem(games.FORMS, "short", changed)  # type: ignore[arg-type]
+    assert table_mark("short") != before
+
+
+def test_a_form_that_is_not_there_is_refused() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'short'"):
+        cells_of("shrt")
