@@ -3,6 +3,7 @@
 # make lint   ruff and mypy
 # make slow   the tests that take longer
 # make bench  speed against TRL
+# make gpu    on a machine with a CUDA card: contract, throughput, a run that is killed, generators; a table to paste
 # make wheel  the sdist, and the wheel that is built out of it, into dist/
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
 # make docs   these pages as a site in build/site
@@ -20,7 +21,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
-.PHONY: demo test lint slow bench docs wheel study torture clean
+.PHONY: demo test lint slow bench gpu docs wheel study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -39,6 +40,9 @@ slow: .venv/.ready-slow
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+gpu: .venv/.ready-dev
+	$(BIN)/python benchmarks/gpu.py
 
 docs: .venv/.ready-docs
 	$(BIN)/python docs/generate.py

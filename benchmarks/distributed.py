@@ -10,6 +10,9 @@
     memory        the largest PSS of the whole tree of processes, controller included, over all rounds
     overlap       wall time of steps whose rollouts were begun one step ahead, over steps that wait for each other
 
+straw computes in what `dtype=auto` takes here, bfloat16 where the processor is fast in it (`--dtype float32`: as the
+plain one, which keeps transformers' float32 throughout).
+
 Each arrangement has a controller of its own in a process of its own; while one works, the other waits.
 """
 
@@ -81,12 +84,14 @@ def cpu_s(pids: list[int]) -> float:
 class Straw:
     """Our arrangement, by the verbs of the engine."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, dtype: str) -> None:
         from straw.config import load_page
         from straw.engines.local.build import load_engine
         from straw.engines.monarch.engine import MonarchEngine
+        from straw.training.resolve.device import best_dtype
 
-        options = {"model_name": "smollm2", "dtype": "float32", "device": "cpu", "engine": "monarch", "max_lag": 1}
+        dtype = best_dtype(dtype, "cpu", is_embedded=False)
+        options = {"model_name": "smollm2", "dtype": dtype, "device": "cpu", "engine": "monarch", "max_lag": 1}
         page = load_page(None, options).page
         local = load_engine(page)
         self.folder = tempfile.TemporaryDirectory()  # a run keeps its start on the disk, too
@@ -146,7 +151,7 @@ class Straw:
         self.folder.cleanup()
 
 
-def side(kind: str, samples: int, pipe: Connection) -> None:
+def side(kind: str, samples: int, dtype: str, pipe: Connection) -> None:
     """A controller: it does what it is told, and says how long it took."""
     from straw.engines.monarch.processes import namespace as wall
 
@@ -160,7 +165,7 @@ def side(kind: str, samples: int, pipe: Connection) -> None:
 
         mine = Plain(str(models_folder() / "smollm2"), NUM_GENERATORS)
     else:
-        mine = Straw(samples)
+        mine = Straw(samples, dtype)
     pipe.send("ready")
     while (order := pipe.recv()) is not None:
         method, given = order
@@ -171,10 +176,10 @@ def side(kind: str, samples: int, pipe: Connection) -> None:
 
 
 class Side:
-    def __init__(self, kind: str, samples: int) -> None:
+    def __init__(self, kind: str, samples: int, dtype: str) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        self.process = context.Process(target=side, args=(kind, samples, theirs))
+        self.process = context.Process(target=side, args=(kind, samples, dtype, theirs))
         self.process.start()
         self.peak, self.is_over = 0, False
         self.watcher = threading.Thread(target=self._watch, daemon=True)
@@ -214,6 +219,7 @@ def main() -> int:
     parser.add_argument("--samples", type=int, default=16, help="a generator writes at a time (16)")
     parser.add_argument("--tokens", type=int, default=32, help="of a reply (32)")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of straw (auto)")
     parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone, and the memory")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--hosts", type=int, default=0, help="workers over TLS instead: see benchmarks/hosts.py")
@@ -225,7 +231,7 @@ def main() -> int:
     console = Console(width=110, highlight=False)
     prompt = prompt_tokens()
     kinds = ("straw",) if options.only_overlap else ("plain", "straw")
-    sides = {kind: Side(kind, options.samples) for kind in kinds}
+    sides = {kind: Side(kind, options.samples, options.dtype) for kind in kinds}
     rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in sides}
     for kind, one in sides.items():
         measure(kind, one, prompt, options.tokens, 99)  # not counted: memory is touched for the first time

@@ -87,11 +87,16 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "monarch": "straw.engines.monarch.engine:in_processes",
         "tinker": "straw.engines.tinker.build:Tinker",
     },
+    "backends": {
+        "straw": "straw.engines.backends.base:Own",
+        "transformers": "straw.engines.backends.transformers:ContinuousBatching",
+        "vllm": "straw.engines.backends.vllm:Vllm",
+    },
 }
 OPTIONS = {  # the option by which a person writes a name of each kind
     "tasks": "task", "rewards": "reward_type", "algorithms": "algorithm", "baselines": "baseline", "losses": "loss_fn",
     "learners": "learner", "graders": "grader", "encoders": "encoder", "intrinsic": "use_ir", "engines": "engine",
-    "generators": "countdown_generator",
+    "generators": "countdown_generator", "backends": "generator",
 }  # fmt: skip
 
 

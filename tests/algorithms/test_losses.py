@@ -120,3 +120,26 @@ def test_in_the_mean_the_gradient_of_the_kl_estimate_is_that_of_the_other_diverg
 def test_the_kl_estimate_averages_to_the_divergence() -> None:
     p, q = torch.tensor([0.5, 0.25, 0.25]), torch.tensor([0.2, 0.3, 0.5])
     assert float((p * kl_estimate(p.log(), q.log())).sum()) == pytest.approx(float((p * (p / q).log()).sum()))
+
+
+@pytest.mark.parametrize("name", ["importance_sampling", "ppo"])
+def test_a_ratio_above_the_cap_counts_as_the_cap_and_is_not_pulled_back(name: str) -> None:
+    """A bad token, 5 times as likely as when it was drawn: with ratio_cap=2 it weighs 2."""
+    batch = tokens([5.0, 1.9], [-1.0, -1.0], [1.0, 1.0])
+    loss = loss_named(name)(batch, {**CLIP, "ratio_cap": 2.0})
+    (slopes,) = torch.autograd.grad(loss, batch.logprobs)
+    assert float(loss.detach()) == pytest.approx(2.0 + 1.9)
+    assert slopes.tolist() == pytest.approx([2.0, 1.9])
+
+
+@pytest.mark.parametrize("name", ["importance_sampling", "ppo"])
+def test_below_the_cap_no_bit_is_another(name: str) -> None:
+    torch.manual_seed(0)
+    nats = torch.randn(1000)
+    logprobs = nats.clone().requires_grad_()
+    sampler = nats - (torch.rand(1000) * 4 - 3).clamp_max(0.69)
+    batch = TokenBatch(logprobs, sampler, torch.randn(1000), torch.rand(1000))
+    plain, capped = (loss_named(name)(batch, {**CLIP, **more}) for more in ({}, {"ratio_cap": 2.0}))
+    assert torch.equal(plain, capped)
+    slopes = [torch.autograd.grad(loss, logprobs)[0] for loss in (plain, capped)]
+    assert torch.equal(*slopes)

@@ -64,7 +64,7 @@ def test_a_trainer_and_a_generator_of_other_processes_have_their_weights_there()
     held = {name: weight.detach().cpu() + 0.01 for name, weight in engine.trained.items()}
     base = {name: p.detach().cpu() for name, p in engine.model.named_parameters() if name not in held}
     slots, beneath = [Shared.holding(held) for _ in range(2)], Shared.holding(base)
-    trainer = Trainer(page, [slot.handle for slot in slots], beneath.handle)
+    trainer = Trainer(page, [slot.handle for slot in slots], slots[0].handle, beneath.handle)
     trainer.forward_backward(lesson(trainer.engine), CROSS_ENTROPY)
     trainer.optim_step(STEP)
     version, _ = trainer.show(publish=True)

@@ -5,6 +5,8 @@
     ppo                    - min(r w A, clip(r) w A)       w >= 0
     gspo, cispo            in `rows/`, with their papers
 
+    r   at most C with ratio_cap=C: a token counts min(r, C) times, and r itself is not pulled back (truncated
+        importance sampling); where the sampler has other kernels than the trainer, r is not 1 on policy either
     lp  the trained policy's log-probability of the token that was written
     q   the sampler's, A the advantage, w the datum's weight
 
@@ -50,12 +52,20 @@ def ratios(batch: TokenBatch) -> Tensor:
     return torch.exp(batch.logprobs - batch.sampler_logprobs)
 
 
+def truncated(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
+    """The ratio with a factor that is 1, to the bit, below the cap, and has no gradient above it."""
+    ratio = ratios(batch)
+    if not (cap := settings.get("ratio_cap")):
+        return ratio
+    return ratio * (cap / ratio.detach()).clamp_max(1.0)
+
+
 def importance_sampling(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
-    return -(ratios(batch) * (batch.weights * batch.advantages)).sum()
+    return -(truncated(batch, settings) * (batch.weights * batch.advantages)).sum()
 
 
 def ppo(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:
-    ratio, pull = ratios(batch), batch.weights * batch.advantages
+    ratio, pull = truncated(batch, settings), batch.weights * batch.advantages
     clipped = ratio.clamp(1 - settings["clip_low"], 1 + settings["clip_high"])
     return -torch.minimum(ratio * pull, clipped * pull).sum()
 

@@ -129,6 +129,11 @@ def lack_of_slots(page: Page) -> str | None:
 def lack_of_pace(page: Page) -> str | None:
     """Running free takes steps to run ahead in, room for every generator, and rollouts that one version can finish."""
     engine = page.engine
+    if engine.fresh_weights and engine.generator != "straw":
+        return (
+            "weights are taken between two tokens by straw's own sampler, got fresh_weights=true with "
+            f"generator={engine.generator}. Write generator=straw, or leave fresh_weights out."
+        )
     if engine.pace == "exact" and engine.fresh_weights:
         return (
             "weights that change between two tokens are nobody's exact version, got fresh_weights=true with "

@@ -97,6 +97,9 @@ class Algorithm(Section):
     replay_cap: float | None = option(
         None, "the cap on a replayed rollout's importance weight; none: always 1", example=2, above=0
     )
+    ratio_cap: float | None = option(
+        None, "the cap on importance ratios; none: 2 where the generator is not exact", example=2, above=0
+    )
     group_size: int = option(4, "the number of rollouts for one prompt", at_least=1, at_most=65_536)
     batch_size: int = option(1, "the number of prompts (groups of rollouts) in a batch", at_least=1, at_most=65_536)
     samples_per_step: int | None = option(
@@ -182,19 +185,15 @@ class Engine(Section):
         "local", "the engine: local (this process), monarch (processes) or tinker (a service)", registry="engines"
     )
     num_generators: int = option(
-        2,
-        "the number of generator processes (engine=monarch where installed)",
-        at_least=1,
-        at_most=1_024,
+        2, "the number of generator processes (engine=monarch where installed)", at_least=1, at_most=1_024
+    )
+    generator: str = option(
+        "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
     )
     rows_at_once: int | None = option(
-        None,
-        "the number of completions decoded together; none: all; bounds memory",
-        example=64,
-        at_least=16,
-        way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.",
-        at_most=65_536,
-    )
+        None, "the number of completions decoded together; none: all; bounds memory", example=64, at_least=16,
+        way_out="A matmul of fewer rows gives other bits: write rows_at_once=16.", at_most=65_536,
+    )  # fmt: skip
     max_lag: int = option(
         0, "the steps that generators may be ahead: off-policy lag; 0: on-policy", at_least=0, at_most=10_000
     )

@@ -58,7 +58,8 @@ class Plan:
     @property
     def loss_settings(self) -> dict[str, Any]:
         algorithm = self.page.algorithm
-        return {"clip_low": algorithm.clip_low, "clip_high": algorithm.clip_high, **self.own_options}
+        cap = {} if algorithm.ratio_cap is None else {"ratio_cap": algorithm.ratio_cap}
+        return {"clip_low": algorithm.clip_low, "clip_high": algorithm.clip_high, **cap, **self.own_options}
 
     def credit(self) -> Credit:
         algorithm = self.page.algorithm

@@ -12,7 +12,7 @@ from tests.engines.contract import prompts_of, stops_of
 from tests.small_runs import small_page, small_plan, train
 from tests.torture import differing
 
-from straw.engines.base import Reply, SamplingParams
+from straw.engines.base import Reply, SamplingParams, Tokens
 from straw.engines.local import continuous_batching as batching
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
@@ -132,9 +132,9 @@ def test_no_more_rows_are_read_than_there_are_places(engine: LocalEngine, counte
 
 
 def test_every_prompt_is_read_once(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-    real = batching.read_prompt
-    monkeypatch.setattr(batching, "read_prompt", lambda *given: read.append(given[2]) or real(*given))
+    read: list[Tokens] = []
+    real = batching.read_prompts
+    monkeypatch.setattr(batching, "read_prompts", lambda *given: read.extend(given[2]) or real(*given))
     limited(engine, 16, 24, 3, 5)
     assert len(read) == 24
 

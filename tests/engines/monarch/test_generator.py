@@ -13,10 +13,11 @@ from tests.small_runs import small_plan
 from straw.engines.base import SamplingParams
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.halves import halved_weights
 from straw.engines.monarch.generator import Generator, Sampling, Version
 from straw.engines.monarch.memory.shared_memory import Handle, Shared, mapped
 from straw.engines.monarch.weights.inflight_updates import Board, Fresh
-from straw.engines.monarch.weights.weight_transfer import CHUNK, Fetched, halved_weights
+from straw.engines.monarch.weights.weight_transfer import CHUNK, Fetched
 from straw.errors import EngineLost
 
 PARAMS = SamplingParams(max_tokens=12)
@@ -85,6 +86,33 @@ def test_weights_that_were_fetched_are_as_good_as_those_that_are_looked_at(words
     memory.close()
 
 
+@pytest.mark.parametrize("words", ["dtype=bfloat16", "dtype=bfloat16 lora_rank=2", "dtype=bfloat16 lora_rank=1"])
+@pytest.mark.parametrize("weights", ["shared", "pushed"])
+def test_weights_that_lie_rounded_in_memory_leave_the_bits_of_those_that_do_not(words: str, weights: str) -> None:
+    """Two versions, so that the copy of the head is renewed: it stands beside the embedding it is tied to."""
+    engine, memory = begun(words)
+    names = halved_weights(engine)
+    generator: Generator | None = None
+    for serial in range(2):
+        trained = {name: weight.detach() for name, weight in engine.trained.items()}
+        rounded = Shared.like(trained, names)
+        rounded.write(trained)
+        source = FakeSource(rounded) if weights == "pushed" else None
+        if generator is None:
+            generator = Generator(page_of(f"{words} weights={weights}"), None, source)
+        elif source is not None:
+            generator.reach.source = source  # type: ignore[attr-defined]
+        assert generator.sample(Version(serial, serial, rounded.handle), job(engine)) == sampled(engine)
+        taken = {name: weight.dtype for name, weight in generator.engine.trained.items()}
+        assert all((dtype == torch.bfloat16) == (name in names) for name, dtype in taken.items())
+        assert generator.engine.head.weight.dtype == torch.bfloat16
+        with torch.no_grad():
+            for weight in engine.trained.values():
+                weight.mul_(1.5)
+        rounded.close()
+    memory.close()
+
+
 def test_only_what_trains_travels() -> None:
     engine, memory = begun("lora_rank=2")
     source = FakeSource(memory)
@@ -104,7 +132,7 @@ def test_where_matmuls_are_in_bfloat16_their_weights_travel_in_half_the_bytes() 
     Fetched(source, 1.0, halved)(memory.handle)
     assert source.num_bytes == sum(p.nbytes // (1 + (name in halved)) for name, p in engine.trained.items())
     assert source.num_bytes < 0.6 * engine.trained_bytes
-    assert halved_weights(begun("")[0]) == frozenset()
+    assert halved_weights(begun("")[0]) == {}
     memory.close()
 
 

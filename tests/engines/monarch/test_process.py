@@ -43,6 +43,21 @@ async def started(worker: type) -> Process:
     return process
 
 
+def test_a_process_has_an_environment_of_its_own(do: Do) -> None:
+    """As one that is to see one card has to have, before it looks at its cards."""
+
+    async def told(environment: dict[str, str] | None) -> list[str | None]:
+        process = Process("generator-0", Patient, environment=environment)
+        await process.start()
+        found = [await process.call("told", name) for name in ("CUDA_VISIBLE_DEVICES", "PATH")]
+        await process.stop()
+        return found
+
+    path = os.environ["PATH"]
+    assert do(told({"CUDA_VISIBLE_DEVICES": "7"})) == ["7", path]
+    assert do(told(None)) == [os.environ.get("CUDA_VISIBLE_DEVICES"), path]
+
+
 async def lost(process: Process, method: str, *given: Any) -> tuple[str, float]:
     """What is said of a process that had to be given up, and after how long."""
     begun = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 
@@ -22,6 +23,10 @@ class Patient:
     def waits(self) -> None:
         """Alive for the system, and yet nothing happens."""
         threading.Event().wait()
+
+    def told(self, name: str) -> str | None:
+        """What its environment says."""
+        return os.environ.get(name)
 
     def raises(self) -> None:
         raise MemoryError("can't allocate memory: you tried to allocate 4 GB")

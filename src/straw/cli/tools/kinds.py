@@ -31,6 +31,7 @@ KINDS = {
     "generators": "countdown_generator=",
     "intrinsic": "use_ir=",
     "engines": "engine=",
+    "backends": "generator=",
     "alarms": "silence=",
     "models": "model_name=, and straw models add NAME",
     "recipes": "straw train RECIPE: pages that come with straw, and those under recipes",
@@ -65,6 +66,9 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("engines", "local"): "this process samples and trains",
     ("engines", "monarch"): "processes of their own: one trains, others sample (extra monarch)",
     ("engines", "tinker"): "the Tinker service, or a straw serve, at base_url (extra tinker)",
+    ("backends", "straw"): "its own sampler: a reply has the same bits in any company",
+    ("backends", "transformers"): "transformers' continuous batching: no bits promised",
+    ("backends", "vllm"): "vLLM 0.32 or 0.33 on the same CUDA card: no bits promised (extra vllm)",
     ("alarms", "worse_than_start"): "a run that is done is worse than at its start",
 }
 TABLES = "straw.algorithms.registry"  # whose docstring has a row for many a name that has none of its own

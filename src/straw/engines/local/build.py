@@ -37,7 +37,7 @@ def load_engine(page: Page) -> LocalEngine:
     settings = LocalSettings(
         device=model.device, dtype=model.dtype, tokens_per_microbatch=model.tokens_per_microbatch,
         gradient_checkpointing=model.gradient_checkpointing, fast_llama=model.fast_llama,
-        rows_at_once=page.engine.rows_at_once,
+        rows_at_once=page.engine.rows_at_once, generator=page.engine.generator,
     )  # fmt: skip
     return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
 

@@ -22,7 +22,7 @@ from straw.engines.local.forward.attention import ROW_TILE
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.sampler import LOOK, Uniforms, Writing, read_prompt, slots_to_keep
+from straw.engines.local.sampler import LOOK, Uniforms, Writing, read_prompts, slots_to_keep
 from straw.engines.precision import is_dear_to_ask
 
 NOBODY = -1  # the sample at an empty slot
@@ -43,9 +43,9 @@ class Slots:
         self.waiting = [deque(self.samples_of(prompt)) for prompt in range(together)]  # by where a prompt stands
         self.empty = [list(range(at * self.width, (at + 1) * self.width)) for at in range(together)]
         with torch.no_grad():
-            read = [read_prompt(reader, head, prompt, device) for prompt in prompts[:together]]
-        self.decode = Decode([pack for pack, _ in read], self.width, longest_prompt=max(map(len, prompts)))
-        self.first = torch.cat([logits for _, logits in read])  # of each standing prompt, for the first token behind it
+            packs, self.first = read_prompts(reader, head, prompts[:together], device)
+        self.decode = Decode(packs, self.width, longest_prompt=max(map(len, prompts)))
+        # `first` has the logits of each standing prompt, for the first token behind it
 
     def samples_of(self, prompt: int) -> range:
         return range(prompt * self.num_samples, (prompt + 1) * self.num_samples)
@@ -145,7 +145,7 @@ class Slots:
 
     def stand(self, at: int, prompt: int) -> None:
         """The next prompt, where one is done."""
-        pack, logits = read_prompt(self.reader, self.head, self.prompts[prompt], self.device)
+        (pack,), logits = read_prompts(self.reader, self.head, [self.prompts[prompt]], self.device)
         self.decode.replace(at, pack)
         self.first[at] = logits[0]
         self.waiting[at] = deque(self.samples_of(prompt))

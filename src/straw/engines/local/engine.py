@@ -18,20 +18,24 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from straw.config import Page
+from straw.engines.backends.base import OWN, Backend, Reread
 from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.self_check import check_reading, refusing
+from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective
-from straw.engines.local.sampler import Rows
+from straw.engines.local.sampler import Rows, together
 from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
 from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError
+from straw.registry import find
 from straw.text.chat.chat import Chat
 from straw.types import Datum
 
@@ -51,6 +55,7 @@ class LocalSettings:
     gradient_checkpointing: bool = False
     fast_llama: bool = True
     rows_at_once: int | None = None  # of `sample`; none: MAX_ROWS, and all of a call begin together
+    generator: str = OWN  # who draws; see `engines.backends`
 
 
 class LocalEngine(Learning):
@@ -67,6 +72,8 @@ class LocalEngine(Learning):
         # dropout never acts: sampler and trainer must agree
         super().__init__(model.to(self.device).eval(), adapters, is_made)
         self.chat = chat
+        self.backend: Backend | None = None
+        self.taken: int | None = None  # of the weights' changes, by the backend
         with refusing(model):
             self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model)
@@ -84,10 +91,13 @@ class LocalEngine(Learning):
 
     def sampling(self, length: int) -> AbstractContextManager[None]:
         """`length`: of the longest row when it is written."""
+        self.check_may_sample(length)
+        return self.precision()
+
+    def check_may_sample(self, length: int) -> None:
         self.check_room(length)
         if not self.is_published:
             raise TrainingError("the weights changed since the last publish: call publish() before sampling")
-        return self.precision()
 
     @property
     def room(self) -> int | None:
@@ -103,6 +113,9 @@ class LocalEngine(Learning):
             )
 
     def converse(self, prompt: Tokens, num_rows: int) -> Conversation:
+        if self.settings.generator != OWN:
+            self.check_may_sample(len(prompt))
+            return Reread(self, prompt, num_rows)
         with self.sampling(len(prompt)):
             return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device))
 
@@ -121,6 +134,8 @@ class LocalEngine(Learning):
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
         done: Done | None,
     ) -> list[list[Reply]]:  # fmt: skip
+        if self.settings.generator != OWN:
+            return self._drawn_elsewhere(prompts, num_samples, params, seeds, done)
         limit = self.settings.rows_at_once
         if limit is not None and limit < len(prompts) * num_samples:
             with self.sampling(max(map(len, prompts)) + params.max_tokens):
@@ -134,6 +149,31 @@ class LocalEngine(Learning):
                 rows = Rows(self.reader, self.head, some, num_samples, self.device)
                 replies += rows.generate(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
+
+    def _drawn_elsewhere(
+        self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]],
+        done: Done | None,
+    ) -> list[list[Reply]]:  # fmt: skip
+        if not prompts:
+            return []
+        self.check_may_sample(max(map(len, prompts)) + params.max_tokens)
+        if self.backend is None:
+            kind = find("backends", self.settings.generator)
+            kind.check(str(self.device))
+            self.backend = kind(self)
+        if self.taken != self.changes:
+            self.backend.take(self.policy_version)
+            self.taken = self.changes
+        return self.backend.sample(prompts, num_samples, params, seeds, done)
+
+    def let_go(self) -> None:
+        self.close()
+        super().let_go()
+
+    def close(self) -> None:
+        if self.backend is not None:
+            self.backend.close()
+            self.backend = None
 
     def _rows_at_once(self, prompts: Sequence[Tokens], params: SamplingParams) -> int:
         longest = max(map(len, prompts), default=0) + params.max_tokens
@@ -163,14 +203,15 @@ class LocalEngine(Learning):
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        """Each text is read alone, so its bits do not depend on the others."""
+        """Each text is read alone where its bits then do not depend on the others, else many at a time."""
         out = []
-        for text in texts:
-            tokens = torch.tensor(self.chat.encode(text), device=self.device)
-            pack = Pack([len(tokens)], [[]], self.device)
+        read = [self.chat.encode(text) for text in texts]
+        for some in [[one] for one in read] if attention.keeps_bits(self.device) else together(read):
+            pack = Pack([len(one) for one in some], [[]] * len(some), self.device)
+            tokens = torch.tensor([token for one in some for token in one], device=self.device)
             with self.precision():
                 hidden = self.reader.hidden(tokens, pack.positions, pack)
-            out.append(hidden.float().mean(0).tolist())
+            out += torch.stack([one.float().mean(0) for one in hidden.split([len(one) for one in some])]).tolist()
         return out
 
     @torch.no_grad()
@@ -243,5 +284,6 @@ def bfloat16_on(device: str) -> Iterator[None]:
 @contextmanager
 def in_this_process(page: Page, local: LocalEngine, say: Callable[[str], None]) -> Iterator[LocalEngine]:
     """engine=local: nothing takes over."""
+    halve_frozen(local)
     with local:
         yield local

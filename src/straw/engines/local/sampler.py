@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import ROW_TILE, round_up
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.kv_cache import Decode
@@ -30,6 +31,7 @@ from straw.engines.precision import has_float64, is_dear_to_ask
 
 T = TypeVar("T")
 Tell = Callable[[int, Reply], None]  # (row, reply)
+READ_AT_ONCE = 16_384  # tokens of prompts, where they are read many at a time
 LOOK = 16  # tokens between two looks at who is done, where a look is dear
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -185,11 +187,31 @@ def slots_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | 
     return prompts, (prompts.unsqueeze(1) * grid.shape[1] + first).flatten()
 
 
-def read_prompt(reader: Reader, head: Head, prompt: Tokens, device: torch.device) -> tuple[Pack, Tensor]:
-    """Its keys and values, and the logits of the first token behind it, [1, V]."""
-    pack = Pack([len(prompt)], [[]], device, record=True)
-    hidden = reader.hidden(torch.tensor(prompt, device=device), pack.positions, pack)
-    return pack, head.logits(hidden[-1:])
+def read_prompts(
+    reader: Reader, head: Head, prompts: Sequence[Tokens], device: torch.device
+) -> tuple[list[Pack], Tensor]:
+    """Their keys and values, in order, and the logits of the first token behind each, [U, V].
+
+    Alone where that keeps their bits; elsewhere many at a time, since a card is idle with one.
+    """
+    packs, logits = [], []
+    for some in [[one] for one in prompts] if attention.keeps_bits(device) else together(prompts):
+        pack = Pack([len(one) for one in some], [[]] * len(some), device, record=True)
+        tokens = torch.tensor([token for one in some for token in one], device=device)
+        hidden = reader.hidden(tokens, pack.positions, pack)
+        logits.append(head.logits(hidden[pack.prompt_len.cumsum(0) - 1]))
+        packs.append(pack)
+    return packs, torch.cat(logits)
+
+
+def together(prompts: Sequence[Tokens]) -> list[list[Tokens]]:
+    """Neighbours, as many as make READ_AT_ONCE tokens when all are as long as the longest of them."""
+    chunks: list[list[Tokens]] = [[]]
+    for prompt in prompts:
+        if chunks[-1] and max(len(prompt), *map(len, chunks[-1])) * (len(chunks[-1]) + 1) > READ_AT_ONCE:
+            chunks.append([])
+        chunks[-1].append(prompt)
+    return chunks
 
 
 class Rows:
@@ -205,9 +227,9 @@ class Rows:
         self.num_prompts, self.num_rows = len(prompts), rows_per_prompt
         self.width = max(rows_per_prompt, -(-ROW_TILE // len(prompts)))
         with torch.no_grad():
-            read = [read_prompt(reader, head, prompt, device) for prompt in prompts]
-        self.decode = Decode([pack for pack, _ in read], self.width)
-        self.logits = torch.cat([logits.expand(self.width, -1) for _, logits in read])  # of each row's next token
+            packs, logits = read_prompts(reader, head, prompts, device)
+        self.decode = Decode(packs, self.width)
+        self.logits = logits.repeat_interleave(self.width, 0)  # of each row's next token
         self.unread: list[Tokens] = [()] * (self.num_prompts * self.width)  # written, but not in the keys yet
 
     @property

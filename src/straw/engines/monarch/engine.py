@@ -33,6 +33,7 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.halves import halved_weights
 from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.hosts.attachment import memory_by_name
 from straw.engines.monarch.hosts.hosts import Hosts
@@ -42,6 +43,7 @@ from straw.engines.monarch.memory.memory_check import check_files, check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Shared
 from straw.engines.monarch.processes import namespace as wall
 from straw.engines.monarch.processes import process as adapter
+from straw.engines.monarch.processes.cards import card_for
 from straw.engines.monarch.processes.log import NAME, append
 from straw.engines.monarch.processes.process import Process, WorkerDied, WorkerRaised, check_monarch, lacks_in_a_line
 from straw.engines.monarch.processes.running import Running
@@ -103,7 +105,10 @@ class MonarchEngine(Engine):
     def _share(self, start: LocalEngine) -> None:
         """The memory that others look at."""
         weights, frozen = {name: p.detach() for name, p in start.trained.items()}, start.frozen()
-        self.slots = [Shared.holding(weights), *(Shared.like(weights) for _ in range(1, num_slots(self.page)))]
+        halved = {} if self.page.engine.hosts else halved_weights(start)  # other hosts begin with the first slot
+        self.first = Shared.holding(weights)
+        self.slots = [] if halved else [self.first]
+        self.slots += [Shared.like(weights, halved) for _ in range(len(self.slots), num_slots(self.page))]
         self.base = Shared.holding(frozen) if frozen else None
         self.board = Board(self.num_generators) if self.page.engine.fresh_weights else None
 
@@ -134,9 +139,12 @@ class MonarchEngine(Engine):
             self.pool.open()
         try:
             code = outside.in_use()
-            self.trainer = self.pool.start(lambda: self._trainer(self._handles(), self._base, code))
+            self.trainer = self.pool.start(lambda: self._trainer(self._handles(), self.first.handle, self._base, code))
         except (WorkerDied, WorkerRaised) as error:
             raise EngineFailed(str(error)) from error
+        if self.first is not self.slots[0]:
+            self.first.close()  # the trainer has it in memory of its own
+            self.first.tensors.clear()
         if self.is_pushed:
             self.source = self.pool.do(self._source)
             self.pool.open()
@@ -149,9 +157,12 @@ class MonarchEngine(Engine):
     def _handles(self) -> list[Handle]:
         return [slot.handle for slot in self.slots]
 
-    def _process(self, name: str, worker: type, *given: Any) -> Process:
+    def _process(self, name: str, number: int, worker: type, *given: Any) -> Process:
         engine = self.page.engine
-        return Process(name, worker, self._alone, *given, patience=Patience(engine.answer_s, engine.load_s))
+        return Process(
+            name, worker, self._alone, *given, patience=Patience(engine.answer_s, engine.load_s),
+            environment=card_for(number, self.page.model.device),
+        )  # fmt: skip
 
     @property
     def _alone(self) -> Page:
@@ -160,7 +171,7 @@ class MonarchEngine(Engine):
 
     def _trainer(self, *given: Any) -> Running:
         if self.hosts is None or self.where.trainer is None:
-            return self._process("trainer", Trainer, *given)
+            return self._process("trainer", 0, Trainer, *given)
         return self.hosts.process(RemoteTrainer, self.where.trainer, "trainer", Trainer, self._alone, *given)
 
     def _source(self) -> Any:
@@ -176,7 +187,7 @@ class MonarchEngine(Engine):
             return self.hosts.process(RemoteProcess, host, name, Generator, self._alone, self._base)
         if self.board is not None:
             fresh = Fresh(self.board.memory.handle, self._handles(), index)
-        return self._process(name, Generator, self._base, self.source, fresh)
+        return self._process(name, 1 + index, Generator, self._base, self.source, fresh)
 
     def listen(self, tell: Tell) -> None:
         """Also of what happened before somebody listened."""
@@ -282,7 +293,7 @@ class MonarchEngine(Engine):
             self.hosts.close()
         if adapter.log is not None:
             adapter.log.keep_in(None)
-        for shared in (*self.slots, self.base, self.board):
+        for shared in (*self.slots, self.first, self.base, self.board):
             if shared is not None:
                 shared.close()
 

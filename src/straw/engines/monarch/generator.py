@@ -17,6 +17,8 @@ from torch import Tensor
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
 from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.halves import halve_frozen, halved_weights
+from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
 
@@ -70,12 +72,15 @@ class Generator:
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
+        self.head = halve_frozen(self.engine)
         self.reach = mapped if source is None else self._fetched(source, page.engine.load_s)
         for name, tensor in (self.reach(base) if base is not None else {}).items():
             put(parameters[name], tensor)
+        self.head.renew()
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)
+        self.has_first_weights = True  # those it was made with
         self.serial: int | None = None  # of the weights it was shown
         self.talk: tuple[int, int, Conversation] | None = None  # key, turns done, and the conversation
 
@@ -106,7 +111,13 @@ class Generator:
         tensors = self.reach(handle)
         for name, parameter in self.engine.trained.items():
             put(parameter, tensors[name])
+        if self.head.is_trained:
+            self.head.renew()
+        if self.has_first_weights:
+            give_back_heap()  # that nobody reads any more
+            self.has_first_weights = False
         self.serial = serial
+        self.engine.changes += 1
         if self.lookout is not None:
             self.lookout.took(serial)
 
@@ -116,7 +127,7 @@ class Generator:
             self._look_at(*newer)
 
     def _fetched(self, source: Any, deadline_s: float) -> Callable[[Handle], dict[str, Tensor]]:
-        from straw.engines.monarch.weights.weight_transfer import Fetched, halved_weights
+        from straw.engines.monarch.weights.weight_transfer import Fetched
 
         return Fetched(source, deadline_s, halved_weights(self.engine))
 
@@ -125,5 +136,7 @@ def put(parameter: Tensor, tensor: Tensor) -> None:
     """What was mapped is used where it lies; a device takes a copy into memory of its own."""
     if parameter.device == tensor.device:
         parameter.data = tensor
-    else:
-        parameter.data.copy_(tensor)
+        return
+    if parameter.dtype != tensor.dtype:
+        parameter.data = parameter.data.to(tensor.dtype)  # once: then its memory stays where it is
+    parameter.data.copy_(tensor)

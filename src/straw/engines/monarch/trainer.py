@@ -9,7 +9,8 @@ With two slots (`max_lag` asks for more):
 So what trains is what generators read, and to publish is to say where it lies. Nobody ever sees weights that change
 under their hands: weights that were shown are left before they change, and who may be overwritten is for the
 controller to know. The slots are the controller's, so a trainer that dies takes nothing from under the generators.
-A trainer on a GPU has its own weights there, and copies them into the slot when it shows it.
+A trainer on a GPU has its own weights there, and copies them into the slot when it shows it. So does one whose
+generators read matrices in bfloat16 (`engines.local.halves`): the slots hold them rounded, once for all generators.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from straw import outside
 from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
 from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.halves import halve_frozen
+from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.generator import Version
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.types import Datum
@@ -34,23 +37,27 @@ def num_slots(page: Page) -> int:
 
 class Trainer:
     def __init__(
-        self, page: Page, slots: Sequence[Handle], base: Handle | None, code: Mapping[str, bytes] | None = None
-    ) -> None:
-        """The first slot holds what trains, as it is before the first step; `base` what lies beneath adapters.
+        self, page: Page, slots: Sequence[Handle], start: Handle, base: Handle | None,
+        code: Mapping[str, bytes] | None = None,
+    ) -> None:  # fmt: skip
+        """`start` holds what trains, as it is before the first step; `base` what lies beneath adapters.
 
         `code`: files of code from outside that the page names, for a loss among them.
         """
         outside.adopt(code or {})
         self.engine = with_adapters(load_engine(page), page.model)
         parameters = dict(self.engine.model.named_parameters())
-        for handle in (slots[0], base):
+        for handle in (start, base):
             for name, tensor in (mapped(handle) if handle is not None else {}).items():
                 parameters[name].data.copy_(tensor)
         self.handles, self.slots = slots, [mapped(handle) for handle in slots]
-        self.lives_in_slots = self.engine.device.type == "cpu"
+        halve_frozen(self.engine)
+        is_alike = all(self.slots[0][name].dtype == p.dtype for name, p in self.engine.trained.items())
+        self.lives_in_slots = self.engine.device.type == "cpu" and is_alike
         self.undoing: list[ExitStack] = []
         self.serial, self.is_shown = 0, False
         self._fill()
+        give_back_heap()
 
     @property
     def slot(self) -> int:

@@ -17,7 +17,7 @@ from straw.errors import ConfigError
 
 COMPUTES_ELSEWHERE = (  # how this process would compute
     "device", "dtype", "threads", "gradient_checkpointing", "fast_llama", "tokens_per_microbatch", "rows_at_once",
-    "trust_remote_code", "answer_s", "load_s", "shared_machine", "certs", "trainer_host", "attach_s",
+    "generator", "trust_remote_code", "answer_s", "load_s", "shared_machine", "certs", "trainer_host", "attach_s",
 )  # fmt: skip
 DEFAULTS: dict[str, object] = {  # what the page leaves open
     "lora_rank": 32, "entropy_coef": 0.0,
@@ -42,6 +42,11 @@ def of_the_policy(page: Page) -> Iterator[str]:
     algorithm = page.algorithm
     if algorithm.entropy_coef:
         yield f"{NO_ENTROPY}; got entropy_coef={algorithm.entropy_coef:g}. Write entropy_coef=0, or engine=local."
+    if algorithm.ratio_cap is not None:
+        yield (
+            f"the service's losses truncate no ratio; got ratio_cap={algorithm.ratio_cap:g}. Leave it out, or write "
+            "engine=local."
+        )
     if page.sampling.temperature != 1:
         yield f"{NO_TEMPERATURE}; got temperature={page.sampling.temperature:g}. Write temperature=1, or engine=local."
     if page.memory.needs_encoder and page.memory.encoder == "policy":

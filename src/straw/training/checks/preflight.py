@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from straw.engines.backends.base import is_exact
 from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.forward.self_check import rows_are_independent
 from straw.errors import ConfigError, EngineFailed, TrainingError
@@ -79,12 +80,14 @@ Gate = Callable[[Trial], tuple[str, bool]]
 
 
 def sampler_equals_trainer(trial: Trial) -> tuple[str, bool]:
-    apart = check_sampler(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model)
+    page = trial.plan.page
+    apart = check_sampler(trial.engine, trial.plan.task, trial.sampling, page.model, is_exact(page.engine.generator))
     return f"sampler and trainer {apart:.1e} nats apart", False
 
 
 def update_reaches_sampler(trial: Trial) -> tuple[str, bool]:
-    check_update(trial.engine, trial.plan.task, trial.sampling, trial.plan.page.model)
+    page = trial.plan.page
+    check_update(trial.engine, trial.plan.task, trial.sampling, page.model, is_exact(page.engine.generator))
     return "an update moves both", False
 
 
@@ -92,6 +95,8 @@ def independent_rows(trial: Trial) -> tuple[str, bool]:
     """A crowd that changes bits is no reason to stop: a resumed run has the same crowd."""
     if trial.plan.page.engine.engine == "tinker":
         return "", False  # a hundred replies that somebody pays for, and no way to mend what they tell
+    if not is_exact(trial.plan.page.engine.generator):
+        return "", False  # nobody said so
     try:
         is_so = rows_are_independent(trial.engine)
     except ConfigError:  # a model with room for less than the probe reads

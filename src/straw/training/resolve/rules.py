@@ -20,6 +20,7 @@ from straw.algorithms.registry import algorithm_named
 from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, Values, with_values
 from straw.config.option import MOST_STEPS
+from straw.engines.backends.base import OWN, is_exact
 from straw.engines.encoder import check_encoder, fast_dtype
 from straw.errors import ConfigError
 from straw.outside import short
@@ -32,6 +33,7 @@ from straw.training.resolve.tuned_defaults import is_luck, tuned_values, tuning_
 from straw.training.sources.problems import num_asked
 
 LARGE_SPACE = 1024
+RATIO_CAP = 2.0
 
 
 @dataclass(slots=True)
@@ -119,6 +121,17 @@ def of_machine(it: Resolving) -> None:
     it.settle("this machine", {"device": device, "dtype": best_dtype(model.dtype, device, model.is_embedded)})
 
 
+def of_generator(it: Resolving) -> None:
+    """One with other kernels has ratios that are not 1: they are truncated, and what it lacks is said now."""
+    engine = it.page.engine
+    if engine.generator == OWN or engine.engine == "tinker":
+        return
+    if (check := getattr(find("backends", engine.generator), "check", None)) is not None:
+        check(it.page.model.device)
+    if not is_exact(engine.generator):
+        it.fill(f"generator {short(engine.generator)}", {"ratio_cap": RATIO_CAP})
+
+
 def of_warmup(it: Resolving) -> None:
     it.settle("warm-up", warmup_values(it.page, it.named))
 
@@ -128,7 +141,8 @@ def of_encoder(it: Resolving) -> None:
 
 
 RULES: tuple[Rule, ...] = (
-    of_weights, of_engine, of_task, of_memory, of_tuning, of_batches, of_algorithm, of_machine, of_warmup, of_encoder,
+    of_weights, of_engine, of_task, of_memory, of_tuning, of_batches, of_algorithm, of_machine, of_generator,
+    of_warmup, of_encoder,
 )  # fmt: skip
 
 
@@ -139,7 +153,16 @@ def resolved(loaded: Loaded) -> tuple[Resolving, tuple[str, ...]]:
     it.fill("num_generators", processes)
     for rule in RULES:
         rule(it)
-    return it, notes
+    return it, notes + generator_notes(it.page)
+
+
+def generator_notes(page: Page) -> tuple[str, ...]:
+    """What a generator that is not exact takes away from the page's other promises."""
+    name = short(page.engine.generator)
+    if is_exact(page.engine.generator):
+        return ()
+    ahead = "pace=exact promises lag alone, and " if page.engine.max_lag and page.engine.pace == "exact" else ""
+    return (f"generator={name} promises no bits: {ahead}a repeated or resumed run draws other replies",)
 
 
 def of_the_task_itself(it: Resolving, task: Task) -> None:

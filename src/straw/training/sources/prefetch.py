@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from straw.engines.backends.base import is_exact
 from straw.engines.base import Engine
 from straw.training.sources.base import Collector, Groups, NoRollouts
 
@@ -47,8 +48,9 @@ class Prefetching(NoRollouts):
         plan = collector.plan
         self.collector, self.engine, self.last = collector, engine, int(plan.page.run.n_batches or 0)
         # Elsewhere neighbours may change a row's bits; and a function is called only for what is learned from.
+        keeps_bits = plan.page.model.device == "cpu" and is_exact(plan.page.engine.generator)
         is_decided = plan.page.problems.curriculum == "none"  # else the problems are not known yet
-        self.is_foreseen = plan.page.model.device == "cpu" and not plan.channel.reads_replies and is_decided
+        self.is_foreseen = keeps_bits and is_decided and not plan.channel.reads_replies
         self.foresight = Foresight(
             lambda steps: collector.of_all(steps, engine),
             rows_per_step=plan.episodes_per_step,

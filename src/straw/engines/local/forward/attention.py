@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils.checkpoint import checkpoint
 
 from straw.engines.batch_invariant import weighted_sum
 from straw.engines.precision import has_float64, keeps_bits
@@ -32,6 +33,8 @@ from straw.engines.precision import has_float64, keeps_bits
 ROW_TILE = 16  # from this many rows on a matmul gives each row the same bits
 KEY_TILE = 64  # a sum over more keys than this is cut into blocks by the library, and where depends on the sum
 SMALL_PRODUCT = 400  # a product of fewer multiplications than this goes to another kernel
+SCORES = 2**26  # at once, where none is kept: 256 MiB of float32
+FEW_SCORES = 2**20  # of a layer, which may be kept
 FORBIDDEN = -1e30  # finite, so that a row of padding alone does not become NaN
 
 
@@ -171,3 +174,33 @@ def attend_prefix_and_own(
     from_own = weigh(on_own.transpose(1, 2).reshape(u * g, k, q // g, c), own_values)
     out = from_own.view(u, g, k, t, h // k, -1) + from_prefix.view(u, k, g, t, h // k, -1).transpose(1, 2)
     return out.transpose(2, 3).reshape(u, g, t, h, -1)
+
+
+def attend_in_pieces(
+    q_UGTHD: Tensor,
+    prefix_UKPD: tuple[Tensor, Tensor],
+    own_RKCD: tuple[Tensor, Tensor],
+    bias: Tensor | None,
+    rule: Rule,
+) -> Tensor:
+    """The same, a few rows of every prompt at a time, and no score is kept: the way back computes them again.
+
+    Kept whole they grow with prompt times reply times heads, in every layer: more than all else for long replies.
+    """
+    u, g, t, h, _ = q_UGTHD.shape
+    keys = prefix_UKPD[0].shape[2] + own_RKCD[0].shape[2]
+    if not torch.is_grad_enabled() or u * g * t * h * keys <= FEW_SCORES:
+        return attend_prefix_and_own(q_UGTHD, prefix_UKPD, own_RKCD, bias, rule)
+    size = max(1, SCORES // (u * t * h * keys))
+    own = [x.view(u, g, *x.shape[1:]) for x in own_RKCD]
+    seen = None if bias is None else bias.view(u, g, t, -1)
+    pieces = []
+    for start in range(0, g, size):
+        rows = slice(start, min(start + size, g))
+        own_piece = own[0][:, rows].flatten(0, 1), own[1][:, rows].flatten(0, 1)
+        bias_piece = None if seen is None else seen[:, rows].flatten(1, 2)
+        pieces.append(checkpoint(
+            attend_prefix_and_own, q_UGTHD[:, rows], prefix_UKPD, own_piece, bias_piece, rule,
+            use_reentrant=False, preserve_rng_state=False,
+        ))  # fmt: skip
+    return torch.cat(pieces, dim=1)

@@ -102,8 +102,8 @@ class Decode(Growing):
     def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int, longest_prompt: int = 0) -> None:
         """`longest_prompt`: of those that are yet to `replace` the first."""
         self.device = prefixes[0].device
-        self.u, self.g, self.capacity = len(prefixes), rows_per_prompt, 0
-        lengths = [prefix.p for prefix in prefixes]
+        lengths = [length for prefix in prefixes for length in prefix.prompt_lengths]
+        self.u, self.g, self.capacity = len(lengths), rows_per_prompt, 0
         self.p = round_up(max(longest_prompt, *lengths), KEY_TILE)
         self.prompt_len = torch.tensor(lengths, device=self.device)
         self.prefix = {

@@ -9,10 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from straw.engines.local import heartbeat as pulse
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import (
     ROW_TILE,
     Rule,
     attend_causally,
+    attend_in_pieces,
     attend_prefix_and_own,
     causal_bias,
     round_up,
@@ -60,7 +62,8 @@ class Pack:
         if self.t == 0:
             return prompts
         rq, rk, rv = (self._replies(x) for x in (q, k, v))
-        out = attend_prefix_and_own(
+        attend = attend_prefix_and_own if attention.keeps_bits(self.device) else attend_in_pieces
+        out = attend(
             rq.view(self.u, self.g, self.t, *q.shape[1:]),
             (by_head(pk, tile), by_head(pv, tile)),
             (by_head(rk, tile), by_head(rv, tile)),
@@ -73,7 +76,7 @@ class Pack:
         sampler reads prompts alone: so does this."""
         if self.prompt_back is None:
             return attend_causally(q, k, v, bias, rule).flatten(0, 1)
-        if v.dtype != torch.bfloat16:
+        if v.dtype != torch.bfloat16 or not attention.keeps_bits(v.device):
             return attend_causally(q, k, v, bias, rule).flatten(0, 1)[self.prompt_back]
         alone = []
         for u, n in enumerate(self.prompt_lengths):

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from straw.engines.base import Policy
 from straw.engines.local.training.checkpoints import read_weights
+from straw.engines.precision import keeps_bits
 
 
 class Policies:
@@ -74,11 +75,18 @@ class Policies:
         if weights is None:
             yield
             return
-        mine = {name: p.data for name, p in self.trained.items()}
-        for name, p in self.trained.items():
-            p.data = weights[name]
+        self._exchange(weights)
         try:
             yield
         finally:
-            for name, p in self.trained.items():
-                p.data = mine[name]
+            self._exchange(weights)
+
+    def _exchange(self, weights: dict[str, Tensor]) -> None:
+        """What trains and these. Off the CPU each stays in its place, where a captured graph would look for it."""
+        for name, p in self.trained.items():
+            if keeps_bits(p.device):
+                p.data, weights[name] = weights[name], p.data
+                continue
+            mine = p.detach().clone()
+            p.data.copy_(weights[name])
+            weights[name].copy_(mine)

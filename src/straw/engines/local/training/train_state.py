@@ -21,6 +21,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams, Engine
 from straw.engines.local.adapters.lora import save_adapter
+from straw.engines.local.heap import give_back_heap
 from straw.engines.local.training.checkpoints import (
     Adam,
     read_adam,
@@ -50,11 +51,12 @@ class Learning(Engine):
         self.policies = Policies(self.trained)
         self.policy_version = 0
         self.is_published = True  # whether the sampler has the newest weights
+        self.changes = 0  # of the weights, whatever their version is called
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
         self.policies.leave_start()
         norm = adam_step(self.optimizer, list(self.trained.values()), params)
-        self.is_published = False
+        self.is_published, self.changes = False, self.changes + 1
         return {"grad_norm": norm}
 
     def publish(self) -> int:
@@ -88,7 +90,7 @@ class Learning(Engine):
                 p.grad = gradients[name]
             self.optimizer.state.clear()
             self.optimizer.state.update(state)
-            self.policy_version, self.is_published = version, published
+            self.policy_version, self.is_published, self.changes = version, published, self.changes + 1
 
     # --- noise ---------------------------------------------------------------------------------
 
@@ -114,6 +116,7 @@ class Learning(Engine):
             parameter.data = parameter.data.new_empty(0)
         self.optimizer.state.clear()
         self.policies.kept.clear()
+        give_back_heap()
 
     @property
     def trained_bytes(self) -> int:
@@ -156,6 +159,7 @@ class Learning(Engine):
             for name, p in self.trained.items():
                 p.copy_(weights[name])
         self.policy_version, self.is_published = adam.policy_version, adam.is_published
+        self.changes += 1
 
 
 def add_normal(trained: Sequence[nn.Parameter], seed: int, scale: float) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -64,9 +64,9 @@ class Shared:
         self.tensors = mapped(self.handle)
 
     @classmethod
-    def like(cls, tensors: Mapping[str, Tensor]) -> Shared:
-        """Room for these."""
-        return cls(places_of(tensors))
+    def like(cls, tensors: Mapping[str, Tensor], halved: Collection[str] = ()) -> Shared:
+        """Room for these, some of them in bfloat16."""
+        return cls(places_of(tensors, halved))
 
     @classmethod
     def holding(cls, tensors: Mapping[str, Tensor]) -> Shared:
@@ -91,11 +91,12 @@ class Shared:
             self._folder = None
 
 
-def places_of(tensors: Mapping[str, Tensor]) -> dict[str, Place]:
+def places_of(tensors: Mapping[str, Tensor], halved: Collection[str] = ()) -> dict[str, Place]:
     places: dict[str, Place] = {}
     end = 0
     for name, tensor in tensors.items():
-        places[name] = Place(tuple(tensor.shape), tensor.dtype, end)
+        dtype = torch.bfloat16 if name in halved else tensor.dtype
+        places[name] = Place(tuple(tensor.shape), dtype, end)
         end += -(-places[name].num_bytes // ALIGNED) * ALIGNED
     return places
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from typing import Any
@@ -113,7 +113,11 @@ def tidy() -> None:
 class Process:
     """One process, one worker; all of it happens in one event loop, behind the wall."""
 
-    def __init__(self, name: str, worker: Callable[..., Any], *given: Any, patience: Patience | None = None) -> None:
+    def __init__(
+        self, name: str, worker: Callable[..., Any], *given: Any, patience: Patience | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """`environment`: of this process alone, beside what it inherits."""
         actor = monarch()
         from straw.engines.monarch.processes.actor import Host, Setting
 
@@ -122,7 +126,8 @@ class Process:
         umask = wall.wall.umask if wall.wall is not None else None
         self.heart = Heart()
         try:
-            self._mesh = actor.this_host().spawn_procs({"gpus": 1})
+            own = actor.default_bootstrap_cmd().with_env(environment) if environment else None
+            self._mesh = actor.this_host().spawn_procs({"gpus": 1}, bootstrap_command=own)
             setting = Setting(name, umask, log.path, self.heart.handle)
             self._actor = self._mesh.spawn(name.replace("-", "_"), Host, setting)
         except BaseException:

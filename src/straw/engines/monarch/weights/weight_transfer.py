@@ -10,15 +10,13 @@ computes, and nothing passes through the controller. A tensor in `halved` travel
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from straw.engines.local import heartbeat as pulse
-from straw.engines.local.engine import LocalEngine
-from straw.engines.local.forward.llama_reader import LlamaReader
 from straw.engines.monarch.memory.shared_memory import Handle
 from straw.errors import EngineLost
 
@@ -29,7 +27,7 @@ AT_ONCE = 8  # messages under way
 class Fetched:
     """Copies of what lies behind a handle; the next version is written over them, so nobody may be sampling."""
 
-    def __init__(self, source: Any, deadline_s: float, halved: frozenset[str] = frozenset()) -> None:
+    def __init__(self, source: Any, deadline_s: float, halved: Collection[str] = frozenset()) -> None:
         self.source, self.deadline_s, self.halved = source, deadline_s, halved
         self.own: dict[str, Tensor] = {}
 
@@ -61,14 +59,3 @@ class Fetched:
         except Exception as error:  # whatever it is, the trainer's process is where it has to be mended
             raise EngineLost(f"the weights did not come from the trainer ({type(error).__name__})") from error
         room.copy_(torch.frombuffer(bytearray(chunk), dtype=room.dtype))
-
-
-def halved_weights(engine: LocalEngine) -> frozenset[str]:
-    """What autocast rounds to bfloat16 anyway before every use, so that half the bytes give the same bits.
-
-    Only where our own reading of the model shows what it does with them: the matrices of its layers.
-    """
-    if engine.settings.dtype != "bfloat16" or engine.adapters is not None or not isinstance(engine.reader, LlamaReader):
-        return frozenset()
-    matrices = {id(part.weight) for part in engine.reader.body.layers.modules() if type(part) is nn.Linear}
-    return frozenset(name for name, weight in engine.trained.items() if id(weight) in matrices)

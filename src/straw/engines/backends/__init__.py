@@ -1,0 +1,1 @@
+"""Generators that are not straw's own, behind the same verbs."""

@@ -1,0 +1,61 @@
+"""Weights that are kept in bfloat16, where autocast would round them anew at every use.
+
+    matrices      of the layers, that nothing but a product reads: frozen ones, and all of a process that only samples
+    head          a copy beside the embedding it may be tied to, which is looked up unrounded
+
+The same bits as before: autocast rounds the same numbers the same way, but it keeps what it rounded only for weights
+that take gradients, so a frozen matrix is rounded for every token (the head of SmolLM2 alone: 34 ms a step). Only where
+our own reading of the model shows what it does with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from straw.engines.local.forward.llama_reader import LlamaReader
+
+if TYPE_CHECKING:
+    from straw.engines.local.engine import LocalEngine
+
+
+def halved_weights(engine: LocalEngine) -> dict[str, nn.Parameter]:
+    """What may be kept in bfloat16, adapters too, by name; the head where it is no embedding and is plain."""
+    if engine.settings.dtype != "bfloat16" or not isinstance(engine.reader, LlamaReader):
+        return {}
+    found = {id(part.weight) for part in engine.reader.body.layers.modules() if isinstance(part, nn.Linear)}
+    if engine.head.weight is not engine.model.get_input_embeddings().weight:
+        found.add(id(engine.head.weight))
+    return {name: weight for name, weight in engine.model.named_parameters() if id(weight) in found}
+
+
+def halve_frozen(engine: LocalEngine) -> HeadCopy:
+    """In place, and for good: nobody may ask this engine for the frozen weights it came with.
+
+    Not where they came from a seed: then they are part of what a run keeps.
+    """
+    for weight in {} if engine.is_made else halved_weights(engine).values():
+        if not weight.requires_grad:
+            weight.data = weight.data.bfloat16()
+    return HeadCopy(engine)
+
+
+class HeadCopy:
+    """In the engine's head instead of an embedding that takes no gradient; to be renewed when that is another."""
+
+    def __init__(self, engine: LocalEngine) -> None:
+        self.source = weight = engine.head.weight
+        self.copy: Tensor | None = None
+        self.is_trained = any(weight is one for one in engine.trained.values())
+        is_tied = weight is engine.model.get_input_embeddings().weight
+        if is_tied and not weight.requires_grad and halved_weights(engine):
+            self.copy = weight.detach().bfloat16()
+            engine.head = replace(engine.head, weight=self.copy)
+
+    @torch.no_grad()
+    def renew(self) -> None:
+        if self.copy is not None:
+            self.copy.copy_(self.source)

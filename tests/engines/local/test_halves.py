@@ -1,0 +1,66 @@
+"""Frozen weights in bfloat16: the bits of the weights that autocast rounds anew, half the memory, nothing lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tests.engines.contract import CROSS_ENTROPY, STEP, lesson, prompts_of
+from tests.engines.local.kinds import make_engine
+
+from straw.engines.base import SamplingParams
+from straw.engines.local.engine import LocalEngine
+from straw.engines.local.halves import halve_frozen, halved_weights
+
+
+def coarse(kind: str, halved: bool, frozen: bool = False) -> LocalEngine:
+    engine = make_engine(kind, dtype="bfloat16")
+    if frozen:
+        engine.model.requires_grad_(False)
+    if halved:
+        halve_frozen(engine)
+    return engine
+
+
+@pytest.mark.parametrize(("kind", "frozen"), [("lora", False), ("embedded", True), ("llama", True), ("qwen2", True)])
+def test_nobody_can_tell_what_is_rounded_once_from_what_is_rounded_every_time(kind: str, frozen: bool) -> None:
+    """Replies, log-probabilities, hidden states and, where something trains, gradients: bit for bit."""
+    one, other = (coarse(kind, halved, frozen) for halved in (False, True))
+    prompts, params = prompts_of(one), SamplingParams(max_tokens=6)
+    assert one.sample(prompts, 3, params, [range(3)] * 5) == other.sample(prompts, 3, params, [range(3)] * 5)
+    assert one.logprobs(lesson(one)) == other.logprobs(lesson(other))
+    assert one.embed(["What?"]) == other.embed(["What?"])
+    if not frozen:
+        for engine in (one, other):
+            engine.forward_backward(lesson(engine), CROSS_ENTROPY)
+            engine.optim_step(STEP)
+        assert all(torch.equal(one.trained[name], other.trained[name]) for name in one.trained)
+
+
+def test_what_trains_stays_whole_and_the_embedding_is_looked_up_unrounded() -> None:
+    engine = coarse("lora", halved=True)
+    table = engine.model.get_input_embeddings().weight
+    assert table.dtype == torch.float32 and engine.head.weight.dtype == torch.bfloat16
+    assert all(p.dtype == torch.float32 for p in engine.trained.values())
+    names = set(halved_weights(engine)) - set(engine.trained)
+    assert len(names) == 7 * engine.model.config.num_hidden_layers
+    parameters = dict(engine.model.named_parameters())
+    assert all(parameters[name].dtype == torch.bfloat16 for name in names)
+    assert not torch.equal(table, table.bfloat16().float())
+
+
+@pytest.mark.parametrize("kind", ["lora", "modules"])
+def test_nothing_is_rounded_in_float32_or_where_other_modules_read(kind: str) -> None:
+    engine = make_engine(kind) if kind == "lora" else coarse(kind, halved=False, frozen=True)
+    halve_frozen(engine)
+    assert halved_weights(engine) == {} and {p.dtype for p in engine.model.parameters()} == {torch.float32}
+
+
+def test_weights_that_a_run_keeps_stay_whole() -> None:
+    made = coarse("lora", halved=False)
+    made.is_made = True
+    before = {name: weight.clone() for name, weight in made.frozen().items()}
+    halve_frozen(made)
+    assert before and all(torch.equal(before[name], weight) for name, weight in made.frozen().items())
+    assert replace(made.head).weight.dtype == torch.bfloat16  # a copy, and the rounding of it alone is spared
