@@ -38,6 +38,7 @@ from straw.files import MIB, make_folders, open_file, read_file
 FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
 HANDED = re.compile(r"python:(?P<name>[A-Za-z_]\w*)")
+ENVIRONMENT = "env"  # the family of tasks that are code of others
 TRUSTED = "trusted"  # a line for each: a hash, or a module's name
 MOST = 4 * MIB  # of a file of code, and of that list
 
@@ -76,6 +77,12 @@ handed: dict[str, Handed] = {}  # by name, python:pay: what the program at hand 
 def is_spelled(name: str) -> bool:
     """Whether this is how code from outside is named."""
     return FILE.fullmatch(name) is not None or MODULE.fullmatch(name) is not None
+
+
+def of_environment(name: str) -> str:
+    """env:mine.py:Game is the code mine.py:Game; any other name is itself."""
+    head, _, tail = name.partition(":")
+    return tail if head == ENVIRONMENT and ":" in tail else name
 
 
 def is_at_hand(name: str) -> bool:

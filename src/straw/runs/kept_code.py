@@ -26,11 +26,16 @@ def names_in(values: Iterable[Any]) -> Iterator[str]:
     """Every file of code that these values of a page name, and every object that was handed in."""
     for value in values:
         for text in value if isinstance(value, list | tuple) else [value]:
-            for name in [text, text.rpartition("=")[0]] if isinstance(text, str) else []:
+            for name in spellings(text) if isinstance(text, str) else []:
                 if found := FILE.fullmatch(name):
                     yield found["file"]
                 elif HANDED.fullmatch(name):
                     yield name
+
+
+def spellings(text: str) -> list[str]:
+    """Where in a value a name may stand: alone, in front of a weight, behind a name of its own, behind env:"""
+    return [text, text.rpartition("=")[0], text.partition("=")[2], outside.of_environment(text)]
 
 
 def files_of(page: Any) -> dict[str, Source]:

@@ -14,14 +14,16 @@ from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Loss
 from straw.rollouts.datums import datum_of, spans, token_weights
-from straw.types import Datum, Rollout
+from straw.types import Datum, End, Rollout
 
 
 def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
     """Every turn gets an advantage: its own where turns are paid one by one, else the rollout's.
 
-    Groups of one are compared with each other.
+    Groups of one are compared with each other. A rollout whose environment failed is compared with nobody, and has none.
     """
+    if any(rollout.end is End.FAILED for group in groups for rollout in group):
+        return among_the_paid(groups, credit)
     if len(groups) > 1 and all(len(group) == 1 for group in groups):
         (whole,) = credited([[rollout for group in groups for rollout in group]], credit)
         return [[rollout] for rollout in whole]
@@ -32,13 +34,38 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
             [replace(rollout, advantages=(a,) * len(rollout.turns)) for rollout, a in zip(group, row, strict=True)]
             for group, row in zip(groups, found, strict=True)
         ]
-    num_turns = max(len(rollout.turns) for group in groups for rollout in group)
-    rewards = [[paid(rollout, turn) for rollout in group] for group in groups for turn in range(num_turns)]
-    found = credit.advantages(rewards)  # in one batch: a running mean moves after all turns
-    by_group = [zip(*found[at : at + num_turns], strict=True) for at in range(0, len(found), num_turns)]
+    return credited_by_turn(groups, credit)
+
+
+def credited_by_turn(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """A turn is compared with the same turn of those that came as far; all in one batch, since a mean may move."""
+    places = [
+        (number, turn)
+        for number, group in enumerate(groups)
+        for turn in range(max(len(rollout.turns) for rollout in group))
+    ]
+    taken = [[one for one in groups[number] if len(one.turns) > turn] for number, turn in places]
+    found = credit.advantages([[paid(one, turn) for one in some] for (_, turn), some in zip(places, taken, strict=True)])
+    own: dict[tuple[int, int], list[float]] = {}  # by group and place in it
+    for (number, turn), row in zip(places, found, strict=True):
+        members = [place for place, one in enumerate(groups[number]) if len(one.turns) > turn]
+        for place, advantage in zip(members, row, strict=True):
+            own.setdefault((number, place), []).append(advantage)
     return [
-        [replace(rollout, advantages=row[: len(rollout.turns)]) for rollout, row in zip(group, rows, strict=True)]
-        for group, rows in zip(groups, by_group, strict=True)
+        [replace(rollout, advantages=tuple(own.get((number, place), ()))) for place, rollout in enumerate(group)]
+        for number, group in enumerate(groups)
+    ]
+
+
+def among_the_paid(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """As if those that failed were not there; they keep their places."""
+    sound = [[one for one in group if one.end is not End.FAILED] for group in groups]
+    some = [group for group in sound if group]
+    done = iter(credited(some, credit) if some else [])
+    rows = [iter(next(done)) if group else iter(()) for group in sound]
+    return [
+        [replace(one, advantages=(0.0,) * len(one.turns)) if one.end is End.FAILED else next(row) for one in group]
+        for group, row in zip(groups, rows, strict=True)
     ]
 
 
@@ -111,6 +138,6 @@ def training_data(groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout],
     rollouts = [*fresh, *extra]
     data = []
     for place, (rollout, weight) in enumerate(zip(rollouts, token_weights(rollouts, weigh), strict=True)):
-        if any(rollout.advantages) or loss.regularises:
+        if any(rollout.advantages) or (loss.regularises and rollout.turns and rollout.end is not End.FAILED):
             data.append(datum_of(rollout, weight, replayed=place >= len(fresh)))
     return data
