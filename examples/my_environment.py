@@ -6,19 +6,18 @@ straw train env:examples/my_environment.py:Guess model=smollm2 max_turns=20     
 Nothing in it is straw's. `turn_reward`, `solved` and `done` are attributes that straw looks at and TRL does not.
 """
 
-import math
 import random
 
 
 class Guess:
-    """The number lies between 10 and 99."""
+    """A number between 10 and 99. Five guesses that cannot be right any more end the game."""
 
-    turn_reward = 0.0  # bits of the number that a guess brought to light
+    turn_reward = 0.0  # for a guess that could be right
     solved = done = False
 
     def reset(self, seed=None, **row):
         self.secret = random.Random(seed).randint(11, 98)
-        self.low, self.high = 10, 99
+        self.low, self.high, self.wasted = 10, 99, 0
         self.solved = self.done = False
         return "10-99?"
 
@@ -28,14 +27,14 @@ class Guess:
         Args:
             number: A number between those that you were told.
         """
-        before = self.high - self.low - 1
-        if number == self.secret:
-            self.turn_reward, self.solved, self.done = math.log2(before), True, True
+        could_be_right = self.low < number < self.high
+        self.turn_reward, self.wasted = float(could_be_right), self.wasted + (not could_be_right)
+        self.solved = number == self.secret
+        self.done = self.solved or self.wasted == 5
+        if self.solved:
             return "found"
-        is_lower = number < self.secret
-        if is_lower:
+        if number < self.secret:
             self.low = max(self.low, number)
-        else:
-            self.high = min(self.high, number)
-        self.turn_reward = math.log2(before / (self.high - self.low - 1))
-        return f"{'higher' if is_lower else 'lower'} {self.low}-{self.high}"
+            return f"higher {self.low}-{self.high}"
+        self.high = min(self.high, number)
+        return f"lower {self.low}-{self.high}"

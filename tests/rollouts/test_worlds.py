@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from straw.tasks.environments.episode import Limits
 from straw.tasks.environments.rows import EMPTY, Rows
 from straw.tasks.environments.task import Environment
 from straw.types import End, Message, Played, Problem
-from dataclasses import replace
 
 LIMITS = Limits(turns=4, seconds=5.0, result=200)
 PARAMS = SamplingParams(max_tokens=200)

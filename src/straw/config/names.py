@@ -32,7 +32,11 @@ ALIASES = {
     "start": "from_checkpoint", "reward": "reward_type", "loss": "loss_fn",
 }  # fmt: skip
 
-WITH_CODE = ("reward_weights", "environments", "tools")  # lists in which a name may be that of code, beside the options of a registry
+WITH_CODE = (
+    "reward_weights",
+    "environments",
+    "tools",
+)  # lists in which a name may be that of code, beside the options of a registry
 
 SAME_THING = (  # several ways to say one number: who says it in one way overrules a page that said it in another
     (("batch_size",), ("samples_per_step",), ("problems_at_once", "accumulation")),

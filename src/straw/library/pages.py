@@ -193,7 +193,8 @@ def in_environment(said: Values, environment: Any, tools: Sequence[Any], hand: H
     """The rows that come first, if any, are played in it: `environment` as TRL's environment_factory, `tools` too."""
     if said.get("kind") not in (None, "data"):
         raise ConfigError(
-            f"an environment is a task of its own; got environment and {said['kind']}. Give rows in its place, or nothing."
+            f"an environment is a task of its own; got environment and {said['kind']}: give rows in its place, or "
+            "nothing"
         )
     found: Values = {"kind": "env"}
     if isinstance(environment, Mapping):

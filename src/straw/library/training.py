@@ -23,7 +23,8 @@ from straw.training.session import Finished, continue_page, resume_run, run_page
 def train(
     what: Any = None, *, reward: Any = None, reward_weights: Sequence[str | float] | None = None, grader: Any = None,
     algorithm: Any = None, baseline: Any = None, loss: Any = None, model: Any = None, tokenizer: Any = None,
-    environment: Any = None, tools: Sequence[Any] = (), callbacks: Sequence[Any] = (), run_dir: str | PathLike[str] | None = None, resume: bool = False,
+    environment: Any = None, tools: Sequence[Any] = (), callbacks: Sequence[Any] = (),
+    run_dir: str | PathLike[str] | None = None, resume: bool = False,
     quiet: bool = False, trust_code: str = "", **options: Any,
 ) -> Run:  # fmt: skip
     """Train a model, leave a run folder, and return the run.
@@ -36,8 +37,8 @@ def train(
                     their `reward_weights`
     grader, baseline, loss, algorithm       a name or a function; an algorithm is a straw.Algorithm or a learner's class
     model           a name, a folder, or a transformers model with its `tokenizer`, which is left as it is
-    environment     a class as TRL's environment_factory takes it, or a dict of such, and rows for them come first if any;
-                    `tools`: functions that keep no state
+    environment     a class as TRL's environment_factory takes it, or a dict of such; rows for them come first, if any
+    tools           functions that keep no state, for a model to call
     callbacks       objects with any of on_begin(run), on_step(step, metrics), on_end(run); True from on_step stops
     resume          go on with the run in run_dir where it stopped; without one there, begin it
     quiet           print nothing; without it a notebook or a terminal shows how the run goes

@@ -6,8 +6,8 @@
 It is called with all completions of a step together (of one piece of work, where generators run free) and gives one
 number for each, or None where it has nothing to say. By name it may ask for `prompts`, `completions`, `completion_ids`,
 any column of the data or fact of the problem, `trainer_state` (with `global_step` and `max_steps`),
-`log_extra(column, values)`, `log_metric(name, value)`, and in an environment `environments`, one for each. Prompts and completions
-are texts, or lists of messages where the data is a conversation. It may be async.
+`log_extra(column, values)`, `log_metric(name, value)`, and in an environment `environments`, one for each. Prompts and
+completions are texts, or lists of messages where the data is a conversation. It may be async.
 
 What it pays is undeclared, unless the function has the attributes `lowest`, `highest`, `levels` and `deterministic`.
 """
@@ -177,7 +177,9 @@ def prompt_of(rollout: Rollout) -> str | list[dict[str, str]]:
 def completion_of(rollout: Rollout) -> str | list[dict[str, Any]]:
     """Of several turns the whole text; of an episode all messages behind the prompt, as TRL has them."""
     if rollout.play is not None:
-        return [message for turn, reply in enumerate(rollout.replies) for message in turn_messages(rollout, turn, reply)]
+        return [
+            message for turn, reply in enumerate(rollout.replies) for message in turn_messages(rollout, turn, reply)
+        ]
     text = "\n".join(rollout.replies)
     return [{"role": "assistant", "content": text}] if rollout.problem.is_conversation else text
 

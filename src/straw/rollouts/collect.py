@@ -64,7 +64,7 @@ def collect(
             drawn = [key.coin(sample) for key, sample in row]
             for position, group in enumerate(groups):
                 keys_of_group = slice(position * group_size, (position + 1) * group_size)
-                rollouts[group], coins[group] = done[keys_of_group], drawn[keys_of_group]
+                rollouts[group], coins[group] = list(done[keys_of_group]), drawn[keys_of_group]
     return paid_by_step(channel, seed_keys, rollouts, coins)
 
 

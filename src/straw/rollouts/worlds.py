@@ -64,7 +64,8 @@ class Table:
         seat.problem = replace(seat.problem, messages=messages)
         seat.prompt = opening(self.chat, self.form, messages, self.task.schemas(seat.problem))
         if self.is_full(seat.prompt):
-            seat.end, seat.episode.reason = End.FAILED, (
+            seat.end = End.FAILED
+            seat.episode.reason = (
                 f"what is asked first has {len(seat.prompt)} tokens, and with max_tokens={self.params.max_tokens} an "
                 f"episode has room for {self.room}"
             )
@@ -75,9 +76,7 @@ class Table:
         seat.turns.append(turn)
         seat.replies.append(self.chat.decode(reply.tokens))
         seat.was_cut |= not reply.stopped
-        results = seat.episode.answer(
-            self.form.read(seat.replies[-1], parameters_of(self.task.schemas(seat.problem)))
-        )
+        results = seat.episode.answer(self.form.read(seat.replies[-1], parameters_of(self.task.schemas(seat.problem))))
         if results is None:
             seat.end = End.FAILED if seat.episode.reason else End.ANSWERED
         elif len(seat.turns) == self.task.max_turns:
@@ -152,9 +151,7 @@ def converse(engine: Sampler, table: Table, seats: Sequence[Seat]) -> None:
     rows = list(seats)
     for turn in range(table.task.max_turns):
         replies = talk.generate(table.params, [seat.seeds(turn) for seat in rows])
-        heard = [
-            table.hear(seat, reply) if seat.is_talking else () for seat, reply in zip(rows, replies, strict=True)
-        ]
+        heard = [table.hear(seat, reply) if seat.is_talking else () for seat, reply in zip(rows, replies, strict=True)]
         if not any(seat.is_talking for seat in rows):
             return
         rows, heard = kept(talk, rows, heard)

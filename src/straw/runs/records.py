@@ -45,8 +45,8 @@ def _grade_record(grade: Grade) -> dict[str, object]:
 
 
 def _play_record(play: Play) -> dict[str, object]:
-    """Calls in their order; what is absent was not so."""
-    record = {**asdict(play), "turn_rewards": None}  # they stand in front already
+    """Calls in their order; what is absent was not so. What the clock said has no place among what repeats itself."""
+    record = {**asdict(play), "turn_rewards": None, "seconds": None}  # turns' rewards stand in front already
     return {name: value for name, value in record.items() if value not in (None, "", ())}
 
 

@@ -20,7 +20,7 @@ from straw.types import Datum, End, Rollout
 def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
     """Every turn gets an advantage: its own where turns are paid one by one, else the rollout's.
 
-    Groups of one are compared with each other. A rollout whose environment failed is compared with nobody, and has none.
+    Groups of one are compared with each other. One whose environment failed is compared with nobody.
     """
     if any(rollout.end is End.FAILED for group in groups for rollout in group):
         return among_the_paid(groups, credit)
@@ -45,7 +45,9 @@ def credited_by_turn(groups: Sequence[Sequence[Rollout]], credit: Credit) -> lis
         for turn in range(max(len(rollout.turns) for rollout in group))
     ]
     taken = [[one for one in groups[number] if len(one.turns) > turn] for number, turn in places]
-    found = credit.advantages([[paid(one, turn) for one in some] for (_, turn), some in zip(places, taken, strict=True)])
+    found = credit.advantages(
+        [[paid(one, turn) for one in some] for (_, turn), some in zip(places, taken, strict=True)]
+    )
     own: dict[tuple[int, int], list[float]] = {}  # by group and place in it
     for (number, turn), row in zip(places, found, strict=True):
         members = [place for place, one in enumerate(groups[number]) if len(one.turns) > turn]

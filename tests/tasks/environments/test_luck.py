@@ -9,7 +9,7 @@ from straw.tasks.environments.luck import Luck
 
 def drawn(luck: Luck) -> tuple[float, float]:
     with luck:
-        return random.random(), float(np.random.random())  # noqa: NPY002
+        return random.random(), float(np.random.random())
 
 
 def test_an_episode_has_a_stream_of_its_own_whatever_the_others_draw() -> None:

@@ -50,8 +50,13 @@ LLAMA = ("<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|begin_of_t
 
 @pytest.mark.parametrize(
     ("template", "controls", "form"),
-    [("qwen2_5", QWEN, TAGGED), ("qwen3_instruct_2507", QWEN, TAGGED), ("llama3_1", LLAMA, BARE), ("llama3_2", LLAMA, BARE)],
-)  # fmt: skip
+    [
+        ("qwen2_5", QWEN, TAGGED),
+        ("qwen3_instruct_2507", QWEN, TAGGED),
+        ("llama3_1", LLAMA, BARE),
+        ("llama3_2", LLAMA, BARE),
+    ],
+)
 def test_turns_with_tools_are_the_tokens_of_the_whole_conversation(
     template: str, controls: tuple[str, ...], form: Form
 ) -> None:
@@ -88,7 +93,8 @@ def test_a_template_without_tools_is_spoken_to_in_lines() -> None:
     assert form_for(chat) is PLAIN
     text = chat.tokenizer.decode(opening(chat, PLAIN, [Message("user", "3 + 4?")], [ADD]))
     assert text == (
-        "<|system|>Tools, a call is a line:\nadd(a: integer, b: integer)  Adds.<|end|><|user|>3 + 4?<|end|><|assistant|>"
+        "<|system|>Tools, a call is a line:\nadd(a: integer, b: integer)  Adds.<|end|>"
+        "<|user|>3 + 4?<|end|><|assistant|>"
     )
     assert chat.results([{"role": "tool", "name": "add", "content": "7"}]) == chat.continuation(Message("user", "7"))
 

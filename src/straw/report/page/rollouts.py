@@ -67,7 +67,11 @@ def of_tools(run: Seen) -> str:
     found = {name: run.column(metric).last for name, metric in OF_TOOLS.items()}
     if found["calls"] is None:
         return ""
-    shares = {"malformed": "malformed", "call_failures": "brought an error", "env_failures": "of the environments failed"}
+    shares = {
+        "malformed": "malformed",
+        "call_failures": "brought an error",
+        "env_failures": "of the environments failed",
+    }
     told = [f"{found[name]:.1%} {what}" for name, what in shares.items() if found[name] is not None]
     return ", ".join([f"In the last step {found['calls']:.2f} tool calls a rollout", *told]) + "."
 

@@ -1,6 +1,6 @@
 """An episode in an environment as a person reads it: what the model said, what it called, what each call gave.
 
-    say(number=50)  ->  higher 50-99
+say(number=50)  ->  higher 50-99
 """
 
 from __future__ import annotations

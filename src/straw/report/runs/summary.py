@@ -104,7 +104,10 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         episodes_to_most=episodes_to(bits, 0.9, ceiling),
         service_tokens=service_tokens(rows),
         usd=last(rows, "tinker/usd"),
-        **{fact: late_mean(rows, metric) for fact, metric in OF_TOOLS.items()},
+        calls=late_mean(rows, OF_TOOLS["calls"]),
+        malformed=late_mean(rows, OF_TOOLS["malformed"]),
+        call_failures=late_mean(rows, OF_TOOLS["call_failures"]),
+        env_failures=late_mean(rows, OF_TOOLS["env_failures"]),
     )
 
 

@@ -33,7 +33,16 @@ LEDGER = (
     "absorbed_normalised_bits", "kl_from_start_bits", "pass_bits", "gold_bits",
 )  # fmt: skip
 WORK = ("updates", "unpaid_draws")  # of each step
-COLUMNS = ("bits_known", "p_secret", "hits", "reward", "accuracy", *OF_TOOLS.values(), *WORK, *(f"ledger/{name}" for name in LEDGER))
+COLUMNS = (
+    "bits_known",
+    "p_secret",
+    "hits",
+    "reward",
+    "accuracy",
+    *OF_TOOLS.values(),
+    *WORK,
+    *(f"ledger/{name}" for name in LEDGER),
+)
 COUNTED = ("N", "learning_rate", "lora_rank", "num_secrets", "reward_bins", "stop_at")  # options that are numbers
 MOST_EPISODES = 10**12
 TRIALS = "tune"  # a sweep's folder of runs that found its learning rates

@@ -67,7 +67,7 @@ class Rows:
 
 
 def rows_of(path: str, split: str) -> list[Row]:
-    found = []
+    found: list[Row] = []
     for place, row in Source(path=path).rows(split):
         try:
             asked_in(row)
@@ -79,6 +79,8 @@ def rows_of(path: str, split: str) -> list[Row]:
 
 def asked_in(row: Row) -> tuple[Message, ...]:
     """What a row asks, before the environment adds to it."""
+    if not isinstance(row.get("prompt", ""), str | list):
+        raise ValueError(f"a prompt is a text or a list of messages, got {row['prompt']!r:.40}")
     return messages_of(row, "prompt") or (Message("user", ""),)
 
 

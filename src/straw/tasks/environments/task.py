@@ -63,8 +63,8 @@ class Environment:
     def __post_init__(self) -> None:
         if self.rows.path is None and (ALONE not in self.contracts or self.contracts[ALONE].factory is None):
             raise ConfigError(
-                "without data an environment says what is asked, and tools alone, or several environments, do not: write "
-                "path=FILE with rows (a prompt, and for several the column environment)"
+                "without data an environment says what is asked, and tools alone, or several environments, do not: "
+                "write path=FILE with rows (a prompt, and for several the column environment)"
             )
 
     # --- a task

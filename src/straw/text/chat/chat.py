@@ -104,7 +104,9 @@ class Chat:
         named = [(name, str(token)) for name, token in self.tokenizer.special_tokens_map.items()]
         before = rendered_with(self.template, [asked], True, named)
         text = rendered_with(self.template, [asked, called(name, arguments)], False, named)
-        common = next((at for at, pair in enumerate(zip(before, text, strict=False)) if pair[0] != pair[1]), len(before))
+        common = next(
+            (at for at, pair in enumerate(zip(before, text, strict=False)) if pair[0] != pair[1]), len(before)
+        )
         return text[common:].partition(self.controls.get(self.end, "\0"))[0]
 
     def results(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:

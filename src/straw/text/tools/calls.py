@@ -1,6 +1,6 @@
 """Tool calls in a reply, read strictly: those that are whole, those that were meant for one and are none.
 
-    <tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call>     tagged    Qwen and all that learned from it
+    <tool_call>{"name": "add", "arguments": {"a": 1, "b": 2}}</tool_call>     tagged    Qwen, and who learned from it
     {"name": "add", "parameters": {"a": 1, "b": 2}}                           bare      Llama 3, the whole reply
     add(1, b=2)                                                               plain     a line of its own
 

@@ -34,8 +34,8 @@ def form_for(chat: Chat, wanted: str = "auto") -> Form:
         if form.read(text, {PROBE.name: list(PROBE.arguments)}).calls == (PROBE,):
             return form
     raise ConfigError(
-        f"this model's chat template writes tool calls in a form that straw does not read ({text.strip()[:80]!r}): write "
-        "tool_form=plain, tagged or bare"
+        f"this model's chat template writes tool calls in a form that straw does not read ({text.strip()[:80]!r}): "
+        "write tool_form=plain, tagged or bare"
     )
 
 
@@ -78,9 +78,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
 
 def parameters_of(tools: Sequence[Schema]) -> dict[str, list[str]]:
     """What a reader of calls has to know of them."""
-    return {
-        one["function"]["name"]: list(one["function"].get("parameters", {}).get("properties", {})) for one in tools
-    }
+    return {one["function"]["name"]: list(one["function"].get("parameters", {}).get("properties", {})) for one in tools}
 
 
 def schema_of(tool: Any, name: str) -> Schema:

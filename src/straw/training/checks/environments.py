@@ -35,8 +35,8 @@ def repeats(task: World) -> str | None:
         apart = next((pair for pair in zip(first, second, strict=False) if pair[0] != pair[1]), None)
         if apart is not None:
             return (
-                f"{task.name} does not repeat itself: with one seed and the same calls it gave {apart[0]!r:.80} and then "
-                f"{apart[1]!r:.80}. A run in it that goes on may differ from one that never stopped"
+                f"{task.name} does not repeat itself: with one seed and the same calls it gave {apart[0]!r:.80} and "
+                f"then {apart[1]!r:.80}. A run in it that goes on may differ from one that never stopped"
             )
     return None
 

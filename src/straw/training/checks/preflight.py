@@ -26,8 +26,8 @@ from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.forward.self_check import rows_are_independent
 from straw.errors import ConfigError, EngineFailed, TrainingError
 from straw.rollouts.collect import SeedKey, collect
-from straw.training.checks.advantage_variance import forecast_groups
 from straw.tasks.base import World
+from straw.training.checks.advantage_variance import forecast_groups
 from straw.training.checks.end_tokens import check_ends, unended
 from straw.training.checks.environments import check_alive, repeats
 from straw.training.checks.reward_checks import check_deterministic, check_full, check_range, references

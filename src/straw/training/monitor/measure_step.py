@@ -67,7 +67,7 @@ def measure(
     if not plan.has_answers:
         answered = paid_answers(plan, engine, task, sampling, step)
         rewards = [one.reward or 0.0 for one in answered]
-        solved = accuracy_of(answered) if getattr(task, "knows_success", False) else {}
+        solved = accuracy_of(answered) if isinstance(task, World) and task.knows_success else {}
         return Measured({**solved, "eval_reward": sum(rewards) / len(rewards)} | named(numbers), answered)
     answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
     right, asked = sum(one.is_right for one in answered), len(answered)

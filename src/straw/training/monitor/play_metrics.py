@@ -1,9 +1,9 @@
 """What happened in environments, in numbers: names are TRL's where it has them.
 
-    tools/call_frequency        calls of a rollout                     tools/failure_frequency   calls that brought an error
-    tools/malformed             calls that could not be read           tools/most_common         the share of one tool
-    environments/turns          turns of a rollout                     environments/failed       rollouts that failed
-    environments/solved         rollouts that were, where it says so   environments/seconds      its own time, a rollout
+    tools/call_frequency     calls of a rollout                tools/failure_frequency   calls that brought an error
+    tools/malformed          calls that could not be read      tools/most_common         the share of one tool
+    environments/turns       turns of a rollout                environments/failed       rollouts that failed
+    environments/solved      rollouts that were, where known   environments/seconds      its own time, a rollout
 
 Failed rollouts count in every share: what is left out of a denominator looks like success.
 """

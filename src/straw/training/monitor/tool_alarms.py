@@ -58,12 +58,12 @@ def is_better(seen: Seen) -> bool:
 
 ADVICE = {
     "malformed_calls": (
-        malformed_calls, "{:.0%} of the calls cannot be read, far more than at the start: lower learning_rate, set kl_coef, "
-        "and look at the rollouts (straw show)",
+        malformed_calls, "{:.0%} of the calls cannot be read, far more than at the start: lower learning_rate, set "
+        "kl_coef, and look at the rollouts (straw show)",
     ),
     "calls_vanish": (
-        calls_vanish, "a rollout makes {:.3g} calls, half as many as at the start or fewer, and is paid no better: lower "
-        "learning_rate, or pay for what only the tools can tell",
+        calls_vanish, "a rollout makes {:.3g} calls, half as many as at the start or fewer, and is paid no better: "
+        "lower learning_rate, or pay for what only the tools can tell",
     ),
     "one_tool": (
         one_tool, "{:.0%} of the calls are of one tool, and the reward is no better: lower learning_rate, set "

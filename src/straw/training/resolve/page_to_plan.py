@@ -84,6 +84,11 @@ def channel_of(page: Page, task: Task) -> Channel:
 
 def channel_of_world(task: World, channel: Channel) -> Channel:
     """What the environment pays, and what others pay beside it."""
+    if not (channel.reads_replies or task.knows_success):
+        raise ConfigError(
+            f"reward_type={channel.name} pays for what is right, and {task.name} does not say what is: give it an "
+            "attribute solved, true or false, or leave reward_type out"
+        )
     if not isinstance(channel, EnvironmentPay):
         return BesideEnvironment(channel, EnvironmentPay() if task.pays else None)
     if not task.pays:
