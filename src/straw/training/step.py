@@ -38,21 +38,28 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
 
 
 def credited_by_turn(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
-    """A turn is compared with the same turn of those that came as far; all in one batch, since a mean may move."""
+    """All turns in one batch, since a running mean moves behind it. A turn that never came was paid nothing.
+
+    An environment ends episodes, so there a turn is compared with those alone that came as far.
+    """
     places = [
         (number, turn)
         for number, group in enumerate(groups)
         for turn in range(max(len(rollout.turns) for rollout in group))
     ]
-    taken = [[one for one in groups[number] if len(one.turns) > turn] for number, turn in places]
-    found = credit.advantages(
-        [[paid(one, turn) for one in some] for (_, turn), some in zip(places, taken, strict=True)]
-    )
+    compared = [
+        [place for place, one in enumerate(groups[number]) if one.play is None or turn < len(one.turns)]
+        for number, turn in places
+    ]
+    rewards = [
+        [paid(groups[number][place], turn) for place in members]
+        for (number, turn), members in zip(places, compared, strict=True)
+    ]
     own: dict[tuple[int, int], list[float]] = {}  # by group and place in it
-    for (number, turn), row in zip(places, found, strict=True):
-        members = [place for place, one in enumerate(groups[number]) if len(one.turns) > turn]
+    for (number, turn), members, row in zip(places, compared, credit.advantages(rewards), strict=True):
         for place, advantage in zip(members, row, strict=True):
-            own.setdefault((number, place), []).append(advantage)
+            if turn < len(groups[number][place].turns):
+                own.setdefault((number, place), []).append(advantage)
     return [
         [replace(rollout, advantages=tuple(own.get((number, place), ()))) for place, rollout in enumerate(group)]
         for number, group in enumerate(groups)
@@ -138,8 +145,10 @@ def training_data(groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout],
     """Rollouts without any advantage are left out where they have no gradient: with neither entropy nor KL."""
     fresh = [rollout for group in groups for rollout in group]
     rollouts = [*fresh, *extra]
-    data = []
+    data: list[Datum] = []
     for place, (rollout, weight) in enumerate(zip(rollouts, token_weights(rollouts, weigh), strict=True)):
         if any(rollout.advantages) or (loss.regularises and rollout.turns and rollout.end is not End.FAILED):
             data.append(datum_of(rollout, weight, replayed=place >= len(fresh)))
+    if any(rollout.play is not None for rollout in fresh):
+        data.sort(key=lambda datum: len(datum.tokens))  # episodes differ much, and those read together are padded
     return data
