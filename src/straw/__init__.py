@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from straw.rewards.channel import Channel
     from straw.tasks.base import Task
     from straw.tasks.simple import SimpleTask
-    from straw.types import Datum, End, Grade, Message, Payment, Problem, Rollout, Turn
+    from straw.types import Datum, End, Grade, Message, Payment, Play, Problem, Rollout, ToolCall, Turn
 
 PLACES = {
     "straw.library.training": ("train", "resume"),
@@ -52,8 +52,13 @@ PLACES = {
     "straw.config": ("TaskSection",),
     "straw.config.option": ("option",),
     "straw.rewards.channel": ("Channel",),
+<<<<<<< HEAD
     "straw.algorithms.row": ("Algorithm",),
     "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum"),
+=======
+    "straw.algorithms.registry": ("Algorithm",),
+    "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum", "Play", "ToolCall"),
+>>>>>>> 6652a11 (Play and ToolCall are shown; pages made from the code)
     "straw.engines.base": ("Engine", "Reply", "SamplingParams", "AdamParams", "Loss"),
     "straw.errors": (
         "StrawError", "ConfigError", "DataError", "ModelError", "RewardError", "RunError", "TrainingError",
@@ -77,6 +82,7 @@ __all__ = [
     "Message",
     "ModelError",
     "Payment",
+    "Play",
     "Problem",
     "Reply",
     "RewardError",
@@ -90,6 +96,7 @@ __all__ = [
     "Table",
     "Task",
     "TaskSection",
+    "ToolCall",
     "TrainingError",
     "Turn",
     "engine",

@@ -152,6 +152,9 @@ class Play:
 
     `heard` has what the environment said behind each turn, as a text. `reward` is None where it pays nothing by
     itself, `turn_rewards` where it does not pay by turn, `solved` where it knows no success.
+
+    >>> straw.Play(environment="Guess", reward=1.0, solved=True).reason
+    ''
     """
 
     environment: str
