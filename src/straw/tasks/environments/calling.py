@@ -77,20 +77,27 @@ class Caller:
 
 
 def work(inbox: SimpleQueue[Job | None]) -> None:
+    """In a thread of its own, until it is ended or told that nothing more comes."""
     loop = asyncio.new_event_loop()
     try:
         while (job := inbox.get()) is not None:
-            try:
-                job.result = job.function()
-                if inspect.isawaitable(job.result):
-                    job.result = loop.run_until_complete(awaited(job))
-            except Ended:
-                return
-            except BaseException as error:  # handed to whoever asked
-                job.error = error
-            job.done.set()
+            do(job, loop)
+    except Ended:
+        return
     finally:
         loop.close()
+
+
+def do(job: Job, loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        job.result = job.function()
+        if inspect.isawaitable(job.result):
+            job.result = loop.run_until_complete(awaited(job))
+    except Ended:
+        raise
+    except BaseException as error:  # handed to whoever asked
+        job.error = error
+    job.done.set()
 
 
 async def awaited(job: Job) -> Any:

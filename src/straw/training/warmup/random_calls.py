@@ -106,10 +106,11 @@ def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -
 
 
 def random_reply(table: Table, task: World, seat: Seat, random: Random) -> str:
-    if seat.turns and not task.limits.stops_when_done and random.random() < STOPS:
+    schemas = task.schemas(seat.problem)
+    if not schemas or (seat.turns and not task.limits.stops_when_done and random.random() < STOPS):
         return "done"
     read = seat.episode.heard[-1] if seat.episode.heard else seat.problem.messages[-1].content
-    return str(table.form.write(random_call(task.schemas(seat.problem), random, read)))
+    return str(table.form.write(random_call(schemas, random, read)))
 
 
 def with_weight(datum: Datum, weight: float) -> Datum:
