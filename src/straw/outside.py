@@ -80,10 +80,15 @@ def is_spelled(name: str) -> bool:
     return FILE.fullmatch(name) is not None or MODULE.fullmatch(name) is not None
 
 
-def of_environment(name: str) -> str:
-    """env:mine.py:Game is the code mine.py:Game; any other name is itself."""
-    head, _, tail = name.partition(":")
-    return tail if head == ENVIRONMENT and ":" in tail else name
+def code_in(text: str) -> str | None:
+    """The code that a value names, if any.
+
+    mine.py:f    env:mine.py:Game    game=mine.py:Game, with a name of its own    mine.py:f=0.5, with a weight
+    """
+    word = text.strip().removeprefix(f"{ENVIRONMENT}:")
+    own, _, place = word.partition("=")
+    found = [*([place] if own.isidentifier() else []), word, word.rpartition("=")[0]]
+    return next((name for name in found if is_spelled(name)), None)
 
 
 def is_at_hand(name: str) -> bool:

@@ -142,11 +142,8 @@ def owners_among(words: list[str], behind: Owners = FIRST) -> Owners:
 def trust_code_in(text: str) -> None:
     """A value that a person wrote: one name, or several with weights."""
     for one in text.split(","):
-        word = outside.of_environment(one.strip())
-        name = word if outside.is_spelled(word) else word.rpartition("=")[0]
-        if not outside.is_spelled(name):
-            name = word.partition("=")[2]  # a name of somebody's own for it in front
-        if outside.is_spelled(name) and not is_ours("tasks", name):
+        name = outside.code_in(one)
+        if name is not None and not is_ours("tasks", name):
             outside.trust(name)
 
 

@@ -1,13 +1,16 @@
 """A game for the recipe `guess_number`: find a number by a tool that says higher or lower.
 
-    user       10-99?
-    assistant  say(48)
-    user       higher 48-99
-    assistant  say(70)
-    user       lower 48-70        ... found
+    user       10-54-99
+    assistant  say(54)
+    user       higher 54-76-99
+    assistant  say(99)
+    user       lower 54-76-99           a wasted guess: it could not be right any more
+    assistant  say(76)
+    user       lower 54-65-76           ... found
 
-A guess is paid when it could be right, by what was said so far; five that could not end the game. So a policy that
-guesses blindly wins a game in twenty, and one that minds what it was told nearly all.
+The tool shows the ends of what is left and the middle between them, but not that the middle is the one to try. A guess
+is paid when it could be right; three that could not end the game. So a policy that repeats what it was told wins one
+game in twenty, and one that minds which of the numbers it repeats nearly all, in about six guesses.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-LEAST, MOST, WASTED = 10, 99, 5
+LEAST, MOST, WASTED = 10, 99, 3
 
 
 class Guess:
@@ -28,7 +31,7 @@ class Guess:
         self.secret = Random(seed).randint(LEAST + 1, MOST - 1)
         self.low, self.high, self.wasted = LEAST, MOST, 0
         self.solved = self.done = False
-        return f"{LEAST}-{MOST}?"
+        return self._marks()
 
     def say(self, number: int) -> str:
         """Guess.
@@ -44,6 +47,10 @@ class Guess:
             return "found"
         if number < self.secret:
             self.low = max(self.low, number)
-            return f"higher {self.low}-{self.high}"
+            return f"higher {self._marks()}"
         self.high = min(self.high, number)
-        return f"lower {self.low}-{self.high}"
+        return f"lower {self._marks()}"
+
+    def _marks(self) -> str:
+        """The ends of what is left, and the middle between them."""
+        return f"{self.low}-{(self.low + self.high) // 2}-{self.high}"

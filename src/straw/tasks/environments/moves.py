@@ -1,8 +1,8 @@
 """Calls of somebody who knows which tools there are, and no more: one at random, with random arguments of its types.
 
 For the warm-up of a model from nothing, which has to learn how a call is written before it can be paid for a good one,
-and for asking a world whether it repeats itself. A whole number is one of 0 to 99, or one time in three a number that
-stands in what was read last, as people do who know no better; a text is one of a few short words.
+and for asking a world whether it repeats itself. A whole number is mostly one that stands in what was read last, as
+people do who know no better, or one of 0 to 99; a text is one of a few short words.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 WORDS = ("a", "b", "yes", "no", "one", "two")
 MOST = 100
 NUMBER, LONGEST = re.compile(r"\d+"), 9  # digits
-REPEATS = 1 / 3  # how often a number is one that was read
+REPEATS = 3 / 4  # how often a number is one that was read
 STOPS = 0.1  # how often it makes no call, where that ends an episode
 
 
@@ -28,11 +28,15 @@ def random_call(schemas: Sequence[Schema], random: Random, read: str = "") -> Ca
     parameters = function.get("parameters", {})
     required = set(parameters.get("required", parameters.get("properties", {})))
     properties: Mapping[str, Schema] = parameters.get("properties", {})
-    heard = [int(number) for number in NUMBER.findall(read) if len(number) <= LONGEST]
+    heard = numbers_in(read)
     return Call(
         function["name"],
         {name: random_value(one, random, heard) for name, one in properties.items() if name in required},
     )
+
+
+def numbers_in(text: str) -> list[int]:
+    return [int(number) for number in NUMBER.findall(text) if len(number) <= LONGEST]
 
 
 def random_value(schema: Schema, random: Random, heard: Sequence[int] = ()) -> Any:

@@ -2,13 +2,14 @@
 
     somebody calls tools at random  ->  cross entropy on the calls alone  ->  until sampled calls are well formed
 
-What is imitated does not look at what the environment says, so the policy that RL begins with plays blindly, but in
-form. Worlds are others than those that the run trains in.
+Most numbers that this somebody says are ones that were read just before, whichever, so the model learns to repeat what
+it reads as well; which of them is good, it does not. So the policy that RL begins with plays blindly, but in form.
+Worlds are others than those that the run trains in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from random import Random
 from typing import Any
@@ -20,12 +21,14 @@ from straw.rollouts.datums import datum_of
 from straw.rollouts.worlds import Seat, Table, play, table_for
 from straw.seeds import seed_for
 from straw.tasks.base import Task, World
-from straw.tasks.environments.moves import STOPS, random_call
+from straw.tasks.environments.moves import STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
-from straw.types import Datum, Play
+from straw.types import Datum, Play, Rollout
 
-RECIPE = 1  # counts changes to what is done here, so that the cache forgets old ones
+RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
+FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
+ENOUGH = 0.7  # of the repeating that is imitated
 CHECK_EVERY, CHECKED, RISE = 20, 16, 20  # steps; episodes; steps until the learning rate is full
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
@@ -37,9 +40,11 @@ class InForm:
 
     steps: int
     well_formed: float
+    repeats: float  # of what is imitated, how much of its repeating: 1 is as often
 
     def line(self) -> str:
-        return f"warm-up {self.steps} steps: {self.well_formed:.0%} of the turns are calls in form"
+        told = f", {self.repeats:.0%} of the numbers to repeat are" if self.repeats < ENOUGH else ""
+        return f"warm-up {self.steps} steps: {self.well_formed:.0%} of the turns are calls in form{told}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,9 +59,10 @@ class RandomCalls:
 
     def teach(self, engine: Engine, task: Task, say: Callable[[str], None]) -> InForm:
         assert isinstance(task, World)
-        found, patience = InForm(steps=0, well_formed=0.0), Patience(say)
+        found, patience = InForm(steps=0, well_formed=0.0, repeats=0.0), Patience(say)
         for step in range(1, self.max_steps + 1):
-            data = [scripted(engine, task, self.sampling, step * self.rows + row) for row in range(self.rows)]
+            episodes = [scripted(engine, task, self.sampling, step * self.rows + row) for row in range(self.rows)]
+            data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0, replayed=True) for one in episodes]
             weight = 1 / sum(sum(datum.weights) for datum in data)
             scaled = [with_weight(datum, weight) for datum in data]
             engine.forward_backward(scaled, Loss(name="cross_entropy"))
@@ -64,14 +70,14 @@ class RandomCalls:
             patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
             if step % CHECK_EVERY == 0 or step == self.max_steps:
                 engine.publish()
-                found = InForm(steps=step, well_formed=share_in_form(engine, task, self.sampling))
+                found = measured(engine, task, self.sampling, episodes, step)
                 if self.is_met(found):
                     patience.say(found.line())
                     break
         return found
 
     def is_met(self, found: InForm) -> bool:
-        return found.well_formed >= self.well_formed
+        return found.well_formed >= self.well_formed and found.repeats >= ENOUGH
 
     def recalled(self, record: Mapping[str, Any]) -> InForm:
         return InForm(**record)
@@ -89,8 +95,8 @@ class RandomCalls:
         return "random calls", RECIPE, task.name, repr(task.schemas(problem)), repr(task.limits), settings
 
 
-def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -> Datum:
-    """An episode of somebody who calls at random, as data: its replies weigh 1, what it read 0."""
+def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -> Rollout:
+    """An episode of somebody who calls at random."""
     table, random = table_for(engine, task, params), Random(seed_for("random calls", number))
     problem = task.problem(number)
     seat = Seat(problem, task.episode(problem, seed_for("random calls", "world", number)), None)
@@ -102,7 +108,7 @@ def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -
     done = plain(table.leave(seat))
     if not done.turns:
         raise TrainingError(f"an environment cannot be begun: {done.play.reason if done.play else 'no reason'}")
-    return datum_of(replace(done, advantages=(0.0,) * len(done.turns)), 1.0, replayed=True)
+    return done
 
 
 def random_reply(table: Table, task: World, seat: Seat, random: Random) -> str:
@@ -117,14 +123,34 @@ def with_weight(datum: Datum, weight: float) -> Datum:
     return Datum(prompt=datum.prompt, tokens=datum.tokens, weights=tuple(one * weight for one in datum.weights))
 
 
-def share_in_form(engine: Engine, task: World, params: SamplingParams) -> float:
-    """Of all turns those that were ended, and made a call or ended the episode on purpose."""
+def measured(engine: Engine, task: World, params: SamplingParams, imitated: Sequence[Rollout], step: int) -> InForm:
+    """Of all turns those that made a call which was understood; and of the repeating that is imitated, how much."""
     keys = [(SeedKey(0, STEP, group), 0) for group in range(CHECKED)]
-    rollouts = [one for row in play(engine, task, [task.problem(0)], [keys], params) for one in row]
-    turns = sum(len(plain(one).turns) for one in rollouts)
+    rollouts = [plain(one) for row in play(engine, task, [task.problem(0)], [keys], params) for one in row]
+    turns = sum(len(one.turns) for one in rollouts)
     in_form = sum(len(turns_in_form(one.play)) for one in rollouts if one.play is not None)
-    return in_form / turns if turns else 0.0
+    wanted = repeating(imitated)
+    return InForm(
+        steps=step, well_formed=in_form / turns if turns else 0.0,
+        repeats=repeating(rollouts) / wanted if wanted > FEW else 1.0,
+    )  # fmt: skip
 
 
 def turns_in_form(play: Play) -> set[int]:
     return {call.turn for call in play.calls if call.status in ("answered", "failed")}
+
+
+def repeating(rollouts: Sequence[Rollout]) -> float:
+    """The share of calls with a number that stands in what was read just before."""
+    found = [
+        any(value in numbers_in(read_before(one, call.turn)) for value in call.arguments.values())
+        for one in rollouts
+        if one.play is not None
+        for call in one.play.calls
+    ]
+    return sum(found) / len(found) if found else 0.0
+
+
+def read_before(rollout: Rollout, turn: int) -> str:
+    assert rollout.play is not None
+    return rollout.play.heard[turn - 1] if turn else rollout.problem.messages[-1].content
