@@ -28,7 +28,7 @@ from straw.types import Datum, Play, Rollout
 
 RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
-ENOUGH = 0.7  # of the repeating that is imitated
+ENOUGH = 0.4  # of the repeating that is imitated
 CHECK_EVERY, CHECKED, RISE = 20, 16, 20  # steps; episodes; steps until the learning rate is full
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
