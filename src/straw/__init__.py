@@ -52,13 +52,8 @@ PLACES = {
     "straw.config": ("TaskSection",),
     "straw.config.option": ("option",),
     "straw.rewards.channel": ("Channel",),
-<<<<<<< HEAD
     "straw.algorithms.row": ("Algorithm",),
-    "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum"),
-=======
-    "straw.algorithms.registry": ("Algorithm",),
     "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum", "Play", "ToolCall"),
->>>>>>> 6652a11 (Play and ToolCall are shown; pages made from the code)
     "straw.engines.base": ("Engine", "Reply", "SamplingParams", "AdamParams", "Loss"),
     "straw.errors": (
         "StrawError", "ConfigError", "DataError", "ModelError", "RewardError", "RunError", "TrainingError",
