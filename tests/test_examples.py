@@ -25,6 +25,15 @@ LETTERS = [f"task={EXAMPLES}/my_task.py:Letters", "size=3", "max_tokens=4", "war
 COUNTDOWN = ["task=countdown", "max_tokens=8", "warmup=none", "batch_size=2", "group_size=4"]
 TOYS: dict[str, list[str]] = {
     "task": LETTERS,
+    "environment": [
+        f"task=env:{EXAMPLES}/my_environment.py:Guess",
+        "max_turns=2",
+        "max_tokens=4",
+        "warmup=none",
+        "batch_size=2",
+        "group_size=4",
+        "eval_samples=4",
+    ],
     "reward function": [f"reward_type={EXAMPLES}/my_reward.py:short"],
     "async function": [*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:starts_with_a_digit"],
     "function that may say nothing": [*LETTERS, f"reward_type={EXAMPLES}/my_async_reward.py:when_even"],

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from straw.rewards.channel import Channel
     from straw.tasks.base import Task
     from straw.tasks.simple import SimpleTask
-    from straw.types import Datum, End, Grade, Message, Payment, Problem, Rollout, Turn
+    from straw.types import Datum, End, Grade, Message, Payment, Play, Problem, Rollout, ToolCall, Turn
 
 PLACES = {
     "straw.library.training": ("train", "resume"),
@@ -53,7 +53,7 @@ PLACES = {
     "straw.config.option": ("option",),
     "straw.rewards.channel": ("Channel",),
     "straw.algorithms.row": ("Algorithm",),
-    "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum"),
+    "straw.types": ("Problem", "Message", "Turn", "End", "Grade", "Payment", "Rollout", "Datum", "Play", "ToolCall"),
     "straw.engines.base": ("Engine", "Reply", "SamplingParams", "AdamParams", "Loss"),
     "straw.errors": (
         "StrawError", "ConfigError", "DataError", "ModelError", "RewardError", "RunError", "TrainingError",
@@ -77,6 +77,7 @@ __all__ = [
     "Message",
     "ModelError",
     "Payment",
+    "Play",
     "Problem",
     "Reply",
     "RewardError",
@@ -90,6 +91,7 @@ __all__ = [
     "Table",
     "Task",
     "TaskSection",
+    "ToolCall",
     "TrainingError",
     "Turn",
     "engine",

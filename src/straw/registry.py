@@ -41,6 +41,8 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "data": "straw.tasks.word_problems.prompts:Prompts",
         "mixture": "straw.tasks.mixture:Mixture",
         "gym:NAME": "straw.tasks.reasoning_gym.task:Gym",
+        "env": "straw.tasks.environments.task:Environment",
+        "env:NAME": "straw.tasks.environments.task:Environment",
     },
     "rewards": {
         "binary": "straw.rewards.outcome:Binary",
@@ -56,6 +58,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "told_in_words": "straw.rewards.words:ToldInWords",
         "told_which_digit": "straw.rewards.words:ToldWhichDigit",
         "weighted": "straw.rewards.weighted:Weighted",
+        "environment": "straw.rewards.environment:EnvironmentPay",
     },
     "algorithms": "straw.algorithms.registry:NAMED",
     "baselines": "straw.algorithms.baselines:BASELINES",

@@ -8,10 +8,10 @@ Tokens are never decoded and encoded again on the way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Message(NamedTuple):
@@ -132,6 +132,43 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call of a tool, and what came of it. `status` is "answered", "failed", "unknown" or "malformed".
+
+    >>> straw.ToolCall(turn=0, name="guess", arguments={"number": 50}, result="higher").status
+    'answered'
+    """
+
+    turn: int  # from 0
+    name: str  # empty where a malformed call names none
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    result: str = ""  # as the model read it
+    status: str = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Play:
+    """What happened in an environment: its calls, what it paid, and why it failed, if it did.
+
+    `heard` has what the environment said behind each turn, as a text. `reward` is None where it pays nothing by
+    itself, `turn_rewards` where it does not pay by turn, `solved` where it knows no success.
+
+    >>> straw.Play(environment="Guess", reward=1.0, solved=True).reason
+    ''
+    """
+
+    environment: str
+    calls: tuple[ToolCall, ...] = ()
+    heard: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()  # that could be called
+    reward: float | None = None
+    turn_rewards: tuple[float, ...] | None = None
+    solved: bool | None = None
+    reason: str = ""  # of a failure
+    seconds: float = 0.0  # that the environment itself took
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rollout:
     """One rollout at one problem: all its turns, how it ended and what it was paid.
 
@@ -140,7 +177,8 @@ class Rollout:
     `bonuses` are added to the advantage behind the credit, so that no other rollout pays for them.
     `scores` has the intrinsic rewards as they were measured, from 0 to 1, whether they pay or not; `unscored` says why
     they could not be. `words` is what the channel said of it. `extra` and `metrics` are what a reward function logged.
-    `advantages` has one entry per turn and is filled in by the algorithm's credit.
+    `advantages` has one entry per turn and is filled in by the algorithm's credit. `play` is what happened in an
+    environment, where there is one; a rollout that failed in it may have no turn at all.
 
     >>> problem = straw.Problem(key="a", messages=(straw.Message("user", "after a?"),), reference=("b",))
     >>> turn = straw.Turn(prompt=(1, 7), reply=(19, 2), logprobs=(-0.1, -0.9), policy_version=0)
@@ -165,10 +203,23 @@ class Rollout:
     extra: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     advantages: tuple[float, ...] = ()
+    play: Play | None = None
 
     @property
     def reward(self) -> float:
         return sum(self.rewards.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played(Rollout):
+    """A rollout whose environment is still there, for whoever pays; `plain` is what is kept of it."""
+
+    environment: Any = None
+    leave: Callable[[], None] = lambda: None  # gives the environment back, to be reset and used again
+
+    @property
+    def plain(self) -> Rollout:
+        return Rollout(**{one.name: getattr(self, one.name) for one in fields(Rollout)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -192,7 +192,7 @@ def test_train_alone_teaches_and_trains_nothing(capsys: pytest.CaptureFixture[st
     for words in (["train"], ["train", "--quiet"], ["train", "--dry-run"]):
         assert main(words) == 2
         shown = capsys.readouterr().out
-        assert shown.count("\n  straw train ") == 4 and "tasks: countdown, data, gsm8k, gym:NAME" in shown
+        assert shown.count("\n  straw train ") == 4 and "countdown, data, env, env:NAME, gsm8k, gym:NAME" in shown
     assert os.listdir(place) == []
 
 

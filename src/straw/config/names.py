@@ -32,7 +32,11 @@ ALIASES = {
     "start": "from_checkpoint", "reward": "reward_type", "loss": "loss_fn",
 }  # fmt: skip
 
-WITH_CODE = ("reward_weights",)  # lists in which a name may be that of code, beside the options of a registry
+WITH_CODE = (
+    "reward_weights",
+    "environments",
+    "tools",
+)  # lists in which a name may be that of code, beside the options of a registry
 
 SAME_THING = (  # several ways to say one number: who says it in one way overrules a page that said it in another
     (("batch_size",), ("samples_per_step",), ("problems_at_once", "accumulation")),
@@ -138,8 +142,8 @@ def owners_among(words: list[str], behind: Owners = FIRST) -> Owners:
 def trust_code_in(text: str) -> None:
     """A value that a person wrote: one name, or several with weights."""
     for one in text.split(","):
-        name = one.strip() if outside.is_spelled(one.strip()) else one.strip().rpartition("=")[0]
-        if outside.is_spelled(name) and not is_ours("tasks", name):
+        name = outside.code_in(one)
+        if name is not None and not is_ours("tasks", name):
             outside.trust(name)
 
 

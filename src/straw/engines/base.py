@@ -123,6 +123,10 @@ class Conversation(ABC):
     def append(self, tokens: Sequence[Tokens]) -> None:
         """Append tokens to every row: the next message of the other side, or () for a row that hears nothing."""
 
+    def keep(self, rows: Sequence[int]) -> bool:
+        """Go on with these rows alone, in their order; False where it is not worth it, and all stay."""
+        return False
+
 
 class Sampler(ABC):
     """What writes replies, with the weights of one version."""

@@ -83,6 +83,8 @@ def load(
     reward_weights: Sequence[str | float] | None = None,
     model: Any = None,
     tokenizer: Any = None,
+    environment: Any = None,
+    tools: Sequence[Any] = (),
     trust_code: str = "",
     **options: Any,
 ) -> LoadedPage:
@@ -97,6 +99,8 @@ def load(
     outside.trust_marks(mark for mark in trust_code.split(",") if mark)
     hand = HandedIn()
     path, said = first_words(what, hand)
+    if environment is not None or tools:
+        said = in_environment(said, environment, tools, hand)
     owners = owners_of(path, said, options, hand)
     options |= reward_options(reward, reward_weights, hand) | model_options(model, tokenizer)
     hand.use()
@@ -183,6 +187,31 @@ def plain_rows(rows: Any) -> Any:
             f"{type(rows).__name__}"
         )
     return rows
+
+
+def in_environment(said: Values, environment: Any, tools: Sequence[Any], hand: HandedIn) -> Values:
+    """The rows that come first, if any, are played in it: `environment` as TRL's environment_factory, `tools` too."""
+    if said.get("kind") not in (None, "data"):
+        raise ConfigError(
+            f"an environment is a task of its own; got environment and {said['kind']}: give rows in its place, or "
+            "nothing"
+        )
+    found: Values = {"kind": "env"}
+    if isinstance(environment, Mapping):
+        found["environments"] = tuple(f"{name}={named_code(one, hand)}" for name, one in environment.items())
+    elif environment is not None:
+        found["kind"] = f"{outside.ENVIRONMENT}:{named_code(environment, hand)}"
+    if tools:
+        found["tools"] = tuple(named_code(one, hand) for one in tools)
+    return {**said, **found}
+
+
+def named_code(thing: Any, hand: HandedIn) -> str:
+    """A class or function by its name; one that is a name already is trusted, since a person wrote it."""
+    if not isinstance(thing, str):
+        return hand.keep(thing, thing)
+    trust_code_in(thing)
+    return thing.removeprefix(f"{outside.ENVIRONMENT}:")
 
 
 # --- options

@@ -13,7 +13,7 @@ from straw.errors import ConfigError
 from straw.library.callbacks import Told
 from straw.library.live.watchers import watcher_for
 from straw.library.objects import HandedIn
-from straw.library.pages import load, reward_options
+from straw.library.pages import in_environment, load, reward_options
 from straw.library.run import Run
 from straw.outside import Handed
 from straw.report.runs.listing import run_named
@@ -23,7 +23,8 @@ from straw.training.session import Finished, continue_page, resume_run, run_page
 def train(
     what: Any = None, *, reward: Any = None, reward_weights: Sequence[str | float] | None = None, grader: Any = None,
     algorithm: Any = None, baseline: Any = None, loss: Any = None, model: Any = None, tokenizer: Any = None,
-    callbacks: Sequence[Any] = (), run_dir: str | PathLike[str] | None = None, resume: bool = False,
+    environment: Any = None, tools: Sequence[Any] = (), callbacks: Sequence[Any] = (),
+    run_dir: str | PathLike[str] | None = None, resume: bool = False,
     quiet: bool = False, trust_code: str = "", **options: Any,
 ) -> Run:  # fmt: skip
     """Train a model, leave a run folder, and return the run.
@@ -36,6 +37,8 @@ def train(
                     their `reward_weights`
     grader, baseline, loss, algorithm       a name or a function; an algorithm is a straw.Algorithm or a learner's class
     model           a name, a folder, or a transformers model with its `tokenizer`, which is left as it is
+    environment     a class as TRL's environment_factory takes it, or a dict of such; rows for them come first, if any
+    tools           functions that keep no state, for a model to call
     callbacks       objects with any of on_begin(run), on_step(step, metrics), on_end(run); True from on_step stops
     resume          go on with the run in run_dir where it stopped; without one there, begin it
     quiet           print nothing; without it a notebook or a terminal shows how the run goes
@@ -49,7 +52,8 @@ def train(
     """
     named = {"grader": grader, "algorithm": algorithm, "baseline": baseline, "loss": loss, "run_dir": run_dir}
     page = load(
-        what, reward=reward, reward_weights=reward_weights, model=model, tokenizer=tokenizer, trust_code=trust_code,
+        what, reward=reward, reward_weights=reward_weights, model=model, tokenizer=tokenizer, environment=environment,
+        tools=tools, trust_code=trust_code,
         **{**options, **{name: value for name, value in named.items() if value is not None}},
     )  # fmt: skip
     check_can_reach_processes(page.options, page.handed)
@@ -90,6 +94,8 @@ def resume(
 
 def hand_in(objects: Mapping[str, Any], reward: Any, hand: HandedIn) -> None:
     """What a run is given again: objects alone, since a page that ran leaves no option open."""
+    objects = dict(objects)
+    in_environment({}, objects.pop("environment", None), objects.pop("tools", ()), hand)
     found = {**objects, **({"reward": reward} if reward is not None else {})}
     for keyword, value in found.items():
         option = known_option(ALIASES.get(keyword, keyword), Owners())

@@ -6,8 +6,8 @@
 It is called with all completions of a step together (of one piece of work, where generators run free) and gives one
 number for each, or None where it has nothing to say. By name it may ask for `prompts`, `completions`, `completion_ids`,
 any column of the data or fact of the problem, `trainer_state` (with `global_step` and `max_steps`),
-`log_extra(column, values)` and `log_metric(name, value)`. Prompts and completions
-are texts, or lists of messages where the data is a conversation. It may be async.
+`log_extra(column, values)`, `log_metric(name, value)`, and in an environment `environments`, one for each. Prompts and
+completions are texts, or lists of messages where the data is a conversation. It may be async.
 
 What it pays is undeclared, unless the function has the attributes `lowest`, `highest`, `levels` and `deterministic`.
 """
@@ -24,7 +24,7 @@ from typing import Any, ClassVar
 
 from straw.errors import RewardError
 from straw.rewards.channel import Channel
-from straw.types import Grade, Payment, Rollout
+from straw.types import Grade, Payment, Played, Rollout
 
 Function = Callable[..., Any]
 
@@ -154,9 +154,11 @@ def checked(function: Function, reward: Any) -> float | None:
 def arguments(rollouts: Sequence[Rollout], state: TrainerState, told: Told) -> dict[str, Any]:
     """Everything that a function may ask for, by name; a column that some problem lacks is None there."""
     rows = [{**one.problem.facts, **one.problem.columns} for one in rollouts]
-    names = dict.fromkeys(name for row in rows for name in row)
+    names = dict.fromkeys(name for row in rows for name in row if name not in ("prompt", "completion"))
+    environments = [one.environment for one in rollouts if isinstance(one, Played)]
     return {
         **{name: [row.get(name) for row in rows] for name in names},
+        **({"environments": environments} if environments else {}),
         "prompts": [prompt_of(one) for one in rollouts],
         "completions": [completion_of(one) for one in rollouts],
         "completion_ids": [[token for turn in one.turns for token in turn.reply] for one in rollouts],
@@ -172,10 +174,25 @@ def prompt_of(rollout: Rollout) -> str | list[dict[str, str]]:
     return rollout.problem.messages[-1].content
 
 
-def completion_of(rollout: Rollout) -> str | list[dict[str, str]]:
-    """Of several turns the whole text."""
+def completion_of(rollout: Rollout) -> str | list[dict[str, Any]]:
+    """Of several turns the whole text; of an episode all messages behind the prompt, as TRL has them."""
+    if rollout.play is not None:
+        return [
+            message for turn, reply in enumerate(rollout.replies) for message in turn_messages(rollout, turn, reply)
+        ]
     text = "\n".join(rollout.replies)
     return [{"role": "assistant", "content": text}] if rollout.problem.is_conversation else text
+
+
+def turn_messages(rollout: Rollout, turn: int, reply: str) -> list[dict[str, Any]]:
+    """What the assistant said, with its calls, and what each gave."""
+    assert rollout.play is not None
+    calls = [one for one in rollout.play.calls if one.turn == turn]
+    said: dict[str, Any] = {"role": "assistant", "content": reply}
+    if calls:
+        functions = [{"name": one.name, "arguments": dict(one.arguments)} for one in calls]
+        said["tool_calls"] = [{"type": "function", "function": one} for one in functions]
+    return [said, *({"role": "tool", "name": one.name, "content": one.result} for one in calls)]
 
 
 def wanted(function: Function, there: dict[str, Any]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 
 from straw.engines.base import Reply, Sampler, SamplingParams
 from straw.rewards.outcome import Channel
+from straw.rollouts.worlds import play
 from straw.seeds import seed_for, uniform_for
-from straw.tasks.base import Task
+from straw.tasks.base import Task, World
 from straw.text.chat.chat import Chat
-from straw.types import End, Problem, Rollout, Turn
+from straw.types import End, Played, Problem, Rollout, Turn
 
 Tokens = tuple[int, ...]
 
@@ -59,14 +60,11 @@ def collect(
     for bunch in alike.values():
         firsts = [problems[groups[0]] for groups in bunch]
         keys = [[(seed_keys[group], sample) for group in groups for sample in range(group_size)] for groups in bunch]
-        for groups, problem, row, sampled in zip(
-            bunch, firsts, keys, sample_turns(engine, task, firsts, keys, params), strict=True
-        ):
-            done = [finish(engine.chat, task, problem, turns) for turns in sampled]
+        for groups, row, done in zip(bunch, keys, finished(engine, task, firsts, keys, params), strict=True):
             drawn = [key.coin(sample) for key, sample in row]
             for position, group in enumerate(groups):
                 keys_of_group = slice(position * group_size, (position + 1) * group_size)
-                rollouts[group], coins[group] = done[keys_of_group], drawn[keys_of_group]
+                rollouts[group], coins[group] = list(done[keys_of_group]), drawn[keys_of_group]
     return paid_by_step(channel, seed_keys, rollouts, coins)
 
 
@@ -84,6 +82,23 @@ def paid_by_step(
         paid = iter(pay(members, channel, [coin for group in groups for coin in coins[group]], step))
         out |= {group: [next(paid) for _ in rollouts[group]] for group in groups}
     return [out[group] for group in range(len(seed_keys))]
+
+
+def finished(
+    engine: Sampler,
+    task: Task,
+    problems: Sequence[Problem],
+    keys: Sequence[Sequence[RolloutKey]],
+    params: SamplingParams,
+) -> Sequence[Sequence[Rollout]]:
+    """Equally many rollouts at different problems, graded; nobody was paid yet."""
+    if isinstance(task, World):
+        return play(engine, task, problems, keys, params)
+    sampled = sample_turns(engine, task, problems, keys, params)
+    return [
+        [finish(engine.chat, task, problem, turns) for turns in row]
+        for problem, row in zip(problems, sampled, strict=True)
+    ]
 
 
 def sample_turns(
@@ -158,8 +173,16 @@ def pay(rollouts: Sequence[Rollout], channel: Channel, coins: Sequence[float], s
     payments = channel.pay(rollouts, coins, step)
     return [
         replace(
-            one, rewards={channel.name: paid.total} if paid.parts is None else paid.parts, raw_rewards=paid.raw,
+            plain(one), rewards={channel.name: paid.total} if paid.parts is None else paid.parts, raw_rewards=paid.raw,
             turn_rewards=paid.per_turn, words=paid.words, extra=paid.extra, metrics=paid.metrics,
         )
         for one, paid in zip(rollouts, payments, strict=True)
     ]  # fmt: skip
+
+
+def plain(rollout: Rollout) -> Rollout:
+    """What is kept of one: its environment goes back, to be reset and used again."""
+    if not isinstance(rollout, Played):
+        return rollout
+    rollout.leave()
+    return rollout.plain

@@ -26,11 +26,11 @@ def names_in(values: Iterable[Any]) -> Iterator[str]:
     """Every file of code that these values of a page name, and every object that was handed in."""
     for value in values:
         for text in value if isinstance(value, list | tuple) else [value]:
-            for name in [text, text.rpartition("=")[0]] if isinstance(text, str) else []:
-                if found := FILE.fullmatch(name):
-                    yield found["file"]
-                elif HANDED.fullmatch(name):
-                    yield name
+            name = outside.code_in(text) if isinstance(text, str) else None
+            if name is not None and (found := FILE.fullmatch(name)):
+                yield found["file"]
+            elif name is not None and HANDED.fullmatch(name):
+                yield name
 
 
 def files_of(page: Any) -> dict[str, Source]:

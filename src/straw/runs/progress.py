@@ -28,6 +28,8 @@ BAR_WIDTH = 20
 SHOWN = {
     "reward": ("reward", ".3f"), "bits_known": ("bits known", ".2f"), "p_secret": ("p(S)", ".3f"),
     "accuracy": ("accuracy", ".2f"), "eval_reward": ("held-out reward", ".3f"),
+    "environments/solved": ("solved", ".2f"), "tools/call_frequency": ("calls a rollout", ".1f"),
+    "tools/malformed": ("malformed", ".2f"), "environments/failed": ("failed", ".2f"),
     "ledger/received_bits": ("received", ".2f"), "ledger/offered_bits": ("offered", ".1f"),
     "ledger/usable_bits": ("usable", ".1f"),
 }  # fmt: skip

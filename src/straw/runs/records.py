@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from straw.types import Grade, Rollout, Turn
+from dataclasses import asdict
+
+from straw.types import Grade, Play, Rollout, Turn
 
 
 def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, object]:
@@ -31,6 +33,7 @@ def rollout_record(step: int, rollout: Rollout, prompt_text: str) -> dict[str, o
         "replies": rollout.replies,
         "facts": rollout.problem.facts,
         "grade": _grade_record(rollout.grade),
+        **({"play": _play_record(rollout.play)} if rollout.play is not None else {}),
         "turns": [_turn_record(turn, before) for before, turn in zip((None, *turns), turns, strict=False)],
     }
 
@@ -39,6 +42,12 @@ def _grade_record(grade: Grade) -> dict[str, object]:
     record: dict[str, object] = {"hits": grade.hits, "well_formed": grade.well_formed, "offsets": grade.offsets}
     known = {"answer": grade.answer, "text": grade.text, "form": grade.form or None}
     return {**record, **{name: value for name, value in known.items() if value is not None}}
+
+
+def _play_record(play: Play) -> dict[str, object]:
+    """Calls in their order; what is absent was not so. What the clock said has no place among what repeats itself."""
+    record = {**asdict(play), "turn_rewards": None, "seconds": None}  # turns' rewards stand in front already
+    return {name: value for name, value in record.items() if value not in (None, "", ())}
 
 
 def _turn_record(turn: Turn, before: Turn | None) -> dict[str, object]:

@@ -8,15 +8,16 @@ Tasks know texts only, never tokens. What can be measured depends on what else a
     Enumerable   every possible answer      bits known, by teacher forcing        the secret game
     HeldOut      problems never trained on  accuracy, by sampling                 digits
     FromData     problems that stand in files, which may be faulty                gsm8k
+    World        another program on the other side, which answers and pays        env:FILE.py:Class
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Protocol, Self, runtime_checkable
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 from straw.tasks.secret.numbers import Hidden
-from straw.types import End, Grade, Message, Problem
+from straw.types import End, Grade, Message, Play, Problem
 
 
 class Task(Protocol):
@@ -122,6 +123,36 @@ class InFiles(Task, Protocol):
     def stands_in(self, *, held_out: bool) -> str:
         """Of those that are asked, or of those that are trained on: data/mine (test)"""
         ...
+
+
+@runtime_checkable
+class World(Task, Protocol):
+    """A task whose other side is a program: `next_message` and `grade` have nothing to say, an episode does.
+
+    An episode (`tasks.environments.episode`) is opened, answers what was read in each reply, and is closed. Whoever was
+    paid for it gives its environment back.
+    """
+
+    limits: Any
+    tool_form: str
+
+    @property
+    def pays(self) -> bool:
+        """Whether the environment pays by itself."""
+        ...
+
+    @property
+    def knows_success(self) -> bool:
+        """Whether it says what was solved."""
+        ...
+
+    def episode(self, problem: Problem, seed: int) -> Any: ...
+    def give_back(self, problem: Problem, episode: Any) -> None: ...
+    def schemas(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
+        """Of the tools that there are."""
+        ...
+
+    def grade_of(self, play: Play, end: End) -> Grade: ...
 
 
 @runtime_checkable

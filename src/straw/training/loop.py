@@ -33,6 +33,7 @@ from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.callbacks import Watcher
 from straw.training.monitor.early_stopping import Patience
 from straw.training.monitor.measure_step import has_enough, measure
+from straw.training.monitor.play_metrics import failures_of
 from straw.training.monitor.rollout_metrics import summary
 from straw.training.monitor.transcript import spoken
 from straw.training.plan import Plan
@@ -161,6 +162,7 @@ class Loop:
         if isinstance(self.plan.task, Enumerable) and self.plan.task.space > self.page.run.eval_answers:
             self.state.said.add(self.plan.task, self.rollouts)
         self.write(groups)
+        self.tell_failures()
         if self.page.run.verbose:
             for line in spoken(self.state.step, groups):
                 self.watcher.say(line)
@@ -168,6 +170,12 @@ class Loop:
             len(turn.prompt) + len(turn.reply) for rollout in self.rollouts for turn in rollout.turns[-1:]
         )
         return {**summary(groups), **self.intrinsic.metrics(), "num_tokens": Metric(self.state.num_tokens)}
+
+    def tell_failures(self) -> None:
+        """Environments that failed: each reason is said once, and counted in the events of its step."""
+        for reason, count in failures_of(self.rollouts).items():
+            self.folder.write_event("environment_failed", self.state.step, reason=reason, rollouts=count)
+            self.say_once(f"an environment failed, and its rollout is paid nothing: {reason}")
 
     def check_probabilities(self, groups: Groups) -> None:
         """A policy of NaN draws nonsense that earns nothing, so no loss would tell."""

@@ -25,7 +25,7 @@ from straw.training.learners.soft_targets import BeliefLearner
 from straw.training.monitor.alarms import Alarms
 from straw.training.monitor.early_stopping import Patience
 from straw.training.sources.pass_rates import PassRates
-from straw.types import End, Grade, Message, Problem, Rollout, Turn
+from straw.types import End, Grade, Message, Play, Problem, Rollout, ToolCall, Turn
 
 STATE = "state.json"
 Ahead = dict[int, list[list[Rollout]]]
@@ -135,6 +135,18 @@ def rollout_from(record: Mapping[str, Any]) -> Rollout:
         extra=record.get("extra", {}),
         metrics=record.get("metrics", {}),
         advantages=tuple(record["advantages"]),
+        play=None if record.get("play") is None else play_from(record["play"]),
+    )
+
+
+def play_from(record: Mapping[str, Any]) -> Play:
+    by_turn = record["turn_rewards"]
+    return Play(
+        **{name: value for name, value in record.items() if name not in ("calls", "heard", "tools", "turn_rewards")},
+        calls=tuple(ToolCall(**call) for call in record["calls"]),
+        heard=tuple(record["heard"]),
+        tools=tuple(record["tools"]),
+        turn_rewards=None if by_turn is None else tuple(by_turn),
     )
 
 

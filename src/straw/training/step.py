@@ -14,14 +14,16 @@ from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Loss
 from straw.rollouts.datums import datum_of, spans, token_weights
-from straw.types import Datum, Rollout
+from straw.types import Datum, End, Rollout
 
 
 def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
     """Every turn gets an advantage: its own where turns are paid one by one, else the rollout's.
 
-    Groups of one are compared with each other.
+    Groups of one are compared with each other. One whose environment failed is compared with nobody.
     """
+    if any(rollout.end is End.FAILED for group in groups for rollout in group):
+        return among_the_paid(groups, credit)
     if len(groups) > 1 and all(len(group) == 1 for group in groups):
         (whole,) = credited([[rollout for group in groups for rollout in group]], credit)
         return [[rollout] for rollout in whole]
@@ -32,13 +34,47 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
             [replace(rollout, advantages=(a,) * len(rollout.turns)) for rollout, a in zip(group, row, strict=True)]
             for group, row in zip(groups, found, strict=True)
         ]
-    num_turns = max(len(rollout.turns) for group in groups for rollout in group)
-    rewards = [[paid(rollout, turn) for rollout in group] for group in groups for turn in range(num_turns)]
-    found = credit.advantages(rewards)  # in one batch: a running mean moves after all turns
-    by_group = [zip(*found[at : at + num_turns], strict=True) for at in range(0, len(found), num_turns)]
+    return credited_by_turn(groups, credit)
+
+
+def credited_by_turn(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """All turns in one batch, since a running mean moves behind it. A turn that never came was paid nothing.
+
+    An environment ends episodes, so there a turn is compared with those alone that came as far.
+    """
+    places = [
+        (number, turn)
+        for number, group in enumerate(groups)
+        for turn in range(max(len(rollout.turns) for rollout in group))
+    ]
+    compared = [
+        [place for place, one in enumerate(groups[number]) if one.play is None or turn < len(one.turns)]
+        for number, turn in places
+    ]
+    rewards = [
+        [paid(groups[number][place], turn) for place in members]
+        for (number, turn), members in zip(places, compared, strict=True)
+    ]
+    own: dict[tuple[int, int], list[float]] = {}  # by group and place in it
+    for (number, turn), members, row in zip(places, compared, credit.advantages(rewards), strict=True):
+        for place, advantage in zip(members, row, strict=True):
+            if turn < len(groups[number][place].turns):
+                own.setdefault((number, place), []).append(advantage)
     return [
-        [replace(rollout, advantages=row[: len(rollout.turns)]) for rollout, row in zip(group, rows, strict=True)]
-        for group, rows in zip(groups, by_group, strict=True)
+        [replace(rollout, advantages=tuple(own.get((number, place), ()))) for place, rollout in enumerate(group)]
+        for number, group in enumerate(groups)
+    ]
+
+
+def among_the_paid(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """As if those that failed were not there; they keep their places."""
+    sound = [[one for one in group if one.end is not End.FAILED] for group in groups]
+    some = [group for group in sound if group]
+    done = iter(credited(some, credit) if some else [])
+    rows = [iter(next(done)) if group else iter(()) for group in sound]
+    return [
+        [replace(one, advantages=(0.0,) * len(one.turns)) if one.end is End.FAILED else next(row) for one in group]
+        for group, row in zip(groups, rows, strict=True)
     ]
 
 
@@ -109,8 +145,10 @@ def training_data(groups: Sequence[Sequence[Rollout]], extra: Sequence[Rollout],
     """Rollouts without any advantage are left out where they have no gradient: with neither entropy nor KL."""
     fresh = [rollout for group in groups for rollout in group]
     rollouts = [*fresh, *extra]
-    data = []
+    data: list[Datum] = []
     for place, (rollout, weight) in enumerate(zip(rollouts, token_weights(rollouts, weigh), strict=True)):
-        if any(rollout.advantages) or loss.regularises:
+        if any(rollout.advantages) or (loss.regularises and rollout.turns and rollout.end is not End.FAILED):
             data.append(datum_of(rollout, weight, replayed=place >= len(fresh)))
+    if any(rollout.play is not None for rollout in fresh):
+        data.sort(key=lambda datum: len(datum.tokens))  # episodes differ much, and those read together are padded
     return data

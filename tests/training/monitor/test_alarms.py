@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from straw.training.monitor.alarms import ALARMS, QUIET, Alarm, Alarms, History, telling
+from straw.training.monitor.tool_alarms import ADVICE
 
 Row = dict[str, float]
 
@@ -99,7 +100,8 @@ def test_what_goes_wrong_is_raised_under_its_name_alone(name: Any) -> None:
 
 
 def test_every_alarm_has_a_run_in_which_it_is_raised() -> None:
-    assert set(WRONG) | {"worse_than_start"} == set(ALARMS)  # which is raised when a run is done, see test_verdict
+    elsewhere = {"worse_than_start", *ADVICE}  # when a run is done, see test_verdict; of tools, see test_tool_alarms
+    assert set(WRONG) | elsewhere == set(ALARMS)
 
 
 def test_a_locked_in_group_is_raised_without_an_advantage_too() -> None:

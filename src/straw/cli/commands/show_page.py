@@ -15,6 +15,7 @@ from rich.text import Text
 
 from straw.report.curves.curve import Curve, thinned
 from straw.report.curves.terminal import print_curves
+from straw.report.runs.conversation import lines_of_play
 from straw.report.runs.events import history
 from straw.report.runs.summary import FACTS, Summary
 from straw.runs.progress import end_table
@@ -127,8 +128,19 @@ def print_rollout(console: Console, record: Record, when: str, prompts: set[str]
     if prompt and prompt not in prompts:
         prompts.add(prompt)
         console.print(as_text(f"    asked  {one_line(prompt, console.encoding)}"), soft_wrap=True)
+    if record.get("play"):
+        print_play(console, record)
+        return
     for said in lines_of([one_line(str(reply), console.encoding) for reply in record.get("replies") or []]):
         console.print(Text.assemble("    reply  ", (said, "cyan")), soft_wrap=True)
+
+
+def print_play(console: Console, record: Record) -> None:
+    """Turn by turn: what was said and called, and what that gave."""
+    for line in lines_of_play(record):
+        style = {"call": "cyan", "reply": "cyan", "failed": "red", "ended": "red"}[line.kind]
+        text = one_line(line.text, console.encoding)
+        console.print(Text.assemble(f"    {line.kind:<6} ", (text, style)), soft_wrap=True)
 
 
 def lines_of(replies: list[str]) -> list[str]:

@@ -29,6 +29,7 @@ from straw.text.shown.visible import visible
 
 MOST_ROWS, MOST_CURVES, MOST_ALARMS = 12, 6, 3
 LOOK_AGAIN_S = 5.0  # for folders that are new
+OF_TOOLS = {"calls": ("tools/call_frequency", ".1f"), "failed": ("environments/failed", ".0%")}  # where there are any
 COLUMNS = ("run", "state", "step", "episodes", "episodes/s", "reward", "known", "of", "at")
 
 
@@ -119,11 +120,18 @@ class Watch:
 
     def table(self, runs: Sequence[Watched], width: int) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in COLUMNS:
+        tools = OF_TOOLS if any(run.last("tools/call_frequency") for run in runs) else {}
+        for column in (*COLUMNS, *tools):
             table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
         for run in runs:
-            table.add_row(*map(as_text, cells(run, width // 3)))
+            own = [of_tool(run, *one) for one in tools.values()]
+            table.add_row(*map(as_text, [*cells(run, width // 3), *own]))
         return table
+
+
+def of_tool(run: Watched, metric: str, form: str) -> str:
+    found = run.last(metric)
+    return shown(found[0] if found else None, form)
 
 
 def cells(run: Watched, longest: int) -> list[str]:

@@ -47,6 +47,8 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("tasks", "one_line"): "one-line programs from examples, run in the sandbox",
     ("tasks", "data"): "a data set of prompts of yours, with gold answers or without",
     ("tasks", "gym:NAME"): "any generator of reasoning-gym, such as gym:chain_sum",
+    ("tasks", "env"): "several environments, or tools alone (environments=, tools=)",
+    ("tasks", "env:NAME"): "an environment of yours: env:FILE.py:Class or env:MODULE:Class",
     ("rewards", "weighted"): "named parts with weights: correctness, formats, functions of yours (reward_weights=)",
     ("baselines", "leave_one_out"): "r - mean of the others",
     ("baselines", "none"): "no advantage: supervised learning needs none",

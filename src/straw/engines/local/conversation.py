@@ -28,6 +28,9 @@ class LocalConversation(Conversation):
         with self._sampling(max(map(len, tokens))):
             self.rows.append([tokens])
 
+    def keep(self, rows: Sequence[int]) -> bool:
+        return self.rows.keep_rows(rows)
+
     def _sampling(self, num_more: int) -> AbstractContextManager[None]:
         if self.version != self.engine.policy_version:
             raise TrainingError(

@@ -258,6 +258,21 @@ class Rows:
         last = hidden.view(*block.shape, -1)[torch.arange(len(rows), device=self.device), lengths - 1]
         self.logits = torch.where((lengths > 0).unsqueeze(1), self.head.logits(last), self.logits)
 
+    def keep_rows(self, rows: Sequence[int]) -> bool:
+        """Of one prompt: only these go on, with fillers up to ROW_TILE. Their bits do not change; False: few would go.
+
+        To be called before what the rows hear is appended.
+        """
+        width = max(len(rows), ROW_TILE)
+        if self.num_prompts > 1 or not rows or width > 0.75 * self.width:
+            return False
+        slots = [*rows, *[rows[-1]] * (width - len(rows))]
+        index = torch.tensor(slots, device=self.device)
+        self.decode.keep(torch.zeros(1, dtype=torch.long, device=self.device), index)
+        self.logits, self.unread = self.logits[index], [self.unread[slot] for slot in slots]
+        self.num_rows, self.width = len(rows), width
+        return True
+
     @torch.no_grad()
     def generate(
         self, params: SamplingParams, seeds: Sequence[Sequence[int]], last: bool = False, done: Done | None = None

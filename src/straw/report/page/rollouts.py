@@ -9,7 +9,9 @@ from straw.errors import RunError
 from straw.files import is_file
 from straw.report.page.html import element, folded, listed, paragraph
 from straw.report.page.sections import section
+from straw.report.runs.conversation import lines_of_play
 from straw.report.runs.samples import Samples, samples_of
+from straw.report.runs.summary import OF_TOOLS
 from straw.report.study.analysis import Study
 from straw.report.study.cells import Cell
 from straw.report.study.load_runs import Seen
@@ -54,9 +56,24 @@ def of_cell(cell: Cell) -> Iterator[str]:
         )
         return
     try:
-        yield folded(f"{cell.label}: {run.name}", "\n".join(parts(samples_of(run.folder, EACH))))
+        tools = [paragraph(line)] if (line := of_tools(run)) else []
+        yield folded(f"{cell.label}: {run.name}", "\n".join([*tools, *parts(samples_of(run.folder, EACH))]))
     except RunError as problem:
         yield folded(f"{cell.label}: {run.name}", paragraph(str(problem)))
+
+
+def of_tools(run: Seen) -> str:
+    """What it did in its environment in the last step; nothing where there is none."""
+    found = {name: run.column(metric).last for name, metric in OF_TOOLS.items()}
+    if found["calls"] is None:
+        return ""
+    shares = {
+        "malformed": "malformed",
+        "call_failures": "brought an error",
+        "env_failures": "of the environments failed",
+    }
+    told = [f"{found[name]:.1%} {what}" for name, what in shares.items() if found[name] is not None]
+    return ", ".join([f"In the last step {found['calls']:.2f} tool calls a rollout", *told]) + "."
 
 
 def middle_run(runs: Sequence[Seen]) -> Seen:
@@ -82,6 +99,8 @@ def rollout(record: Mapping[str, Any]) -> str:
     times = record.get("times", 1)
     told = f"step {record.get('step')}, reward {earned}" + (f", given {times:,} times" if times > 1 else "")
     replies = "\n".join(str(reply) for reply in record.get("replies") or [])
+    if record.get("play"):
+        replies = "\n".join(line.text for line in lines_of_play(record))
     said = f"{cut(str(record.get('prompt', '')))}\n→ {cut(replies)}"
     return element("div", as_html(told), class_="told") + element("pre", as_html(said, lines=True))
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import nlargest, nsmallest
 from math import inf
@@ -199,10 +199,21 @@ def is_rollout(record: Any) -> bool:
     """Whether a line holds what is printed of a rollout, each part of its kind; it may have come from anywhere."""
     if not isinstance(record, dict) or not isinstance(record.get("step"), int):
         return False
-    kinds = {"rewards": dict, "grade": dict, "advantages": list, "replies": list, "turn_rewards": list}
+    kinds = {"rewards": dict, "grade": dict, "advantages": list, "replies": list, "turn_rewards": list, "play": dict}
     if not all(isinstance(record.get(name) or kind(), kind) for name, kind in kinds.items()):
         return False
+    if not is_play(record.get("play") or {}):
+        return False
     return all(map(is_number, record.get("advantages") or []))
+
+
+def is_play(play: Mapping[str, Any]) -> bool:
+    """Whether what stands there of an environment can be printed."""
+    calls = play.get("calls") or []
+    return isinstance(calls, list) and all(
+        isinstance(one, dict) and isinstance(one.get("turn"), int) and isinstance(one.get("arguments") or {}, dict)
+        for one in calls
+    )
 
 
 def _record(file: BinaryIO, rollout: Line, tokens: bool) -> dict[str, Any] | None:

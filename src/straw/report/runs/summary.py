@@ -22,6 +22,10 @@ from straw.runs.metrics import MEASURED, measured_in
 from straw.runs.reading import State, read_about, read_config, read_metrics, state_of
 
 LATE = 10  # rows
+OF_TOOLS = {
+    "calls": "tools/call_frequency", "malformed": "tools/malformed", "call_failures": "tools/failure_frequency",
+    "env_failures": "environments/failed",
+}  # fmt: skip
 Row = Mapping[str, Any]
 
 
@@ -63,6 +67,10 @@ class Summary:
     episodes_to_most: Crossing | None  # 0.9 of the bits
     service_tokens: float | None = None  # that a Tinker server read, wrote and trained on
     usd: float | None = None
+    calls: float | None = None  # of tools, a rollout, of late; the shares below too
+    malformed: float | None = None
+    call_failures: float | None = None
+    env_failures: float | None = None
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -96,6 +104,10 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         episodes_to_most=episodes_to(bits, 0.9, ceiling),
         service_tokens=service_tokens(rows),
         usd=last(rows, "tinker/usd"),
+        calls=late_mean(rows, OF_TOOLS["calls"]),
+        malformed=late_mean(rows, OF_TOOLS["malformed"]),
+        call_failures=late_mean(rows, OF_TOOLS["call_failures"]),
+        env_failures=late_mean(rows, OF_TOOLS["env_failures"]),
     )
 
 
@@ -185,9 +197,13 @@ def age_of(run: Summary, measured: float | None) -> str:
 
 def known_of(run: Summary) -> str:
     """Whichever of them the run measures."""
-    if run.eval_reward is not None:
-        return f"held-out reward {reward_of(run)}"
-    return f"accuracy {accuracy_of(run)}" if run.accuracy is not None else bits_of(run)
+    if run.accuracy is not None:
+        return f"accuracy {accuracy_of(run)}"
+    return f"held-out reward {reward_of(run)}" if run.eval_reward is not None else bits_of(run)
+
+
+def share(part: float | None) -> str:
+    return "-" if part is None else f"{part:.1%}"
 
 
 FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person reads them
@@ -207,6 +223,10 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "bits known": bits_of,
     "accuracy": accuracy_of,
     "held-out reward": reward_of,
+    "tool calls a rollout": lambda run: number(run.calls, ".2f"),
+    "calls that were malformed": lambda run: share(run.malformed),
+    "calls that brought an error": lambda run: share(run.call_failures),
+    "environments that failed": lambda run: share(run.env_failures),
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

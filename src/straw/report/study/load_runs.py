@@ -24,6 +24,7 @@ from straw.registry import is_installed
 from straw.report.curves.curve import is_number
 from straw.report.runs.listing import FILES, doubt, run_folders, run_named
 from straw.report.runs.options_diff import ceiling_bits, flat
+from straw.report.runs.summary import OF_TOOLS
 from straw.runs.reading import METRICS, read_about, read_config, read_done, read_json, read_metrics, state_of
 
 Array = NDArray[np.float64]
@@ -32,7 +33,16 @@ LEDGER = (
     "absorbed_normalised_bits", "kl_from_start_bits", "pass_bits", "gold_bits",
 )  # fmt: skip
 WORK = ("updates", "unpaid_draws")  # of each step
-COLUMNS = ("bits_known", "p_secret", "hits", "reward", "accuracy", *WORK, *(f"ledger/{name}" for name in LEDGER))
+COLUMNS = (
+    "bits_known",
+    "p_secret",
+    "hits",
+    "reward",
+    "accuracy",
+    *OF_TOOLS.values(),
+    *WORK,
+    *(f"ledger/{name}" for name in LEDGER),
+)
 COUNTED = ("N", "learning_rate", "lora_rank", "num_secrets", "reward_bins", "stop_at")  # options that are numbers
 MOST_EPISODES = 10**12
 TRIALS = "tune"  # a sweep's folder of runs that found its learning rates

@@ -38,6 +38,7 @@ PLAIN_TEMPLATE = (
 )
 PROBE = "A7probe7A"  # nothing that a template would trim, escape or take for a marker
 QUESTION = Message("user", "?")
+MOST_KNOWN = 4096  # results of tools whose tokens are remembered
 ONE_AT_A_TIME = Lock()  # not a Chat's own: those are copied and sent to other processes
 # Some templates print the date, and a resumed run must read the same prompt.
 A_FIXED_DAY = "{% macro strftime_now(format) %}26 Jul 2024{% endmacro %}"
@@ -67,6 +68,7 @@ class Chat:
         self.start = (start,) if start is not None and tokenizer.encode("a")[:1] == [start] else ()
         self.end = self._end_of_turn()
         eos = tokenizer.eos_token_id
+        self.known_results: dict[tuple[tuple[str, str], ...], tuple[int, ...]] = {}
         self.closes = frozenset({self.end, *extra_stop} | ({eos} if eos is not None else set()))
 
     def opening(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -95,6 +97,46 @@ class Chat:
         )
         tokens = self._tokens(text.split(mark))
         return tokens if tokens[:1] == self.start else self.start + tokens
+
+    def call_as_written(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """How the template writes a call in the assistant's place, up to the end of the turn."""
+        asked = {"role": "user", "content": QUESTION.content}
+        named = [(name, str(token)) for name, token in self.tokenizer.special_tokens_map.items()]
+        before = rendered_with(self.template, [asked], True, named)
+        text = rendered_with(self.template, [asked, called(name, arguments)], False, named)
+        common = next(
+            (at for at, pair in enumerate(zip(before, text, strict=False)) if pair[0] != pair[1]), len(before)
+        )
+        return text[common:].partition(self.controls.get(self.end, "\0"))[0]
+
+    def results(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """From behind a reply that called tools to where the assistant speaks again: what they gave, in order.
+
+        Of a template without tools, a user's message. Each has a role, tool, a name and a content.
+        """
+        key = tuple((one["name"], one["content"]) for one in messages)
+        if key not in self.known_results:
+            if len(self.known_results) >= MOST_KNOWN:
+                self.known_results.clear()
+            self.known_results[key] = self._results(messages)
+        return self.known_results[key]
+
+    def _results(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        if not self.takes_tools:
+            return self.continuation(Message("user", "\n".join(one["content"] for one in messages)))
+        mark = unused_character([Message("tool", one["content"]) for one in messages])
+        before = [{"role": "user", "content": QUESTION.content}, called(messages[0]["name"], {"a": PROBE})]
+        named = [(name, str(token)) for name, token in self.tokenizer.special_tokens_map.items()]
+        text = rendered_with(self.template, [*before, *self._guarded(list(messages), mark)], True, named)
+        _, found, behind = text.rpartition(PROBE)
+        tokens = self._tokens(behind.split(mark))
+        ends = next((at for at, token in enumerate(tokens) if token in self.closes), None)
+        if not found or ends is None:
+            raise ModelError(
+                "straw cuts the chat template behind a tool call, and this one does not show its arguments or does not "
+                "end the turn: write tool_form=plain"
+            )
+        return tokens[ends + 1 :]
 
     def begun(self, text: str) -> tuple[int, ...]:
         """The first words of a reply, put into the assistant's mouth; a marker in them is a marker."""
@@ -182,6 +224,12 @@ class Chat:
         """A fast tokenizer keeps `split_special_tokens` as a state of its own, so threads have to take turns."""
         with ONE_AT_A_TIME:
             return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=literally))
+
+
+def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The assistant's message that makes one call."""
+    call = {"type": "function", "id": "call00000", "function": {"name": name, "arguments": dict(arguments)}}
+    return {"role": "assistant", "content": "", "tool_calls": [call]}
 
 
 def template_of(tokenizer: PreTrainedTokenizerBase) -> str:

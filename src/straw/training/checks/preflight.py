@@ -8,6 +8,7 @@
     deterministic_reward      equal rollouts and coins are paid alike                         reward_gates
     reward_range              pay lies where the channel says                                 reward_gates
     paid_form                 a line: right answers in a form that is not paid                starved
+    environment_repeats       a line where an environment does not repeat itself      environments
     variance_forecast         a line: how many groups will teach nothing at the start         variance
 
 A gate that fails stops the run; nothing has been written by then, and the engine is as it was. silence=end_tokens
@@ -26,8 +27,10 @@ from straw.engines.base import Engine, SamplingParams
 from straw.engines.local.forward.self_check import rows_are_independent
 from straw.errors import ConfigError, EngineFailed, TrainingError
 from straw.rollouts.collect import SeedKey, collect
+from straw.tasks.base import World
 from straw.training.checks.advantage_variance import forecast_groups
 from straw.training.checks.end_tokens import check_ends, unended
+from straw.training.checks.environments import check_alive, repeats
 from straw.training.checks.reward_checks import check_deterministic, check_full, check_range, references
 from straw.training.checks.sampler_parity import check_sampler, check_update
 from straw.training.checks.unpaid_form import starved
@@ -116,6 +119,8 @@ def end_tokens(trial: Trial) -> tuple[str, bool]:
 
 
 def reference_reply(trial: Trial) -> tuple[str, bool]:
+    if isinstance(trial.plan.task, World):
+        return "", False  # what it pays for, an environment alone knows
     if trial.plan.is_sft and not trial.plan.has_answers:
         return "", False
     stop = trial.sampling.stop
@@ -123,10 +128,14 @@ def reference_reply(trial: Trial) -> tuple[str, bool]:
 
 
 def deterministic_reward(trial: Trial) -> tuple[str, bool]:
+    if isinstance(trial.plan.task, World):
+        return "", False  # environment_repeats asks it
     return check_deterministic(trial.plan.channel, trial.plan.task, trial.rollouts), False
 
 
 def reward_range(trial: Trial) -> tuple[str, bool]:
+    if isinstance(trial.plan.task, World):
+        return "", False
     return check_range(trial.plan.channel, trial.rollouts), False
 
 
@@ -146,6 +155,15 @@ def variance_forecast(trial: Trial) -> tuple[str, bool]:
     return forecast_groups(trial.groups, size, trial.plan.credit).line, True
 
 
+def environment_repeats(trial: Trial) -> tuple[str, bool]:
+    task = trial.plan.task
+    if not isinstance(task, World):
+        return "", False
+    check_alive(trial.groups)
+    line = repeats(task)
+    return (f"{task.name} repeats itself", False) if line is None else (line, True)
+
+
 GATES: dict[str, Gate] = {
     "sampler_equals_trainer": sampler_equals_trainer,
     "update_reaches_sampler": update_reaches_sampler,
@@ -155,6 +173,7 @@ GATES: dict[str, Gate] = {
     "deterministic_reward": deterministic_reward,
     "reward_range": reward_range,
     "paid_form": paid_form,
+    "environment_repeats": environment_repeats,
     "variance_forecast": variance_forecast,
 }
 

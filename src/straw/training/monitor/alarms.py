@@ -9,6 +9,7 @@
     advantage_drift     advantages (of groups that have any) jumped to 4 times their peak
     equal_groups        no group had an advantage for 100 steps, and the reward is not full
     entropy_collapse    entropy below 5% of its start, and the reward is neither full nor rising
+    (of environments)   malformed_calls, calls_vanish, one_tool, environments_fail: `tool_alarms`
     lock_in             for 40 steps 60% of a group say the same, hardly one is right, and the reward does not rise
 
 `series` says what a level and a peak are. A policy that has learned its secret looks like a collapsed one: no entropy,
@@ -27,6 +28,7 @@ from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
 
+from straw.training.monitor import tool_alarms
 from straw.training.monitor.series import FIRST, Series
 
 LONG, SHORT, QUIET = 100, 20, 100  # rows, rows, steps
@@ -69,7 +71,7 @@ class History:
 
 WATCHED = (
     "reward", "hits", "kl", "kl_sampler", "grad_norm", "entropy", "completions/mean_length", "advantage_scale",
-    "groups_without_advantage", "most_common_reply",
+    "groups_without_advantage", "most_common_reply", *tool_alarms.WATCHED,
 )  # fmt: skip
 
 
@@ -173,6 +175,7 @@ RULES: dict[str, Rule] = {
         "groups apart that agree on too little, or set kl_coef, and go on from an earlier checkpoint",
     ),
 }  # fmt: skip
+RULES |= {name: Rule(condition, advice) for name, (condition, advice) in tool_alarms.ADVICE.items()}
 ALARMS = ("nan", "worse_than_start", *RULES)  # the second when a run is done: `verdict`
 
 

@@ -16,15 +16,15 @@ from typing import NamedTuple
 from straw.config import Run
 from straw.engines.base import Engine, SamplingParams
 from straw.information import pass_rate_bits
-from straw.measure.accuracy import AT_ONCE, Answered, ask
+from straw.measure.accuracy import AT_ONCE, Answered, accuracy_of, ask
 from straw.measure.bits_known import mean_known
 from straw.measure.ledger.absorbed import Start, absorbed_of, gold_bits, measure_secrets, rollouts_kl_bits
 from straw.measure.ledger.ledger import Ledger
 from straw.measure.multi_sample import several_of
 from straw.measure.recent_replies import Said
-from straw.rollouts.collect import SeedKey, finish, pay, single_turns
+from straw.rollouts.collect import SeedKey, collect, finish, pay, single_turns
 from straw.rollouts.datums import datum_of
-from straw.tasks.base import Enumerable, HeldOut
+from straw.tasks.base import Enumerable, HeldOut, World
 from straw.training.plan import Plan
 from straw.types import Rollout
 
@@ -67,7 +67,8 @@ def measure(
     if not plan.has_answers:
         answered = paid_answers(plan, engine, task, sampling, step)
         rewards = [one.reward or 0.0 for one in answered]
-        return Measured({"eval_reward": sum(rewards) / len(rewards)} | named(numbers), answered)
+        solved = accuracy_of(answered) if isinstance(task, World) and task.knows_success else {}
+        return Measured({**solved, "eval_reward": sum(rewards) / len(rewards)} | named(numbers), answered)
     answered = ask(engine, task, run.eval_samples, run.seed, sampling, replies=run.eval_replies)
     right, asked = sum(one.is_right for one in answered), len(answered)
     if ledger.first_right is None:
@@ -81,6 +82,8 @@ def paid_answers(plan: Plan, engine: Engine, task: HeldOut, sampling: SamplingPa
     """Replies to held-out problems and what the run's reward pays them; every measurement has the same luck."""
     run = plan.page.run
     count = min(run.eval_samples, task.num_held_out or run.eval_samples)
+    if isinstance(task, World):
+        return played_answers(plan, engine, task, sampling, count, step)
     found: list[Answered] = []
     for start in range(0, count, AT_ONCE):
         indices = range(start, min(start + AT_ONCE, count))
@@ -95,6 +98,22 @@ def paid_answers(plan: Plan, engine: Engine, task: HeldOut, sampling: SamplingPa
     return found
 
 
+def played_answers(
+    plan: Plan, engine: Engine, task: World, sampling: SamplingParams, count: int, step: int
+) -> list[Answered]:
+    """Whole episodes in worlds of step 0, which no step of the run has; one that failed earned nothing."""
+    assert isinstance(task, HeldOut)
+    run = plan.page.run
+    problems = [task.held_out(index) for index in range(count)]
+    keys = [SeedKey(run.seed, 0, index) for index in range(count)]
+    groups = collect(engine, task, plan.channel, problems, keys, run.eval_replies, sampling)
+    return [
+        Answered(problem=one.problem, reply="\n".join(one.replies), grade=one.grade, reward=one.reward)
+        for group in groups
+        for one in group
+    ]
+
+
 def has_enough(run: Run, known: Mapping[str, float]) -> bool:
     """Whether a run is over before its last step."""
     reached = known.get("p_secret", known.get("accuracy", 0.0))
@@ -107,7 +126,7 @@ def named(numbers: dict[str, float]) -> dict[str, float]:
 
 def effort_of(engine: Engine, rollouts: Sequence[Rollout], temperature: float) -> float:
     """0 at the start, where nothing was written yet."""
-    some = rollouts[:MOST_COMPARED]
+    some = [one for one in rollouts if one.turns][:MOST_COMPARED]
     if not some:
         return 0.0
     data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0) for one in some]

@@ -23,6 +23,7 @@ from straw.engines.local.models.sizes import PUBLISHED, ModelSize
 from straw.runs.about import available_memory
 from straw.runs.store import check_is_free
 from straw.runs.tracking.tracker import check_tracker
+from straw.tasks.base import World
 from straw.text.shown.say import say, say_lines
 from straw.training.plan import Plan
 from straw.training.resolve.memory_estimate import Work
@@ -98,10 +99,13 @@ def from_model(plan: Plan, say: Say) -> Forecast:
     heard = [task.next_message(problem, problem.reference[: turn + 1]) for turn in range(task.max_turns)]
     reply = sampling_of(plan, chat).max_tokens * task.max_turns
     reply += sum(len(chat.continuation(message)) for message in heard if message is not None)
-    engine.check_room(len(chat.opening(problem.messages)) + reply)
+    prompt = len(chat.opening(problem.messages))
+    if isinstance(task, World) and engine.room is not None:
+        reply = min(reply, engine.room - prompt)  # an episode ends before it is longer
+    engine.check_room(prompt + reply)
     return Forecast(
         num_problems=task.num_problems,
-        prompt_tokens=len(chat.opening(problem.messages)),
+        prompt_tokens=prompt,
         reply_tokens=reply,
         parameters=sum(p.numel() for p in engine.model.parameters()),
         trained=sum(p.numel() for p in engine.trained.values()),

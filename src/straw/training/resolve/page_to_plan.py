@@ -18,8 +18,9 @@ from straw.engines.base import SamplingParams
 from straw.errors import ConfigError
 from straw.registry import find
 from straw.rewards.channel import Channel
+from straw.rewards.environment import BesideEnvironment, EnvironmentPay
 from straw.rewards.outcome import make_channel
-from straw.tasks.base import Enumerable, Task
+from straw.tasks.base import Enumerable, Task, World
 from straw.text.chat.chat import Chat
 from straw.training.checks.silence import check_silence
 from straw.training.learners.registry import check_learner
@@ -74,8 +75,27 @@ def channel_of(page: Page, task: Task) -> Channel:
             f"somebody has to pay; got reward_weights={plain(page.reward.reward_weights)} with use_ir=no. Give a part "
             "a weight above 0, or choose an intrinsic reward such as use_ir=elliptical."
         )
+    if isinstance(task, World):
+        channel = channel_of_world(task, channel)
     if not getattr(task, "has_golds", True):
         check_without_answers(page, task, channel)
+    return channel
+
+
+def channel_of_world(task: World, channel: Channel) -> Channel:
+    """What the environment pays, and what others pay beside it."""
+    if not (channel.reads_replies or task.knows_success):
+        raise ConfigError(
+            f"reward_type={channel.name} pays for what is right, and {task.name} does not say what is: give it an "
+            "attribute solved, true or false, or leave reward_type out"
+        )
+    if not isinstance(channel, EnvironmentPay):
+        return BesideEnvironment(channel, EnvironmentPay() if task.pays else None)
+    if not task.pays:
+        raise ConfigError(
+            f"somebody has to pay, and {task.name} has neither get_reward nor turn_reward: add one, or write "
+            "reward_type=FILE.py:f, a function of (completions, environments, **columns)"
+        )
     return channel
 
 

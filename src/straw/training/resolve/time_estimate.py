@@ -198,6 +198,8 @@ def by_pieces(plan: Plan, engine: LocalEngine, sampling: SamplingParams) -> tupl
     algorithm, task = plan.page.algorithm, plan.task
     prompt = engine.chat.opening(task.problem(0).messages)
     reply = sampling.max_tokens * task.max_turns
+    if engine.room is not None:
+        reply = min(reply, engine.room - len(prompt))  # an episode in an environment ends before it is longer
     rollouts = algorithm.group_size * algorithm.batch_size
     rows = min(ROWS, rollouts)
     token_s, read_s = decoding(engine, prompt, rows, sampling)

@@ -27,13 +27,14 @@ from straw.files import MIB, parse_json, read_file
 from straw.registry import find
 from straw.runs.files.atomic_write import remove_abandoned, remove_tree, whole_folder
 from straw.runs.reading import CONFIG, read_checkpoints
-from straw.tasks.base import Enumerable, Task
+from straw.tasks.base import Enumerable, Task, World
 from straw.text.chat.chat import Chat
 from straw.training.checks.data import check_data, without_skipped
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import sampling_of
 from straw.training.warmup.frozen_head import reach
 from straw.training.warmup.imitation import Imitation
+from straw.training.warmup.random_calls import RandomCalls
 from straw.training.warmup.reading import MOST, Reading
 from straw.training.warmup.uniform import Goal
 
@@ -59,6 +60,12 @@ class Course(Protocol[Found]):
 def course_of(plan: Plan, chat: Chat) -> Course[Any]:
     """Near-uniform answers where they can be listed, else imitation up to an accuracy."""
     warmup = plan.page.warmup
+    if isinstance(plan.task, World):
+        return RandomCalls(
+            well_formed=float(warmup.warmup_accuracy or 0), max_steps=warmup.warmup_steps,
+            learning_rate=float(warmup.warmup_learning_rate or 0), rows=warmup.warmup_batch,
+            sampling=sampling_of(plan, chat),
+        )  # fmt: skip
     if warmup.warmup_accuracy is None:
         return replace(goal_of(plan.page.warmup), reading=reading_of(plan))
     return Imitation(

@@ -1,0 +1,40 @@
+"""An episode in an environment as a person reads it: what the model said, what it called, what each call gave.
+
+say(number=50)  ->  higher 50-99
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+Record = Mapping[str, Any]
+
+
+class Line(NamedTuple):
+    kind: str  # reply, call, failed or ended
+    text: str
+
+
+def lines_of_play(record: Record) -> Iterator[Line]:
+    """Of a line of rollouts.jsonl; a reply that is nothing but its call is not said twice."""
+    play = record.get("play") or {}
+    for turn, reply in enumerate(record.get("replies") or []):
+        calls = [one for one in play.get("calls") or [] if one.get("turn") == turn]
+        if not calls or any(one.get("status") == "malformed" for one in calls) or len(str(reply)) > TALKS * len(calls):
+            yield Line("reply", str(reply))
+        for call in calls:
+            is_sound = call.get("status", "answered") == "answered"
+            yield Line("call" if is_sound else "failed", f"{spelled(call)}  ->  {call.get('result', '')}")
+    if reason := play.get("reason"):
+        yield Line("ended", f"the environment failed: {reason}")
+
+
+TALKS = 80  # characters a call: what is longer says more than the call
+
+
+def spelled(call: Record) -> str:
+    if call.get("status") == "malformed":
+        return "malformed call"
+    arguments = ", ".join(f"{name}={value!r}" for name, value in (call.get("arguments") or {}).items())
+    return f"{call.get('name')}({arguments})"

@@ -1,0 +1,165 @@
+"""Episodes in environments: token-exact conversations whose other side is a program.
+
+    opening | reply, end | what the tools gave | reply, end | ...
+    weight     w  w  w     0  0  0  0  0  0      w  w  w
+
+What was sampled is what is trained: a reply is decoded to read calls in it, and its tokens stay as they are. What the
+environment says is tokenised once, behind them, and never trained. All members of a group play in the same world, by
+the seed of their group; those whose openings are the same tokens take their turns together, whatever their group is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
+from straw.seeds import seed_for
+from straw.tasks.base import World
+from straw.text.chat.chat import Chat
+from straw.text.tools.calls import Form
+from straw.text.tools.forms import form_for, opening, parameters_of
+from straw.types import End, Played, Problem, Turn
+
+
+@dataclass(slots=True)
+class Seat:
+    """One rollout on its way."""
+
+    problem: Problem
+    episode: Any
+    seeds: Any  # turn -> the seed of its reply
+    prompt: Tokens = ()  # everything that the next reply reads
+    turns: list[Turn] = field(default_factory=list)
+    replies: list[str] = field(default_factory=list)
+    was_cut: bool = False  # some reply
+    end: End | None = None
+
+    @property
+    def is_talking(self) -> bool:
+        return self.end is None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Where episodes are played: a task, a way to speak, and how much may be said."""
+
+    task: World
+    chat: Chat
+    form: Form
+    params: SamplingParams
+    room: int | None  # tokens of an episode
+    version: int
+
+    def is_full(self, tokens: Tokens) -> bool:
+        return self.room is not None and len(tokens) + self.params.max_tokens > self.room
+
+    def open(self, seat: Seat) -> None:
+        """The first prompt. An environment that failed has none."""
+        messages = seat.episode.open()
+        if messages is None:
+            seat.end = End.FAILED
+            return
+        seat.problem = replace(seat.problem, messages=messages)
+        seat.prompt = opening(self.chat, self.form, messages, self.task.schemas(seat.problem))
+        if self.is_full(seat.prompt):
+            seat.end = End.FAILED
+            seat.episode.reason = (
+                f"what is asked first has {len(seat.prompt)} tokens, and with max_tokens={self.params.max_tokens} an "
+                f"episode has room for {self.room}"
+            )
+
+    def hear(self, seat: Seat, reply: Reply) -> Tokens:
+        """Write a reply down; returns what is read behind it, nothing where the episode is over."""
+        turn = Turn(prompt=seat.prompt, reply=reply.tokens, logprobs=reply.logprobs, policy_version=self.version)
+        seat.turns.append(turn)
+        seat.replies.append(self.chat.decode(reply.tokens))
+        seat.was_cut |= not reply.stopped
+        results = seat.episode.answer(self.form.read(seat.replies[-1], parameters_of(self.task.schemas(seat.problem))))
+        if results is None:
+            seat.end = End.FAILED if seat.episode.reason else End.ANSWERED
+        elif len(seat.turns) == self.task.max_turns:
+            seat.end = End.OUT_OF_TURNS
+        else:
+            heard = (() if reply.stopped else (self.chat.end,)) + self.chat.results(results)
+            if not self.is_full(seat.prompt + reply.tokens + heard):
+                seat.prompt += reply.tokens + heard
+                return heard
+            seat.end = End.OUT_OF_TOKENS
+        return ()
+
+    def leave(self, seat: Seat) -> Played:
+        """Closed and graded; whoever pays gives the environment back."""
+        play = seat.episode.close()
+        end = End.FAILED if play.reason else seat.end or End.OUT_OF_TURNS
+        if end is End.ANSWERED and seat.was_cut:
+            end = End.OUT_OF_TOKENS
+        num_tokens = sum(len(turn.reply) for turn in seat.turns)
+        return Played(
+            problem=seat.problem, turns=tuple(seat.turns), replies=tuple(seat.replies), end=end,
+            grade=replace(self.task.grade_of(play, end), num_tokens=num_tokens), play=play,
+            environment=seat.episode.instance, leave=lambda: self.task.give_back(seat.problem, seat.episode),
+        )  # fmt: skip
+
+
+def play(
+    engine: Sampler, task: World, problems: Sequence[Problem], keys: Sequence[Sequence[tuple[Any, int]]],
+    params: SamplingParams,
+) -> list[list[Played]]:  # fmt: skip
+    """For each problem a row of rollouts; a key is where in the run a group stands, and a number in it."""
+    table = table_for(engine, task, params)
+    seats = [
+        [seat_of(task, problem, key, sample) for key, sample in row]
+        for problem, row in zip(problems, keys, strict=True)
+    ]
+    everyone = [seat for row in seats for seat in row]
+    for seat in everyone:
+        table.open(seat)
+    for together in by_opening(everyone):
+        converse(engine, table, together)
+    return [[table.leave(seat) for seat in row] for row in seats]
+
+
+def table_for(engine: Sampler, task: World, params: SamplingParams) -> Table:
+    rooms = [one for one in (getattr(engine, "room", None), task.limits.tokens) if one is not None]
+    form = form_for(engine.chat, task.tool_form)
+    return Table(task, engine.chat, form, params, min(rooms, default=None), engine.policy_version)
+
+
+def seat_of(task: World, problem: Problem, key: Any, sample: int) -> Seat:
+    return Seat(problem, task.episode(problem, world_seed(key)), lambda turn: key.sample_seed(sample, turn))
+
+
+def world_seed(key: Any) -> int:
+    """Of a group: the same for all its members."""
+    return seed_for(key.seed, "world", key.step, key.group)
+
+
+def by_opening(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
+    """Those that read the same first."""
+    alike: dict[Tokens, list[Seat]] = {}
+    for seat in seats:
+        if seat.is_talking:
+            alike.setdefault(seat.prompt, []).append(seat)
+    yield from alike.values()
+
+
+def converse(engine: Sampler, table: Table, seats: Sequence[Seat]) -> None:
+    """All take their turns together; an engine that can drops those whose episode is over."""
+    talk = engine.converse(seats[0].prompt, len(seats))
+    rows = list(seats)
+    for turn in range(table.task.max_turns):
+        replies = talk.generate(table.params, [seat.seeds(turn) for seat in rows])
+        heard = [table.hear(seat, reply) if seat.is_talking else () for seat, reply in zip(rows, replies, strict=True)]
+        if not any(seat.is_talking for seat in rows):
+            return
+        rows, heard = kept(talk, rows, heard)
+        talk.append([more or max(heard, key=len) for more in heard])
+
+
+def kept(talk: Conversation, rows: list[Seat], heard: list[Tokens]) -> tuple[list[Seat], list[Tokens]]:
+    places = [place for place, seat in enumerate(rows) if seat.is_talking]
+    if not talk.keep(places):
+        return rows, heard
+    return [rows[place] for place in places], [heard[place] for place in places]

@@ -1,0 +1,96 @@
+"""What a class offers as an environment, in the form that TRL's users know (its `environment_factory`).
+
+    class Counter:
+        def reset(self, **row):              before every episode; a text goes behind the last message, None is none
+            self.count = 0
+        def add(self, amount: int) -> str:   any public method is a tool, documented under Args:; it may be async
+            ...
+        def get_reward(self) -> float:       optional: the environment pays; reward functions get `environments` too
+
+Beyond that, and never needed: attributes `turn_reward` (a number, paid for the turn and set back to 0), `solved` (true
+or false: counts as right) and `done` (with stop_when_done=true the episode ends there); a `reset` that names `seed` is
+handed one. They are attributes, so that TRL, where the same class runs, does not take them for tools.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from straw.errors import ConfigError
+from straw.text.tools.forms import Schema, schema_of
+
+RESERVED = ("reset", "get_reward")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """A factory of environments and the tools of those that it makes, besides `more` that keep no state."""
+
+    name: str
+    factory: Callable[[], Any] | None  # None: tools alone
+    methods: tuple[str, ...]
+    schemas: tuple[Schema, ...]
+    more: Mapping[str, Callable[..., Any]]
+    pays: bool
+    pays_by_turn: bool
+    wants_seed: bool = False
+    knows_success: bool = False
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        return (*self.more, *self.methods)
+
+    def tool_of(self, instance: Any, name: str) -> Callable[..., Any] | None:
+        if name in self.methods:
+            found: Callable[..., Any] = getattr(instance, name)
+            return found
+        return self.more.get(name)
+
+
+def contract_of(name: str, factory: Callable[[], Any] | None, more: Sequence[Callable[..., Any]] = ()) -> Contract:
+    """One instance is made, to be looked at: a factory may be any callable."""
+    shared = {str(getattr(one, "__name__", "")): one for one in more}
+    if len(shared) < len(more) or "" in shared:
+        raise ConfigError(f"tools are functions with names of their own, got {', '.join(map(repr, more))[:200]}")
+    schemas = [schema_of(one, tool) for tool, one in shared.items()]
+    if factory is None:
+        return Contract(name, None, (), tuple(schemas), shared, pays=False, pays_by_turn=False)
+    if not callable(factory):
+        raise ConfigError(f"an environment is a class, or a function that makes one; {name} is {factory!r:.60}")
+    instance = made(name, factory)
+    members = [member for member, _ in inspect.getmembers(type(instance), predicate=inspect.isfunction)]
+    if "reset" not in members:
+        raise ConfigError(f"an environment has a method reset, and {type(instance).__name__} ({name}) has none: add it")
+    methods = tuple(member for member in members if member not in RESERVED and not member.startswith("_"))
+    if twice := sorted(set(methods) & set(shared)):
+        raise ConfigError(f"two tools are called {twice[0]}, one of {name} and one of tools: rename one of them")
+    schemas += [schema_of(getattr(instance, member), f"{name}.{member}") for member in methods]
+    return Contract(
+        name=type(instance).__name__, factory=factory, methods=methods, schemas=tuple(schemas), more=shared,
+        pays="get_reward" in members, pays_by_turn=is_number(getattr(instance, "turn_reward", None)),
+        wants_seed="seed" in inspect.signature(instance.reset).parameters,
+        knows_success=isinstance(getattr(instance, "solved", None), bool),
+    )  # fmt: skip
+
+
+def made(name: str, factory: Callable[[], Any]) -> Any:
+    try:
+        return factory()
+    except Exception as error:
+        raise ConfigError(
+            f"an environment is made without arguments, and {name} cannot be ({said_of(error)}): what it needs, take "
+            "from around it or from the row that reset is given"
+        ) from error
+
+
+def said_of(error: BaseException) -> str:
+    """Its kind and its first line."""
+    line = str(error).partition("\n")[0][:300]
+    return f"{type(error).__name__}: {line}" if line else type(error).__name__
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

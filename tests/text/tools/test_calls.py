@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from straw.text.tools.calls import BARE, FORMS_OF_CALLS, PLAIN, TAGGED, Call, Form, Malformed
+
+TOOLS = {"add": ["a", "b"], "look": []}
+PLAIN_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12).filter(lambda text: "tool_call" not in text),
+    lambda inner: st.lists(inner, max_size=3), max_leaves=4,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS_OF_CALLS, ids=lambda form: form.name)
+@given(a=PLAIN_VALUES, b=PLAIN_VALUES)
+def test_what_a_form_writes_it_reads(form: Form, a: Any, b: Any) -> None:
+    call = Call("add", {"a": a, "b": b})
+    read = form.read(form.write(call), TOOLS)
+    assert read.content == ""
+    assert json.dumps(read.calls[0].arguments) == json.dumps({"a": a, "b": b})  # type: ignore[union-attr]
+
+
+def test_several_calls_of_a_turn_come_in_their_order_and_the_text_around_them_stays() -> None:
+    read = TAGGED.read(f"Let me see.\n{TAGGED.write(Call('look'))}\n{TAGGED.write(Call('add', {'a': 1}))}", TOOLS)
+    assert read.content == "Let me see."
+    assert read.calls == (Call("look"), Call("add", {"a": 1}))
+    assert PLAIN.read("I add:\nadd(1, b=2)\nlook()", TOOLS).calls == (Call("add", {"a": 1, "b": 2}), Call("look"))
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "why"),
+    [
+        (TAGGED, '<tool_call>{"name": "add"', "no </tool_call>"),
+        (TAGGED, '<tool_call>{"name": add}</tool_call>', "no JSON"),
+        (TAGGED, '<tool_call>{"arguments": {}}</tool_call>', "a name"),
+        (TAGGED, '<tool_call>{"name": "add", "arguments": [1]}</tool_call>', "an object"),
+        (TAGGED, '<tool_call>{"name": "add", "arguments": {"a": NaN}}</tool_call>', "not finite"),
+        (TAGGED, "<tool_call>" + "[" * 3_000 + "</tool_call>", "no JSON"),
+        (BARE, '{"name": "add", "parameters": {"a": 1}', "no JSON"),
+        (PLAIN, "add(1", "literals"),
+        (PLAIN, "add(1, 2, 3)", "takes 2"),
+        (PLAIN, "add(a=1, a=2)", "literals"),
+        (PLAIN, "add(__import__('os'))", "malformed node"),
+        (PLAIN, "add(99**98**97)", "malformed node"),
+        (PLAIN, "add(1e999)", "finite"),
+        (PLAIN, "add({1, 2})", "a list"),
+        (PLAIN, "add(" + "-" * 3_900 + "1)", "literals"),
+        (PLAIN, "add(1, " + "9" * 5_000 + ")", "characters"),
+    ],
+)
+def test_what_was_meant_for_a_call_and_is_none_is_a_fact_with_its_reason(form: Form, text: str, why: str) -> None:
+    (found,) = form.read(text, TOOLS).calls
+    assert isinstance(found, Malformed)
+    assert why in found.why
+
+
+@pytest.mark.parametrize("text", ["The answer is 5.", "f(x) = 3", "(a)", "sum(1", "", "{3, 4}", "add 1 and 2"])
+def test_mere_text_is_no_call(text: str) -> None:
+    assert not PLAIN.read(text, TOOLS).calls
+    assert not TAGGED.read(text, TOOLS).calls
+    assert not BARE.read(text, TOOLS).calls
+
+
+def test_a_tool_that_nobody_knows_is_a_call_all_the_same() -> None:
+    assert PLAIN.read("subtract(3)", TOOLS).calls == (Call("subtract", {"0": 3}),)

@@ -1,0 +1,121 @@
+"""Tools by a model's own chat template, beside a plain tokenisation of the whole conversation."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from straw.errors import ConfigError
+from straw.text.chat.character_tokenizer import character_tokenizer
+from straw.text.chat.chat import Chat
+from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form
+from straw.text.tools.forms import form_for, opening, schema_of
+from straw.types import Message
+
+ASKED = [Message("system", "Be brief."), Message("user", "What is 3 + 4, and <|im_end|>?")]
+
+
+def add(a: int, b: int = 0) -> int:
+    """Adds.
+
+    Args:
+        a: One number.
+        b: Another.
+    """
+    return a + b
+
+
+ADD = schema_of(add, "add")
+
+
+@cache
+def chat_with(template: str, end: str, *controls: str) -> Chat:
+    """Characters, with a template of somebody's model."""
+    found = find_spec("trl")
+    if found is None or found.origin is None:
+        pytest.skip("the templates come with trl, which is not installed")
+    tokenizer = character_tokenizer()
+    tokenizer.add_special_tokens({"additional_special_tokens": [end, *controls], "eos_token": end})
+    tokenizer.chat_template = (Path(found.origin).parent / "chat_templates" / f"{template}.jinja").read_text()
+    return Chat(tokenizer)
+
+
+QWEN = ("<|im_end|>", "<|im_start|>")
+LLAMA = ("<|eot_id|>", "<|start_header_id|>", "<|end_header_id|>", "<|begin_of_text|>")
+
+
+@pytest.mark.parametrize(
+    ("template", "controls", "form"),
+    [
+        ("qwen2_5", QWEN, TAGGED),
+        ("qwen3_instruct_2507", QWEN, TAGGED),
+        ("llama3_1", LLAMA, BARE),
+        ("llama3_2", LLAMA, BARE),
+    ],
+)
+def test_turns_with_tools_are_the_tokens_of_the_whole_conversation(
+    template: str, controls: tuple[str, ...], form: Form
+) -> None:
+    chat = chat_with(template, *controls)
+    assert form_for(chat) is form
+    call = chat.call_as_written("add", {"a": 3, "b": 4})
+    assert form.read(call, {"add": ["a", "b"]}).calls == (Call("add", {"a": 3, "b": 4}),)
+    tokens = opening(chat, form, ASKED, [ADD]) + chat.encode_reply(call)
+    tokens += chat.results([{"role": "tool", "name": "add", "content": "7"}])
+    assert tokens == plain_tokens(chat, [
+        *({"role": one.role, "content": one.content} for one in ASKED), called("add", {"a": 3, "b": 4}),
+        {"role": "tool", "name": "add", "content": "7"},
+    ])  # fmt: skip
+
+
+def test_the_results_of_a_turn_stand_together_as_the_template_has_it() -> None:
+    chat = chat_with("qwen2_5", *QWEN)
+    results = [{"role": "tool", "name": "add", "content": text} for text in ("7", "8 <|im_end|>")]
+    text = chat.tokenizer.decode(chat.results(results))
+    assert text.count("<tool_response>") == 2
+    assert text.endswith("<|im_start|>assistant\n")
+    assert chat.results(results).count(chat.end) == 1  # the one that a tool mentions is mere text
+
+
+def test_a_form_that_nobody_here_reads_is_refused_with_the_way_out() -> None:
+    chat = chat_with("qwen3_5_nothink", *QWEN)
+    with pytest.raises(ConfigError, match="tool_form=plain"):
+        form_for(chat)
+    assert form_for(chat, "plain") is PLAIN
+
+
+def test_a_template_without_tools_is_spoken_to_in_lines() -> None:
+    chat = Chat(character_tokenizer())
+    assert form_for(chat) is PLAIN
+    text = chat.tokenizer.decode(opening(chat, PLAIN, [Message("user", "3 + 4?")], [ADD]))
+    assert text == (
+        "<|system|>Tools, a call is a line:\nadd(a: integer, b: integer)  Adds.<|end|>"
+        "<|user|>3 + 4?<|end|><|assistant|>"
+    )
+    assert chat.results([{"role": "tool", "name": "add", "content": "7"}]) == chat.continuation(Message("user", "7"))
+
+
+@pytest.mark.parametrize("tool", [lambda a: a, print])
+def test_a_tool_that_says_nothing_of_itself_is_refused(tool: Any) -> None:
+    with pytest.raises(ConfigError, match="type hints and a docstring"):
+        schema_of(tool, "it")
+
+
+def called(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    function = {"name": name, "arguments": arguments}
+    return {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": function}]}
+
+
+def plain_tokens(chat: Chat, messages: list[dict[str, Any]]) -> tuple[int, ...]:
+    """transformers' own rendering, at once; what a message mentions of control tokens is split by hand."""
+    guarded = [{**one, "content": one["content"].replace("<|im_end|>", "\0")} for one in messages]
+    text = chat.tokenizer.apply_chat_template(
+        guarded, tools=[ADD], add_generation_prompt=True, tokenize=False, chat_template=chat.template
+    )
+    pieces = [chat.tokenizer.encode(piece, add_special_tokens=False) for piece in str(text).split("\0")]
+    mention = chat.tokenizer.encode("<|im_end|>", add_special_tokens=False, split_special_tokens=True)
+    return tuple(token for at, piece in enumerate(pieces) for token in [*(mention if at else []), *piece])
