@@ -13,7 +13,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from straw.config import load_page
-from straw.errors import ConfigError
+from straw.errors import ConfigError, DataError
 from straw.registry import names
 from straw.training.resolve.page_to_plan import plan_of
 
@@ -43,7 +43,7 @@ def line_of(words: str) -> str:
     words = " ".join(words.split())
     try:
         plan = plan_of(load_page(None, dict(word.split("=", 1) for word in words.split())))
-    except ConfigError as error:
+    except (ConfigError, DataError) as error:
         return f"{words}: refused, {str(error).split(';')[0].split(':')[0]}"
     sections = (getattr(plan.page, section.name) for section in fields(plan.page))
     values = {item.name: getattr(section, item.name) for section in sections for item in fields(section)}
