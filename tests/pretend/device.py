@@ -180,7 +180,9 @@ def copy_from(source: Tensor, into: Tensor, non_blocking: bool = False) -> Tenso
 
 
 class Module:
-    """What torch asks of `torch.pretend`."""
+    """What torch asks of `torch.pretend`, and transformers of any device's module."""
+
+    __name__ = "torch.pretend.cpu"  # for transformers, which would capture graphs elsewhere
 
     def is_available(self) -> bool:
         return True

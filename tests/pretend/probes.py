@@ -63,6 +63,24 @@ def trained() -> Any:
     return [engine.logprobs(lesson(engine), policy) for policy in ("current", "start", "reference")]  # type: ignore[arg-type]
 
 
+def of_replies() -> Any:
+    """A loss of whole replies, states, noise, and a conversation that most rows leave."""
+    engine = make_engine("embedded", device=NAME)
+    data = [
+        replace(one, advantages=(1.0,) * len(one.tokens), logprobs=(-1.0,) * len(one.tokens)) for one in lesson(engine)
+    ]
+    engine.forward_backward(data, Loss(name="gspo", settings={"clip_low": 0.2, "clip_high": 0.2}))
+    engine.optim_step(STEP)
+    engine.add_noise([1, 2], [0.1, -0.1])
+    engine.publish()
+    talk = engine.converse(prompts_of(engine)[0], 40)
+    talk.generate(SamplingParams(max_tokens=2), range(40))
+    talk.keep([1, 5])
+    talk.append([(3, 4), (5,)])
+    said = talk.generate(SamplingParams(max_tokens=2), [0, 1])
+    return said, [one.tolist() for one in engine.states(data)], engine.likeliest(data, 3)
+
+
 def by_modules() -> Any:
     """Of a prompt that is longer than the window."""
     engine = make_engine("gemma3", device=NAME)
@@ -102,21 +120,24 @@ def head_climbed() -> Any:
 
 
 ALL: dict[str, Callable[[], Any]] = {
-    "sampled": sampled, "in slots": in_slots, "trained": trained, "embedded": embedded, "by modules": by_modules,
+    "sampled": sampled, "in slots": in_slots, "trained": trained, "of replies": of_replies, "embedded": embedded,
+    "by modules": by_modules,
     "without doubles": without_doubles, "encoded by mine": encoded_by_mine, "head climbed": head_climbed,
     **({"encoded": encoded} if has_minilm() else {}),
 }  # fmt: skip
 OWN = {
     "continuous_batching": ("in slots",),
     "encoder": ("encoded by mine",),
-    "sampler": ("sampled", "in slots", "without doubles"),
+    "sampler": ("sampled", "in slots", "without doubles", "of replies"),
     "packing": ("sampled", "trained", "by modules"),
     "kv_cache": ("sampled", "in slots"),
     "frozen_head": ("head climbed",),
     "encoder_bert": ("encoded",),
     "attention": ("sampled", "by modules"),
     "self_check": ("sampled",),
-    "engine": ("embedded", "sampled"),
+    "engine": ("embedded", "sampled", "of replies"),
+    "objective": ("trained", "of replies"),
+    "train_state": ("trained", "by modules", "of replies"),
 }
 
 

@@ -19,7 +19,7 @@ CHANNELS = names("rewards")
 N = 8
 COINS = (0.0, 0.3, 0.7, 0.999)
 OPTIONS = [
-    *(Reward(reward_type=name) for name in CHANNELS if name not in ("dense", "weighted")),
+    *(Reward(reward_type=name) for name in CHANNELS if name not in ("dense", "weighted", "environment")),
     Reward(reward_type="weighted", reward_weights=("correctness=2",)),
     Reward(reward_type="log_distance", form="raw"),
     Reward(reward_type="binned_log_distance", reward_bins=2),

@@ -18,6 +18,8 @@ from straw.types import End, Grade, Payment
 CHANNELS = names("rewards")
 
 
+WORDS = {"told_in_words", "told_which_digit"}  # of one number, in one reply
+ELSEWHERE = {"environment"}  # pays for what happened there
 CONTROLS = {"random", "shuffled_bins", "higher_lower", "noisy_binary"}
 
 
@@ -81,9 +83,9 @@ def test_a_sequence_can_only_be_summed() -> None:
 
 @pytest.mark.parametrize("name", CHANNELS)
 def test_every_channel_is_made_by_its_name(name: Any) -> None:
-    channel = make_channel(options(name), 64, 6)
+    channel = make_channel(options(name), 64, 1 if name in WORDS else 6)
     assert channel.name == name
-    assert channel.deterministic == (name not in {"random", "noisy_binary"})
+    assert channel.deterministic == (name not in {"random", "noisy_binary", "environment"})
 
 
 @pytest.mark.parametrize(
@@ -94,10 +96,11 @@ def test_a_channel_declares_its_levels(name: str, levels: int | None) -> None:
     assert make_channel(options(name), 64, 6).levels == levels
 
 
-@pytest.mark.parametrize("name", sorted(set(CHANNELS) - CONTROLS))
+@pytest.mark.parametrize("name", sorted(set(CHANNELS) - CONTROLS - ELSEWHERE))
 @given(N=st.integers(1, 300), seed=st.integers(0, 50))
 def test_the_reference_reply_earns_the_highest_pay_in_every_game(name: Any, N: Any, seed: Any) -> None:
-    for task in (Secret(Hidden(N=N, secret_seed=seed)), SecretBits(Hidden(N=N, secret_seed=seed))):
+    hidden = Hidden(N=N, secret_seed=seed)
+    for task in (Secret(hidden), SecretBits(hidden))[: 1 if name in WORDS else 2]:
         problem = task.problem(0)
         payment = make_channel(options(name), N, task.max_turns)(
             task.grade(problem, problem.reference, End.ANSWERED), 0
@@ -105,7 +108,7 @@ def test_the_reference_reply_earns_the_highest_pay_in_every_game(name: Any, N: A
         assert payment.total == (task.max_turns if name == "dense" else 1.0)
 
 
-@pytest.mark.parametrize("name", sorted(CHANNELS))
+@pytest.mark.parametrize("name", sorted(set(CHANNELS) - WORDS - ELSEWHERE))
 @given(replies=st.lists(st.sampled_from(["0", "1", "Bit: 1", "?", ""]), max_size=6), draw=st.floats(0, 0.999))
 def test_whatever_is_said_the_pay_stays_between_the_lowest_and_full(name: Any, replies: Any, draw: Any) -> None:
     task = SecretBits(Hidden(N=50, fixed_secret=37))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.monarch_here import needs_monarch
@@ -59,7 +60,8 @@ def test_the_gate_allows_for_other_kernels() -> None:
 
 def test_nothing_is_foreseen_where_neighbours_change_bits() -> None:
     def foreseen(*words: str) -> bool:
-        source = source_of(small_plan(*words), None, SamplingParams(max_tokens=2), None, print, print)  # type: ignore[arg-type]
+        state = SimpleNamespace(pass_rates=None, student=None)
+        source = source_of(small_plan(*words), None, SamplingParams(max_tokens=2), state, print, print)  # type: ignore[arg-type]
         assert isinstance(source, Prefetching)
         return source.is_foreseen
 

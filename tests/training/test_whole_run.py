@@ -14,7 +14,7 @@ from tests.small_runs import small_plan, train
 
 from straw.algorithms.registry import NAMED
 from straw.config import load_page, with_values
-from straw.errors import RunError
+from straw.errors import ConfigError, RunError
 from straw.registry import names
 from straw.runs.reading import read_checkpoints, read_config, read_metrics, read_rollouts
 from straw.training.resolve.page_to_plan import plan_of
@@ -177,7 +177,10 @@ def test_another_seed_draws_other_replies(home: Path, tmp_path: Path) -> None:
 # --- every row, channel and option
 
 
-@pytest.mark.parametrize("name", NAMED)
+WITH_MORE = {"es", "opd", "sdpo", "rltf_sd"}  # want a teacher, words or no gradient: tests/training/learners
+
+
+@pytest.mark.parametrize("name", [name for name in NAMED if name not in WITH_MORE])
 def test_every_algorithm_takes_a_step(home: Path, tmp_path: Path, name: Any) -> None:
     finished = train(tmp_path / "run", f"algorithm={name} reward_type=log_distance n_batches=2 group_size=8")
     for row in read_metrics(finished.folder)[1:]:
@@ -186,7 +189,12 @@ def test_every_algorithm_takes_a_step(home: Path, tmp_path: Path, name: Any) -> 
         assert ("reward" in row) == (name != "sft")
 
 
-@pytest.mark.parametrize("name", CHANNELS)
+def test_what_an_environment_pays_wants_one(home: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"task=secret, which is none\. Write task=env:FILE\.py:CLASS"):
+        train(tmp_path / "run", "reward_type=environment n_batches=2")
+
+
+@pytest.mark.parametrize("name", [name for name in CHANNELS if name != "environment"])
 def test_every_channel_pays(home: Path, tmp_path: Path, name: Any) -> None:
     words = {"dense": "env_type=multi_step", "weighted": "reward_weights=correctness=1"}.get(name, "")
     finished = train(tmp_path / "run", f"reward_type={name} n_batches=2 group_size=8", words)

@@ -131,13 +131,13 @@ class Problems(Section):
         example=64, at_least=1, at_most=1_000_000,
     )  # fmt: skip
     curriculum: Literal["none", "pass_rate"] = option(
-        "none", "the curriculum; pass_rate: problems are preferred that are right about half of the time"
+        "none", "pass_rate: problems are preferred that are right about half of the time"
     )
     pass_rate_decay: float = option(
         0.7, "the decay of the running pass rate of each problem, group by group", at_least=0, below=1
     )
     redraws: int = option(
-        0, "the most times in a step that groups paid all alike are drawn again (dynamic sampling); 0: never",
+        0, "the most times a step that groups paid alike are drawn again; 0: never",
         at_least=0, at_most=1_000,
     )  # fmt: skip
 

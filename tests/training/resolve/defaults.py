@@ -21,14 +21,17 @@ TABLE = Path(__file__).with_name("defaults.txt")
 NOT_OURS = ("default", "this machine", "command line")
 MODELS = ("", "lora_rank=4", "model_name=smollm2", "model_name=smollm2 lora_rank=4")
 LENGTHS = ("num_epochs=2", "algorithm=sft", "algorithm=sft n_batches=7")
+BY_ALGORITHM = ("binary", "binned_log_distance", "dense", "told_in_words")
+OF_TASKS = ("environment", "tests_passed")  # that are no game
 ROWS = "rows.jsonl"  # beside whoever asks
-OF_ROWS, ELSEWHERE = ("data", "gsm8k", "math"), ("mmlu", "gym:NAME")  # whose rows have a form of their own
+OF_ROWS = ("data", "gsm8k", "math")
+ELSEWHERE = ("mmlu", "gym:NAME", "env", "env:NAME", "livecodebench", "mixture")  # that want more than a page
 
 
 def pages() -> Iterator[str]:
-    for channel in names("rewards"):
+    for channel in (name for name in names("rewards") if name not in OF_TASKS):
         turns = "env_type=multi_step" if channel == "dense" else ""
-        for algorithm in names("algorithms"):
+        for algorithm in names("algorithms") if channel in BY_ALGORITHM else ():
             yield f"task=secret reward_type={channel} algorithm={algorithm} {turns}"
         for more in ("N=1024", *MODELS[1:]):
             yield f"task=secret reward_type={channel} {turns} {more}"

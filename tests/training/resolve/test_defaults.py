@@ -15,9 +15,15 @@ def test_every_page_has_a_line() -> None:
     assert {" ".join(words.split()) for words in pages()} == set(KEPT)
 
 
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("rows")
+    write_rows(place)
+    return place
+
+
 @pytest.mark.parametrize("words", KEPT)
-def test_a_page_that_says_little_gets_what_it_got(words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_says_little_gets_what_it_got(words: str, rows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another default? `python -m tests.training.resolve.defaults` writes the table anew; read the difference."""
-    monkeypatch.chdir(tmp_path)
-    write_rows(tmp_path)
+    monkeypatch.chdir(rows)
     assert line_of(words) == f"{words}: {KEPT[words]}"

@@ -162,9 +162,12 @@ def first_line(text: str) -> str:
 
 def alarms() -> list[Named]:
     from straw.training.monitor.alarms import ALARMS
-    from straw.training.monitor.alarms import __doc__ as table
+    from straw.training.monitor.alarms import __doc__ as of_all
+    from straw.training.monitor.tool_alarms import __doc__ as of_tools
 
-    return [Named("alarms", name, SAID.get(("alarms", name)) or line_in(table or "", name)) for name in ALARMS]
+    table = f"{of_all}{of_tools}"
+
+    return [Named("alarms", name, SAID.get(("alarms", name)) or line_in(table, name)) for name in ALARMS]
 
 
 def models() -> list[Named]:

@@ -26,11 +26,11 @@ class EnvironmentOptions(TaskSection):
     )
     tools: tuple[str, ...] = option((), "functions that keep no state, as tools", example=("mine.py:add",))
     tool_form: Literal["auto", "tagged", "bare", "plain"] = option(
-        "auto", "how calls are written; auto: as the chat template does, or else a line each (plain)"
+        "auto", "how calls are written; auto: by the chat template, or else plain, a line each"
     )
     max_turns: int = option(10, "the most turns of an episode", at_least=1, at_most=1_000)
     max_episode_tokens: int | None = option(
-        None, "the most tokens of an episode, prompt and results included; none: what the model reads",
+        None, "the most tokens of an episode, all included; none: what the model reads",
         example=2048, at_least=2, at_most=1_048_576,
     )  # fmt: skip
     max_result: int = option(2_000, "the most characters of what one call gives", at_least=16, at_most=1_000_000)

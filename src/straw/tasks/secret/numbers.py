@@ -38,7 +38,7 @@ class SecretOptions(TaskSection):
     num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
     length: int = option(1, "the number of secrets asked for in one completion", at_least=1, at_most=1_024)
     spelling: Literal["digits", "permuted", "tagged"] = option(
-        "digits", "how a number is written: 57 in digits, as the digits of another number (permuted), or <57> (tagged)"
+        "digits", "how a number is written: in digits, as another one (permuted), or <57> (tagged)"
     )
 
     @property

@@ -82,7 +82,13 @@ class Source:
 
 
 def place_of(path: str) -> Path:
-    return rows_file(path) if ROWS.fullmatch(path) else Path(path).expanduser()
+    place = rows_file(path) if ROWS.fullmatch(path) else Path(path).expanduser()
+    try:
+        place.exists()
+    except (OSError, ValueError) as error:  # a name that is too long, or with a zero in it
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DataError(f"path names a file or a folder; {path[:60]!r} is none ({why}). Check path.") from None
+    return place
 
 
 def files_of(path: Path, split: str) -> list[Path]:

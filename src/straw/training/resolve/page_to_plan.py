@@ -77,6 +77,11 @@ def channel_of(page: Page, task: Task) -> Channel:
         )
     if isinstance(task, World):
         channel = channel_of_world(task, channel)
+    elif isinstance(channel, EnvironmentPay):
+        raise ConfigError(
+            f"reward_type=environment is what an environment pays; got task={page.task.kind}, which is none. Write "
+            "task=env:FILE.py:CLASS, or another reward_type."
+        )
     if not getattr(task, "has_golds", True):
         check_without_answers(page, task, channel)
     return channel

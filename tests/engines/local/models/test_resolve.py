@@ -280,7 +280,7 @@ def test_a_folder_with_a_gguf_file_points_at_the_file(tmp_path: Path) -> None:
         ("tiny-2M", "there is no model 'tiny-2M' (did you mean 'tiny-0.2M'?)"),
         ("smolm2", "did you mean 'smollm2'?"),
         ("smollm2", "run `straw models add smollm2`"),
-        ("gpt9", "known: smollm2, tiny-0.2M, tiny-1M, tiny-5M"),
+        ("gpt9", "known: smollm2, tiny-0.2M, tiny-1M, tiny-1M-3digits, tiny-1M-numbers, tiny-5M"),
         ("", "there is no model ''"),
         ("/no/such/folder", "there is no folder '/no/such/folder'"),
         ("runs/first/model", "there is no folder 'runs/first/model'"),

@@ -163,10 +163,10 @@ class Learning(Engine):
 
 
 def add_normal(trained: Sequence[nn.Parameter], seed: int, scale: float) -> None:
-    """Drawn where the weights are, parameter after parameter."""
-    generator = torch.Generator(trained[0].device).manual_seed(seed % 2**63)
+    """Drawn on the CPU, parameter after parameter, so that it is the same on every device."""
+    generator = torch.Generator().manual_seed(seed % 2**63)
     for p in trained:
-        p.data.add_(torch.randn(p.shape, generator=generator, device=p.device, dtype=p.dtype), alpha=scale)
+        p.data.add_(torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device), alpha=scale)
 
 
 def adam_step(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams) -> float:
