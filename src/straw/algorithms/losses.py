@@ -23,7 +23,7 @@ KL(policy || reference); TRL's use_bias_correction_kl.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,7 +41,7 @@ class TokenBatch:
     sampler_logprobs: Tensor
     advantages: Tensor
     weights: Tensor
-    owners: Tensor | None = None  # none: each token is a rollout of its own
+    owners: Sequence[int] | Tensor | None = None  # none: each token is a rollout of its own
 
 
 def cross_entropy(batch: TokenBatch, settings: Mapping[str, float]) -> Tensor:

@@ -35,9 +35,12 @@ def sequence_ratios(batch: TokenBatch) -> Tensor:
     apart, trains = batch.logprobs.detach() - batch.sampler_logprobs, (batch.weights != 0).to(batch.logprobs.dtype)
     if batch.owners is None:
         return apart.exp()
-    size = int(batch.owners.max()) + 1 if len(batch.owners) else 0
-    total, count = (apart.new_zeros(size).index_add(0, batch.owners, one) for one in (apart * trains, trains))
-    return (total / count.clamp(min=1)).exp()[batch.owners]
+    import torch  # not for those who only look a name up
+
+    owners = torch.as_tensor(batch.owners, dtype=torch.long, device=apart.device)
+    size = int(owners.max()) + 1 if len(owners) else 0
+    total, count = (apart.new_zeros(size).index_add(0, owners, one) for one in (apart * trains, trains))
+    return (total / count.clamp(min=1)).exp()[owners]
 
 
 ROW = Algorithm(baseline="zscore", loss_fn="gspo", weigh="reply", also={"clip_low": 3e-4, "clip_high": 4e-4})

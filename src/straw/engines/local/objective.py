@@ -22,8 +22,7 @@ def objective(
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """A number with a gradient, and sums to log. `reference`: its log-probabilities, where a KL is wanted."""
     sampler = torch.where(flat.sampler_logprobs.isnan(), logprobs.detach(), flat.sampler_logprobs)
-    owners = torch.tensor(flat.owner, dtype=torch.long, device=logprobs.device)
-    batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights, owners)
+    batch = TokenBatch(logprobs, sampler, flat.advantages, flat.weights, flat.owner)
     total = loss_named(loss.name)(batch, loss.settings)
     metrics = {"loss": total.detach(), "weight": flat.weights.sum()}
     metrics["entropy"] = (flat.weights * entropy.detach()).sum()
