@@ -21,6 +21,7 @@ from straw.engines.base import Loss, SamplingParams
 from straw.engines.encoder import PACKAGE, ByFunction, minilm_folder
 from straw.engines.encoder_bert import BertEncoder
 from straw.engines.local import sampler
+from straw.engines.local.forward import attention
 from straw.training.warmup.frozen_head import most_likely
 from straw.types import Datum
 
@@ -39,6 +40,13 @@ def sampled() -> Any:
     talk.generate(SamplingParams(max_tokens=2, temperature=0.0), [0, 1])
     talk.append([(3, 4), (5,)])
     return told, talk.generate(SamplingParams(max_tokens=2), [0, 1])
+
+
+def read_padded() -> Any:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(attention, "keeps_bits", lambda device: device.type != NAME)
+        engine = make_engine("embedded", device=NAME)
+        return engine.sample(list(prompts_of(engine)[:2]), 1, SamplingParams(max_tokens=1), [[0], [1]])
 
 
 def in_slots() -> Any:
@@ -121,13 +129,14 @@ def head_climbed() -> Any:
 
 ALL: dict[str, Callable[[], Any]] = {
     "sampled": sampled, "in slots": in_slots, "trained": trained, "of replies": of_replies, "embedded": embedded,
-    "by modules": by_modules,
+    "by modules": by_modules, "read padded": read_padded,
     "without doubles": without_doubles, "encoded by mine": encoded_by_mine, "head climbed": head_climbed,
     **({"encoded": encoded} if has_minilm() else {}),
 }  # fmt: skip
 OWN = {
     "continuous_batching": ("in slots",),
     "encoder": ("encoded by mine",),
+    "prompts": ("sampled", "read padded"),
     "sampler": ("sampled", "in slots", "without doubles", "of replies"),
     "packing": ("sampled", "trained", "by modules"),
     "kv_cache": ("sampled", "in slots"),

@@ -13,9 +13,9 @@ from tests.engines.local.kinds import make_engine
 from tests.pretend.device import NAME, Pretend, counted
 
 from straw.engines.base import SamplingParams
-from straw.engines.local import sampler
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward import attention
+from straw.engines.local.forward import prompts as reading
 from straw.engines.local.forward.llama_reader import rms_norm
 
 NEAR = 1e-4
@@ -48,8 +48,8 @@ def test_eight_prompts_take_no_more_launches_than_two_and_say_what_each_says_alo
 
 
 def test_prompts_that_are_too_many_for_one_reading_are_read_in_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sampler, "READ_AT_ONCE", 30)
-    assert sampler.together([(1,) * n for n in (10, 10, 10, 1, 40, 2)]) == [
+    monkeypatch.setattr(reading, "READ_AT_ONCE", 30)
+    assert reading.together([(1,) * n for n in (10, 10, 10, 1, 40, 2)]) == [
         [(1,) * 10] * 3, [(1,)], [(1,) * 40], [(1,) * 2]
     ]  # fmt: skip
 

@@ -28,10 +28,11 @@ from straw.engines.local.forward import attention
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.prompts import together
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective
-from straw.engines.local.sampler import Rows, together
+from straw.engines.local.sampler import Rows
 from straw.engines.local.training.microbatch_budget import rows_at_once, tokens_at_once
 from straw.engines.local.training.train_state import Learning
 from straw.errors import ConfigError, TrainingError

@@ -3,7 +3,7 @@
     token[t] of a sample = inverse CDF of softmax(z / temperature) at u(seed, t)
 
 `u` is a counter-based hash, so a sample is a function of its seed and its prompt. That it does not
-depend on its neighbours either is the work of fixed shapes: a prompt is read alone, at least
+depend on its neighbours either is the work of fixed shapes: a prompt is read as if alone, at least
 ROW_TILE rows decode together (empty slots are filled), and each row's keys stand in a buffer at
 their own slot. Rows that are done leave; the others' bits do not change.
 
@@ -21,17 +21,15 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
-from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import ROW_TILE, round_up
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.prompts import read_prompts
 from straw.engines.precision import has_float64, is_dear_to_ask
 
 T = TypeVar("T")
 Tell = Callable[[int, Reply], None]  # (row, reply)
-READ_AT_ONCE = 16_384  # tokens of prompts, where they are read many at a time
 LOOK = 16  # tokens between two looks at who is done, where a look is dear
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
@@ -185,33 +183,6 @@ def slots_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | 
         return None
     first = torch.argsort((~grid[prompts]).int(), dim=1, stable=True)[:, :width]
     return prompts, (prompts.unsqueeze(1) * grid.shape[1] + first).flatten()
-
-
-def read_prompts(
-    reader: Reader, head: Head, prompts: Sequence[Tokens], device: torch.device
-) -> tuple[list[Pack], Tensor]:
-    """Their keys and values, in order, and the logits of the first token behind each, [U, V].
-
-    Alone where that keeps their bits; elsewhere many at a time, since a card is idle with one.
-    """
-    packs, logits = [], []
-    for some in [[one] for one in prompts] if attention.keeps_bits(device) else together(prompts):
-        pack = Pack([len(one) for one in some], [[]] * len(some), device, record=True)
-        tokens = torch.tensor([token for one in some for token in one], device=device)
-        hidden = reader.hidden(tokens, pack.positions, pack)
-        logits.append(head.logits(hidden[pack.prompt_len.cumsum(0) - 1]))
-        packs.append(pack)
-    return packs, torch.cat(logits)
-
-
-def together(prompts: Sequence[Tokens]) -> list[list[Tokens]]:
-    """Neighbours, as many as make READ_AT_ONCE tokens when all are as long as the longest of them."""
-    chunks: list[list[Tokens]] = [[]]
-    for prompt in prompts:
-        if chunks[-1] and max(len(prompt), *map(len, chunks[-1])) * (len(chunks[-1]) + 1) > READ_AT_ONCE:
-            chunks.append([])
-        chunks[-1].append(prompt)
-    return chunks
 
 
 class Rows:

@@ -39,6 +39,8 @@ class Layout(Protocol):
 class Reader(Protocol):
     """Hidden states of a flat row of tokens: [N] tokens at [N] positions -> [N, width], after the last norm."""
 
+    is_by_token: bool  # no layer but attention sees which tokens come together: not so with experts, who share them out
+
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor: ...
 
 
@@ -100,6 +102,7 @@ class ModulesReader:
         model.set_attn_implementation(NAME)
         self.body: Any = model.get_decoder()
         self.recomputed = layers_of(self.body) if checkpointing else []
+        self.is_by_token = not any("expert" in name for name, _ in self.body.named_modules())
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         """[N] tokens at [N] positions -> [N, width], after the last norm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -17,7 +18,6 @@ from straw.engines.local.forward.attention import (
     causal_bias,
     round_up,
 )
-from straw.engines.local.forward.packing import Pack
 
 
 def fewest_keys(head_width: int) -> int:
@@ -30,6 +30,21 @@ def keys_for(count: int, fewest: int) -> int:
     keys = max(round_up(count), fewest)
     last = keys % KEY_TILE
     return keys if last == 0 or last >= fewest else keys - last + fewest
+
+
+class Prefix(Protocol):
+    """Prompts that were read; where lengths differ, they are padded to that of the longest."""
+
+    @property
+    def device(self) -> torch.device: ...
+    @property
+    def prompt_lengths(self) -> Sequence[int]: ...
+    @property
+    def p(self) -> int: ...
+    @property
+    def kept(self) -> dict[int, tuple[Tensor, Tensor]]:
+        """By layer their keys and values, [U, K, P, D]."""
+        ...
 
 
 class Growing:
@@ -99,7 +114,7 @@ class Growing:
 class Decode(Growing):
     """Prompts already read; `rows_per_prompt` rows behind each, which grow by some tokens at a time."""
 
-    def __init__(self, prefixes: Sequence[Pack], rows_per_prompt: int, longest_prompt: int = 0) -> None:
+    def __init__(self, prefixes: Sequence[Prefix], rows_per_prompt: int, longest_prompt: int = 0) -> None:
         """`longest_prompt`: of those that are yet to `replace` the first."""
         self.device = prefixes[0].device
         lengths = [length for prefix in prefixes for length in prefix.prompt_lengths]
@@ -117,7 +132,7 @@ class Decode(Growing):
         self._biases: dict[int | None, Tensor] = {}
         self._places: dict[int, Tensor] = {}
 
-    def _padded(self, prefixes: Sequence[Pack], layer: int, which: int) -> Tensor:
+    def _padded(self, prefixes: Sequence[Prefix], layer: int, which: int) -> Tensor:
         return torch.cat([F.pad(one.kept[layer][which], (0, 0, 0, self.p - one.p)) for one in prefixes])
 
     def reserve(self, num_more: int) -> None:
@@ -152,7 +167,7 @@ class Decode(Growing):
         self.own_len = self.own_len[rows]
         self.u, self.g = len(prompts), len(rows) // len(prompts)
 
-    def replace(self, at: int, prefix: Pack) -> None:
+    def replace(self, at: int, prefix: Prefix) -> None:
         """Another prompt takes the place of one whose rows are done."""
         self.prompt_len[at] = prefix.p
         for layer, buffers in self.prefix.items():

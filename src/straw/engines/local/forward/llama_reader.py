@@ -92,6 +92,8 @@ def reader_of(model: PreTrainedModel, checkpointing: bool, fast_llama: bool) -> 
 class LlamaReader:
     """Hidden states of a flat row of tokens, [N] -> [N, width]."""
 
+    is_by_token = True
+
     @staticmethod
     def serves(model: PreTrainedModel) -> bool:
         config = model.config

@@ -67,6 +67,7 @@ class FreshReader:
 
     def __init__(self, reader: Reader, before: Callable[[], Any]) -> None:
         self.reader, self.before = reader, before
+        self.is_by_token = reader.is_by_token
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         if isinstance(layout, Decode):

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from straw.engines.local.forward.attention import full_tile
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
@@ -90,7 +91,7 @@ class PromptReader:
         flat = torch.tensor(tokens, device=self.device)
         hidden = yield from self._hidden(flat, pack)
         self.num_tokens_read += len(tokens)
-        return Prompt(request.version, tokens, pack.kept, hidden, self.head.logits(hidden[-1:]))
+        return Prompt(request.version, tokens, pack.kept, hidden, self.head.logits(full_tile(hidden[-1:]))[:1])
 
     def _hidden(self, tokens: Tensor, pack: Pack) -> Generator[float, None, Tensor]:
         work = len(tokens) * self.body_size
