@@ -20,6 +20,7 @@ from functools import cache
 
 from straw import outside
 from straw.config.option import Option
+from straw.config.other_words import ours_for
 from straw.config.owners import WORDS, Owners
 from straw.config.page import options, options_of_algorithms
 from straw.config.values import TRUTH, nearest, plain, put
@@ -98,7 +99,13 @@ def canonical_option(spelling: str, owners: Owners) -> Option:
 
 
 def unknown(spelling: str, known: Iterable[str], what: str = "option") -> ConfigError:
-    near = nearest(spelling.replace("-", "_").rpartition(".")[2], known)
+    word, names = spelling.replace("-", "_").rpartition(".")[2], set(known)
+    ours = ours_for(word)
+    if ours in names:
+        return ConfigError(
+            f"there is no {what} {spelling!r}: here it is {ours}; `straw train --help` says how it counts."
+        )
+    near = nearest(word, names)
     guess = f"did you mean {near!r}? " if near else ""
     return ConfigError(f"there is no {what} {spelling!r}; {guess}`straw train --help` names every one.")
 
