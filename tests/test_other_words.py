@@ -8,9 +8,9 @@ import pytest
 
 import straw
 from straw.config.names import ALIASES, FIRST, options_of_all, parse_overrides
-from straw.config.other_words import OURS, WORDS
 from straw.config.page import options
 from straw.errors import ConfigError
+from straw.other_words import OURS, WORDS
 
 KNOWN = {**options(*FIRST), **options_of_all()}
 

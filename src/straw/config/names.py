@@ -20,11 +20,11 @@ from functools import cache
 
 from straw import outside
 from straw.config.option import Option
-from straw.config.other_words import ours_for
 from straw.config.owners import WORDS, Owners
 from straw.config.page import options, options_of_algorithms
 from straw.config.values import TRUTH, nearest, plain, put
 from straw.errors import ConfigError
+from straw.other_words import ours_for
 from straw.registry import entry_for, names
 
 ALIASES = {
