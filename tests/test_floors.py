@@ -12,7 +12,7 @@ import straw
 
 HOUSE = Path(straw.__file__).parent
 FLOORS = [
-    {"types", "errors", "files", "cache_dir", "outside", "registry", "version"},
+    {"types", "errors", "files", "cache_dir", "outside", "registry", "version", "other_words"},
     {"text", "information", "seeds", "config", "sandbox"},
     {"tasks", "rewards", "algorithms", "runs"},
     {"engines"},
