@@ -34,6 +34,7 @@ A learner of its own makes no use of advantages: it keeps a log of rollouts, bel
 surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
               and is fast where answers that are near each other are spelled alike
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
+regress       log-probabilities, fitted to all that was paid; what was paid is not paid again      knows tokens, rewards
 
 Others make advantages of their own, token by token, or use no gradient; each has its paper in its file.
 
@@ -73,6 +74,7 @@ A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
     values={"learning_rate": 5e-4, "most_updates": 12, "target_kl": 0.02}, episodes_per_bit=12
 )
 
+REGRESS = Tuning(values={"learning_rate": 1e-3}, episodes_per_bit=30)
 EVOLUTION = Tuning(values={"learning_rate": 1e-2, "sigma": 0.02}, episodes_per_bit=1000)
 NO_REPLAY: Values = {"replay": 0}  # which is of rollouts, and these learn by the token
 
@@ -96,6 +98,7 @@ NAMED: dict[str, Algorithm] = {
     "reward_aware": Algorithm(
         baseline="constant", learner="reward_aware", tuning=REWARD_AWARE, tuning_by_luck=A_FEW_ANSWERS_LESS
     ),
+    "regress": Algorithm(baseline="constant", learner="regress", tuning=REGRESS),
     "es": Algorithm(baseline="zscore", learner="es", also={"group_size": 32}, tuning=EVOLUTION),
     "opd": Algorithm(baseline="constant", learner="opd", by_advantages=True, has_teacher=True, also=NO_REPLAY),
     "sdpo": Algorithm(baseline="group", learner="sdpo", by_advantages=True, also=NO_REPLAY),

@@ -33,6 +33,7 @@ from straw.training.engine_factory import crew
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
 from straw.training.sources.base import Collector, Groups
+from straw.training.sources.fresh import FreshSampler, Paid
 
 EXAMPLE_SEED = 0  # of the decoy that the learner's side plays with
 Say = Callable[[str], None]
@@ -79,13 +80,14 @@ class Run:
         self.plan, self.engine, self.draw, self.keep = plan, engine, draw, keep
         self.sampling = sampling_of(plan, engine.chat)
         self.verbs, self.digest = Verbs(engine), sha256()
+        self.paid, self.candidates = Paid(plan.channel.highest), 0
         self.bits: list[tuple[int, float]] = []
 
     def over(self, submission: Submission, away: LearnerProcess) -> Played:
         begun_s, failed, start = time.process_time(), "", start_mark(self.plan, self.engine)
         self.measure(0)
         try:
-            away.begin(options_there(self.draw, submission), self.sampling)
+            self.candidates = away.begin(options_there(self.draw, submission), self.sampling)
             for step in range(1, self.draw.cell.most_episodes // GROUP + 1):
                 self.step(step, away)
                 if self.is_known:
@@ -105,7 +107,11 @@ class Run:
         return self.bits[-1][1] >= self.draw.cell.enough_bits
 
     def step(self, step: int, away: LearnerProcess) -> None:
-        groups = Collector(self.plan, self.sampling).of(step, self.engine)
+        sampler = FreshSampler(self.engine, self.paid, self.candidates)
+        groups = Collector(self.plan, self.sampling).of(step, sampler)
+        self.verbs.unpaid_draws += sampler.unpaid_draws
+        if self.candidates:
+            self.paid.add(groups)
         self.write(step, groups)
         away.learn(step, groups, self.engine.policy_version, self.verbs)
         self.measure(step * GROUP)

@@ -82,6 +82,7 @@ class Player:
         self.engine = EngineAway(pipe.ask, lambda: chat_of(model))
         self.credit = self.plan.credit()
         own = own_learner(self.plan, self.engine, sampling)
+        self.candidates = int(getattr(own, "candidates", 0))
         folder: Any = NoFolder()
         updates = Updates(self.plan, self.engine, folder)
         replay = BestReplay(self.plan.page.algorithm.replay or 0)
@@ -116,7 +117,7 @@ def play(pipe: Pipe, begun: Plain) -> None:
     code = {file: text.encode() for file, text in begun["code"].items()}
     outside.adopt(code)  # the text of the entry, whatever lies under that name here
     player = Player(pipe, begun["options"], wire.params_of(begun["sampling"]), code)
-    pipe.write({"ready": True})
+    pipe.write({"ready": True, "candidates": player.candidates})
     while True:
         message = pipe.read()
         if "learn" not in message:

@@ -31,6 +31,7 @@ from straw.engines.base import SamplingParams
 from straw.errors import RunError
 from straw.types import Rollout
 
+MOST_CANDIDATES = 1 << 16  # for a group
 PATIENCE_S = 600.0  # for one message
 COMMAND = (sys.executable, "-m", "straw.benchmark.wall.learner_side")
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
@@ -59,12 +60,14 @@ class LearnerProcess:
         set_readable(self.was_readable)
         self.folder.cleanup()
 
-    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> None:
+    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> int:
+        """How many replies are to be drawn for a group until they are new ones; 0: none is passed over."""
         if self.opened is None:
             self.opened = self.open(COMMAND, environment(), Path(self.folder.name))
         self.is_playing = True
         self.write({"options": dict(options), "sampling": wire.plain_params(sampling), "code": dict(self.code)})
-        self.heard("ready")
+        candidates = self.heard("ready").get("candidates", 0)
+        return min(candidates, MOST_CANDIDATES) if isinstance(candidates, int) else 0
 
     def learn(self, step: int, groups: Sequence[Sequence[Rollout]], version: int, verbs: Verbs) -> dict[str, float]:
         """Its turn: it hears what was paid, and the engine does what it asks for."""

@@ -8,6 +8,7 @@ a `source(collector)` of rollouts, and have options of its own: a class `Options
 
 surrogate     replies that would earn full reward, by a model of the reward that is fitted to the log
 reward_aware  answers that the ideal observer still holds possible
+regress       what was paid, by its own log-probabilities
 es            evolution strategies: weights with noise, drawn towards those that were paid more
 opd           a teacher's judgement of each token that the policy wrote
 sdpo, rltf_sd what was said of a reply, in words
