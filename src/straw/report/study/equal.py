@@ -24,7 +24,7 @@ from straw.report.study.load_runs import Array, Seen
 from straw.report.study.statistics.chance import UNLIKELY, Ranked, can_tell, chance_of_range, ranked_heights
 from straw.report.study.totals import Estimate, height_at, median_of_runs
 
-TOLD, UNPAID = "reward_aware", "surrogate"
+TOLD, UNPAID = "reward_aware", ("surrogate", "regress")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,9 @@ network makes of the rest. It is REBEL's objective (2404.16767: differences of r
 pairs) over a log instead of a batch, with the start as its reference; with `candidates` (`sources.fresh`) what is paid
 is something new. Nothing is known of how the reward comes about but its highest value, where the channel has one.
 
-The solution is p0 exp(sharpness * reward) / Z, the policy of the most reward less KL / sharpness. Once a reply was
-paid in full its prompt is regressed SURE times as sharply, and the policy settles on it.
+The solution is p0 exp(sharpness * reward) / Z, the policy of the most reward less KL / sharpness. A prompt to which all
+candidates are old is regressed less sharply from then on, until new ones come. Once a reply was paid in full its prompt
+is regressed SURE times as sharply, and the policy settles on it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ from straw.types import Datum, Metric, Rollout
 
 SURE = 3.0  # times as sharp where full pay was found, and
 LONGER = 4  # times as many updates, since then every episode tells the same
+SOFTER, BACK = 0.7, 1.1  # of the sharpness, where a group had nothing new to say, and where it had
 Array = NDArray[np.float64]
 
 
@@ -87,6 +89,7 @@ class Regress:
         self.candidates = self.options.candidates if is_sure else 0
         self.paid = Paid(highest if is_sure else math.inf)
         self.log: dict[tuple[str, tuple[int, ...]], Heard] = {}
+        self.softness: dict[tuple[int, ...], float] = {}  # by prompt, up to 1
 
     @staticmethod
     def check(task: Task, channel: Channel) -> None:
@@ -102,6 +105,7 @@ class Regress:
     # --- the log
 
     def learn(self, step: int, told: Groups, groups: Groups) -> dict[str, Metric]:
+        self.soften([rollout for group in told for rollout in group if rollout.turns])
         self.paid.add(told)
         self.hear([rollout for group in told for rollout in group if rollout.turns])
         found = self.fitted(
@@ -109,6 +113,17 @@ class Regress:
         )
         self.engine.publish()
         return {name: Metric(value) for name, value in found.items()}
+
+    def soften(self, rollouts: Sequence[Rollout]) -> None:
+        """Less sharp where something was paid again for want of anything new; before it is heard."""
+        if not self.candidates:
+            return
+        is_old = {prompt: False for prompt in dict.fromkeys(one.turns[0].prompt for one in rollouts)}
+        for one in rollouts:
+            prompt = one.turns[0].prompt
+            is_old[prompt] |= not self.paid.is_new(prompt, one.turns[0].reply)
+        for prompt, old in is_old.items():
+            self.softness[prompt] = min(1.0, self.softness.get(prompt, 1.0) * (SOFTER if old else BACK))
 
     def hear(self, rollouts: Sequence[Rollout]) -> None:
         data = {(one.problem.key, (said := spoken(one.turns)).tokens): said for one in rollouts}
@@ -143,7 +158,7 @@ class Regress:
             found |= self.update(rows, errors, rate) | {"updates": found["updates"] + 1}
 
     def sharpness(self, prompt: tuple[int, ...]) -> float:
-        return self.options.sharpness * (SURE if prompt in self.paid.found else 1.0)
+        return self.options.sharpness * (SURE if prompt in self.paid.found else self.softness.get(prompt, 1.0))
 
     def now(self, rows: Sequence[Heard]) -> Array:
         data = [row.datum(1.0) for row in rows]
@@ -159,7 +174,10 @@ class Regress:
     # --- going on
 
     def state_dict(self) -> dict[str, Any]:
-        return {"log": [[key, asdict(heard)] for (key, _), heard in self.log.items()], "paid": self.paid.state_dict()}
+        return {
+            "log": [[key, asdict(heard)] for (key, _), heard in self.log.items()], "paid": self.paid.state_dict(),
+            "softness": [[list(prompt), share] for prompt, share in self.softness.items()],
+        }  # fmt: skip
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.log = {}
@@ -167,6 +185,7 @@ class Regress:
             lists = {name: tuple(kept[name]) for name in ("prompt", "tokens", "weights")}
             self.log[key, lists["tokens"]] = Heard(**{**kept, **lists})
         self.paid.load_state_dict(state["paid"])
+        self.softness = {tuple(prompt): share for prompt, share in state["softness"]}
 
 
 def whole(nats: Sequence[float], datum: Datum) -> float:

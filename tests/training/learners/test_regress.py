@@ -1,0 +1,145 @@
+"""Log-probabilities fitted to a log: the objective, its solution, and what is paid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copytree
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from tests.small_runs import Listener, Parts, small_page, small_plan, train
+from tests.training.learners.test_learners import Dying, groups_of, rows
+
+from straw.errors import ConfigError
+from straw.runs.reading import read_metrics, read_rollouts
+from straw.training.learners.regress import SURE, Heard, Regress, centred
+from straw.training.session import resume_run, run_page
+
+PAGE = "algorithm=regress reward_type=log_distance"
+
+
+def test_errors_are_less_the_mean_of_their_prompt() -> None:
+    found = centred(np.array([1.0, 3.0, 5.0, -1.0]), [(1,), (1,), (2,), (1,)])
+    assert found.tolist() == [0.0, 2.0, 0.0, -2.0]
+
+
+def test_a_reply_is_worth_what_it_was_paid_in_the_mean() -> None:
+    heard = Heard((1,), (2,), (1.0,), -3.0)
+    for reward in (1.0, 0.0, 0.5):
+        heard.hear(reward)
+    assert heard.paid == pytest.approx(0.5) and heard.times == 3
+
+
+class Table:
+    """An engine that is a softmax over five replies, and has the gradient of what it is asked."""
+
+    def __init__(self) -> None:
+        self.z = np.array([0.3, -0.2, 0.1, 0.5, -0.7])
+        self.gradient = np.zeros(5)
+
+    def nats(self, z: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, z - np.log(np.exp(z).sum()))
+
+    def logprobs(self, data: Any, policy: str = "current") -> list[list[float]]:
+        return [[float(self.nats(self.z)[datum.tokens[0]])] for datum in data]
+
+    def forward_backward(self, data: Any, loss: Any) -> None:
+        """Of - sum of weight * log p."""
+        p = np.exp(self.nats(self.z))
+        for datum in data:
+            self.gradient -= datum.weights[0] * (np.eye(5)[datum.tokens[0]] - p)
+
+    def optim_step(self, params: Any) -> dict[str, float]:
+        return {}
+
+
+def a_learner(engine: Table) -> tuple[Regress, list[Heard]]:
+    learner = object.__new__(Regress)
+    learner.engine, learner.plan = cast(Any, engine), cast(Any, SimpleNamespace(adam=lambda rate: None))
+    return learner, [Heard((9,), (reply,), (1.0,), -1.5, paid) for reply, paid in ((0, 0.2), (1, 1.0), (3, 0.7))]
+
+
+def test_an_update_goes_down_the_squared_differences_of_all_pairs() -> None:
+    """REBEL's loss, by finite differences: sum over pairs of (difference of log ratios - sharpness * that of pay)^2."""
+    engine, sharp = Table(), 4.0
+    learner, log = a_learner(engine)
+    aims = np.array([one.start + sharp * one.paid for one in log])
+    learner.update(log, centred(learner.now(log) - aims, [(9,)] * 3), rate=1.0)
+
+    def of_pairs(z: np.ndarray) -> float:
+        errors = [engine.nats(z)[one.tokens[0]] - one.start - sharp * one.paid for one in log]
+        return sum((a - b) ** 2 for a in errors for b in errors)
+
+    slope = np.array([of_pairs(engine.z + step) - of_pairs(engine.z - step) for step in 1e-6 * np.eye(5)]) / 2e-6
+    assert engine.gradient / np.linalg.norm(engine.gradient) == pytest.approx(slope / np.linalg.norm(slope), abs=1e-6)
+
+
+def test_what_is_told_well_enough_is_the_policy_of_most_reward_less_kl(home: Path) -> None:
+    """p0 exp(sharpness * reward) / Z, among the replies of the log."""
+    parts = Parts(f"{PAGE} sharpness=3 most_fits=400 enough_fit=0.02 learning_rate=1e-3 candidates=0")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    told = groups_of(parts, size=8)
+    learner.paid.full = 2.0  # nobody is sure of anything
+    found = learner.learn(1, told, told)
+    assert found["fit_error"].mean <= 0.02
+    log = [*learner.log.values()]
+    assert len(log) > 2 and len({one.paid for one in log}) > 1
+    over_start = learner.now(log) - [one.start for one in log]
+    aims = 3.0 * np.array([one.paid for one in log])
+    assert over_start - over_start.mean() == pytest.approx(aims - aims.mean(), abs=0.06)
+
+
+def test_full_pay_makes_its_prompt_sure(home: Path) -> None:
+    parts = Parts(PAGE)
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    assert learner.sharpness((1,)) == 15.0
+    learner.paid.found.add((1,))
+    assert learner.sharpness((1,)) == 15.0 * SURE and learner.sharpness((2,)) == 15.0
+
+
+def test_a_channel_that_flips_coins_is_heard_again_and_nobody_is_ever_sure(home: Path) -> None:
+    parts = Parts("algorithm=regress reward_type=noisy_binary flip_probability=0.2")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    assert learner.candidates == 0 and learner.paid.full == np.inf
+
+
+def test_the_oldest_replies_are_forgotten(home: Path) -> None:
+    parts = Parts(f"{PAGE} remembered=3")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    told = groups_of(parts, size=16)
+    learner.hear(told[0])
+    newest = list(dict.fromkeys(one.turns[0].reply for one in told[0]))[-3:]
+    assert [tokens for _, tokens in learner.log] == newest
+
+
+def test_it_learns_eight_secrets_paying_for_no_reply_twice_before_it_was_right(home: Path, tmp_path: Path) -> None:
+    run = train(tmp_path / "run", PAGE, "n_batches=12 group_size=2 eval_every=1 stop_at=0.8").folder
+    found = read_metrics(run)
+    assert found[-1]["bits_known"] > 0.8 * 3
+    assert sum(row.get("unpaid_draws", 0) for row in found) > 0
+    rollouts = [*read_rollouts(run)]
+    right = next((place for place, one in enumerate(rollouts) if one["reward"] == 1.0), len(rollouts))
+    said = [one["replies"][0] for one in rollouts[:right]]
+    assert len(set(said)) == len(said)
+
+
+def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped_but_not_without_what_was_paid(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = f"{PAGE} group_size=2 n_batches=4 save_every=2 eval_every=2 most_fits=2"
+    alone = train(tmp_path / "alone", page)
+    with pytest.raises(ZeroDivisionError):
+        run_page(small_page(f"run_dir={tmp_path / 'run'}", page), Dying())
+    copytree(tmp_path / "run", tmp_path / "forgetful")
+    resume_run(tmp_path / "run", Listener())
+    assert rows(tmp_path / "run") == rows(alone.folder)
+    monkeypatch.setattr(Regress, "load_state_dict", lambda self, state: None)
+    resume_run(tmp_path / "forgetful", Listener())
+    assert rows(tmp_path / "forgetful") != rows(alone.folder)
+
+
+def test_problems_that_never_come_again_are_refused() -> None:
+    with pytest.raises(ConfigError, match="algorithm=regress keeps a log for every prompt"):
+        small_plan("kind=sum_digits algorithm=regress n_batches=1")
