@@ -30,7 +30,7 @@ def figure(help: str, default: Any = MISSING) -> Any:
     return field(metadata={"help": help}) if default is MISSING else field(default=default, metadata={"help": help})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Costs:
     """Seconds of processor time, of a card's where the page computes on one.
 
@@ -62,7 +62,7 @@ class Costs:
     prompt_tokens: float = figure("tokens of a prompt", 0.0)
     cores: float = figure("processors of a machine", 1.0)
     replies: tuple[tuple[int, ...], ...] = ()  # of some rollouts, the tokens of each turn
-    about: Mapping[str, str] = field(default_factory=dict)  # model, task, device, processor
+    about: Mapping[str, str] = field(default_factory=dict, hash=False)  # model, task, device, processor
 
     def __post_init__(self) -> None:
         for name in NUMBERS:

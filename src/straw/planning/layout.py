@@ -1,8 +1,8 @@
 """Which machine does what: generators go round the hosts, as in `engines.monarch.hosts.places`.
 
-    hosts=3                   this machine and two others; generators 0 and 3 here
-    hosts=tls://a:1,here      two machines; without `here` this one only trains and directs
-    per_host=8                as many machines as it takes for eight generators each
+hosts=3                   this machine and two others; generators 0 and 3 here
+hosts=tls://a:1,here      two machines; without `here` this one only trains and directs
+per_host=8                as many machines as it takes for eight generators each
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from straw.engines.monarch.samplers import shares
 from straw.errors import ConfigError
 from straw.planning.costs import TILE, Costs
 
+BLOCK = 256
 Lengths = np.ndarray  # [rollouts, turns] tokens of each reply; 0 where a rollout was over
 
 
@@ -77,9 +78,15 @@ def check_is_planned(page: Page, is_supervised: bool) -> None:
 
 
 def lengths_of(costs: Costs, step: int, count: int) -> Lengths:
-    """Of the rollouts of a step, or of a group that is counted through the run."""
+    """Of the rollouts of a step."""
     known = as_array(costs.replies)
     return known[np.random.default_rng(step).integers(len(known), size=count)]
+
+
+@lru_cache(maxsize=64)
+def lengths_in_block(costs: Costs, block: int, group_size: int) -> Lengths:
+    """Of the first turns of BLOCK groups: drawn one by one they would take most of a plan's time."""
+    return lengths_of(costs, block, BLOCK * group_size)[:, 0].reshape(BLOCK, group_size)
 
 
 @lru_cache(maxsize=8)
@@ -98,11 +105,10 @@ def mean_lengths(costs: Costs) -> tuple[tuple[int, ...], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Of work, for one generator; `rollouts` are those that it ends."""
+    """Of work, for one generator."""
 
     generator: int
     seconds: float
-    rollouts: int
 
 
 Round = list[Piece]  # pieces that are done at once; the next round begins when the last of them is answered
@@ -127,7 +133,7 @@ def single_turn(work: Workload, costs: Costs, lengths: Lengths, generators: int)
     else:
         pieces = 1 if work.rows_at_once else -(-groups // (generators * max(1, MAX_ROWS // size)))
         parts = [lengths[start:end] for start, end in shares(groups, generators * pieces)]
-    return [Piece(i % generators, sampling_s(work, costs, part), part.size) for i, part in enumerate(parts)]
+    return [Piece(i % generators, sampling_s(work, costs, part)) for i, part in enumerate(parts)]
 
 
 def sampling_s(work: Workload, costs: Costs, lengths: Lengths) -> float:
@@ -161,15 +167,17 @@ def conversation(costs: Costs, group: Lengths, generators: int) -> Iterator[Roun
     for turn in range(last):
         talking = [group[start:end, turn] for start, end in parts]
         yield [
-            Piece(i, costs.decoding(turn == 0, part.max(), max(TILE, part.size) * part.max()), part.size * (turn == last - 1))
+            Piece(i, costs.decoding(turn == 0, part.max(), max(TILE, part.size) * part.max()))
             for i, part in enumerate(talking)
-        ]  # fmt: skip
+        ]
         if turn < last - 1:  # what is answered is read, and those of other turns wait for it
-            yield [Piece(i, costs.decoding(0, 1, max(TILE, end - start)), 0) for i, (start, end) in enumerate(parts)]
+            yield [Piece(i, costs.decoding(0, 1, max(TILE, end - start))) for i, (start, end) in enumerate(parts)]
 
 
 def piece_of_groups(work: Workload, costs: Costs, numbers: Sequence[int]) -> tuple[float, int]:
     """In free pace: seconds of a generator, and rollouts."""
-    lengths = np.stack([lengths_of(costs, number, work.group_size)[:, 0] for number in numbers])
+    lengths = np.stack(
+        [lengths_in_block(costs, number // BLOCK, work.group_size)[number % BLOCK] for number in numbers]
+    )
     lengths = lengths.reshape(1, -1) if work.is_one_problem else lengths
     return sampling_s(work, costs, lengths), lengths.size

@@ -1,8 +1,8 @@
 """Time that jumps from one event to the next.
 
-    clock = Clock()
-    clock.begin(work(clock))        work yields signals, and goes on when they are given
-    clock.run()
+clock = Clock()
+clock.begin(work(clock))        work yields signals, and goes on when they are given
+clock.run()
 """
 
 from __future__ import annotations

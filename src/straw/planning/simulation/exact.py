@@ -58,6 +58,8 @@ def learned(work: Workload, costs: Costs, site: Site, log: Log) -> Course:
     """Rollouts are written down and trained on, and the weights shown to everybody."""
     yield site.directing.do(costs.keep_s * work.rollouts)
     yield site.trainer.do((costs.train_s * work.rollouts + costs.update_s) * work.updates)
+    if costs.latency_s:
+        yield site.clock.after(costs.latency_s * (2 * work.updates + 1))  # to the trainer and back, for every verb
     begun = site.clock.now
     yield site.trainer.do(costs.show_s)
     site.trained += 1

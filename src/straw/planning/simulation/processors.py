@@ -10,7 +10,7 @@ go on equally fast, so their work ends in the order of its size: an event costs 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from heapq import heappop, heappush
 from itertools import count
@@ -18,6 +18,8 @@ from itertools import count
 from straw.planning.simulation.clock import Clock, Signal
 
 PLAIN, NICE = 1024.0, 110.0  # Linux' weights of a process as it is, and of one with nice 10
+TICK_S = 0.2
+Others = Sequence[Mapping[float, float]]  # by weight, how many processes of others want to work, every TICK_S
 NOTHING = 1e-12  # seconds: the rounding error of a sum
 
 
@@ -32,13 +34,15 @@ class Equals:
 
 
 class Processors:
-    def __init__(self, clock: Clock, cores: float, crowding: float = 1.0, others: float = 0.0) -> None:
-        """`others`: processes of somebody else that always want to work."""
-        self.clock, self.cores, self.crowding, self.others = clock, cores, crowding, others
+    def __init__(self, clock: Clock, cores: float, crowding: float = 1.0, others: Others = ()) -> None:
+        self.clock, self.cores, self.crowding = clock, cores, crowding
+        self.others: Mapping[float, float] = {}
         self.equals: dict[float, Equals] = {}
         self.order, self.plan = count(), 0
         self.since = 0.0  # when speeds changed last
         self.used = 0.0  # seconds of processor time
+        if others:
+            self._change(others, 0)
 
     def use(self, seconds: float, weight: float = PLAIN) -> Signal:
         """Some work, `seconds` long for a process that is alone; given when it is done."""
@@ -51,6 +55,14 @@ class Processors:
         heappush(equals.at_work, (equals.done + seconds, next(self.order), ended))
         self._plan()
         return ended
+
+    def _change(self, others: Others, tick: int) -> None:
+        """Somebody else's processes, over and over again as they were seen."""
+        self._advance()
+        self.others = others[tick % len(others)]
+        self._plan()
+        if len(others) > 1:
+            self.clock.at(self.clock.now + TICK_S, lambda: self._change(others, tick + 1))
 
     def _advance(self) -> None:
         """Everybody at work is as far as it comes until now."""
@@ -65,12 +77,13 @@ class Processors:
         self.plan += 1
         if not there:
             return
-        number = self.others + sum(len(equals.at_work) for _, equals in there)
+        number = sum(self.others.values()) + sum(len(equals.at_work) for _, equals in there)
         if number <= self.cores:
             shares = dict.fromkeys(self.equals, 1.0)
         else:
             wanting = {weight: float(len(equals.at_work)) for weight, equals in there}
-            wanting[PLAIN] = wanting.get(PLAIN, 0.0) + self.others
+            for weight, count in self.others.items():
+                wanting[weight] = wanting.get(weight, 0.0) + count
             shares = shared(self.cores, wanting)
         slower, first = self._slower(number), float("inf")
         for weight, equals in there:

@@ -9,6 +9,7 @@ from straw.planning.simulation.clock import Clock
 from straw.planning.simulation.exact import Exact
 from straw.planning.simulation.free import Free
 from straw.planning.simulation.outcome import Log, Outcome, outcome_of
+from straw.planning.simulation.processors import Others
 from straw.planning.simulation.site import Site
 from straw.planning.workload import Workload
 
@@ -16,8 +17,8 @@ MOST_PIECES, MOST_STEPS, LEAST_STEPS = 6_000, 40, 3  # of work, and of steps tha
 MOST_SKIPPED = 12
 
 
-def simulate(work: Workload, costs: Costs, layout: Layout, others: float = 0.0) -> Outcome:
-    """`others`: processes of somebody else on the directing machine that always want to work."""
+def simulate(work: Workload, costs: Costs, layout: Layout, others: Others = ()) -> Outcome:
+    """`others`: whose processes are on the directing machine, too; see `processors`."""
     if work.is_free and costs.max_turns > 1:
         raise ConfigError("a conversation is held by one version, and pace=free has the newest: write pace=exact")
     clock = Clock()

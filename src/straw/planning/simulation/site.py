@@ -1,4 +1,4 @@
-"""Everybody who works: the directing process, the trainer, generators on their machines, and the link that weights take.
+"""Everybody who works: the directing process, the trainer, generators on machines, and the link that weights take.
 
     directing   hands out    ->   generator   takes the weights, writes   ->   directing   takes the answer
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from straw.planning.costs import Costs
 from straw.planning.layout import Layout
 from straw.planning.simulation.clock import Clock, Course, Signal
-from straw.planning.simulation.processors import NICE, PLAIN, Process, Processors
+from straw.planning.simulation.processors import NICE, PLAIN, Others, Process, Processors
 
 
 @dataclass(slots=True)
@@ -34,13 +34,13 @@ class Push:
 
 
 class Site:
-    def __init__(self, clock: Clock, costs: Costs, layout: Layout, are_nice: bool, others: float = 0.0) -> None:
-        """`are_nice`: generators step back for the trainer, as they do where they run ahead of it; `others`: processes
-        of somebody else on the directing machine that always want to work."""
+    def __init__(self, clock: Clock, costs: Costs, layout: Layout, are_nice: bool, others: Others = ()) -> None:
+        """`are_nice`: generators step back for the trainer, as they do where they run ahead of it; `others`: whose
+        processes are on the directing machine, too."""
         self.clock, self.costs, self.layout = clock, costs, layout
         machines = range(layout.machines)
         self.processors = [
-            Processors(clock, layout.cores, costs.crowding, 0.0 if machine else others) for machine in machines
+            Processors(clock, layout.cores, costs.crowding, () if machine else others) for machine in machines
         ]
         self.cards = [Processors(clock, layout.cards) for _ in machines if layout.cards]
         self.link = Processors(clock, 1.0)
