@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from straw.planning.costs import Costs
+from straw.planning.costs import TILE, Costs
 from straw.planning.layout import Layout
 from straw.planning.simulation.outcome import Outcome
 from straw.planning.simulation.run import simulate
@@ -19,7 +19,8 @@ LEAST_SHARE, LEAST_GAIN = 0.04, 0.02
 WRITING, TRAINING = ("call_s", "prompt_s", "token_s", "row_s"), ("train_s", "update_s")
 MESSAGES, DIRECTING = ("message_s", "latency_s"), ("grade_s", "keep_s", "step_s")
 WEIGHTS = ("weights_mb", "take_s", "show_s")
-SAME = 1.15  # generators on too few processors are slow generators: the processors are named
+SAME = 1.15  # what looks alike within that: slow generators on too few processors, fixed costs of a small batch
+RANK = {"processors": SAME, "batch": 1 / SAME}  # the former are named, the latter only where nothing else is
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +51,15 @@ PARTS = (
     Part("directing", half(*DIRECTING), lambda found, *_: found.directing_busy > LEAST_SHARE,
          lambda work, costs, layout: f"the directing process: it grades and keeps {work.rollouts:,} rollouts a step"),
     Part("weights", half(*WEIGHTS), lambda found, *_: found.sync_s > LEAST_SHARE * found.step_s,
-         lambda work, costs, layout: f"weight pushes: {costs.weights_mb:,.0f} MB to {layout.others:,} other machines"),
+         lambda work, costs, layout: f"weight pushes: {costs.weights_mb:,.0f} MB to {layout.others:,} other machines"
+         if layout.others else "weights: to show and to take them"),
     Part("slowest", lambda work, costs, layout: (work, replace(costs, replies=mean_lengths(costs)), layout), always,
          lambda work, costs, layout: "the slowest reply: everybody waits for it"),
     Part("processors", lambda work, costs, layout: (work, costs, replace(layout, cores=2 * layout.cores)),
          lambda found, work, layout: 2 + layout.on(0) > layout.cores or layout.on(layout.others) > layout.cores,
          lambda work, costs, layout: f"processors: {2 + layout.on(0):,} processes share {layout.cores:g}"),
-    Part("batch", lambda work, costs, layout: (replace(work, groups=2 * work.groups), costs, layout), always,
+    Part("batch", lambda work, costs, layout: (replace(work, groups=2 * work.groups), costs, layout),
+         lambda found, work, layout: work.rollouts < TILE * layout.generators,
          lambda work, costs, layout: f"the batch: a step has {work.rollouts:,} rollouts for {layout.generators:,}"),
 )  # fmt: skip
 
@@ -80,7 +83,7 @@ def bottleneck_of(work: Workload, costs: Costs, layout: Layout, found: Outcome) 
         if part.matters(found, work, layout):
             better = simulate(*part.better(work, costs, layout))
             gains[part.name] = better.rollouts_per_s / found.rollouts_per_s - 1.0
-    first = max(PARTS, key=lambda part: gains.get(part.name, 0.0) * (SAME if part.name == "processors" else 1.0))
+    first = max(PARTS, key=lambda part: gains.get(part.name, 0.0) * RANK.get(part.name, 1.0))
     if gains.get(first.name, 0.0) < LEAST_GAIN:
         return Bottleneck("none", "nothing alone: no part would bring a fiftieth", gains)
     return Bottleneck(first.name, first.words(work, costs, layout), gains)

@@ -102,9 +102,20 @@ def page_behind(words: list[str]) -> tuple[Any, tuple[Path | None, dict[str, str
         raise ConfigError("a plan is of a page or a task, and none is named: straw plan secret_dense generators=1,8")
     path, said = source_of(words)
     said = {**said, **parse_overrides(words, owners_behind(path, said))}
+    if "engine" not in said and not (path is not None and names_an_engine(path)):
+        said["engine"] = "monarch"  # which is what a plan is about
     found = plan_of(load_page(path, said))
     check_is_planned(found.page, found.is_sft)
     return found, (path, said)
+
+
+def names_an_engine(path: Path) -> bool:
+    from straw.config.load import naming, read_toml
+
+    with naming(path):
+        written = read_toml(path)
+    section = written.get("engine")
+    return isinstance(section, str) or (isinstance(section, dict) and "engine" in section)
 
 
 def counts_in(said: str | None, page: Any) -> list[int]:

@@ -40,7 +40,7 @@ class Processors:
         self.equals: dict[float, Equals] = {}
         self.order, self.plan = count(), 0
         self.since = 0.0  # when speeds changed last
-        self.used = 0.0  # seconds of processor time
+        self.used_s = 0.0  # seconds of processor time
         if others:
             self._change(others, 0)
 
@@ -56,6 +56,12 @@ class Processors:
         self._plan()
         return ended
 
+    @property
+    def used(self) -> float:
+        """Seconds of processor time until now."""
+        self._advance()
+        return self.used_s
+
     def _change(self, others: Others, tick: int) -> None:
         """Somebody else's processes, over and over again as they were seen."""
         self._advance()
@@ -69,7 +75,7 @@ class Processors:
         passed, self.since = self.clock.now - self.since, self.clock.now
         for equals in self.equals.values() if passed else ():
             equals.done += passed * equals.speed
-            self.used += passed * equals.share * len(equals.at_work)
+            self.used_s += passed * equals.share * len(equals.at_work)
 
     def _plan(self) -> None:
         """Speeds from now on, and when the next work ends."""
@@ -131,7 +137,12 @@ class Process:
     def __init__(self, processors: Processors, weight: float = PLAIN) -> None:
         self.processors, self.weight = processors, weight
         self.line: deque[tuple[float, Signal]] = deque()
-        self.is_busy, self.begun, self.busy_s = False, 0.0, 0.0
+        self.is_busy, self.begun, self.done_s = False, 0.0, 0.0
+
+    @property
+    def busy_s(self) -> float:
+        """Until now."""
+        return self.done_s + (self.processors.clock.now - self.begun if self.is_busy else 0.0)
 
     def do(self, seconds: float) -> Signal:
         ended = Signal()
@@ -145,7 +156,7 @@ class Process:
         seconds, ended = self.line.popleft()
 
         def over() -> None:
-            self.busy_s += self.processors.clock.now - self.begun
+            self.done_s += self.processors.clock.now - self.begun
             self.is_busy = False
             if self.line:
                 self._next()
