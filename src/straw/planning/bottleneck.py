@@ -37,10 +37,6 @@ def half(*names: str) -> Callable[[Workload, Costs, Layout], Case]:
     return lambda work, costs, layout: (work, costs.scaled(names, 0.5), layout)
 
 
-def always(outcome: Outcome, work: Workload, layout: Layout) -> bool:
-    return True
-
-
 PARTS = (
     Part("generators", half(*WRITING), lambda found, *_: found.waiting > 0.0,
          lambda work, costs, layout: f"generators: {layout.generators} do not write fast enough"),
@@ -53,7 +49,8 @@ PARTS = (
     Part("weights", half(*WEIGHTS), lambda found, *_: found.sync_s > LEAST_SHARE * found.step_s,
          lambda work, costs, layout: f"weight pushes: {costs.weights_mb:,.0f} MB to {layout.others:,} other machines"
          if layout.others else "weights: to show and to take them"),
-    Part("slowest", lambda work, costs, layout: (work, replace(costs, replies=mean_lengths(costs)), layout), always,
+    Part("slowest", lambda work, costs, layout: (work, replace(costs, replies=mean_lengths(costs)), layout),
+         lambda found, work, layout: found.waiting > 0.0,
          lambda work, costs, layout: "the slowest reply: everybody waits for it"),
     Part("processors", lambda work, costs, layout: (work, costs, replace(layout, cores=2 * layout.cores)),
          lambda found, work, layout: 2 + layout.on(0) > layout.cores or layout.on(layout.others) > layout.cores,
@@ -79,10 +76,11 @@ class Bottleneck:
 
 def bottleneck_of(work: Workload, costs: Costs, layout: Layout, found: Outcome) -> Bottleneck:
     gains: dict[str, float] = {}
+    as_it_is = simulate(work, costs, layout, is_quick=True).rollouts_per_s
     for part in PARTS:
         if part.matters(found, work, layout):
-            better = simulate(*part.better(work, costs, layout))
-            gains[part.name] = better.rollouts_per_s / found.rollouts_per_s - 1.0
+            better = simulate(*part.better(work, costs, layout), is_quick=True)
+            gains[part.name] = better.rollouts_per_s / as_it_is - 1.0
     first = max(PARTS, key=lambda part: gains.get(part.name, 0.0) * RANK.get(part.name, 1.0))
     if gains.get(first.name, 0.0) < LEAST_GAIN:
         return Bottleneck("none", "nothing alone: no part would bring a fiftieth", gains)

@@ -127,6 +127,7 @@ def test_other_people_s_processes_take_time_from_all() -> None:
 def test_a_big_plan_is_simulated_over_few_steps() -> None:
     assert steps_for(work(), 4) == (1, 40)
     assert steps_for(work(groups=10_000, max_lag=2), 10_000) == (5, 3)
+    assert steps_for(work(groups=10_000, max_lag=2), 10_000, is_quick=True) == (3, 1)
 
 
 COSTS = st.fixed_dictionaries({

@@ -65,5 +65,5 @@ def learned(work: Workload, costs: Costs, site: Site, log: Log) -> Course:
     site.trained += 1
     site.push()
     push, show_s = site.pushes[-1], site.clock.now - begun
-    all_of(push.at).then(lambda: log.syncs.append(show_s + push.seconds + costs.take_s))
+    push.there.then(lambda: log.syncs.append(show_s + push.seconds + costs.take_s))
     yield site.directing.do(costs.step_s)

@@ -26,11 +26,11 @@ class Generator:
 
 @dataclass(slots=True)
 class Push:
-    """The weights of a version on their way to other machines."""
+    """The weights of a version on their way to other machines: side by side, so all of them have them at one moment."""
 
     begun: float
-    at: list[Signal]  # by machine; the directing one has them at once
-    seconds: float = 0.0  # until the last had them
+    there: Signal
+    seconds: float = 0.0  # until they had them
 
 
 class Site:
@@ -55,21 +55,19 @@ class Site:
     # --- weights -------------------------------------------------------------------------------
 
     def push(self) -> None:
-        """Of the newest version, to all machines that have generators."""
-        push = Push(self.clock.now, [])
+        """Of the newest version: every machine gets a copy, and every generator is told to take it."""
+        push = Push(self.clock.now, Signal())
         self.pushes.append(push)
-        seconds = self.costs.weights_mb / self.costs.link_mb_s
-        for machine in range(self.layout.machines):
-            there = Signal()
-            if machine == 0 or not self.trained or not seconds:
-                there.give()
-            else:
-                self.link.use(seconds).then(lambda there=there: self._arrived(push, there))  # type: ignore[misc]
-            push.at.append(there)
+        seconds = self.layout.others * self.costs.weights_mb / self.costs.link_mb_s
+        if not self.trained or not self.layout.others:
+            push.there.give()
+            return
+        self.directing.do(self.costs.message_s * len(self.generators))
+        self.link.use(seconds).then(lambda: self._arrived(push))
 
-    def _arrived(self, push: Push, there: Signal) -> None:
+    def _arrived(self, push: Push) -> None:
         push.seconds = self.clock.now - push.begun
-        there.give()
+        push.there.give()
 
     def oldest_in_use(self) -> int:
         return min((one.working_with for one in self.generators if one.working_with is not None), default=self.trained)
@@ -87,7 +85,8 @@ class Site:
             yield self.clock.after(self.costs.latency_s / 2)
         wanted = self.trained if version is None else version
         one.working_with = wanted if one.working_with is None else min(one.working_with, wanted)
-        yield self.pushes[wanted].at[one.machine]
+        if one.machine:
+            yield self.pushes[wanted].there
         taking = self.costs.take_s if one.version != wanted else 0.0
         one.version = wanted
         yield one.process.do(taking + seconds)
