@@ -43,7 +43,7 @@ PARTS = (
     Part("trainer", half(*TRAINING), lambda found, *_: found.trainer_idle < 1.0 - LEAST_SHARE,
          lambda work, costs, layout: "the trainer: it learns from rollouts more slowly than they are written"),
     Part("messages", half(*MESSAGES), lambda found, *_: True,
-         lambda work, costs, layout: f"controller messages: {pieces(work, layout):,} pieces of work a step"),
+         lambda work, costs, layout: f"controller messages: {messages(work, layout):,} a step"),
     Part("directing", half(*DIRECTING), lambda found, *_: found.directing_busy > LEAST_SHARE,
          lambda work, costs, layout: f"the directing process: it grades and keeps {work.rollouts:,} rollouts a step"),
     Part("weights", half(*WEIGHTS), lambda found, *_: found.sync_s > LEAST_SHARE * found.step_s,
@@ -61,8 +61,9 @@ PARTS = (
 )  # fmt: skip
 
 
-def pieces(work: Workload, layout: Layout) -> int:
-    return min(layout.generators, work.rollouts)
+def messages(work: Workload, layout: Layout) -> int:
+    """Pieces of work, and where weights travel one to every generator that they are there."""
+    return min(layout.generators, work.rollouts) + (layout.generators if layout.others else 0)
 
 
 @dataclass(frozen=True, slots=True)

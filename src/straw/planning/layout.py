@@ -17,12 +17,11 @@ MOST_GENERATORS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """Machine 0 directs, and trains unless `trainer` says which other does."""
+    """Machine 0 directs and trains."""
 
     generators: int
     others: int = 0  # machines beside the directing one
     is_here: bool = True  # whether there are generators on the directing machine
-    trainer: int = 0
     cores: float = 1.0  # of each machine
     cards: int = 0  # of each machine; 0: the page computes on processors
 
@@ -51,7 +50,6 @@ class Hosts:
     per_host: int | None = None
     cores: float = 1.0
     cards: int = 0
-    trainer: int = 0
 
     def layout(self, generators: int) -> Layout:
         others = self.others
@@ -59,8 +57,7 @@ class Hosts:
             others = -(-generators // self.per_host) - 1
         others = min(others, generators - self.is_here)
         return Layout(
-            generators=generators, others=others, is_here=self.is_here, cores=self.cores, cards=self.cards,
-            trainer=min(self.trainer, others),
+            generators=generators, others=others, is_here=self.is_here, cores=self.cores, cards=self.cards
         )  # fmt: skip
 
 

@@ -16,19 +16,19 @@ MEASURED_SLOTS = 2
 
 
 def machine_mb(work: Workload, costs: Costs, layout: Layout) -> float:
-    return max(one_machine_mb(work, costs, layout, machine) for machine in {0, layout.trainer, layout.others})
+    return max(one_machine_mb(work, costs, layout, machine) for machine in {0, layout.others})
 
 
 def one_machine_mb(work: Workload, costs: Costs, layout: Layout, machine: int) -> float:
     shared = costs.shared_mb + (work.slots - MEASURED_SLOTS) * costs.weights_mb
-    own = (machine == 0) * costs.directing_mb + (machine == layout.trainer) * costs.trainer_mb
+    own = (machine == 0) * (costs.directing_mb + costs.trainer_mb)
     return own + shared + layout.on(machine) * (costs.generator_mb + keys_mb(work, costs, layout))
 
 
 def card_mb(work: Workload, costs: Costs, layout: Layout) -> float:
     base = max(0.0, costs.shared_mb - MEASURED_SLOTS * costs.weights_mb)
     trainer, generator = base + 4 * costs.weights_mb, base + costs.weights_mb + keys_mb(work, costs, layout)
-    processes = max(layout.on(machine) + (machine == layout.trainer) for machine in {0, layout.trainer, layout.others})
+    processes = max(layout.on(machine) + (machine == 0) for machine in {0, layout.others})
     together = -(-processes // max(1, layout.cards))  # on one card
     return max(trainer, generator) + (together - 1) * generator
 

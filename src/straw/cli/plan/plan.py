@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from straw.cli.arguments import counted, say_json, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
 if TYPE_CHECKING:
+    from straw.config import Page
     from straw.planning.costs import Costs
     from straw.planning.layout import Hosts
     from straw.planning.workload import Workload
+    from straw.training.plan import Plan
 
 PLAN = """straw plan PAGE|TASK generators=1,8,64 calibration=FILE [key=value ...] [-o plan.png|plan.html] [--json]
 
@@ -50,13 +52,13 @@ def plan(words: list[str]) -> int:
     figures, tokens = figures_in(words)
     places = {name: take_option(words, name, "2") for name in ("generators", "hosts", "per_host", "cores", "gpus")}
     kept = take_option(words, "calibration", "calibration.json")
-    page, said = page_behind(words)
-    counts = counts_in(places["generators"], page)
+    source, resolved = page_behind(words)
+    counts = counts_in(places["generators"], resolved)
     file = Path(kept or "calibration.json")
     if measures:
-        measure_into(file, page, said)
+        measure_into(file, *source)
     costs = costs_in(file if measures or kept else None, figures, tokens)
-    work, hosts = work_of(page, costs), hosts_in(places, costs, page)
+    work, hosts = work_of(resolved, costs), hosts_in(places, costs, resolved.page)
     tell(work, costs, hosts, counts, as_json=as_json, out=out)
     return 0
 
@@ -91,8 +93,8 @@ def number(name: str, text: str) -> float:
         raise ConfigError(f"{name} is a number; got {text!r}. Write for example {name}=0.01.") from None
 
 
-def page_behind(words: list[str]) -> tuple[Any, tuple[Path | None, dict[str, str]]]:
-    """The page with every value, and the words that it was made of."""
+def page_behind(words: list[str]) -> tuple[tuple[Path | None, dict[str, str]], Plan]:
+    """The file and the words of a page, and the page with every value."""
     from straw.cli.commands.train import owners_behind, source_of
     from straw.config import load_page, parse_overrides
     from straw.planning.workload import check_is_planned
@@ -106,7 +108,7 @@ def page_behind(words: list[str]) -> tuple[Any, tuple[Path | None, dict[str, str
         said["engine"] = "monarch"  # which is what a plan is about
     found = plan_of(load_page(path, said))
     check_is_planned(found.page, found.is_sft)
-    return found, (path, said)
+    return (path, said), found
 
 
 def names_an_engine(path: Path) -> bool:
@@ -118,11 +120,11 @@ def names_an_engine(path: Path) -> bool:
     return isinstance(section, str) or (isinstance(section, dict) and "engine" in section)
 
 
-def counts_in(said: str | None, page: Any) -> list[int]:
+def counts_in(said: str | None, resolved: Plan) -> list[int]:
     from straw.planning.forecast import check_counts
 
     if said is None:
-        return [page.page.engine.num_generators]
+        return [resolved.page.engine.num_generators]
     texts = said.split(",")
     if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):
         raise ConfigError(f"generators are numbers with commas between them; got {said!r}. Write generators=1,8,64.")
@@ -131,7 +133,7 @@ def counts_in(said: str | None, page: Any) -> list[int]:
     return counts
 
 
-def measure_into(file: Path, page: Any, said: tuple[Path | None, dict[str, str]]) -> None:
+def measure_into(file: Path, page: Path | None, said: dict[str, str]) -> None:
     """A calibration takes the place of another one, and of nothing else."""
     from straw.config import load_page
     from straw.engines.monarch.processes.namespace import prepare_for
@@ -141,7 +143,7 @@ def measure_into(file: Path, page: Any, said: tuple[Path | None, dict[str, str]]
 
     if file.exists():
         read_costs(file)
-    loaded = load_page(said[0], wanted(said[1]))
+    loaded = load_page(page, wanted(said))
     prepare_for(loaded.page.engine)
     from straw.planning.measuring.measure import measured
 
@@ -155,7 +157,7 @@ class Aloud:
     def say(self, line: str) -> None:
         say(line, error=True)
 
-    def begin(self, plan: object, folder: Path) -> None: ...
+    def begin(self, plan: Plan, folder: Path) -> None: ...
     def look_at(self, facts: object) -> None: ...
     def update(self, step: int, row: dict[str, float]) -> bool:
         return False
@@ -167,30 +169,30 @@ def costs_in(file: Path | None, figures: dict[str, float], tokens: float | None)
     return costs_from(None if file is None else read_costs(file), figures, tokens)
 
 
-def work_of(page: Any, costs: Costs) -> Workload:
+def work_of(resolved: Plan, costs: Costs) -> Workload:
     from straw.planning.forecast import check_is_of
     from straw.planning.workload import workload_of
 
-    model = page.page.model
+    model, task = resolved.page.model, resolved.task
     check_is_of(
-        costs, {"model": model.model_name, "task": page.task.name, "device": model.device.partition(":")[0],
+        costs, {"model": model.model_name, "task": task.name, "device": model.device.partition(":")[0],
                 "lora_rank": str(model.lora_rank or 0)},
     )  # fmt: skip
-    return workload_of(page.page, page.task.num_problems)
+    return workload_of(resolved.page, task.num_problems)
 
 
-def hosts_in(places: dict[str, str | None], costs: Costs, page: Any) -> Hosts:
+def hosts_in(places: dict[str, str | None], costs: Costs, page: Page) -> Hosts:
     from straw.planning.layout import MOST_GENERATORS, hosts_from
 
     cores, gpus, per_host = places["cores"], places["gpus"], places["per_host"]
     number = costs.cores if cores is None else float(counted("cores", cores, least=1, most=4096, example=16))
     cards = counted("gpus", gpus or "0", most=64, example=8)
-    if page.page.model.device.startswith("cuda"):
+    if page.model.device.startswith("cuda"):
         cards = max(1, cards)
     elif cards:
-        raise ConfigError(f"gpus={cards} is for a page on cards, and this has device={page.page.model.device}")
+        raise ConfigError(f"gpus={cards} is for a page on cards, and this has device={page.model.device}")
     each = None if per_host is None else counted("per_host", per_host, least=1, most=MOST_GENERATORS, example=8)
-    said = places["hosts"] if places["hosts"] is not None else ",".join(page.page.engine.hosts) or None
+    said = places["hosts"] if places["hosts"] is not None else ",".join(page.engine.hosts) or None
     return hosts_from(said if each is None or places["hosts"] else None, each, number, cards)
 
 

@@ -26,7 +26,7 @@ It is made from the options and names of the moment: print it again after an upg
 """
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*")  # that is offered; others could mean something to a shell
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-PAGES = ("train", "resume", "sweep", "check", "demo", "eval", "observe", "plan")  # commands that take the options of a page
+PAGES = ("train", "resume", "sweep", "check", "demo", "eval", "observe", "plan")  # that take a page's options
 RUNS = ("resume", "export", "show", "compare", "report", "chat", "watch", "clean", "eval")
 TOML = ("train", "sweep", "check", "eval", "plan")
 

@@ -45,7 +45,7 @@ class Site:
         self.cards = [Processors(clock, layout.cards) for _ in machines if layout.cards]
         self.link = Processors(clock, 1.0)
         computing, weight = self.cards or self.processors, NICE if are_nice and not self.cards else PLAIN
-        self.directing, self.trainer = Process(self.processors[0]), Process(computing[layout.trainer])
+        self.directing, self.trainer = Process(self.processors[0]), Process(computing[0])
         homes = [layout.host_of(index) for index in range(layout.generators)]
         self.generators = [Generator(Process(computing[home], weight), home) for home in homes]
         self.pushes: list[Push] = []
