@@ -39,7 +39,7 @@ def test_a_table_with_a_line_for_each_number_of_generators(capsys: pytest.Captur
     assert [line.split()[:4] for line in out.splitlines() if line.split()[:1] in (["1"], ["4"])] == [
         ["1", "1", "8.65", "14%"], ["4", "1", "8.65", "14%"],
     ]  # fmt: skip
-    assert "1: the trainer" in out and "more than 1 generators are of no use here: the trainer" in out
+    assert "1: the trainer" in out and "one generator is enough here: the trainer" in out
 
 
 def test_a_document_for_a_program(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,8 @@ def duration(seconds: float) -> str:
 def scaling_line(scaling: Scaling) -> str:
     if not scaling.ends:
         return f"twice as many generators still bring a tenth more at {scaling.last:,}, where a plan ends"
+    if scaling.last == 1:
+        return f"one generator is enough here: {scaling.words}"
     return f"more than {scaling.last:,} generators are of no use here: {scaling.words}"
 
 
