@@ -12,8 +12,11 @@ from tests.planning.made_costs import costs, work
 
 from straw.errors import ConfigError
 from straw.planning.layout import Layout
-from straw.planning.simulation.outcome import Outcome
+from straw.planning.simulation.clock import Clock
+from straw.planning.simulation.free import Free
+from straw.planning.simulation.outcome import Log, Outcome
 from straw.planning.simulation.run import simulate, steps_for
+from straw.planning.simulation.site import Site
 
 
 def found(generators: int = 1, cores: float = 64, lag: int = 0, free: bool = False, **said: Any) -> Outcome:
@@ -94,6 +97,23 @@ def test_groups_that_are_overtaken_by_too_many_versions_are_dropped() -> None:
     slow = found(4, lag=1, free=True, train_s=0.001, replies=((1,),) * 60 + ((400,),))
     assert slow.dropped > 0.0
     assert slow.lag <= 1.0
+
+
+@pytest.mark.parametrize("lag", [1, 2])
+def test_nobody_writes_with_weights_whose_memory_was_written_over(lag: int) -> None:
+    job, made = work(max_lag=lag, is_free=True), costs(train_s=0.001, replies=((1,),) * 60 + ((400,),))
+    clock = Clock()
+    site = Site(clock, made, Layout(generators=4, cores=64), are_nice=True)
+    oldest: list[int] = []
+
+    class Watching(Log):
+        def step(self, lag: float, wait: float) -> None:
+            super().step(lag, wait)
+            oldest.append(site.trained - site.oldest_in_use())
+
+    clock.begin(Free(job, made, site, Watching(site), 30).run())
+    clock.run()
+    assert max(oldest) == lag  # of lag + 1 versions that there is memory for, the newest among them
 
 
 def test_a_conversation_takes_a_round_for_every_turn_and_every_answer() -> None:

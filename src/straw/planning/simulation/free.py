@@ -41,7 +41,7 @@ class Free:
                 self.choose(batch)
             self.begin()
             waited, newest = self.site.clock.now - begun, self.site.trained
-            while self.site.oldest_in_use() <= newest + 1 - self.work.slots - 1:
+            while self.site.oldest_in_use() <= newest + 1 - self.work.slots:
                 yield self.site.clock.after(PATIENCE_S)
             yield from learned(self.work, self.costs, self.site, self.log)
             self.log.step(sum(newest - version for version in batch) / len(batch), waited)
