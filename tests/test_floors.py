@@ -20,7 +20,7 @@ FLOORS = [
     {"training"},
     {"report"},
     {"export"},
-    {"evaluation", "benchmark"},
+    {"evaluation", "benchmark", "planning"},
     {"library"},
     {"ui"},
     {"server"},

@@ -29,6 +29,7 @@ COMMANDS = {  # and a number that each of them tells, by the way to it
     f"check --list {ROOT}/recipes": (11, "golden_runs"),
     "sweep few.toml --dry-run": ("runs", 0, "episodes_left"),
     "observe N=4": ("N",),
+    "plan secret token_s=0.01 train_s=0.01 reply_tokens=4 generators=2": ("plans", 0, "rollouts_per_s"),
     EVAL: (0, "scores", "exact", "accuracy", "value"),
     "doctor": ("checks", 1, "facts", "threads"),
     "clean --dry-run": ("runs", 0, "bytes"),

@@ -52,6 +52,7 @@ Other machines
   straw certs HOST ... out=DIR         certificates for the machines of one job
   straw slurm PAGE nodes=3             a script for sbatch: workers on every node, and the run
   straw kubernetes PAGE nodes=3        the same as Jobs for kubectl
+  straw plan PAGE generators=1,8,64    what it will do on so many generators, and what will hold it back
 
 Set up and extend
   straw doctor                         what this machine can do, and what to type next
@@ -134,6 +135,7 @@ COMMANDS = {
     "certs": "straw.cli.cluster.certs:certs",
     "slurm": "straw.cli.cluster.slurm:slurm",
     "kubernetes": "straw.cli.cluster.kubernetes:kubernetes",
+    "plan": "straw.cli.plan.plan:plan",
     "schema": "straw.cli.tools.schema:schema",
     "completion": "straw.cli.tools.completion:completion",
 }

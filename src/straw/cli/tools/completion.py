@@ -26,9 +26,9 @@ It is made from the options and names of the moment: print it again after an upg
 """
 WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:+-]*")  # that is offered; others could mean something to a shell
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-PAGES = ("train", "resume", "sweep", "check", "demo", "eval", "observe")  # commands that take the options of a page
+PAGES = ("train", "resume", "sweep", "check", "demo", "eval", "observe", "plan")  # that take a page's options
 RUNS = ("resume", "export", "show", "compare", "report", "chat", "watch", "clean", "eval")
-TOML = ("train", "sweep", "check", "eval")
+TOML = ("train", "sweep", "check", "eval", "plan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,7 @@ def offered() -> Words:
     values |= {alias: values[name] for alias, name in ALIASES.items() if name in values}
     first = {
         "train": safe([*registry.names("tasks"), *recipe_names()]),
+        "plan": safe([*registry.names("tasks"), *recipe_names()]),
         "check": safe(recipe_names()),
         "sweep": safe(recipe_names(SWEEPS)),
         "eval": safe(registry.names("tasks")),
