@@ -6,7 +6,6 @@ in a code span (see `markdown`). What the run has not measured is not in the car
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any, Literal
 from straw.engines.local.models.resolve import HUB_NAME
 from straw.engines.local.models.tiny import SHAPES
 from straw.export.base_licence import base_licence
-from straw.export.markdown import bullets, code, commands, quoted
-from straw.files import MIB, reading
 from straw.measure.ledger.series import series_from
 from straw.report.curves.curve import is_number
 from straw.report.ledger import rows_of
 from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
+from straw.runs.files.hashes import hashed
 from straw.runs.reading import CONFIG, ROLLOUTS, UNDECLARED, read_about, read_config, read_metrics
+from straw.text.shown.markdown import bullets, code, commands, quoted
 from straw.text.shown.visible import visible
 
 CARD = "README.md"
@@ -143,17 +142,6 @@ def again(run: Path, step: int) -> str:
 def hashed_files(run: Path, weights: Mapping[str, Path]) -> list[tuple[str, Path]]:
     files = {**weights, ROLLOUTS: run / ROLLOUTS, CONFIG: run / CONFIG}
     return [(code(name), path) for name, path in files.items()]
-
-
-def hashed(path: Path) -> str:
-    try:
-        with reading(path) as file:
-            digest = hashlib.sha256()
-            while block := file.read(MIB):
-                digest.update(block)
-            return digest.hexdigest()
-    except OSError as problem:
-        return f"cannot be read ({problem.strerror})"
 
 
 def licence_of(model_name: str, found: str | None) -> str:
