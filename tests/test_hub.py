@@ -1,4 +1,4 @@
-"""What is written for a hub, and what is sent to one: nothing unless asked, nothing over others, and no token in words."""
+"""What is written for a hub and sent to one: nothing unless asked, nothing over others, and no token in words."""
 
 from __future__ import annotations
 

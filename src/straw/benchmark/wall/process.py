@@ -59,12 +59,18 @@ class LearnerProcess:
         set_readable(self.was_readable)
         self.folder.cleanup()
 
-    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> None:
+    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> wire.Noise | None:
+        """Whether its rollouts are by weights with noise."""
         if self.opened is None:
             self.opened = self.open(COMMAND, environment(), Path(self.folder.name))
         self.is_playing = True
         self.write({"options": dict(options), "sampling": wire.plain_params(sampling), "code": dict(self.code)})
-        self.heard("ready")
+        try:
+            return wire.noise_of(self.heard("ready").get("noise"))
+        except LearnerFailed:
+            raise
+        except RunError as error:
+            raise LearnerFailed(str(error)) from None
 
     def learn(self, step: int, groups: Sequence[Sequence[Rollout]], version: int, verbs: Verbs) -> dict[str, float]:
         """Its turn: it hears what was paid, and the engine does what it asks for."""
