@@ -141,16 +141,23 @@ class ByTorch(Own):
 class LooksForFiles(Own):
     """Says what it can reach, as the reason why it fails."""
 
-    def learn(self, step, told, groups):
-        import glob, socket
+    @property
+    def files(self):
+        from straw import outside
 
-        found = [path for path in ("/proc/self", "/etc/passwd", "/home", "/sys") if os.path.exists(path)]
-        found += glob.glob("/**/*.jsonl", recursive=True) + glob.glob("/**/.netrc", recursive=True)
+        return outside.copies
+
+    def learn(self, step, told, groups):
+        import socket
+
+        places = ["/proc/self", "/etc/passwd", "/home", "/sys", os.path.dirname(list(self.files)[0])]
+        found = [path for path in places if os.path.exists(path)]
         try:
             socket.create_connection(("127.0.0.1", 9), timeout=1)
         except OSError as error:
             found.append(error.strerror)
-        raise ValueError(repr([found, os.getuid() != 0, os.getppid()]))
+        written = os.access("/tmp", os.W_OK), os.access(os.path.dirname(os.__file__), os.W_OK)
+        raise ValueError(repr([found, written, os.getuid() != 0]))
 
 
 class AsksNonsense(Own):
