@@ -155,6 +155,8 @@ def test_forged_rollouts_and_words_out_of_turn_change_nothing_that_is_counted(
     assert run.rollouts == sha256("".join(lines).encode()).hexdigest() and "forged" not in "".join(lines)
     assert not run.known and (run.episodes, run.updates) == (16, 0) and len(lines) == 16
     assert max(known for _, known in run.bits) < 1.0
+    again = play(learner(folder, "Prints"), away)  # in the same process, which reads nothing of what was left
+    assert again.failed == "" and again.episodes == 16
 
 
 def test_draws_are_counted_by_who_makes_them(folder: Path, away: LearnerProcess) -> None:

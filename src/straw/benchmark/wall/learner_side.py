@@ -32,6 +32,7 @@ from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError, StrawError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
+from straw.training.learners.evolution.es import EvolutionOptions
 from straw.training.learners.registry import learner_of, own_learner
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of
@@ -92,7 +93,7 @@ class Player:
         told = self.plan.page.algorithm
         if not callable(getattr(self.own, "source", None)):
             return {"ready": True}
-        if not hasattr(told, "sigma"):
+        if not isinstance(told, EvolutionOptions):
             raise RunError(
                 f"the benchmark draws the rollouts; algorithm={told.algorithm} brings a source of its own, so it "
                 "cannot play"

@@ -60,7 +60,8 @@ def few_runs(study: Study) -> str:
 
 def question(study: Study) -> Iterator[Block]:
     yield Heading("Question")
-    yield Paragraph(f"{headline(study)} These are the conditions that were run.")
+    asked = headline(study)
+    yield Paragraph(f"{asked}{'' if asked[-1:] in '?.!' else '.'} These are the conditions that were run.")
     header = ("condition", "task", "N", "reward", "model", "what learns", "algorithm", "rate", "runs", "episodes")
     yield Table(caption="Conditions", header=header, rows=[row_of(cell) for cell in study.cells])
 
