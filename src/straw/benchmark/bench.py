@@ -64,6 +64,7 @@ def going_on(form: str, submission: Submission, out: Path, wall: str) -> Entry:
         raise ConfigError(f"{out} is the entry of another learner or other games: choose another -o, or remove it")
     if not before.is_of_this_machine:
         raise ConfigError(f"{out} was begun with other versions or another processor: choose another -o, or remove it")
+    before.wall = before.wall or wall  # of an entry from before walls were told
     if before.wall != wall:
         raise ConfigError(f"{out} was begun in {before.wall}, and this is {wall}: choose another -o, or remove it")
     return before if any(not run.failed for runs in before.runs.values() for run in runs) else fresh
