@@ -6,6 +6,7 @@
 # make gpu    on a machine with a CUDA card: contract, throughput, a run that is killed, generators; a table to paste
 # make wheel  the sdist, and the wheel that is built out of it, into dist/
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
+# make board  play what is missing on the benchmark's board, or no longer replays: about a minute of CPU each
 # make docs   these pages as a site in build/site
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #
@@ -21,7 +22,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope
 
 STUDY = binary space dense supervised bandwidth controls capacity capacity-binary widen absorb absorb-binary
 
-.PHONY: demo test lint slow bench gpu docs wheel study torture clean
+.PHONY: demo test lint slow bench board gpu docs wheel study torture clean
 
 demo: .venv/.ready-demo
 	$(BIN)/straw demo
@@ -40,6 +41,10 @@ slow: .venv/.ready-slow
 
 bench: .venv/.ready-bench
 	$(BIN)/python benchmarks/against_trl.py
+
+board: .venv/.ready-docs
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/board_rows.py
+	$(BIN)/python docs/generate.py
 
 gpu: .venv/.ready-dev
 	$(BIN)/python benchmarks/gpu.py

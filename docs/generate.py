@@ -1,6 +1,6 @@
 """Make the pages that come from the code, and gather the site's pages in build/docs.
 
-python docs/generate.py            writes docs/{options,commands,api,gallery}.md and docs/pictures, then build/docs
+python docs/generate.py            writes docs/{options,commands,api,gallery,board}.md, docs/pictures, then build/docs
 python docs/generate.py --check    writes nothing; exit status 1 where a page in docs is older than the code
 
 A page may link to what lies beside docs, as ../notebook/demo.png, so that it can be read in the repository too. The
@@ -25,12 +25,14 @@ os.chdir(ROOT)  # help texts and recipes are read from here
 
 def pages() -> dict[str, Callable[[], str]]:
     from generators.api import api_page
+    from generators.board import board_page
     from generators.commands import commands_page
     from generators.gallery import gallery_page
     from generators.options import options_page
 
     return {
         "options.md": options_page, "commands.md": commands_page, "api.md": api_page, "gallery.md": gallery_page,
+        "board.md": board_page,
     }  # fmt: skip
 
 

@@ -16,11 +16,11 @@ from tests.test_gguf import made, sentencepiece
 from straw.config import Page, load_page
 from straw.engines.local.models.resolve import load_model
 from straw.export.base_licence import base_licence
-from straw.export.markdown import code
 from straw.export.model_card import model_card
 from straw.export.serving import known_form, modelfile
 from straw.runs.reading import ABOUT
 from straw.text.chat.chat import Chat
+from straw.text.shown.markdown import code
 from straw.types import Message
 
 ROWS = [

@@ -109,6 +109,57 @@ class LossOfItsOwn(Own):
         self.engine.forward_backward([datum], Loss(name="evil.py:loss"))
 
 
+class ForgesRollouts(Own):
+    """Writes better replies and rewards over those that it was handed, and says that it is done before it is asked."""
+
+    def learn(self, step, told, groups):
+        for rollout in told[0]:
+            object.__setattr__(rollout, "replies", ("forged",))
+            object.__setattr__(rollout, "rewards", {"binary": 1.0})
+            told[0][0].turns[0].reply
+        writer = self.engine.ask.__self__.writer
+        writer.write(b'{"learned":{"bits_known":3.0,"updates":0.0}}' + bytes([10]))
+        writer.flush()
+        return {}
+
+
+class ByTorch(Own):
+    """Sums as torch rounds them decide how far it goes."""
+
+    def learn(self, step, told, groups):
+        import torch
+
+        noise = torch.randn(64, 64, generator=torch.Generator().manual_seed(step))
+        rate = float((noise @ noise.T).exp().clamp(max=1.0).mean()) * 1e-3
+        datum = forced(self.engine.chat, self.plan.task, told[0][0].problem, ("1",))
+        self.engine.forward_backward([datum], Loss(name="cross_entropy"))
+        self.engine.optim_step(AdamParams(learning_rate=rate))
+        self.engine.publish()
+        return {}
+
+
+class LooksForFiles(Own):
+    """Says what it can reach, as the reason why it fails."""
+
+    @property
+    def files(self):
+        from straw import outside
+
+        return outside.copies
+
+    def learn(self, step, told, groups):
+        import socket
+
+        places = ["/proc/self", "/etc/passwd", "/home", "/sys", os.path.dirname(list(self.files)[0])]
+        found = [path for path in places if os.path.exists(path)]
+        try:
+            socket.create_connection(("127.0.0.1", 9), timeout=1)
+        except OSError as error:
+            found.append(error.strerror)
+        written = os.access("/tmp", os.W_OK), os.access(os.path.dirname(os.__file__), os.W_OK)
+        raise ValueError(repr([found, written, os.getuid() != 0]))
+
+
 class AsksNonsense(Own):
     """Every call is refused, and the run goes on."""
 

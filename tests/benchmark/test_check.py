@@ -17,6 +17,7 @@ from straw.benchmark.check import RARE, Finding, chance_of, check, compared, rea
 from straw.benchmark.entry import Entry, read_entry
 from straw.benchmark.play import Played
 from straw.benchmark.submission import Submission
+from straw.benchmark.wall.opening import in_the_open
 from straw.errors import ConfigError
 
 SALT = "0123456789abcdef"
@@ -135,7 +136,7 @@ def test_a_learner_that_works_out_its_secrets_is_found_out_by_the_salt(
     entry.scores, entry.total = entry.scored()
     monkeypatch.setattr("straw.outside.said", set())
     with pytest.raises(ConfigError, match="trust_code="):
-        check(entry, lambda line: None, salt=SALT)
+        check(entry, lambda line: None, salt=SALT, open=in_the_open)
     monkeypatch.setattr("straw.outside.check_trust", lambda mark, name: None)
     found = check(entry, lambda line: None, salt=SALT, replays=2, salted=3)
     assert "outside its own interval" in refused(found)

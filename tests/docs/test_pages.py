@@ -17,7 +17,7 @@ from straw.config import describe_options
 from straw.config.page import options_of_algorithms
 
 MENU = re.findall(r"^\s+- [^:]+: (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), flags=re.MULTILINE)
-MADE = ("options.md", "commands.md", "api.md", "gallery.md")
+MADE = ("options.md", "commands.md", "api.md", "gallery.md", "board.md")
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from straw.benchmark.draws import Draw
 from straw.benchmark.entry import Entry, read_entry
 from straw.benchmark.play import Played, played
 from straw.benchmark.submission import Submission
-from straw.benchmark.wall.opening import Open, in_the_open
+from straw.benchmark.wall.opening import Open
 from straw.benchmark.wall.process import LearnerProcess
+from straw.benchmark.wall.room import opening_for, words_of
 from straw.errors import ConfigError, DataError
 from straw.runs.files.atomic_write import write_whole
 
@@ -28,11 +29,15 @@ def bench(
     say: Say,
     *,
     secrets: int | None = None,
-    open: Open = in_the_open,
+    open: Open | None = None,
     rollouts: Path | None = None,
 ) -> Entry:
-    """`secrets`: only the first so many of each cell, for a first look; the entry is not whole then."""
-    entry = going_on(form, submission, out)
+    """`secrets`: only the first so many of each cell, for a first look; the entry is not whole then.
+
+    `open`: how the learner's process is begun, where it is not as `opening_for` has it.
+    """
+    open = open or opening_for(submission.code)
+    entry = going_on(form, submission, out, words_of(open))
     with LearnerProcess(submission.code, open) as away:
         for cell in entry.cells:
             done = entry.runs.setdefault(cell.name, [])
@@ -47,8 +52,8 @@ def bench(
     return entry
 
 
-def going_on(form: str, submission: Submission, out: Path) -> Entry:
-    fresh = Entry.begun(form, submission)
+def going_on(form: str, submission: Submission, out: Path, wall: str) -> Entry:
+    fresh = Entry.begun(form, submission, wall)
     if not out.exists():
         return fresh
     try:
@@ -59,6 +64,9 @@ def going_on(form: str, submission: Submission, out: Path) -> Entry:
         raise ConfigError(f"{out} is the entry of another learner or other games: choose another -o, or remove it")
     if not before.is_of_this_machine:
         raise ConfigError(f"{out} was begun with other versions or another processor: choose another -o, or remove it")
+    before.wall = before.wall or wall  # of an entry from before walls were told
+    if before.wall != wall:
+        raise ConfigError(f"{out} was begun in {before.wall}, and this is {wall}: choose another -o, or remove it")
     return before if any(not run.failed for runs in before.runs.values() for run in runs) else fresh
 
 

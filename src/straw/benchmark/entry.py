@@ -2,6 +2,7 @@
 
     submission   name, options, code, what it says it knows
     machine      versions and processor, for which alone the bits are promised
+    wall         whether the learner ran in a sandbox, or in a process of the same user
     cells        each with its score and its runs; a run has episodes, costs, its curve and the hash of its rollouts
 
 The file of a bench that goes on has the runs that are done, and the same command goes on with them. A file that comes
@@ -38,13 +39,14 @@ class Entry:
     submission: Submission
     table: str
     machine: Mapping[str, Any]
+    wall: str = ""  # what kept the learner from the secret, in words
     runs: dict[str, list[Played]] = field(default_factory=dict)
     scores: dict[str, Any] = field(default_factory=dict)
     total: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def begun(cls, form: str, submission: Submission) -> Self:
-        return cls(form=form, submission=submission, table=table_mark(form), machine=this_machine())
+    def begun(cls, form: str, submission: Submission, wall: str = "") -> Self:
+        return cls(form=form, submission=submission, table=table_mark(form), machine=this_machine(), wall=wall)
 
     @property
     def cells(self) -> tuple[Cell, ...]:
@@ -76,7 +78,7 @@ class Entry:
         return {
             "kind": KIND, "version": VERSION, "form": self.form, "is_whole": self.is_whole, "total": total,
             "cpu_s": self.cpu_s, "submission": self.submission.record(), "table": self.table,
-            "machine": dict(self.machine), "cells": cells,
+            "machine": dict(self.machine), "wall": self.wall, "cells": cells,
         }  # fmt: skip
 
     def write(self, path: Path) -> None:
@@ -124,7 +126,7 @@ def entry_of(found: Any) -> Entry:
         raise ValueError(f"no form {found['form']!r:.40}")
     return Entry(
         form=found["form"], submission=submission_of(found["submission"]), table=text(found["table"]),
-        machine=machine_of(found["machine"]), total=found["total"],
+        machine=machine_of(found["machine"]), total=found["total"], wall=text(found.get("wall", "")),
         runs={text(cell["cell"]): [run_of(run) for run in cell["runs"]] for cell in found["cells"]},
         scores={text(cell["cell"]): cell["score"] for cell in found["cells"]},
     )  # fmt: skip

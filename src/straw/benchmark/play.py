@@ -22,14 +22,17 @@ from straw.benchmark.games import GROUP
 from straw.benchmark.submission import Submission
 from straw.benchmark.wall.process import LearnerFailed, LearnerProcess
 from straw.benchmark.wall.verbs import Verbs
+from straw.benchmark.wall.wire import Way
 from straw.config import load_page
 from straw.engines.base import Engine
 from straw.information import bits_known
 from straw.measure.bits_known import answer_logprobs
 from straw.runs.files.jsonl import json_line
 from straw.runs.records import rollout_record
+from straw.seeds import seed_for
 from straw.tasks.base import Enumerable
 from straw.training.engine_factory import crew
+from straw.training.learners.evolution.members import Members
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
 from straw.training.sources.base import Collector, Groups
@@ -80,16 +83,16 @@ class Run:
         self.plan, self.engine, self.draw, self.keep = plan, engine, draw, keep
         self.sampling = sampling_of(plan, engine.chat)
         self.verbs, self.digest = Verbs(engine), sha256()
-        self.paid, self.candidates = Paid(plan.channel.highest), 0
+        self.paid = Paid(plan.channel.highest)
         self.bits: list[tuple[int, float]] = []
 
     def over(self, submission: Submission, away: LearnerProcess) -> Played:
         begun_s, failed, start = time.process_time(), "", start_mark(self.plan, self.engine)
         self.measure(0)
         try:
-            self.candidates = away.begin(options_there(self.draw, submission), self.sampling)
+            way = away.begin(options_there(self.draw, submission), self.sampling)
             for step in range(1, self.draw.cell.most_episodes // GROUP + 1):
-                self.step(step, away)
+                self.step(step, away, way)
                 if self.is_known:
                     break
         except LearnerFailed as error:
@@ -106,15 +109,31 @@ class Run:
     def is_known(self) -> bool:
         return self.bits[-1][1] >= self.draw.cell.enough_bits
 
-    def step(self, step: int, away: LearnerProcess) -> None:
-        sampler = FreshSampler(self.engine, self.paid, self.candidates)
-        groups = Collector(self.plan, self.sampling).of(step, sampler)
-        self.verbs.unpaid_draws += sampler.unpaid_draws
-        if self.candidates:
-            self.paid.add(groups)
+    def step(self, step: int, away: LearnerProcess, way: Way) -> None:
+        groups = self.rollouts(step, way)
         self.write(step, groups)
         away.learn(step, groups, self.engine.policy_version, self.verbs)
         self.measure(step * GROUP)
+
+    def rollouts(self, step: int, way: Way) -> Groups:
+        """By the weights as they are; or each of a group by weights with noise of its own, whose seeds the run has."""
+        collector, noise = Collector(self.plan, self.sampling), way.noise
+        if noise is None:
+            return self.fresh(step, collector, way.candidates)
+        members = Members(collector, self.engine, noise.sigma, noise.greedy, self.noise_seeds)
+        return members.paid(step, {one: members.of(step, one) for one in range(members.size)})
+
+    def fresh(self, step: int, collector: Collector, candidates: int) -> Groups:
+        """With candidates, what was paid before is passed over, as long as there is something new."""
+        sampler = FreshSampler(self.engine, self.paid, candidates)
+        groups = collector.of(step, sampler)
+        self.verbs.unpaid_draws += sampler.unpaid_draws
+        if candidates:
+            self.paid.add(groups)
+        return groups
+
+    def noise_seeds(self, step: int) -> list[int]:
+        return [seed_for(self.draw.seed, "member", step, member) for member in range(GROUP)]
 
     def write(self, step: int, groups: Groups) -> None:
         for rollout in (rollout for group in groups for rollout in group):

@@ -10,10 +10,11 @@ file of somebody else is read here and never run: that is for the process that h
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any, Self
 
 from straw import outside
@@ -125,14 +126,20 @@ def plainly(words: Sequence[str]) -> dict[str, str]:
 
 
 def hash_of_ours() -> str:
-    """Of the files that straw learns with."""
+    """Of the files that straw learns with, those in folders of theirs included."""
     digest = sha256()
     for package in OURS:
-        folder = resources.files(package)
-        for file in sorted(folder.iterdir(), key=lambda one: one.name):
-            if file.name.endswith(".py"):
-                digest.update(f"{package}/{file.name}\n".encode() + file.read_bytes())
+        for name, body in files_under(resources.files(package), package):
+            digest.update(f"{name}\n".encode() + body)
     return digest.hexdigest()
+
+
+def files_under(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+    for file in sorted(folder.iterdir(), key=lambda one: one.name):
+        if file.is_dir():
+            yield from files_under(file, f"{name}/{file.name}")
+        elif file.name.endswith(".py"):
+            yield f"{name}/{file.name}", file.read_bytes()
 
 
 def declared(text: str, name: str, learner: str) -> tuple[str, bool]:

@@ -8,6 +8,7 @@ A model card, README.md, lies beside the weights. Written whole or not at all, a
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Literal
@@ -20,15 +21,18 @@ from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.build import starting_again
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.pretrained import quietly
+from straw.engines.local.models.resolve import HUB_NAME
 from straw.engines.tinker.download.files import downloaded
 from straw.engines.tinker.download.here import engine_here, is_elsewhere, name_base, tokenizer_here
 from straw.errors import RunError
+from straw.export.manifest import write_manifest
 from straw.export.model_card import CARD, Library, model_card
 from straw.export.serving import folder_lines
 from straw.runs.checkpoints.config_match import page_of, page_to_run
 from straw.runs.checkpoints.integrity import Say, checkpoint_named
 from straw.runs.files.atomic_write import whole_folder
 from straw.runs.reading import run_folder
+from straw.text.shown.visible import visible
 from straw.training.resolve.device import on_this_machine
 
 Form = Literal["merged", "adapter"]
@@ -44,11 +48,14 @@ def export_run(
     form: Form = "merged",
     dtype: str = "float32",
     trusts: bool = False,
+    hub: str = "",
 ) -> int:
-    """Returns the step whose weights these are."""
+    """Returns the step whose weights these are. `hub`: the name under which others will find them."""
     folder = run_folder(run)
+    if hub and form == "adapter":
+        check_base(page_of(folder).model.model_name)
     if form == "adapter" and is_elsewhere(page_of(folder)):
-        return export_downloaded(folder, out, say, at)
+        return export_downloaded(folder, out, say, at, hub)
     page, engine, step = engine_at(folder, at, say, trusts=trusts)
     if form == "adapter" and engine.adapters is None:
         raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
@@ -57,12 +64,20 @@ def export_run(
             write_adapter(engine, page.model.is_embedded, staging, out, DTYPES[dtype])
         else:
             write_model(engine, merged(engine), staging, DTYPES[dtype])
-        lines = folder_lines(out, page, is_adapter=form == "adapter")
-        add_card(folder, step, staging, lines, "peft" if form == "adapter" else "transformers")
+        lines = folder_lines(Path(hub) if hub else out, page, is_adapter=form == "adapter")
+        add_card(folder, step, staging, lines, "peft" if form == "adapter" else "transformers", hub)
     return step
 
 
-def export_downloaded(folder: Path, out: Path, say: Say, at: str) -> int:
+def check_base(name: str) -> None:
+    """On a hub an adapter finds its base by name; a path of this machine is nowhere else."""
+    if not HUB_NAME.fullmatch(name) or os.path.exists(name):
+        raise RunError(
+            f"an adapter on the hub names a base model that is there, and {visible(name)} is none: leave --adapter out"
+        )
+
+
+def export_downloaded(folder: Path, out: Path, say: Say, at: str, hub: str) -> int:
     """The adapter of a run that a service trained, as it lies there; the model beneath it is not needed."""
     page, checkpoint = page_of(folder), checkpoint_named(folder, at, say)
     if not page.model.lora_rank:
@@ -74,13 +89,16 @@ def export_downloaded(folder: Path, out: Path, say: Say, at: str) -> int:
                 shutil.copyfile(file, staging / file.name)
         if (tokenizer := tokenizer_here(page)) is not None:
             tokenizer.save_pretrained(staging)
-        add_card(folder, int(checkpoint["step"]), staging, folder_lines(out, page, is_adapter=True), "peft")
+        lines = folder_lines(Path(hub) if hub else out, page, is_adapter=True)
+        add_card(folder, int(checkpoint["step"]), staging, lines, "peft", hub)
     return int(checkpoint["step"])
 
 
-def add_card(run: Path, step: int, staging: Path, lines: list[str], library: Library) -> None:
+def add_card(run: Path, step: int, staging: Path, lines: list[str], library: Library, hub: str) -> None:
     weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
-    (staging / CARD).write_text(model_card(run, step, weights, lines, library=library), encoding="utf-8")
+    (staging / CARD).write_text(model_card(run, step, weights, lines, library=library, hub=hub), encoding="utf-8")
+    if hub:
+        write_manifest(staging, run, step, hub)
 
 
 def engine_at(folder: Path, at: str, say: Say, *, trusts: bool) -> tuple[Page, LocalEngine, int]:

@@ -6,7 +6,6 @@ in a code span (see `markdown`). What the run has not measured is not in the car
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,13 +15,13 @@ from typing import Any, Literal
 from straw.engines.local.models.resolve import HUB_NAME
 from straw.engines.local.models.tiny import SHAPES
 from straw.export.base_licence import base_licence
-from straw.export.markdown import bullets, code, commands, quoted
-from straw.files import MIB, reading
 from straw.measure.ledger.series import series_from
 from straw.report.curves.curve import is_number
 from straw.report.ledger import rows_of
 from straw.report.runs.options_diff import ceiling_bits, chosen, filled_in, flat, reward_name
+from straw.runs.files.hashes import hashed
 from straw.runs.reading import CONFIG, ROLLOUTS, UNDECLARED, read_about, read_config, read_metrics
+from straw.text.shown.markdown import bullets, code, commands, quoted
 from straw.text.shown.visible import visible
 
 CARD = "README.md"
@@ -36,18 +35,24 @@ USE = (
 )
 
 
-def model_card(run: Path, step: int, weights: Mapping[str, Path], lines: Iterable[str], *, library: Library) -> str:
-    """`weights`: the files whose hashes it names, and where they lie now; `lines`: the commands that use them."""
+def model_card(
+    run: Path, step: int, weights: Mapping[str, Path], lines: Iterable[str], *, library: Library, hub: str = ""
+) -> str:
+    """`weights`: the files whose hashes it names, and where they lie now; `lines`: the commands that use them.
+
+    `hub`: its name where everybody reads it; there no path of this machine is told.
+    """
     config, about = read_config(run), read_about(run)
+    config = pathless(config) if hub else config
     options, licence = flat(config), base_licence(flat(config).get("model_name", ""))
     rows = [row for row in read_metrics(run) if is_number(row.get("step")) and row["step"] <= step]
     sections = {
-        "": what_it_is(run, step, config),
+        "": what_it_is(hub or run.name, step, config),
         "How to use it": commands(lines),
         "Before and after": before_and_after(rows, config, about),
         "Ledger": ledger(step, rows, config, about),
         "The run": the_run(config, about),
-        "How to go on, or do it again": again(run, step),
+        "How to go on, or do it again": again(Path("runs", run.name) if hub else run, step),
         "Hashes (SHA-256)": bullets((name, hashed(path)) for name, path in hashed_files(run, weights)),
         "Licence": licence_of(options.get("model_name", ""), licence),
         "Intended use and limits": USE,
@@ -67,7 +72,16 @@ def head(options: Mapping[str, str], licence: str | None, library: Library) -> s
     return "\n".join(["---", *lines, "---"])
 
 
-def what_it_is(run: Path, step: int, config: Mapping[str, Any]) -> str:
+def pathless(value: Any) -> Any:
+    """Of every path its last part: where it lies is nobody else's business."""
+    if isinstance(value, Mapping):
+        return {name: pathless(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [pathless(one) for one in value]
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+
+
+def what_it_is(name: str, step: int, config: Mapping[str, Any]) -> str:
     options = flat(config)
     rows = [
         ("base model", options.get("model_name", "?")), ("task", options.get("kind", "?")),
@@ -75,7 +89,7 @@ def what_it_is(run: Path, step: int, config: Mapping[str, Any]) -> str:
         ("weights", "all were trained" if options.get("lora_rank", "0") == "0" else
          f"LoRA of rank {options['lora_rank']}"), ("after step", step),
     ]  # fmt: skip
-    return f"# {code(run.name)}\n\nA small language model after a run of straw.\n\n{bullets(rows)}"
+    return f"# {code(name)}\n\nA small language model after a run of straw.\n\n{bullets(rows)}"
 
 
 def before_and_after(rows: Sequence[Mapping[str, Any]], config: Mapping[str, Any], about: Mapping[str, Any]) -> str:
@@ -143,17 +157,6 @@ def again(run: Path, step: int) -> str:
 def hashed_files(run: Path, weights: Mapping[str, Path]) -> list[tuple[str, Path]]:
     files = {**weights, ROLLOUTS: run / ROLLOUTS, CONFIG: run / CONFIG}
     return [(code(name), path) for name, path in files.items()]
-
-
-def hashed(path: Path) -> str:
-    try:
-        with reading(path) as file:
-            digest = hashlib.sha256()
-            while block := file.read(MIB):
-                digest.update(block)
-            return digest.hexdigest()
-    except OSError as problem:
-        return f"cannot be read ({problem.strerror})"
 
 
 def licence_of(model_name: str, found: str | None) -> str:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from straw.benchmark.draws import Draw
 from straw.benchmark.games import Cell
 from straw.benchmark.play import Played, options_here, played
 from straw.benchmark.submission import Submission, submitted
-from straw.benchmark.wall import process
+from straw.benchmark.wall import process, wire
 from straw.benchmark.wall.opening import Opened, in_the_open
 from straw.benchmark.wall.process import LearnerProcess
 from straw.config import load_page
+from straw.errors import RunError
 from straw.runs.files.jsonl import read_lines
 from straw.training.session import run_page
 
@@ -55,6 +57,8 @@ def play(submission: Submission, away: LearnerProcess, cell: Cell | None = None,
         pytest.param("surrogate", "dense", marks=pytest.mark.slow),
         pytest.param("grpo", "noisy", marks=pytest.mark.slow),
         pytest.param("surrogate", "dense_sum", marks=pytest.mark.slow),
+        ("es", "bins8"),
+        ("ppo_critic", "bins8"),
     ],
 )
 def test_a_run_through_the_wall_is_that_of_straw_train(
@@ -142,6 +146,19 @@ def test_what_makes_no_sense_is_refused_and_a_row_plays_like_a_class(
     assert run.failed == "" and run.episodes <= 16
 
 
+def test_forged_rollouts_and_words_out_of_turn_change_nothing_that_is_counted(
+    folder: Path, away: LearnerProcess
+) -> None:
+    """The payer's own lines are hashed, and its own measurements are told."""
+    lines: list[str] = []
+    run = play(learner(folder, "ForgesRollouts"), away, keep=lines.append)
+    assert run.rollouts == sha256("".join(lines).encode()).hexdigest() and "forged" not in "".join(lines)
+    assert not run.known and (run.episodes, run.updates) == (16, 0) and len(lines) == 16
+    assert max(known for _, known in run.bits) < 1.0
+    again = play(learner(folder, "Prints"), away)  # in the same process, which reads nothing of what was left
+    assert again.failed == "" and again.episodes == 16
+
+
 def test_draws_are_counted_by_who_makes_them(folder: Path, away: LearnerProcess) -> None:
     run = play(learner(folder, "DrawsInSecret"), away)
     assert (run.unpaid_draws, run.updates, run.failed) == (5 * 4, 0, "")
@@ -153,6 +170,19 @@ def test_a_learner_that_hangs_is_ended(folder: Path, away: LearnerProcess, monke
     monkeypatch.setattr(process, "PATIENCE_S", 1.0)
     run = play(learner(folder, "Hangs"), away)
     assert "said nothing" in run.failed and not run.known
+
+
+@pytest.mark.parametrize(("name", "why"), [("rltf_sd", "word"), ("sdpo", "word"), ("opd", "teacher")])
+def test_rows_that_need_what_no_game_has_say_so(away: LearnerProcess, name: str, why: str) -> None:
+    run = play(submitted(name, {}), away)
+    assert why in run.failed and not run.known
+
+
+@pytest.mark.parametrize("noise", [{"sigma": -1}, {"sigma": "much", "greedy": 1}, [], {"sigma": float("inf")}, 7])
+def test_noise_that_makes_no_sense_is_refused(noise: Any) -> None:
+    with pytest.raises(RunError, match="from 0 to 10"):
+        wire.noise_of(noise)
+    assert wire.noise_of(None) is None and wire.noise_of({"sigma": 0.5, "greedy": True}) == wire.Noise(0.5, True)
 
 
 @pytest.mark.parametrize("name", ["reward_aware", pytest.param("sft", marks=pytest.mark.slow)])

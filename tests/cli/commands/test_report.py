@@ -29,6 +29,17 @@ def test_a_report_is_a_page_and_figures_for_paper(tmp_path: Path, capsys: pytest
     assert f"report: {tmp_path / 'r.html'}" in told
 
 
+def test_a_paper_is_markdown_and_a_pdf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_study(tmp_path / "runs", {16: [30, 40, 50]}, cap=100)
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", "runs", "--paper"]) == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["paper-figures", "paper.md", "paper.pdf", "runs"]
+    assert (tmp_path / "paper.pdf").read_bytes().startswith(b"%PDF-")
+    assert "paper: paper.md" in capsys.readouterr().out
+
+
 def test_the_sentences_alone_are_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_study(tmp_path / "runs", {16: [30]}, cap=100)
     assert main(["report", str(tmp_path / "runs"), "--json"]) == 0
@@ -45,6 +56,10 @@ def test_the_sentences_alone_are_json(tmp_path: Path, capsys: pytest.CaptureFixt
         (["runs", "-o", "report.pdf"], "a page of HTML"),
         (["runs", "-o", "nowhere/report.html"], "make it first"),
         (["runs", "colour=red"], "takes runs"),
+        (["runs", "-o", "paper.md"], "Add --paper"),
+        (["runs", "--paper", "-o", "paper.html"], "Markdown or PDF"),
+        (["runs", "--paper", "-o", "nowhere/paper.pdf"], "make it first"),
+        (["nowhere", "--paper"], "no run at nowhere"),
     ],
 )
 def test_a_mistake_is_one_line(

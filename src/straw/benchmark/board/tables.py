@@ -82,7 +82,7 @@ def costs_table(form: str, entries: Sequence[Entry]) -> str:
             [
                 Value(entry.submission.title), Value(entry.submission.knows), Value(f"{known} of {len(runs)}", known),
                 Value(f"{updates:,}", updates), Value(f"{draws:,}", draws), Value(f"{entry.cpu_s:,.0f}", entry.cpu_s),
-                Value(made, hint=entry.machine["processor"]),
+                Value(made, hint="; ".join(filter(None, (entry.machine["processor"], entry.wall)))),
             ]
         )  # fmt: skip
     return sortable(f"What each learner knows and costs, {form} form", header, rows)

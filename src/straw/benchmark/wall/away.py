@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from straw.benchmark.wall import wire
 from straw.engines.base import (
     AdamParams,
@@ -69,6 +71,21 @@ class EngineAway(Engine):
     def publish(self) -> int:
         self.policy_version = int(self.ask("publish", {}))
         return self.policy_version
+
+    def states(self, data: Sequence[Datum]) -> list[Any]:
+        found = self.ask("states", {"data": wire.plain_data(data)})
+        return [np.array(one, dtype=float) for one in found]
+
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        asked = {"data": wire.plain_data(data), "count": count, "policy": policy, "temperature": temperature}
+        return [
+            [{int(token): float(share) for token, share in one} for one in row] for row in self.ask("likeliest", asked)
+        ]
+
+    def add_noise(self, seeds: Sequence[int], scales: Sequence[float]) -> None:
+        self.ask("add_noise", {"seeds": list(seeds), "scales": list(scales)})
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         found: list[list[float]] = self.ask("embed", {"texts": list(texts)})

@@ -32,6 +32,7 @@ from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError, StrawError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
+from straw.training.learners.evolution.es import EvolutionOptions
 from straw.training.learners.registry import learner_of, own_learner
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of
@@ -81,12 +82,25 @@ class Player:
         model = str(self.plan.page.model.model_name)
         self.engine = EngineAway(pipe.ask, lambda: chat_of(model))
         self.credit = self.plan.credit()
-        own = own_learner(self.plan, self.engine, sampling)
-        self.candidates = int(getattr(own, "candidates", 0))
+        self.own = own = own_learner(self.plan, self.engine, sampling)
         folder: Any = NoFolder()
         updates = Updates(self.plan, self.engine, folder)
         replay = BestReplay(self.plan.page.algorithm.replay or 0)
         self.learner = learner_of(self.plan, self.engine, updates, replay, own)
+
+    def ready(self) -> Plain:
+        """What the payer hears before the first rollout: whether they are by weights with noise (es), or new ones."""
+        told = self.plan.page.algorithm
+        if (candidates := getattr(self.own, "candidates", None)) is not None:
+            return {"ready": True, "candidates": int(candidates)}
+        if not callable(getattr(self.own, "source", None)):
+            return {"ready": True}
+        if not isinstance(told, EvolutionOptions):
+            raise RunError(
+                f"the benchmark draws the rollouts; algorithm={told.algorithm} brings a source of its own, so it "
+                "cannot play"
+            )
+        return {"ready": True, "noise": {"sigma": told.sigma or 0.0, "greedy": told.es_greedy}}
 
     def learn(self, step: int, groups: list[list[Plain]]) -> dict[str, float]:
         told = [[wire.unblinded(one) for one in group] for group in groups]
@@ -117,7 +131,7 @@ def play(pipe: Pipe, begun: Plain) -> None:
     code = {file: text.encode() for file, text in begun["code"].items()}
     outside.adopt(code)  # the text of the entry, whatever lies under that name here
     player = Player(pipe, begun["options"], wire.params_of(begun["sampling"]), code)
-    pipe.write({"ready": True, "candidates": player.candidates})
+    pipe.write(player.ready())
     while True:
         message = pipe.read()
         if "learn" not in message:

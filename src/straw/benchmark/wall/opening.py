@@ -2,9 +2,9 @@
 
     Open: (command, environment, folder) -> Opened        two pipes, and a way to end it all
 
-`in_the_open` begins a plain process: another one of the same user, with the same disk and network. A sandbox is another
-such function. It has to show straw's code, the interpreter and its packages inside, give the command a folder to stand
-in, and let it fork; no file has to come out.
+`in_the_open` begins a plain process: another one of the same user, with the same disk and network. `room.in_a_room` is
+another such function, a sandbox. One has to show straw's code, the interpreter and its packages inside, give the
+command a folder to stand in, and let it fork; no file has to come out.
 """
 
 from __future__ import annotations

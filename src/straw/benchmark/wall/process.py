@@ -31,8 +31,8 @@ from straw.engines.base import SamplingParams
 from straw.errors import RunError
 from straw.types import Rollout
 
-MOST_CANDIDATES = 1 << 16  # for a group
 PATIENCE_S = 600.0  # for one message
+MOST_LEFT = 10_000  # messages that nobody asked for, behind a run
 COMMAND = (sys.executable, "-m", "straw.benchmark.wall.learner_side")
 KEPT = ("PATH", "HOME", "LANG", "PYTHONPATH", "STRAW_HOME", "XDG_CACHE_HOME", "VIRTUAL_ENV", "TMPDIR")
 PR_GET_DUMPABLE, PR_SET_DUMPABLE = 3, 4
@@ -60,14 +60,18 @@ class LearnerProcess:
         set_readable(self.was_readable)
         self.folder.cleanup()
 
-    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> int:
-        """How many replies are to be drawn for a group until they are new ones; 0: none is passed over."""
+    def begin(self, options: Mapping[str, Any], sampling: SamplingParams) -> wire.Way:
+        """How its rollouts are to be drawn."""
         if self.opened is None:
             self.opened = self.open(COMMAND, environment(), Path(self.folder.name))
         self.is_playing = True
         self.write({"options": dict(options), "sampling": wire.plain_params(sampling), "code": dict(self.code)})
-        candidates = self.heard("ready").get("candidates", 0)
-        return min(candidates, MOST_CANDIDATES) if isinstance(candidates, int) else 0
+        try:
+            return wire.way_of(self.heard("ready"))
+        except LearnerFailed:
+            raise
+        except RunError as error:
+            raise LearnerFailed(str(error)) from None
 
     def learn(self, step: int, groups: Sequence[Sequence[Rollout]], version: int, verbs: Verbs) -> dict[str, float]:
         """Its turn: it hears what was paid, and the engine does what it asks for."""
@@ -80,17 +84,34 @@ class LearnerProcess:
         return found
 
     def end(self) -> float:
-        """CPU seconds of its run."""
+        """CPU seconds of its run. What it said out of its turn ends with it: the next run reads none of it."""
         if self.opened is None:
             return 0.0
         if self.is_playing:
             self.write({"end": True})
         self.is_playing = False
-        used = self.heard("ended").get("cpu_s")
-        return float(used) if isinstance(used, int | float) else 0.0
+        for _ in range(MOST_LEFT):
+            if "ended" in (message := self.next_message()):
+                used = message.get("cpu_s")
+                return float(used) if isinstance(used, int | float) else 0.0
+        self.kill()
+        return 0.0
 
     def heard(self, *expected: str) -> dict[str, Any]:
         """The next message; one that nobody expects ends the run."""
+        message = self.next_message()
+        if any(name in message for name in expected):
+            return message
+        self.is_playing = False
+        if "ended" in message:  # it left in the middle of its run
+            self.kill()
+            raise LearnerFailed("the learner left in the middle of its run")
+        if "failed" in message:  # and ends by itself
+            raise LearnerFailed(str(message["failed"])[:400])
+        self.kill()
+        raise LearnerFailed("it sent a message that nobody expected")
+
+    def next_message(self) -> dict[str, Any]:
         assert self.opened is not None
         timer = Timer(PATIENCE_S, self.opened.end)
         timer.start()
@@ -101,14 +122,7 @@ class LearnerProcess:
         if not line:
             self.kill()
             raise LearnerFailed(f"the learner's process ended, or said nothing for {PATIENCE_S:g} s")
-        message = self.read(line)
-        if any(name in message for name in expected):
-            return message
-        self.is_playing = False
-        if "ended" in message:  # it left in the middle of its run
-            self.kill()
-            raise LearnerFailed("the learner left in the middle of its run")
-        raise LearnerFailed(str(message.get("failed", "it sent a message that nobody expected"))[:400])
+        return self.read(line)
 
     def read(self, line: bytes) -> dict[str, Any]:
         try:

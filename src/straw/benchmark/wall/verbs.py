@@ -16,7 +16,7 @@ from straw.files import MIB
 
 VERBS = (
     "sample", "converse", "generate", "append", "logprobs", "forward_backward", "optim_step", "publish", "embed",
-    "hold", "undo", "trained_bytes",
+    "hold", "undo", "trained_bytes", "states", "likeliest", "add_noise",
 )  # fmt: skip
 MOST_ROWS = MIB  # that are sampled at once
 Plain = dict[str, Any]
@@ -95,3 +95,16 @@ class Verbs:
 
     def trained_bytes(self) -> int:
         return self.engine.trained_bytes
+
+    def states(self, data: Any) -> list[Any]:
+        return [one.tolist() for one in self.engine.states(wire.data_of(data))]
+
+    def likeliest(self, data: Any, count: int, policy: Any, temperature: float) -> list[list[list[list[float]]]]:
+        """A pair of token and probability each: JSON has no numbers for names."""
+        found = self.engine.likeliest(wire.data_of(data), int(count), policy, float(temperature))
+        return [[[[token, share] for token, share in one.items()] for one in row] for row in found]
+
+    def add_noise(self, seeds: Any, scales: Any) -> None:
+        """A step of evolution strategies: an update like any other."""
+        self.updates += 1
+        self.engine.add_noise(wire.whole(seeds), wire.real(scales))

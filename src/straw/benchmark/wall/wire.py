@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from straw.engines.base import AdamParams, Loss, Reply, SamplingParams
@@ -22,6 +22,8 @@ from straw.registry import REGISTRY
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
 LONGEST = 1 << 28  # bytes of a line
+MOST_NOISE = 10.0
+MOST_CANDIDATES = 1 << 16
 BUILT_IN_LOSSES = tuple(REGISTRY["losses"])
 Plain = dict[str, Any]
 
@@ -135,6 +137,43 @@ def params_of(plain: Plain) -> SamplingParams:
 
 def adam_of(plain: Plain) -> AdamParams:
     return AdamParams(**{name: float(value) for name, value in plain.items()})
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """Of a learner whose rollouts are by weights with noise, as evolution strategies have them: how much, and whether
+    these take the likeliest token."""
+
+    sigma: float
+    greedy: bool
+
+
+def noise_of(plain: Any) -> Noise | None:
+    """As a learner declares it before its first rollout; None for those that act by the weights as they are."""
+    if plain is None:
+        return None
+    try:
+        noise = Noise(float(plain["sigma"]), bool(plain["greedy"]))
+    except (TypeError, ValueError, KeyError):
+        noise = Noise(-1.0, False)
+    if not 0 <= noise.sigma <= MOST_NOISE:
+        raise RunError(f"the noise of a member is from 0 to {MOST_NOISE:g} and greedy or not; got {plain!r:.80}")
+    return noise
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How rollouts are drawn for a learner: by weights with noise, or until a group has new replies."""
+
+    noise: Noise | None
+    candidates: int  # for a group; 0: none is passed over
+
+
+def way_of(ready: Mapping[str, Any]) -> Way:
+    candidates = ready.get("candidates", 0)
+    if not isinstance(candidates, int) or not 0 <= candidates <= MOST_CANDIDATES:
+        raise RunError(f"a group has from 0 to {MOST_CANDIDATES:,} candidates; got {candidates!r:.80}")
+    return Way(noise_of(ready.get("noise")), candidates)
 
 
 def plain_replies(replies: Sequence[Reply]) -> list[list[Any]]:

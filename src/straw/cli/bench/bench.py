@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,10 @@ the bits are known, what they cost, and a hash of its rollouts, by which anybody
   --secrets N         only the first N secrets of each cell, for a first look: the same command without it goes on
   --rollouts FOLDER   keep the rollouts too, a file a run
 
-The learner runs in a process of its own, which gets replies and what they were paid and never the secret; weights,
-sampling and measurement stay in this one. A learner may choose options of the algorithm and the optimizer, nothing of
-the game. A bench that is stopped goes on with the same command. What an entry is worth: straw board --check FILE.json
+The learner runs in a process of its own, one from a file in a sandbox where bubblewrap is installed. It gets replies
+and what they were paid and never the secret; weights, sampling and measurement stay in this process. A learner may
+choose options of the algorithm and the optimizer, nothing of the game. A bench that is stopped goes on with the same
+command. What an entry is worth: straw board --check FILE.json
 """
 
 
@@ -52,6 +54,7 @@ def bench(words: list[str]) -> int:
 
     if outside.is_spelled(learner):
         outside.trust(learner)
+        say(f"{name_of(learner)} runs in {where(submitted(learner, options).code)}")
     kept = Path(rollouts).expanduser() if rollouts else None
     entry = play(form, submitted(learner, options), path, say, secrets=secrets, rollouts=kept)
     print_entry(entry)
@@ -82,6 +85,12 @@ def check(path: Path, form: str, is_short: bool) -> None:
         raise ConfigError(f"an entry is a file of JSON; got -o {path}. Write for example -o mine.json.")
     if not path.absolute().parent.is_dir():
         raise ConfigError(f"the entry goes into a folder that is there, and {path.absolute().parent} is none: make it")
+
+
+def where(code: Mapping[str, str]) -> str:
+    from straw.benchmark.wall.room import opening_for, words_of
+
+    return words_of(opening_for(code))
 
 
 def name_of(learner: str) -> str:

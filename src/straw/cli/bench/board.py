@@ -20,7 +20,7 @@ how episodes grow with N, what each learner knows and costs. Without a name: tho
 
 --check reads the entry, plays a sample of its runs again, which have to be the same bit for bit, and plays secrets
 that nobody could know, drawn with a salt of now: an entry that is slower there than its own interval is refused. Code
-of somebody else runs in a process that holds no secret, and only if you trust it (trust_code=HASH).
+of somebody else runs in a sandbox; where there is none, only if you trust it (trust_code=HASH).
   salt=HEX      of a check that somebody else made      replays, salted, cells      how many runs, and in how many cells
 """
 OURS, SHORTEST = "benchmarks/board", 16  # characters of a salt

@@ -136,4 +136,4 @@ def curve_tables(cells: Sequence[Cell], name: str, words: str) -> Iterator[Table
         until = float(band.episodes[-1])
         places = [min(last, int((band.episodes < until * share / 100).sum())) for share in (0, 5, 10, 25, 50, 75, 100)]
         rows.append((cell.label, *(f"{band.middle[place]:.3g}" for place in places), f"{until:,.0f}"))
-    yield Table(caption=f"The curves: median {words}", header=header, rows=rows)
+    yield Table(caption=f"The curves: median {words}", header=header, rows=rows, is_of_curves=True)

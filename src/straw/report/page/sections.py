@@ -247,6 +247,9 @@ share where less than half a bit a run was received.
 """
 
 
+def methods() -> list[str]:
+    return [" ".join(text.split()) for text in METHODS.split("|")]
+
+
 def methods_section() -> str:
-    parts = [paragraph(" ".join(text.split())) for text in METHODS.split("|")]
-    return section("methods", "\n".join([element("h2", "How it was computed"), *parts]))
+    return section("methods", "\n".join([element("h2", "How it was computed"), *map(paragraph, methods())]))

@@ -54,6 +54,7 @@ class Table:
     caption: str
     header: Sequence[str]
     rows: Sequence[Sequence[str]]
+    is_of_curves: bool = False  # says in numbers what the lines of its figure show
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ side by side, at most three, with one legend below.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
 from io import BytesIO
 from math import isfinite
 from pathlib import Path
@@ -26,37 +27,42 @@ ACROSS, WIDTH, HEIGHT = 3, 4.6, 3.4  # panels; inches of one
 FORMATS = {"png": {"Software": None}, "svg": {"Date": None}}  # equal figures are equal files
 
 
-def save_figures(figures: Sequence[Figure], folder: Path) -> list[Path]:
-    """Those that have something to draw, each in both formats."""
+def save_figures(figures: Sequence[Figure], folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> list[Path]:
+    """Those that have something to draw, each in all formats."""
     folder.mkdir(parents=True, exist_ok=True)
-    return [path for figure in figures if figure.panels for path in save_figure(figure, folder)]
+    return [path for figure in figures if figure.panels for path in save_figure(figure, folder, formats)]
 
 
-def save_figure(figure: Figure, folder: Path) -> list[Path]:
+def save_figure(figure: Figure, folder: Path, formats: Sequence[str] = tuple(FORMATS)) -> list[Path]:
+    paths = []
+    with sheet_of(figure.panels) as sheet:
+        for ending in formats:
+            image = BytesIO()
+            sheet.savefig(image, format=ending, bbox_inches="tight", metadata=FORMATS[ending])
+            paths.append(folder / f"{figure.name}.{ending}")
+            write_whole(paths[-1], image.getvalue())
+    return paths
+
+
+@contextmanager
+def sheet_of(panels: Sequence[Panel], most_across: int = ACROSS, dpi: int = 200) -> Iterator[Any]:
+    """A figure of matplotlib's with these panels; its style holds until the block ends."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure as Sheet
 
-    across = 2 if len(figure.panels) == 4 else min(ACROSS, len(figure.panels))
-    down = -(-len(figure.panels) // across)
-    paths = []
+    across = 2 if len(panels) == 4 else min(most_across, len(panels))
+    down = -(-len(panels) // across)
     with rc_context({**STYLE, "font.size": 9.5, "svg.hashsalt": "straw"}):
-        sheet = Sheet(figsize=(WIDTH * across, HEIGHT * down), dpi=200, facecolor="white", layout="constrained")
+        sheet = Sheet(figsize=(WIDTH * across, HEIGHT * down), dpi=dpi, facecolor="white", layout="constrained")
         FigureCanvasAgg(sheet)
         boxes = list(sheet.subplots(down, across, squeeze=False).flatten())
-        for box, panel in zip(boxes, figure.panels, strict=False):
+        for box, panel in zip(boxes, panels, strict=False):
             draw_panel(box, panel)
-        for box in boxes[len(figure.panels) :]:
+        for box in boxes[len(panels) :]:
             box.set_axis_off()
-        add_legend(
-            sheet, boxes, {in_picture(mark.label) for panel in figure.panels for mark in panel.marks if mark.is_shared}
-        )
-        for ending, metadata in FORMATS.items():
-            image = BytesIO()
-            sheet.savefig(image, format=ending, bbox_inches="tight", metadata=metadata)
-            paths.append(folder / f"{figure.name}.{ending}")
-            write_whole(paths[-1], image.getvalue())
-    return paths
+        add_legend(sheet, boxes, {in_picture(mark.label) for panel in panels for mark in panel.marks if mark.is_shared})
+        yield sheet
 
 
 def draw_panel(axes: Axes, panel: Panel) -> None:
