@@ -182,10 +182,13 @@ class Engine(Section):
     """Who computes."""
 
     engine: str = option(
-        "local", "the engine: local (this process), monarch (processes) or tinker (a service)", registry="engines"
+        "local", "the engine: local, monarch or ranks (processes), or tinker (a service)", registry="engines"
     )
     num_generators: int = option(
         2, "the number of generator processes (engine=monarch where installed)", at_least=1, at_most=1_024
+    )
+    trainer_ranks: int = option(
+        1, "the number of processes that train, each with its share of the weights", at_least=1, at_most=64
     )
     generator: str = option(
         "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
