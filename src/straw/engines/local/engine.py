@@ -279,8 +279,9 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
 
 
 @contextmanager
-def bfloat16_on(device: str) -> Iterator[None]:
-    with torch.autocast(device, dtype=torch.bfloat16), batch_invariant(device):
+def bfloat16_on(device: str, keeps_casts: bool = True) -> Iterator[None]:
+    """`keeps_casts`: of weights that take gradients, until the end; the same numbers, and their memory."""
+    with torch.autocast(device, dtype=torch.bfloat16, cache_enabled=keeps_casts), batch_invariant(device):
         yield
 
 

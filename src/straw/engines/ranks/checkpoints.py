@@ -3,8 +3,8 @@
     weights.safetensors      length of a header, header (name, dtype, shape, where), numbers
     optimizer.safetensors    the same for both of Adam's moments, its step, and the policy version
 
-One process lays the files out, then each writes its rows where they belong. So no process ever holds the whole, there is
-nothing to put together, and whoever reads safetensors reads it: any number of ranks, each its rows alone, the local
+One process lays the files out, then each writes its rows where they belong. So no process ever holds the whole, there
+is nothing to put together, and whoever reads safetensors reads it: any number of ranks, each its rows alone, the local
 engine, and programs of others.
 """
 
@@ -67,10 +67,11 @@ def places_in(path: Path) -> dict[str, Place]:
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         header = json.loads(file.read(length))
-    return {
-        name: Place(tuple(one["shape"]), 8 + length + one["data_offsets"][0], one["data_offsets"][1] - one["data_offsets"][0])
-        for name, one in header.items()
-    }  # fmt: skip
+    found = {}
+    for name, one in header.items():
+        start, end = one["data_offsets"]
+        found[name] = Place(tuple(one["shape"]), 8 + length + start, end - start)
+    return found
 
 
 def write_rows(path: Path, share: Share, tensors: Mapping[str, Tensor]) -> None:
@@ -98,9 +99,7 @@ def write_at(descriptor: int, tensor: Tensor, start: int) -> None:
 
 def moments_of(trained: Mapping[str, nn.Parameter], adam: Adam) -> dict[str, Tensor]:
     """By the names under which a file has them."""
-    return {
-        f"{name}|{moment}": value for name, p in trained.items() for moment, value in adam.state.get(p, {}).items()
-    }
+    return {f"{name}|{moment}": value for name, p in trained.items() for moment, value in adam.state.get(p, {}).items()}
 
 
 def read_weights(folder: Path, shapes: Shapes, share: Share) -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
 """What a page may ask of ranks: all else is refused in a line, before a model is loaded.
 
-    one machine           they share memory with the sampler
-    a core or a card each more would wait for one another
-    models of transformers, made from a config alone: no rank ever has the whole
+one machine           they share memory with the sampler
+a core or a card each more would wait for one another
+models of transformers, made from a config alone: no rank ever has the whole
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def of_the_machine(page: Page) -> Iterator[str]:
     if not sys.platform.startswith("linux"):
         yield "engine=ranks shares memory as Linux does, and this is another system. Write engine=local."
     if device == "mps" or ":" in device:
-        yield f"ranks are on the processor or on cards of their own, got device={device}. Write device=cpu or device=cuda."
+        yield f"ranks are on the processor or on cards of their own, got device={device}. Write device=cpu, or cuda."
     if device == "cuda" and ranks > (there := torch.cuda.device_count()):
         yield f"each rank has a card of its own, {said} with {there}. Write trainer_ranks={there}."
     if device == "cpu" and ranks * page.model.threads > cores():
@@ -47,8 +47,8 @@ def of_the_page(page: Page) -> Iterator[str]:
     engine = page.engine
     if engine.max_lag:
         yield (
-            f"with engine=ranks nobody samples while the ranks train; got max_lag={engine.max_lag}. Write max_lag=0, or "
-            "engine=monarch."
+            f"with engine=ranks nobody samples while the ranks train; got max_lag={engine.max_lag}. Write max_lag=0, "
+            "or engine=monarch."
         )
     for name, plain in (("pace", "exact"), ("fresh_weights", False), ("weights", "shared")):
         if (value := getattr(engine, name)) != plain:

@@ -1,7 +1,7 @@
 """A model of which this rank has its rows: FSDP2 fetches the others' for one layer at a time, and lets them go again.
 
     made      from a config, without memory: no rank ever has the whole model
-    layers    each a unit of its own; embedding, last norm and head are one more, kept from the way there to the way back
+    layers    each a unit of its own; embedding, last norm and head are one more, kept until the way back
     filled    from memory that the directing process shares, each rank its rows
 
 FSDP2 acts when a module is called, so all that reads the model happens inside `Whole.forward`, and the reader that is

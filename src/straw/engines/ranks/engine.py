@@ -22,7 +22,16 @@ import torch
 from straw import outside
 from straw.config import Page
 from straw.engines.base import (
-    AdamParams, Conversation, Done, Engine, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput,
+    AdamParams,
+    Conversation,
+    Done,
+    Engine,
+    Loss,
+    Policy,
+    Reply,
+    SamplingParams,
+    Tokens,
+    TrainOutput,
 )  # fmt: skip
 from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.engine import LocalEngine
@@ -116,6 +125,10 @@ class RanksEngine(Engine):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         self._catch_up()
         return self.sampler.embed(texts)
+
+    def states(self, data: Sequence[Datum]) -> list[Any]:
+        self._catch_up()
+        return self.sampler.states(data)
 
     @property
     def room(self) -> int | None:

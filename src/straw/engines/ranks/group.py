@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -109,8 +110,7 @@ class Group:
             [one.known for one in self.ranks], lambda: sum(one.heart.count for one in self.ranks), patience
         )  # fmt: skip
         for one in self.ranks:
-            handle = one.heart.handle
-            setting = {"name": f"straw-{one.name}", "umask": wall.umask, "heart": [handle.path, handle.boot, handle.inode]}
+            setting = {"name": f"straw-{one.name}", "umask": wall.umask, "heart": astuple(one.heart.handle)}
             one.write(json.dumps(setting).encode() + b"\n")
 
     def _begin(self, environments: Sequence[Mapping[str, str]]) -> None:

@@ -1,11 +1,11 @@
-"""A rank's process: python -m straw.engines.ranks.process, begun by `group`, with orders on a pipe and answers on another.
+"""A rank's process: python -m straw.engines.ranks.process, begun by `group`. Orders on a pipe, answers on another.
 
     <- {"name": ..., "heart": ..., "umask": ...}    once, before anything is imported that takes seconds
     <- [method, arguments, named arguments]         the same on all ranks, in the same order; "begin" comes first
     -> {"value": ...}  or  {"error": [class, words]}
 
-Lines of JSON in which a closed list of classes keep what they are; no pickle. What libraries print goes to the log. When
-the pipe of orders ends the directing process is gone, and so is this one, whatever it was at.
+Lines of JSON in which a closed list of classes keep what they are; no pickle. What libraries print goes to the log.
+When the pipe of orders ends the directing process is gone, and so is this one, whatever it was at.
 """
 
 from __future__ import annotations

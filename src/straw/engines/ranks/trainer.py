@@ -69,7 +69,7 @@ class RankTrainer(Learning):
         self._measure(self._flat([]), 1.0)
 
     def precision(self) -> AbstractContextManager[None]:
-        return nullcontext() if self.page.model.dtype == "float32" else bfloat16_on(self.device.type)
+        return nullcontext() if self.page.model.dtype == "float32" else bfloat16_on(self.device.type, False)
 
     # --- reading ---------------------------------------------------------------------------
 
@@ -118,8 +118,9 @@ class RankTrainer(Learning):
     def _learn_from(self, groups: Groups, rows: Rows, loss: Loss, reference: Rows | None) -> dict[str, float]:
         flat = self._flat(groups, every_token=False)
         logprobs, entropy = self._measure(flat, loss.temperature)
+        metrics: dict[str, Tensor] = {}
         if not flat.weights.any():
-            total, metrics = (logprobs.sum() + entropy.sum()) * 0.0, {}
+            total = (logprobs.sum() + entropy.sum()) * 0.0
         else:
             total, metrics = objective(flat, logprobs, entropy, loss, reference)
             scatter(rows, flat, logprobs.detach())
@@ -131,7 +132,7 @@ class RankTrainer(Learning):
         """What came back from the other ranks is added to this rank's rows of the gradient."""
         for name, p in self.model.named_parameters():
             if p.grad is not None:
-                rows, mine = self.trained[name], p.grad.to_local()  # type: ignore[attr-defined]
+                rows, mine = self.trained[name], p.grad.to_local()
                 rows.grad = mine if rows.grad is None else rows.grad.add_(mine)
                 p.grad = None
 
