@@ -188,7 +188,7 @@ class Engine(Section):
         2, "the number of generator processes (engine=monarch where installed)", at_least=1, at_most=1_024
     )
     trainer_ranks: int = option(
-        1, "the number of processes that train, each with its share of the weights", at_least=1, at_most=64
+        1, "the number of processes that divide a trainer among them (engine=ranks)", at_least=1, at_most=64
     )
     generator: str = option(
         "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
