@@ -20,6 +20,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from straw import outside
+from straw.algorithms.losses import loss_named
 from straw.config import Page
 from straw.engines.base import Loss, Policy
 from straw.engines.local.batches import Flat, flatten
@@ -104,6 +105,7 @@ class RankTrainer(Learning):
     # --- training --------------------------------------------------------------------------
 
     def forward_backward(self, batches: Sequence[Groups], loss: Loss) -> tuple[Rows, dict[str, float]]:
+        loss_named(loss.name)  # where it cannot be had all say so, also who has nothing to apply it to
         out: Rows = []
         sums: dict[str, float] = {}
         reference = self.logprobs(batches, "reference", loss.temperature) if loss.kl_coef else None
