@@ -53,10 +53,8 @@ def lessons(engine: Engine, count: int = 7) -> list[Datum]:
         size = len(tokens)
         weights = (0.0 if number == 2 else 1.0 / count,) * size
         advantages = tuple((-1.0) ** number * (1 + place) for place in range(size))
-        data.append(
-            Datum(prompt=prompts[number % 3], tokens=tokens, weights=weights, advantages=advantages,
-                  logprobs=(-2.0,) * size)  # fmt: skip
-        )
+        told = {"weights": weights, "advantages": advantages, "logprobs": (-2.0,) * size}
+        data.append(Datum(prompt=prompts[number % 3], tokens=tokens, **told))
     return data
 
 

@@ -52,7 +52,9 @@ def test_each_rank_has_a_card_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     page = page_of(ranks=3)
     page = type(page)(model=type(page.model)(device="cuda"), engine=page.engine)
-    assert next(checks.complaints(page)).startswith("each rank has a card of its own, got trainer_ranks=3 with 2. Write")
+    assert next(checks.complaints(page)).startswith(
+        "each rank has a card of its own, got trainer_ranks=3 with 2. Write"
+    )
 
 
 def test_a_dry_run_refuses_too(capsys: pytest.CaptureFixture[str]) -> None:

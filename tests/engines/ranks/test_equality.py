@@ -1,7 +1,7 @@
-"""Ranks in processes: two are one up to float error, a third of what float32 costs anyway; checkpoints fit any number.
+"""Ranks in processes: two are one up to the float error that one process has too; checkpoints fit any number.
 
-The judge of the numbers is a run in float64 that is written here, with transformers' forward, torch's AdamW, and nothing
-of straw's.
+The judge of the numbers is a run in float64 that is written here, with transformers' forward, torch's AdamW, and
+nothing of straw's.
 """
 
 from __future__ import annotations
@@ -77,7 +77,9 @@ def in_float64(engine: LocalEngine, steps: int) -> dict[str, torch.Tensor]:
     return {name: p.detach() for name, p in trained.items()}
 
 
-def test_ranks_are_as_near_to_float64_as_one_process_is(local: LocalEngine, two: RanksEngine, three: RanksEngine) -> None:
+def test_ranks_are_as_near_to_float64_as_one_process_is(
+    local: LocalEngine, two: RanksEngine, three: RanksEngine
+) -> None:
     true = in_float64(local, STEPS)
     start = weights_of(local)
     learn(local, STEPS)
@@ -153,8 +155,9 @@ def test_what_cannot_be_read_leaves_the_ranks_as_they_were(two: RanksEngine, tmp
 
 def test_a_gradient_that_is_not_finite_is_no_step(two: RanksEngine) -> None:
     with two.undone():
-        data = [lessons(two)[1]]
-        broken = [type(data[0])(prompt=data[0].prompt, tokens=data[0].tokens, weights=(float("inf"),) * len(data[0].tokens))]
+        datum = lessons(two)[1]
+        weights = (float("inf"),) * len(datum.tokens)
+        broken = [type(datum)(prompt=datum.prompt, tokens=datum.tokens, weights=weights)]
         two.forward_backward(broken, CROSS_ENTROPY)
         with pytest.raises(TrainingError, match="not finite"):
             two.optim_step(STEP)
@@ -169,7 +172,7 @@ def test_nobody_samples_between_a_step_and_its_publishing(two: RanksEngine) -> N
         with pytest.raises(TrainingError, match="call publish"):
             two.sample([prompt], 1, SamplingParams(max_tokens=2), [[0]])
         assert two.publish() == 1
-        (reply,), = two.sample([prompt], 1, SamplingParams(max_tokens=3), [[0]])
+        ((reply,),) = two.sample([prompt], 1, SamplingParams(max_tokens=3), [[0]])
         datum = lessons(two)[0]
         (read,) = two.logprobs([type(datum)(prompt=prompt, tokens=reply.tokens, weights=(1.0,) * len(reply.tokens))])
         assert read == pytest.approx(reply.logprobs, abs=1e-4)

@@ -84,7 +84,9 @@ def test_a_rank_that_is_stopped(engine: RanksEngine) -> None:
 @pytest.mark.slow
 def test_what_one_rank_alone_says_ends_them_all(engine: RanksEngine) -> None:
     loss = Loss(name=f"{LOSSES}:raising")
-    lost(engine, lambda: engine.forward_backward(lessons(engine), loss), "rank-1 could not go on: ValueError: a loss of")
+    lost(
+        engine, lambda: engine.forward_backward(lessons(engine), loss), "rank-1 could not go on: ValueError: a loss of"
+    )
 
 
 @pytest.mark.slow
@@ -123,7 +125,9 @@ with ranks_engine(page_of(ranks=2)) as engine:
 
 @pytest.mark.slow
 def test_ranks_do_not_outlive_who_directs_them() -> None:
-    job = subprocess.Popen([sys.executable, "-c", JOB], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3])
+    job = subprocess.Popen(
+        [sys.executable, "-c", JOB], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[3]
+    )
     assert job.stdout is not None
     ranks = json.loads(job.stdout.readline())
     job.kill()

@@ -81,9 +81,12 @@ def test_any_number_of_ranks_reads_its_rows(tmp_path: Path, ranks: int) -> None:
     for name, p in TRAINED.items():
         read = [checkpoints.read_weights(tmp_path / "two", SHAPES, Share(rank, ranks))[name] for rank in range(ranks)]
         assert torch.equal(torch.cat(read), whole[name])
-        states = [checkpoints.read_adam(tmp_path / "two", TRAINED, SHAPES, Share(rank, ranks)) for rank in range(ranks)]
+        shares = [Share(rank, ranks) for rank in range(ranks)]
+        states = [checkpoints.read_adam(tmp_path / "two", TRAINED, SHAPES, share) for share in shares]
         assert torch.equal(torch.cat([one.state[p]["exp_avg_sq"] for one in states]), known.state[p]["exp_avg_sq"])
-        assert {(float(one.state[p]["step"]), one.policy_version, one.is_published) for one in states} == {(4, 4, False)}
+        assert {(float(one.state[p]["step"]), one.policy_version, one.is_published) for one in states} == {
+            (4, 4, False)
+        }
 
 
 def test_what_does_not_fit_is_refused_in_the_local_engines_words(tmp_path: Path) -> None:

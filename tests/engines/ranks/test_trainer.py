@@ -28,7 +28,8 @@ from straw.types import Datum
 KINDS = {
     "embedded": "", "modules": "fast_llama=false", "recomputed": "gradient_checkpointing=true",
     "modules recomputed": "fast_llama=false gradient_checkpointing=true", "lora": "lora_rank=2",
-    "lora recomputed": "lora_rank=2 gradient_checkpointing=true", "rank one": "lora_rank=1", "bfloat16": "dtype=bfloat16",
+    "lora recomputed": "lora_rank=2 gradient_checkpointing=true", "rank one": "lora_rank=1",
+    "bfloat16": "dtype=bfloat16",
     "bfloat16 recomputed": "dtype=bfloat16 gradient_checkpointing=true", "llama": "", "qwen2": "", "gemma3": "",
 }  # fmt: skip
 
