@@ -250,17 +250,17 @@ class RanksEngine(Engine):
         return {"ranks": [{"name": one.name, "pid": one.process.pid} for one in self.group.ranks]}
 
     def close(self) -> None:
+        self.group.close()
         if self.log_folder is not None:
             with suppress(OSError):
                 self.group.write_log(self.log_folder / LOG)
-        self.group.close()
         self.sampler.close()
         self.shown.close()
 
 
 @contextmanager
 def suppress_lost(group: Group) -> Iterator[None]:
-    """What ended the ranks is told already."""
+    """What ended the ranks is told already, and again to whoever asks next."""
     try:
         yield
     except EngineLost:

@@ -17,7 +17,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple
 from pathlib import Path
@@ -31,7 +31,7 @@ from straw.engines.monarch.processes.identity import Known, identity_of
 from straw.engines.monarch.processes.namespace import Wall
 from straw.engines.monarch.processes.silence import LOOK_S, Patience
 from straw.engines.ranks.watch import GroupWatch
-from straw.errors import EngineFailed, EngineLost, TrainingError
+from straw.errors import EngineFailed, EngineLost, StrawError, TrainingError
 
 COMMAND = (sys.executable, "-m", "straw.engines.ranks.process")
 GRACE_S = 2.0  # for the others to say what is wrong with them too, and for an end in good order
@@ -100,6 +100,7 @@ class Group:
         """One rank with each of these environments, behind the wall."""
         self.ranks: list[RankProcess] = []
         self.values, self.lost = Values(), ""
+        self.said: dict[str, str] = {}  # by those that are gone
         self.watch = GroupWatch([], lambda: 0, patience)
         begin = wall.begin(lambda: self._begin(environments), "ranks")
         begin.join()
@@ -134,6 +135,12 @@ class Group:
             one.write(json.dumps(order).encode() + b"\n")
         try:
             answers = self._answers()
+        except (StrawError, OSError):
+            raise
+        except BaseException:  # an answer that nobody waited for would be taken for the next
+            self.lost = "the trainer was left in the middle of its work"
+            self.close()
+            raise
         finally:
             self.watch.rest()
         return [self.values.read(answer["value"]) for answer in answers]
@@ -142,9 +149,7 @@ class Group:
         answers: dict[int, dict[str, Any]] = {}
         before, deadline = time.monotonic(), float("inf")
         while len(answers) < len(self.ranks):
-            waited = [one.ear for number, one in enumerate(self.ranks) if number not in answers]
-            gone = [one.known.descriptor for one in self.ranks]
-            ready = select.select([*waited, *gone], [], [], LOOK_S)[0]
+            ready = self._ready([one for number, one in enumerate(self.ranks) if number not in answers])
             for number, one in enumerate(self.ranks):
                 if one.ear in ready and (line := one.read()) is not None:
                     answers[number] = json.loads(line)
@@ -159,7 +164,14 @@ class Group:
         self._raise(answers)
         return [answers[number] for number in range(len(self.ranks))]
 
-    def _trouble(self, ready: Sequence[int], seconds: float) -> str:
+    def _ready(self, waited_for: Sequence[RankProcess]) -> set[int]:
+        """Who answers, and who is gone, within a look."""
+        poll = select.poll()
+        for descriptor in (*(one.ear for one in waited_for), *(one.known.descriptor for one in self.ranks)):
+            poll.register(descriptor, select.POLLIN)
+        return {descriptor for descriptor, _ in poll.poll(LOOK_S * 1000)}
+
+    def _trouble(self, ready: Container[int], seconds: float) -> str:
         for one in self.ranks:
             if one.known.descriptor in ready:
                 return f"{one.name} {self.watch.how_it_ended()}{one.last_words()}"
@@ -185,10 +197,10 @@ class Group:
     # --- the end -----------------------------------------------------------------------------
 
     def write_log(self, path: Path) -> None:
-        """What libraries said in the ranks, where they said anything."""
-        if words := "".join(f"--- {one.name}\n{text}" for one in self.ranks if (text := one.printed())):
+        """What libraries said in ranks that are gone, where they said anything."""
+        if self.said:
             with path.open("a") as file:
-                file.write(words)
+                file.write("".join(f"--- {name}\n{text}" for name, text in self.said.items()))
 
     def close(self) -> None:
         """In good order where they listen, or else by force; nobody is left."""
@@ -199,5 +211,8 @@ class Group:
             while time.monotonic() < until and not all(one.known.is_gone for one in self.ranks):
                 time.sleep(0.01)
         for one in self.ranks:
+            one.kill()
+        for one in self.ranks:
+            self.said |= {one.name: text for text in (one.printed(),) if text}
             one.bury()
         self.ranks = []

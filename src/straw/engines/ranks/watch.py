@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from straw.engines.monarch.memory.cgroup import oom_kills
 from straw.engines.monarch.processes.identity import Known, stat_of
 from straw.engines.monarch.processes.silence import Patience, Threads, Watch, spent_by
 
@@ -28,6 +29,11 @@ class GroupWatch(Watch):
         if not why:
             return ""
         return f"{self.who} {why}" if self._is_stopped() else f"the ranks {why}"
+
+    def how_it_ended(self) -> str:
+        if oom_kills() > self.kills:
+            return "died: memory ran out, and the system ended it. Lower tokens_per_microbatch, or the size of a batch"
+        return "died"
 
     def _is_stopped(self) -> bool:
         for rank, known in enumerate(self.all_known):

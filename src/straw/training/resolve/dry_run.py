@@ -210,4 +210,6 @@ def time_line(size: Forecast) -> str:
     free = available_memory()
     if size.page.model.device == "cpu" and free is not None and size.memory_bytes > free:
         return f"not measured: the run wants more memory than the {gib(free)} that are free here"
-    return time_forecast(*size.ready).line()
+    ranks = size.page.engine.trainer_ranks
+    told = f"; of one process: {ranks} ranks were not tried" if ranks > 1 else ""
+    return time_forecast(*size.ready).line() + told

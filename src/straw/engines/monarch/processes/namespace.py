@@ -87,7 +87,7 @@ def raised(shared_machine: bool) -> Wall:
         wall = Wall(wanted=shared_machine)
     if shared_machine and wall.missing:
         raise ConfigError(
-            "Monarch's sockets can be called by every user of a machine, and a network namespace of our own that "
+            "sockets between processes can be called by every user of a machine, and a network namespace of our own that "
             f"would keep others out cannot be had ({wall.missing}). {WAY_OUT}"
         )
     return wall
@@ -95,7 +95,8 @@ def raised(shared_machine: bool) -> Wall:
 
 def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    if (engine.engine in ("monarch", "ranks") or engine.hosts) and engine.shared_machine:
+    begins_processes = engine.engine in ("monarch", "ranks") or engine.hosts or engine.trainer_ranks > 1
+    if begins_processes and engine.shared_machine:
         prepare()
 
 
