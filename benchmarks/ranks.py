@@ -6,9 +6,9 @@
 
     held       anonymous memory when the steps are done: rows, gradient's place, moments
     peak       the most that was resident, shared pages too
-    step       seconds of forward_backward and optim_step, the best of three; CPU: of all processes
+    step       seconds of forward_backward and optim_step, the better of two; CPU: of all processes
 
-A batch is 32 replies of 16 tokens to four prompts of some 60. SmolLM2 has to be there: `straw models add smollm2`.
+A batch is 8 replies of 16 tokens to two prompts of 60. SmolLM2 has to be there: `straw models add smollm2`.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from straw.config import Page
 
-STEPS = 3
+STEPS = 2
 
 
 def data_of(engine: Any) -> list[Any]:
     from straw.types import Datum
 
-    prompts = [engine.chat.encode(f"Think of number {number}, and say it. " * 7)[:60] for number in range(4)]
+    prompts = [engine.chat.encode(f"Think of number {number}, and say it. " * 7)[:60] for number in range(2)]
     tokens = tuple(20 + place for place in range(16))
-    return [Datum(prompt=prompt, tokens=tokens, weights=(1 / 512,) * 16) for prompt in prompts for _ in range(8)]
+    return [Datum(prompt=prompt, tokens=tokens, weights=(1 / 128,) * 16) for prompt in prompts for _ in range(4)]
 
 
 def status(pid: int) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The divided engine keeps the contract of every engine; bits are promised for one number of ranks, so both have two."""
+"""The divided engine keeps the contract of every engine. Bits are promised for one number of ranks: here it is two."""
 
 from __future__ import annotations
 

@@ -213,6 +213,7 @@ class Group:
         for one in self.ranks:
             one.kill()
         for one in self.ranks:
-            self.said |= {one.name: text for text in (one.printed(),) if text}
+            if text := one.printed():
+                self.said[one.name] = text
             one.bury()
         self.ranks = []

@@ -87,8 +87,8 @@ def raised(shared_machine: bool) -> Wall:
         wall = Wall(wanted=shared_machine)
     if shared_machine and wall.missing:
         raise ConfigError(
-            "sockets between processes can be called by every user of a machine, and a network namespace of our own that "
-            f"would keep others out cannot be had ({wall.missing}). {WAY_OUT}"
+            "sockets between processes can be called by every user of a machine, and a network namespace of our own "
+            f"that would keep others out cannot be had ({wall.missing}). {WAY_OUT}"
         )
     return wall
 
