@@ -21,6 +21,7 @@ import argparse
 import multiprocessing
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def measured(words: list[str], ranks: int, pipe: Any) -> None:
     page = page_for(words, ranks)
     local = with_adapters(load_engine(page), page.model)
     engine: Any = RanksEngine(page, local) if ranks else local
-    with engine:
+    with engine, TemporaryDirectory() as start:
+        engine.save(Path(start), optimizer=False)
+        engine.start_is_in(Path(start))  # as in a run, so that nobody keeps a copy
         pids = [os.getpid(), *(one["pid"] for one in engine.facts().get("ranks", []))]
         data, loss, step = data_of(engine), Loss(name="cross_entropy"), AdamParams(learning_rate=1e-5)
         times = []

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from straw import outside
 from straw.algorithms.losses import loss_named
 from straw.config import Page
-from straw.engines.base import Loss, Policy
+from straw.engines.base import AdamParams, Loss, Policy
 from straw.engines.local.batches import Flat, flatten
 from straw.engines.local.engine import bfloat16_on, scatter
 from straw.engines.local.heap import give_back_heap
@@ -137,6 +137,12 @@ class RankTrainer(Learning):
                 rows, mine = self.trained[name], p.grad.to_local()
                 rows.grad = mine if rows.grad is None else rows.grad.add_(mine)
                 p.grad = None
+
+    def optim_step(self, params: AdamParams) -> dict[str, float]:
+        try:
+            return super().optim_step(params)
+        finally:
+            give_back_heap()  # what was fetched for a while lies in holes of it
 
     def norm_of_all(self, norm: Tensor) -> Tensor:
         square = norm.double() ** 2
