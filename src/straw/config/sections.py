@@ -242,11 +242,9 @@ class Sampling(Section):
         None, "the most tokens of a completion; none: what the task needs", example=8, at_least=1, at_most=262_144
     )
     temperature: float = option(
-        1.0,
-        "the sampling temperature; 1: the policy itself",
-        above=0,
+        1.0, "the sampling temperature; 1: the policy itself", above=0,
         way_out="A policy gradient needs chance: write temperature=1.",
-    )
+    )  # fmt: skip
     top_k: int = option(
         0, "top-k sampling: how many tokens are kept; 0: all; training needs all", at_least=0, at_most=262_144
     )
