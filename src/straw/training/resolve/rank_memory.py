@@ -9,8 +9,8 @@
 
 P parameters, T of them train; what is shown lies in memory that the sampler maps too, on the processor's side. So with
 many ranks what is left is what a rank fetches whole: the embedding, two layers, and its share of the batch. On cards
-the sampler shares that of the first rank, which is then the fullest. On SmolLM2 with two ranks this says 0.97 to 1.07 of
-a rank's peak (`python benchmarks/ranks.py`).
+the sampler shares that of the first rank, which is then the fullest. On SmolLM2 with two ranks this says 0.97 to 1.07
+of a rank's peak (`python benchmarks/ranks.py`).
 """
 
 from __future__ import annotations
