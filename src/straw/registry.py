@@ -89,6 +89,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
     "engines": {
         "local": "straw.engines.local.engine:in_this_process",
         "monarch": "straw.engines.monarch.engine:in_processes",
+        "ranks": "straw.engines.ranks.engine:RanksEngine",
         "tinker": "straw.engines.tinker.build:Tinker",
     },
     "backends": {

@@ -60,6 +60,7 @@ class Page:
             lack_of_shared_memory(self),
             lack_of_hosts(self),
             lack_of_a_service(self),
+            lack_of_ranks(self),
             lack_of_rollouts(self),
         ):
             if complaint:
@@ -202,13 +203,24 @@ def lack_of_hosts(page: Page) -> str | None:
 def lack_of_a_service(page: Page) -> str | None:
     """What is about a Tinker server must not look as if somebody minded it."""
     engine = page.engine
-    if engine.engine in ("local", "monarch"):
+    if engine.engine in ("local", "monarch", "ranks"):
         for name in ("base_url", "budget_usd", "prices", "train_unembed"):
             if value := getattr(engine, name):
                 said = ",".join(value) if isinstance(value, tuple) else str(value).lower()
                 got = f"got {name}={said} with engine={engine.engine}"
                 return f"{name} is about a Tinker server, {got}. Write engine=tinker."
     return None
+
+
+def lack_of_ranks(page: Page) -> str | None:
+    """A trainer that is divided is an engine of its own; whose engine nobody wrote gets it: `training.resolve`."""
+    engine = page.engine
+    if engine.trainer_ranks == 1 or engine.engine in ("local", "ranks"):
+        return None
+    return (
+        f"a trainer is divided by engine=ranks, got trainer_ranks={engine.trainer_ranks} with engine={engine.engine}. "
+        "Write engine=ranks, or leave trainer_ranks out."
+    )
 
 
 def lack_of_rollouts(page: Page) -> str | None:

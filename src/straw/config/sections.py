@@ -182,10 +182,13 @@ class Engine(Section):
     """Who computes."""
 
     engine: str = option(
-        "local", "the engine: local (this process), monarch (processes) or tinker (a service)", registry="engines"
+        "local", "the engine: local, monarch or ranks (processes), or tinker (a service)", registry="engines"
     )
     num_generators: int = option(
         2, "the number of generator processes (engine=monarch where installed)", at_least=1, at_most=1_024
+    )
+    trainer_ranks: int = option(
+        1, "the number of processes that divide a trainer among them (engine=ranks)", at_least=1, at_most=64
     )
     generator: str = option(
         "straw", "who draws tokens: straw (exact), transformers (continuous batching) or vllm", registry="backends"
@@ -239,11 +242,9 @@ class Sampling(Section):
         None, "the most tokens of a completion; none: what the task needs", example=8, at_least=1, at_most=262_144
     )
     temperature: float = option(
-        1.0,
-        "the sampling temperature; 1: the policy itself",
-        above=0,
+        1.0, "the sampling temperature; 1: the policy itself", above=0,
         way_out="A policy gradient needs chance: write temperature=1.",
-    )
+    )  # fmt: skip
     top_k: int = option(
         0, "top-k sampling: how many tokens are kept; 0: all; training needs all", at_least=0, at_most=262_144
     )

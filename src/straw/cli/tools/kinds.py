@@ -68,6 +68,7 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("intrinsic", "knn+"): "the same, and replies far from what failed are paid",
     ("engines", "local"): "this process samples and trains",
     ("engines", "monarch"): "processes of their own: one trains, others sample (extra monarch)",
+    ("engines", "ranks"): "this process samples, trainer_ranks processes train, each its rows of the weights",
     ("engines", "tinker"): "the Tinker service, or a straw serve, at base_url (extra tinker)",
     ("backends", "straw"): "its own sampler: a reply has the same bits in any company",
     ("backends", "transformers"): "transformers' continuous batching: no bits promised",

@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from straw.config import Page
 from straw.engines.backends.base import OWN, Backend, Reread
-from straw.engines.base import Conversation, Done, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
+from straw.engines.base import Conversation, Done, Engine, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.batch_invariant import batch_invariant
 from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
@@ -59,7 +59,7 @@ class LocalSettings:
     generator: str = OWN  # who draws; see `engines.backends`
 
 
-class LocalEngine(Learning):
+class LocalEngine(Learning, Engine):
     def __init__(
         self,
         model: PreTrainedModel,
@@ -244,8 +244,7 @@ class LocalEngine(Learning):
     # --- training --------------------------------------------------------------------------
 
     def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
-        if loss.kl_coef and any(datum.soft_targets for datum in data):
-            raise ConfigError("kl_coef compares tokens that were drawn, and soft targets are not: use kl_coef=0")
+        self.check_loss(data, loss)
         out = [[0.0] * len(datum.tokens) for datum in data]
         sums: dict[str, float] = {}
         reference = self.logprobs(data, "reference", loss.temperature) if loss.kl_coef else None
@@ -257,6 +256,10 @@ class LocalEngine(Learning):
             for name, value in metrics.items():
                 sums[name] = sums.get(name, 0.0) + value
         return TrainOutput([tuple(row) for row in out], sums)
+
+    def check_loss(self, data: Sequence[Datum], loss: Loss) -> None:
+        if loss.kl_coef and any(datum.soft_targets for datum in data):
+            raise ConfigError("kl_coef compares tokens that were drawn, and soft targets are not: use kl_coef=0")
 
     def _backward(self, flat: Flat, loss: Loss, reference: list[list[float]] | None) -> tuple[Tensor, dict[str, float]]:
         logprobs, entropy = self._measure(flat, loss.temperature)
@@ -277,8 +280,9 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
 
 
 @contextmanager
-def bfloat16_on(device: str) -> Iterator[None]:
-    with torch.autocast(device, dtype=torch.bfloat16), batch_invariant(device):
+def bfloat16_on(device: str, keeps_casts: bool = True) -> Iterator[None]:
+    """`keeps_casts`: of weights that take gradients, until the end; the same numbers, and their memory."""
+    with torch.autocast(device, dtype=torch.bfloat16, cache_enabled=keeps_casts), batch_invariant(device):
         yield
 
 

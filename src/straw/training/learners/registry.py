@@ -69,7 +69,7 @@ def check_learner(row: Algorithm, page: Page, task: Task, channel: Channel) -> N
         check_page(page)
 
 
-def check_verbs(plan: Plan, engine: Engine) -> None:
+def check_verbs(plan: Plan, engine: Engine | type[Engine]) -> None:
     """Whether the engine has what the algorithm's learner asks of it."""
     needs = () if plan.row.learner is None else getattr(find("learners", plan.row.learner), "needs", ())
     if lacking := engine.lacks(needs):

@@ -20,6 +20,7 @@ from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.hub import cached
 from straw.engines.local.models.sizes import PUBLISHED, ModelSize
+from straw.registry import find
 from straw.runs.about import available_memory
 from straw.runs.store import check_is_free
 from straw.runs.tracking.tracker import check_tracker
@@ -28,6 +29,7 @@ from straw.text.shown.say import say, say_lines
 from straw.training.plan import Plan
 from straw.training.resolve.memory_estimate import Work
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
+from straw.training.resolve.rank_memory import of_ranks
 from straw.training.resolve.service_forecast import service_forecast
 from straw.training.resolve.time_estimate import time_forecast
 from straw.training.warmup.initial_policy import Say, checked, checkpoint_of, taken_from
@@ -62,11 +64,15 @@ class Forecast:
         return self.bytes_on(self.page)
 
     def bytes_on(self, page: Page) -> int:
-        work = Work(
+        work = self.work(page)
+        divided = of_ranks(work)
+        return divided.peak if divided is not None else work.forecast().peak
+
+    def work(self, page: Page) -> Work:
+        return Work(
             size=self.size, page=page, prompt_tokens=self.prompt_tokens, reply_tokens=self.reply_tokens,
             num_problems=self.num_problems,
         )  # fmt: skip
-        return work.forecast().peak
 
 
 def forecast(plan: Plan, say: Say = lambda line: None) -> Forecast:
@@ -89,6 +95,8 @@ def from_table(plan: Plan) -> Forecast:
 
 def from_model(plan: Plan, say: Say) -> Forecast:
     engine, checkpoint = load_engine(plan.page), checkpoint_of(plan.page)
+    if (check_model := getattr(find("engines", plan.page.engine.engine), "check_model", None)) is not None:
+        check_model(engine.model)
     plan = checked(plan, engine, say)
     if checkpoint is None:
         engine = with_adapters(engine, plan.page.model)
@@ -176,6 +184,8 @@ def print_forecast(loaded: Loaded, *, goes_on: bool = False) -> None:
           f"{steps * size.tokens_per_step:,} in training")  # fmt: skip
     say(f"# model     {size.parameters / 1e6:,.1f}M parameters, {size.trained / 1e6:,.2f}M of them train")
     say(f"# memory    about {size.memory_bytes / 2**30:.2f} GiB at the peak, on {plan.page.model.device}")
+    if (divided := of_ranks(size.work(plan.page))) is not None:
+        say(f"# memory    {divided.line()}")
     for line in on_cards(size, loaded.page.model.dtype):
         say(f"# memory    {line}")
     say(f"# time      {time_line(size)}")
@@ -200,4 +210,6 @@ def time_line(size: Forecast) -> str:
     free = available_memory()
     if size.page.model.device == "cpu" and free is not None and size.memory_bytes > free:
         return f"not measured: the run wants more memory than the {gib(free)} that are free here"
-    return time_forecast(*size.ready).line()
+    ranks = size.page.engine.trainer_ranks
+    told = f"; of one process: {ranks} ranks were not tried" if ranks > 1 else ""
+    return time_forecast(*size.ready).line() + told

@@ -1,10 +1,11 @@
-"""Who names num_generators means processes, and gets them where they can be had.
+"""Who names processes means an engine that has them, and gets it where it can be had.
 
     num_generators=4 engine=local    one process: what is said outright holds
     num_generators=4                 engine=monarch where torchmonarch is installed, else engine=local
     hosts=tls://a:26100,here         engine=monarch, and a generator on each
+    trainer_ranks=2                  engine=ranks
 
-Either way the run leaves the same bits, and a line says what was chosen. Nothing is started here.
+With generators the run leaves the same bits, and a line says what was chosen. Nothing is started here.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ Values = dict[str, object]
 
 def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     """The engine of a page that names generators and no engine, and the line that tells."""
+    if loaded.page.engine.trainer_ranks > 1:
+        return of_ranks(loaded), ()
     if loaded.page.engine.hosts:
         return on_hosts(loaded)
     if "num_generators" not in loaded.named or "engine" in loaded.named:
@@ -42,6 +45,26 @@ def on_hosts(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     if "num_generators" not in loaded.named:
         values["num_generators"] = max(engine.num_generators, len(engine.hosts))
     return values, ()
+
+
+def of_ranks(loaded: Loaded) -> Values:
+    """A trainer that is divided, beside a sampler in this process: no generators, and one machine."""
+    engine, said = loaded.page.engine, f"got trainer_ranks={loaded.page.engine.trainer_ranks}"
+    if engine.hosts:
+        raise ConfigError(
+            f"the ranks of a trainer share memory on one machine, {said} with hosts={','.join(engine.hosts)}. Leave "
+            "one of them out."
+        )
+    if "engine" in loaded.named and engine.engine == "local":
+        raise ConfigError(f"a trainer is divided by engine=ranks, {said} with engine=local. Write engine=ranks.")
+    if "engine" in loaded.named:
+        return {}
+    if "num_generators" in loaded.named:
+        raise ConfigError(
+            f"generators go with a trainer that is one process (engine=monarch), {said} with num_generators="
+            f"{engine.num_generators}. Leave one of them out."
+        )
+    return {"engine": "ranks"}
 
 
 def lack_of_monarch() -> str | None:

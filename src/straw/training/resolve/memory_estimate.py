@@ -141,14 +141,17 @@ class Work:
     @property
     def read_at_once(self) -> int:
         """Tokens of a micro-batch; a group reads its prompt once."""
-        algorithm = self.page.algorithm
-        prompts = min(algorithm.batch_size, self.num_problems or algorithm.batch_size)
-        whole = prompts * self.prompt_tokens + algorithm.batch_size * algorithm.group_size * self.reply_tokens
         config = _Config(self.size)
         room = self.page.model.tokens_per_microbatch or tokens_at_once(
             config, self.device, self.page.model.gradient_checkpointing
         )
-        return min(whole, max(room, self.prompt_tokens + self.reply_tokens))
+        return min(self.size_of_batch, max(room, self.prompt_tokens + self.reply_tokens))
+
+    @property
+    def size_of_batch(self) -> int:
+        algorithm = self.page.algorithm
+        prompts = min(algorithm.batch_size, self.num_problems or algorithm.batch_size)
+        return prompts * self.prompt_tokens + algorithm.batch_size * algorithm.group_size * self.reply_tokens
 
     @property
     def activations(self) -> int:

@@ -14,7 +14,7 @@ from straw.algorithms.losses import loss_named
 from straw.algorithms.registry import algorithm_named
 from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, plain
-from straw.engines.base import SamplingParams
+from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.registry import find
 from straw.rewards.channel import Channel
@@ -23,7 +23,7 @@ from straw.rewards.outcome import make_channel
 from straw.tasks.base import Enumerable, Task, World
 from straw.text.chat.chat import Chat
 from straw.training.checks.silence import check_silence
-from straw.training.learners.registry import check_learner
+from straw.training.learners.registry import check_learner, check_verbs
 from straw.training.plan import Plan
 from straw.training.resolve.device import thread_notes
 from straw.training.resolve.rules import of_the_task_itself, resolved
@@ -50,7 +50,16 @@ def plan_of(loaded: Loaded) -> Plan:
     channel = channel_of(it.page, task)
     check_learner(it.row, it.page, task, channel)
     notes += thread_notes(it.page.model.threads)
-    return Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
+    plan = Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
+    check_declared_verbs(plan)
+    return plan
+
+
+def check_declared_verbs(plan: Plan) -> None:
+    """Of an engine that is a class; of any other they are known when it is made."""
+    found = find("engines", plan.page.engine.engine)
+    if isinstance(found, type) and issubclass(found, Engine):
+        check_verbs(plan, found)
 
 
 def check_engine(page: Page, named: Collection[str]) -> None:

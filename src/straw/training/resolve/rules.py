@@ -150,7 +150,7 @@ def resolved(loaded: Loaded) -> tuple[Resolving, tuple[str, ...]]:
     """The page by all rules that need no task, and what a person may want to know of it."""
     it = Resolving(loaded.page, loaded.named)
     processes, notes = named_generators(loaded)
-    it.fill("num_generators", processes)
+    it.fill("trainer_ranks" if processes.get("engine") == "ranks" else "num_generators", processes)
     for rule in RULES:
         rule(it)
     return it, notes + generator_notes(it.page)

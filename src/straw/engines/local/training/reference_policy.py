@@ -44,7 +44,10 @@ class Policies:
 
     def refer_to(self, folder: Path) -> None:
         """Compare with the weights of a checkpoint instead of the start."""
-        self.kept["reference"] = read_weights(folder, self.trained)
+        self.kept["reference"] = self.read(folder)
+
+    def read(self, folder: Path) -> dict[str, Tensor]:
+        return read_weights(folder, self.trained)
 
     def weights_of(self, policy: Policy) -> dict[str, Tensor] | None:
         """None: those that train."""
@@ -55,7 +58,7 @@ class Policies:
         if self.is_at_start:
             return None
         if "start" not in self.kept and self.start_folder is not None:
-            self.kept["start"] = read_weights(self.start_folder, self.trained)  # who asked once will ask again
+            self.kept["start"] = self.read(self.start_folder)  # who asked once will ask again
         return self.kept["start"]
 
     @contextmanager
@@ -81,10 +84,13 @@ class Policies:
         finally:
             self._exchange(weights)
 
+    def stays_in_place(self, weight: Tensor) -> bool:
+        return not keeps_bits(weight.device)
+
     def _exchange(self, weights: dict[str, Tensor]) -> None:
         """What trains and these. Off the CPU each stays in its place, where a captured graph would look for it."""
         for name, p in self.trained.items():
-            if keeps_bits(p.device):
+            if not self.stays_in_place(p):
                 p.data, weights[name] = weights[name], p.data
                 continue
             mine = p.detach().clone()

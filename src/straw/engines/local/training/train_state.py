@@ -10,7 +10,7 @@ The other half, which reads and finds the gradient, is `engine`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from straw.engines.base import AdamParams, Engine
+from straw.engines.base import AdamParams
 from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.heap import give_back_heap
 from straw.engines.local.training.checkpoints import (
@@ -37,16 +37,20 @@ if TYPE_CHECKING:
     from peft import PeftModel
 
 
-class Learning(Engine):
-    """An engine with weights and an optimiser in this process."""
+class Learning:
+    """Weights and an optimiser in this process."""
 
-    def __init__(self, model: PreTrainedModel, adapters: PeftModel | None, is_made: bool) -> None:
-        """The parameters that require gradients are the ones that train; `adapters` are on `model` already.
+    def __init__(
+        self, model: PreTrainedModel, adapters: PeftModel | None, is_made: bool,
+        trained: Mapping[str, nn.Parameter] | None = None,
+    ) -> None:  # fmt: skip
+        """`adapters` are on `model` already. `is_made`: it came from a seed, and a warm-up's work is nowhere else.
 
-        `is_made`: the model came from a seed, and what a warm-up made of it is nowhere else.
+        What trains is every parameter that requires a gradient, or `trained`: the rows of them that are this process's.
         """
         self.model, self.adapters, self.is_made = model, adapters, is_made
-        self.trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        own = {name: p for name, p in model.named_parameters() if p.requires_grad}
+        self.trained = own if trained is None else dict(trained)
         self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
         self.policies = Policies(self.trained)
         self.policy_version = 0
@@ -55,9 +59,13 @@ class Learning(Engine):
 
     def optim_step(self, params: AdamParams) -> dict[str, float]:
         self.policies.leave_start()
-        norm = adam_step(self.optimizer, list(self.trained.values()), params)
+        norm = adam_step(self.optimizer, list(self.trained.values()), params, self.norm_of_all)
         self.is_published, self.changes = False, self.changes + 1
         return {"grad_norm": norm}
+
+    def norm_of_all(self, norm: Tensor) -> Tensor:
+        """Of the gradient, from the norm of what is here; all is."""
+        return norm
 
     def publish(self) -> int:
         if not self.is_published:
@@ -149,9 +157,14 @@ class Learning(Engine):
         weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
         if optimizer:
             adam = read_adam(folder, self.trained)
-            self.policies.leave_start()
-        else:
+        self.take_up(weights, adam, begins=not optimizer)
+
+    def take_up(self, weights: Mapping[str, Tensor], adam: Adam, *, begins: bool) -> None:
+        """Go on from these; `begins`: they are the start."""
+        if begins:
             self.policies.begin_here()
+        else:
+            self.policies.leave_start()
         self.optimizer.state.clear()
         self.optimizer.state.update(adam.state)
         self.optimizer.zero_grad(set_to_none=True)
@@ -169,10 +182,16 @@ def add_normal(trained: Sequence[nn.Parameter], seed: int, scale: float) -> None
         p.data.add_(torch.randn(p.shape, generator=generator, dtype=p.dtype).to(p.device), alpha=scale)
 
 
-def adam_step(optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams) -> float:
-    """The gradient's norm before it was clipped; the gradient is gone afterwards, whatever happened."""
+def adam_step(
+    optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams,
+    of_all: Callable[[Tensor], Tensor] = lambda norm: norm,
+) -> float:  # fmt: skip
+    """The gradient's norm before it was clipped; the gradient is gone afterwards, whatever happened.
+
+    `of_all`: from the norm of these to that of the whole gradient, where others have a part of it.
+    """
     parameters = [p for p in trained if p.grad is not None]
-    norm = torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = of_all(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
     if not bool(torch.isfinite(norm)):
         optimizer.zero_grad(set_to_none=True)
         raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")

@@ -17,7 +17,10 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import os
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -30,6 +33,7 @@ from straw.errors import ConfigError, EngineFailed
 
 CLONE_FS, CLONE_NEWUSER, CLONE_NEWNET = 0x200, 0x10000000, 0x40000000
 CAP_SYS_ADMIN = 21
+GET_FLAGS, SET_FLAGS, UP = 0x8913, 0x8914, 0x1  # of a network interface
 EARLIER = "`straw train` asks before it has threads, as straw.engines.monarch.processes.namespace.prepare() does"
 WAY_OUT = "Where nobody else has an account on this machine, write shared_machine=false."
 
@@ -62,6 +66,8 @@ class Wall:
             self.missing = self.missing or refused or os.strerror(problem).lower() + late
         else:
             self.umask = os.umask(0o077)  # of this thread, and of those that it begins
+            if not self.missing:
+                loopback_up()
         if self.drops:
             drop_capabilities()
         self._begun.put(None)
@@ -81,15 +87,16 @@ def raised(shared_machine: bool) -> Wall:
         wall = Wall(wanted=shared_machine)
     if shared_machine and wall.missing:
         raise ConfigError(
-            "Monarch's sockets can be called by every user of a machine, and a network namespace of our own that "
-            f"would keep others out cannot be had ({wall.missing}). {WAY_OUT}"
+            "sockets between processes can be called by every user of a machine, and a network namespace of our own "
+            f"that would keep others out cannot be had ({wall.missing}). {WAY_OUT}"
         )
     return wall
 
 
 def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    if (engine.engine == "monarch" or engine.hosts) and engine.shared_machine:
+    begins_processes = engine.engine in ("monarch", "ranks") or engine.hosts or engine.trainer_ranks > 1
+    if begins_processes and engine.shared_machine:
         prepare()
 
 
@@ -134,6 +141,14 @@ def unshare(kinds: int) -> int:
         return errno.ENOSYS
     libc = ctypes.CDLL(None, use_errno=True)
     return 0 if libc.unshare(kinds) == 0 else ctypes.get_errno()
+
+
+def loopback_up() -> None:
+    """Processes behind the wall may speak to each other over 127.0.0.1, which is nobody else's there."""
+    with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        name = b"lo".ljust(16, b"\0")
+        flags = struct.unpack("16xH", fcntl.ioctl(asking, GET_FLAGS, name + bytes(2)))[0]
+        fcntl.ioctl(asking, SET_FLAGS, name + struct.pack("H", flags | UP))
 
 
 class Header(ctypes.Structure):

@@ -23,6 +23,7 @@ from straw.engines.monarch.memory.cgroup import oom_kills
 from straw.engines.monarch.processes.identity import Known, stat_of
 
 LOOK_S = 0.25
+Threads = dict[str, tuple[float, float]]  # of each what it ran, and was ready without a processor
 BUSY = 0.1  # of a look that a thread ran or was ready, to be no silence
 
 
@@ -34,19 +35,17 @@ class Patience:
     load_s: float = 600.0  # of work without a beat
 
 
-class Vigil:
-    """Looks at a process for as long as it lives; `trouble` is answered when it has to be given up."""
+class Watch:
+    """Looks at a process whenever it is asked to."""
 
     def __init__(self, known: Known | None, beats: Callable[[], int], patience: Patience) -> None:
         """`known` None: on another machine, where nobody can look; then only time since the last answer counts."""
         self.known, self.beats, self.patience = known, beats, patience
-        self.trouble: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.stopped_s = self.silent_s = self.without_beat_s = 0.0
         self.works = self.loads = False
         self.seen = beats()
-        self.threads: dict[str, tuple[float, float]] = {}
+        self.threads: Threads = {}
         self.kills = oom_kills()
-        self.task = asyncio.ensure_future(self._keep())
 
     def work(self, loads: bool) -> None:
         """It is at work from now on; while it `loads` it may be as silent as load_s."""
@@ -56,37 +55,7 @@ class Vigil:
     def rest(self) -> None:
         self.works = False
 
-    async def end(self) -> None:
-        self.task.cancel()
-        await asyncio.wait({self.task})
-
-    async def _keep(self) -> None:
-        try:
-            why = await self._reason()
-        except Exception as error:  # who is not watched any more is lost to us
-            why = f"could not be watched any longer ({type(error).__name__}: {error})"
-        if not self.trouble.done():
-            self.trouble.set_result(why)
-
-    async def _reason(self) -> str:
-        gone, loop = asyncio.Event(), asyncio.get_running_loop()
-        if self.known is not None:
-            loop.add_reader(self.known.descriptor, gone.set)
-        try:
-            before = time.monotonic()
-            while True:
-                with suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(gone.wait(), LOOK_S)
-                    return self._how_it_ended()
-                now = time.monotonic()
-                if why := self.look(min(now - before, 4 * LOOK_S)):
-                    return why
-                before = now
-        finally:
-            if self.known is not None:
-                loop.remove_reader(self.known.descriptor)
-
-    def _how_it_ended(self) -> str:
+    def how_it_ended(self) -> str:
         if oom_kills() > self.kills:
             return "died: memory ran out, and the system ended it. Lower num_generators, or the size of a batch"
         return "died"
@@ -126,18 +95,63 @@ class Vigil:
         processor, and whether one waits for a disk."""
         if self.known is None:
             return 0.0, 0.0, True
-        before, self.threads = self.threads, threads_of(self.known.pid)
-        ran, waited = 0.0, 0.0
-        for name, (now_ran, now_waited) in self.threads.items():
-            then_ran, then_waited = before.get(name, (now_ran, now_waited))
-            ran = max(ran, now_ran - then_ran + now_waited - then_waited)
-            waited = max(waited, now_waited - then_waited)
-        return ran, waited, waits_for_disk(self.known.pid, self.threads)
+        ran, waited, reads, self.threads = spent_by(self.known.pid, self.threads)
+        return ran, waited, reads
 
 
-def threads_of(pid: int) -> dict[str, tuple[float, float]]:
+class Vigil(Watch):
+    """Looks at a process for as long as it lives; `trouble` is answered when it has to be given up."""
+
+    def __init__(self, known: Known | None, beats: Callable[[], int], patience: Patience) -> None:
+        super().__init__(known, beats, patience)
+        self.trouble: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.task = asyncio.ensure_future(self._keep())
+
+    async def end(self) -> None:
+        self.task.cancel()
+        await asyncio.wait({self.task})
+
+    async def _keep(self) -> None:
+        try:
+            why = await self._reason()
+        except Exception as error:  # who is not watched any more is lost to us
+            why = f"could not be watched any longer ({type(error).__name__}: {error})"
+        if not self.trouble.done():
+            self.trouble.set_result(why)
+
+    async def _reason(self) -> str:
+        gone, loop = asyncio.Event(), asyncio.get_running_loop()
+        if self.known is not None:
+            loop.add_reader(self.known.descriptor, gone.set)
+        try:
+            before = time.monotonic()
+            while True:
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(gone.wait(), LOOK_S)
+                    return self.how_it_ended()
+                now = time.monotonic()
+                if why := self.look(min(now - before, 4 * LOOK_S)):
+                    return why
+                before = now
+        finally:
+            if self.known is not None:
+                loop.remove_reader(self.known.descriptor)
+
+
+def spent_by(pid: int, before: Threads) -> tuple[float, float, bool, Threads]:
+    """Of a process, since its threads had these times; and those that they have now."""
+    now = threads_of(pid)
+    ran, waited = 0.0, 0.0
+    for name, (now_ran, now_waited) in now.items():
+        then_ran, then_waited = before.get(name, (now_ran, now_waited))
+        ran = max(ran, now_ran - then_ran + now_waited - then_waited)
+        waited = max(waited, now_waited - then_waited)
+    return ran, waited, waits_for_disk(pid, now), now
+
+
+def threads_of(pid: int) -> Threads:
     """Seconds that each thread ran, and was ready without a processor; nothing where the system does not tell."""
-    threads: dict[str, tuple[float, float]] = {}
+    threads: Threads = {}
     with suppress(OSError):
         for folder in Path(f"/proc/{pid}/task").iterdir():
             with suppress(OSError, ValueError, IndexError):
@@ -154,7 +168,7 @@ def times_of(thread: Path) -> tuple[float, float]:
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"), 0.0
 
 
-def waits_for_disk(pid: int, threads: dict[str, tuple[float, float]]) -> bool:
+def waits_for_disk(pid: int, threads: Threads) -> bool:
     for thread in threads:
         with suppress(OSError, IndexError):
             if stat_of(pid, thread)[0] == "D":
