@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -14,6 +15,15 @@ from straw.engines.local.forward import prompts as reading
 from straw.engines.local.forward.hf_reader import ModulesReader
 
 LENGTHS = (3, 15, 16, 16, 17, 40, 40, 40, 64, 65, 65, 130)
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As runs have it: on more, a library may cut a product as it likes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def slow(*values: object) -> list[object]:
