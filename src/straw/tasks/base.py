@@ -129,7 +129,8 @@ class InFiles(Task, Protocol):
 class World(Task, Protocol):
     """A task whose other side is a program: `next_message` and `grade` have nothing to say, an episode does.
 
-    An episode (`tasks.environments.episode`) is opened, answers what was read in each reply, and is closed. Whoever was
+    An episode (`tasks.environments.episode`) is opened, answers what was read in each reply, and is closed; before each
+    it is told to begin, submit or finish, so that one behind a socket can work for all episodes at once. Whoever was
     paid for it gives its environment back.
     """
 
@@ -144,6 +145,10 @@ class World(Task, Protocol):
     @property
     def knows_success(self) -> bool:
         """Whether it says what was solved."""
+        ...
+
+    def room_for(self, wanted: int) -> int:
+        """How many episodes can be played at once, `wanted` at most."""
         ...
 
     def episode(self, problem: Problem, seed: int) -> Any: ...

@@ -24,7 +24,7 @@ from straw.tasks.base import Task, World
 from straw.tasks.environments.moves import STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
-from straw.types import Datum, Play, Rollout
+from straw.types import Datum, Rollout
 
 RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
@@ -128,7 +128,7 @@ def measured(engine: Engine, task: World, params: SamplingParams, imitated: Sequ
     keys = [(SeedKey(0, STEP, group), 0) for group in range(CHECKED)]
     rollouts = [plain(one) for row in play(engine, task, [task.problem(0)], [keys], params) for one in row]
     turns = sum(len(one.turns) for one in rollouts)
-    in_form = sum(len(turns_in_form(one.play)) for one in rollouts if one.play is not None)
+    in_form = sum(len(turns_in_form(one)) for one in rollouts if one.play is not None)
     wanted = repeating(imitated)
     return InForm(
         steps=step, well_formed=in_form / turns if turns else 0.0,
@@ -136,8 +136,12 @@ def measured(engine: Engine, task: World, params: SamplingParams, imitated: Sequ
     )  # fmt: skip
 
 
-def turns_in_form(play: Play) -> set[int]:
-    return {call.turn for call in play.calls if call.status in ("answered", "failed")}
+def turns_in_form(rollout: Rollout) -> set[int]:
+    """Where there is no tool, a turn is in form that was ended."""
+    assert rollout.play is not None
+    if not rollout.play.tools:
+        return set() if rollout.end.was_cut_short else set(range(len(rollout.turns)))
+    return {call.turn for call in rollout.play.calls if call.status in ("answered", "failed")}
 
 
 def repeating(rollouts: Sequence[Rollout]) -> float:
