@@ -271,7 +271,7 @@ def check_server(place: str) -> None:
 
 def mark_of_server(place: str) -> str:
     """A host by its name, a folder by the bytes of its code."""
-    scheme, is_url, rest = place.partition("://")
+    _, is_url, rest = place.partition("://")
     if is_url:
         return re.sub(r":\d+$", "", rest.partition("/")[0])
     folder, found = Path(place).expanduser(), sha256()
