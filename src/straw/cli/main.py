@@ -46,6 +46,7 @@ Use what was trained
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw export RUN                     its weights for transformers and PEFT, or as GGUF
   straw serve model=NAME               for programs that speak the Tinker protocol, or OpenAI's, on this machine
+  straw serve-task TASK                a task as a world for other people's trainers (OpenEnv)
 
 Other machines
   straw worker --listen tls://HOST:PORT  lend this machine to a run that another one directs
@@ -117,6 +118,7 @@ COMMANDS = {
     "report": "straw.cli.commands.report:report",
     "ui": "straw.cli.commands.ui:ui",
     "serve": "straw.cli.serve.serve:serve",
+    "serve-task": "straw.cli.serve.serve_task:serve_task",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",
