@@ -44,6 +44,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "env": "straw.tasks.environments.task:Environment",
         "env:NAME": "straw.tasks.environments.task:Environment",
         "openenv:NAME": "straw.tasks.openenv.task:OpenEnv",
+        "verifiers:NAME": "straw.tasks.verifiers.task:Verifiers",
     },
     "rewards": {
         "binary": "straw.rewards.outcome:Binary",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from straw.cli.arguments import counted, take_option, wants_help
+from pathlib import Path
+
+from straw.cli.arguments import counted, take_flag, take_option, wants_help
 from straw.errors import ConfigError
 from straw.text.shown.say import say, say_lines
 
@@ -14,8 +16,10 @@ socket; the same seed is the same problem, and split=test in a reset asks what i
   straw serve-task secret N=64                              the secret game, at http://127.0.0.1:8765
   straw serve-task sum_digits reward_type=plus_minus port=0 any port that is free
   straw serve-task env:mine.py:Game                         an environment of your own, by calls, one a line
+  straw serve-task secret N=64 package=straw_secret         beside it, a package for verifiers that plays it
 
-Play it: GenericEnvClient(base_url="http://127.0.0.1:8765") of openenv, or straw train openenv:http://127.0.0.1:8765.
+Play it: GenericEnvClient(base_url="http://127.0.0.1:8765") of openenv, or straw train openenv:http://127.0.0.1:8765, or
+pip install ./straw_secret and vf-eval straw-secret.
 Every option of a page is understood; those of the task and its reward count. host=ADDRESS --open lets the network in,
 and anybody there: it asks for no key.
 """
@@ -26,7 +30,7 @@ def serve_task(words: list[str]) -> int:
     if wants_help(words):
         say_lines(SERVE_TASK)
         return 0
-    from straw.cli.arguments import take_flag
+    from straw.server.play.package import write_package
     from straw.server.play.serve import serve
     from straw.server.serve import Address, bound_to
 
@@ -38,8 +42,12 @@ def serve_task(words: list[str]) -> int:
             f"straw serve-task asks for no key, and host={address.host} is for the network: add --open if everybody "
             f"there may play, or leave host={HOST}"
         )
+    folder = take_option(words, "package", "straw_secret")
     game = game_of(words)
     bound = bound_to(address)
+    if folder is not None:
+        write_package(Path(folder), game.task.name, address.url(bound.getsockname()[1]))
+        say(f"{folder} is a package for verifiers: pip install ./{folder}")
 
     def tell() -> None:
         url = address.url(bound.getsockname()[1])
