@@ -59,6 +59,7 @@ Set up and extend
   straw list [KIND]                    the names there are: tasks, rewards, algorithms, models, recipes, ...
   straw new KIND NAME                  a task, reward, algorithm, learner or grader of your own, with its test and page
   straw models [list | add NAME]       which models are there
+  straw worlds [add LIBRARY]           environments of OpenEnv and verifiers, each with its own python
   straw clean                          what runs and caches hold, and how to free it
   straw schema                         a JSON schema of pages, for editors
   straw completion bash|zsh|fish       completion for your shell
@@ -119,6 +120,7 @@ COMMANDS = {
     "ui": "straw.cli.commands.ui:ui",
     "serve": "straw.cli.serve.serve:serve",
     "serve-task": "straw.cli.serve.serve_task:serve_task",
+    "worlds": "straw.cli.worlds.worlds:worlds",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",

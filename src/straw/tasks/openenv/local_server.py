@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 import weakref
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -103,11 +104,12 @@ def port_said(process: subprocess.Popen[bytes]) -> int | None:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """Its input ends, and so does it; what it began of its own is its own affair."""
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            pipe.close()
+    assert process.stdin is not None and process.stdout is not None
+    with suppress(OSError):
+        process.stdin.close()
     try:
         process.wait(END_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    process.stdout.close()  # last: a thread may read it until then
