@@ -13,6 +13,7 @@ from straw.engines.base import SamplingParams
 from straw.errors import ConfigError
 from straw.rollouts.collect import SeedKey
 from straw.rollouts.worlds import play
+from straw.tasks.openenv import local_server
 from straw.tasks.verifiers import process
 from straw.tasks.verifiers.options import VerifiersOptions
 from straw.tasks.verifiers.task import Verifiers, read_args
@@ -25,6 +26,7 @@ PRETEND = Path(__file__).parents[2] / "pretend" / "verifiers_worker.py"
 @pytest.fixture(autouse=True)
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "WORKER", PRETEND)
+    monkeypatch.setattr(local_server, "END_S", 0.1)
     monkeypatch.setenv("STRAW_VERIFIERS_PYTHON", sys.executable)
 
 

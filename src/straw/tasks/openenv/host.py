@@ -13,7 +13,9 @@ import os
 import socket
 import sys
 from importlib import import_module
+from pathlib import Path
 from threading import Thread
+from typing import Any
 
 
 def main(place: str) -> None:
@@ -23,13 +25,25 @@ def main(place: str) -> None:
     sys.path.insert(0, os.getcwd())
     import uvicorn
 
-    module, _, name = place.partition(":")
-    app = getattr(import_module(module), name)
+    app = app_at(place)
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
     bound.listen(256)
     print(json.dumps({"port": bound.getsockname()[1]}), file=told, flush=True)
     uvicorn.Server(uvicorn.Config(app, log_level="warning", ws_max_size=100 << 20)).run(sockets=[bound])
+
+
+def app_at(place: str) -> Any:
+    """Of the folder as it stands, or as a package of its own name, where its files refer to each other as in one."""
+    module, _, name = place.partition(":")
+    try:
+        return getattr(import_module(module), name)
+    except ImportError as error:
+        if "relative import" not in str(error):
+            raise
+    here = Path.cwd()
+    sys.path.insert(0, str(here.parent))
+    return getattr(import_module(f"{here.name}.{module}"), name)
 
 
 def end_with_input() -> None:

@@ -10,6 +10,7 @@ next answer would be taken for that of another question.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import os
 import ssl
 from asyncio import Queue, StreamReader, StreamWriter
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 from straw.tasks.openenv.frames import CLOSE, TEXT, BadFrame, accepted, frame, read_message
 
 MOST_BYTES = 100 << 20  # of a message, as in OpenEnv's own client
-MOST_HEAD = 16_384
+END_S = 1.0
 Found = TypeVar("Found")
 
 
@@ -43,7 +44,21 @@ class Background:
             if self.pid != os.getpid():
                 self.pid, self.loop = os.getpid(), asyncio.new_event_loop()
                 Thread(target=self.loop.run_forever, name="web sockets", daemon=True).start()
+                atexit.register(self.end)
             return self.loop
+
+    def end(self) -> None:
+        """With the program: every socket is left in order."""
+        if self.pid == os.getpid():
+            with suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(all_ended(), self.loop).result(END_S)
+
+
+async def all_ended() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 BACKGROUND = Background()
