@@ -68,6 +68,9 @@ class WorldTask:
         """How many episodes can be played at once, `wanted` at most."""
         return wanted
 
+    def close(self) -> None:
+        """What was begun for a run ends: nothing was."""
+
 
 def rows_in(options: WorldOptions) -> Rows:
     return Rows(path=options.path, eval_path=options.eval_path, limit=options.num_problems, seed=options.task_seed or 0)

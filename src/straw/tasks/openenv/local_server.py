@@ -81,6 +81,11 @@ class LocalServer:
             raise SocketGone(f"the server of {self.folder} does not begin: {self.said()}")
         return Server(f"http://127.0.0.1:{port}")
 
+    def close(self) -> None:
+        if self.process is not None:
+            end(self.process)
+            self.process, self.server, self.starts = None, None, 0
+
     def said(self) -> str:
         """The end of its log."""
         self.log.seek(0)
@@ -105,6 +110,8 @@ def port_said(process: subprocess.Popen[bytes]) -> int | None:
 def end(process: subprocess.Popen[bytes]) -> None:
     """Its input ends, and so does it; what it began of its own is its own affair."""
     assert process.stdin is not None and process.stdout is not None
+    if process.stdout.closed:
+        return
     with suppress(OSError):
         process.stdin.close()
     try:

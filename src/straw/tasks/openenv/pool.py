@@ -65,6 +65,19 @@ class Pool:
         with self.lock:
             self.idle.append(session)
 
+    def close(self) -> None:
+        """Every session, and the server where it is ours."""
+        with self.lock:
+            idle, self.idle = self.idle, []
+            for session in idle:
+                in_thread(closed(session)).result()
+            if isinstance(self.place, LocalServer):
+                self.place.close()
+
+
+async def closed(session: Session) -> None:
+    session.close()
+
 
 def opened(server: Server, missing: int) -> tuple[list[Session], str | None]:
     """And why there are no more. The first one alone, then twice as many each time: a server that is full says so."""

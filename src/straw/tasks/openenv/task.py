@@ -70,7 +70,8 @@ class OpenEnv(WorldTask):
             found = actions_of(schema["action"], self.action)
             return self.tools_of_its_own() if found is None else found
         except SocketGone as gone:
-            raise ConfigError(f"openenv: {gone}. Is the server there, and is that its address?") from None
+            question = ": is that its address?" if isinstance(self.pool.place, Server) else ""
+            raise ConfigError(f"openenv: {gone}{question}") from None
 
     def tools_of_its_own(self) -> Actions:
         session = self.pool.take()
@@ -100,6 +101,9 @@ class OpenEnv(WorldTask):
         except SocketGone as gone:
             episode.reason = str(gone)
         return episode
+
+    def close(self) -> None:
+        self.pool.close()
 
     def give_back(self, problem: Problem, episode: OpenEnvEpisode) -> None:
         """Nothing is left to: a reward function saw a record of it."""

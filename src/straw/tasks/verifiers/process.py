@@ -139,6 +139,12 @@ class Worker:
             with self.running.lock:
                 self.running.inboxes.pop(id, None)
 
+    def close(self) -> None:
+        with self.lock:
+            if self.running is not None:
+                end(self.running.process)
+                self.running, self.starts = None, 0
+
     def said(self) -> str:
         return tail(self.log)
 

@@ -125,6 +125,9 @@ class Verifiers(WorldTask):
             limits=self.limits, solved_at=self.solved_at, learn_tools=learn,
         )  # fmt: skip
 
+    def close(self) -> None:
+        self.worker.close()
+
     def give_back(self, problem: Problem, episode: VerifiersEpisode) -> None:
         """Nothing is left to: its program is over."""
 
