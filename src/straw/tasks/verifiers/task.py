@@ -48,6 +48,8 @@ class Verifiers(WorldTask):
         if options.path is not None or options.eval_path is not None:
             raise ConfigError("an environment of verifiers has its own data: leave path and eval_path out")
         name = options.kind.partition(":")[2]
+        if name in ("", "NAME"):
+            raise ConfigError("verifiers:NAME names an installed environment: straw worlds add verifiers NAME")
         limits = limits_in(options)
         return cls(
             name=name, worker=Worker(name, read_args(options.taskset), limits.turns), rows=Rows(), limits=limits,
