@@ -58,6 +58,8 @@ class Pretend:
         self.here += 1
         try:
             await self.talk(reader, writer)
+        except asyncio.CancelledError:
+            pass  # it is gone
         finally:
             self.here -= 1
             writer.close()

@@ -100,10 +100,10 @@ class Players:
         self.sittings.add(id(sitting))
         try:
             while (text := await read_message(reader, send, MOST_MESSAGE)) is not None:
-                said = await asyncio.to_thread(answer, sitting, text)
-                if said is None:
+                answered = await asyncio.to_thread(answer, sitting, text)
+                if answered is None:
                     return send(CLOSE, b"\x03\xe8")
-                send(TEXT, json.dumps(said).encode())
+                send(TEXT, json.dumps(answered).encode())
                 await writer.drain()
         finally:
             self.sittings.discard(id(sitting))

@@ -123,7 +123,7 @@ class Verifiers(WorldTask):
             self.tools[problem.key] = tools
 
         return VerifiersEpisode(
-            name=self.name, id=str(next(self.numbers)), worker=self.worker, index=problem.columns[PLACE],
+            name=self.name, id=str(next(self.numbers)), worker=self.worker, index=int(str(problem.columns[PLACE])),
             limits=self.limits, solved_at=self.solved_at, learn_tools=learn,
         )  # fmt: skip
 
