@@ -13,7 +13,7 @@ from straw.tasks.environments.options import WorldOptions
 class OpenEnvOptions(WorldOptions):
     """An OpenEnv server: openenv:http://HOST:PORT, or openenv:FOLDER, begun for the run."""
 
-    kind: str = option("openenv:http://127.0.0.1:8000", "the task", registry="tasks")
+    kind: str = option("openenv:NAME", "the task", registry="tasks")
     action: Literal["auto", "text", "tools"] = option(
         "auto", "an action is the whole reply or a tool call; auto: by the server's schema"
     )

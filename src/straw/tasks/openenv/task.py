@@ -119,7 +119,7 @@ def place_of(place: str) -> Server | LocalServer:
         server = Server(f"http{secure}://{parts.netloc}{parts.path.rstrip('/')}")
         outside.check_server(place)
         return server
-    if not place:
+    if place in ("", "NAME"):
         raise ConfigError(
             "openenv wants a place: openenv:http://HOST:PORT of a server, or openenv:FOLDER of one to begin"
         )
