@@ -21,7 +21,7 @@ from straw.rollouts.datums import datum_of
 from straw.rollouts.worlds import Seat, Table, play, table_for
 from straw.seeds import seed_for
 from straw.tasks.base import Task, World
-from straw.tasks.environments.moves import STOPS, numbers_in, random_call
+from straw.tasks.environments.moves import MOST, STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
 from straw.types import Datum, Rollout
@@ -113,7 +113,9 @@ def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -
 
 def random_reply(table: Table, task: World, seat: Seat, random: Random) -> str:
     schemas = task.schemas(seat.problem)
-    if not schemas or (seat.turns and not task.limits.stops_when_done and random.random() < STOPS):
+    if not schemas:  # a world of texts: a number is the shortest that says something
+        return str(random.randrange(MOST))
+    if seat.turns and not task.limits.stops_when_done and random.random() < STOPS:
         return "done"
     read = seat.episode.heard[-1] if seat.episode.heard else seat.problem.messages[-1].content
     return str(table.form.write(random_call(schemas, random, read)))
