@@ -34,8 +34,8 @@ def lines_of_play(record: Record) -> Iterator[Line]:
 
 
 def heard_behind(play: Record, turn: int) -> str:
-    heard = play.get("heard") or []
-    return str(heard[turn]) if turn < len(heard) else ""
+    heard = play.get("heard")
+    return str(heard[turn]) if isinstance(heard, list) and turn < len(heard) else ""
 
 
 TALKS = 80  # characters a call: what is longer says more than the call

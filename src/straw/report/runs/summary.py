@@ -72,6 +72,7 @@ class Summary:
     call_failures: float | None = None
     env_failures: float | None = None
     env_seconds: float | None = None  # a rollout
+    sandbox_seconds: float | None = None  # the same
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -110,6 +111,7 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         call_failures=late_mean(rows, OF_TOOLS["call_failures"]),
         env_failures=late_mean(rows, OF_TOOLS["env_failures"]),
         env_seconds=late_mean(rows, OF_TOOLS["env_seconds"]),
+        sandbox_seconds=late_mean(rows, "sandbox/seconds"),
     )
 
 
@@ -230,6 +232,7 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "calls that brought an error": lambda run: share(run.call_failures),
     "environments that failed": lambda run: share(run.env_failures),
     "environment's seconds a rollout": lambda run: number(run.env_seconds, ",.2f"),
+    "sandbox's seconds a rollout": lambda run: number(run.sandbox_seconds, ",.2f"),
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),
