@@ -40,7 +40,9 @@ def main() -> None:
             if name == "raises":
                 tell(end=id, failed="TaskError: no board")
                 continue
-            first = [{"role": "system", "content": "Add."}, {"role": "user", "content": f"task {index}"}]
+            first: list[Any] = [{"role": "system", "content": "Add."}, {"role": "user", "content": f"task {index}"}]
+            if name == "shows":
+                first.append({"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]})
             talks[id] = asked(id, index, first, [TOOL] if name == "tools" else [])
         elif "say" in said:
             answered(name, said["say"], said["message"], talks)

@@ -88,6 +88,7 @@ def test_where_turns_run_out_what_there_is_is_paid() -> None:
     ("name", "why"),
     [
         ("raises", "raises failed: TaskError: no board"),
+        ("shows", "asks with more than texts"),
         ("forgets", "does not go on from its last request"),
         ("pays_words", "pays a finite number, and paid 'much'"),
         ("dies", "the process of verifiers ended: no memory"),

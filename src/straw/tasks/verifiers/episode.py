@@ -115,6 +115,9 @@ class VerifiersEpisode:
         if found is None:
             self.reason = self.reason or f"{self.name} ended an episode before it asked anything"
             return None
+        if not are_texts(found["messages"]):
+            self.reason = f"{self.name} asks with more than texts (an image), and straw reads texts"
+            return None
         self.asked, self.tools = found["messages"], tuple(found["tools"])
         self.learn_tools(self.tools)
         return tuple(Message(one["role"], content_of(one)) for one in self.asked)
@@ -126,7 +129,9 @@ class VerifiersEpisode:
         since: Asked = []
         if found is not None:
             since = found["messages"][len(self.asked) :]
-            if not goes_on(self.asked, found["messages"]) or not since:
+            if not are_texts(since):
+                self.reason = f"{self.name} answers with more than texts (an image), and straw reads texts"
+            elif not goes_on(self.asked, found["messages"]) or not since:
                 self.reason = f"{self.name} does not go on from its last request, so that its tokens cannot be trained"
         self.note_calls(read, since)
         self.heard.append("\n".join(self.shown(one) for one in since))
@@ -201,6 +206,11 @@ def content_of(message: Mapping[str, Any]) -> str:
     if isinstance(content, list):
         return "\n".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
     return "" if content is None else str(content)
+
+
+def are_texts(messages: Asked) -> bool:
+    parts = [part for one in messages if isinstance(one.get("content"), list) for part in one["content"]]
+    return all(isinstance(part, dict) and part.get("type") == "text" for part in parts)
 
 
 def goes_on(before: Asked, now: Asked) -> bool:
