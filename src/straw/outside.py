@@ -40,8 +40,10 @@ MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z
 HANDED = re.compile(r"python:(?P<name>[A-Za-z_]\w*)")
 OURS = ("straw.tasks.environments.guess",)  # came with straw, for a recipe
 ENVIRONMENT = "env"  # the family of tasks that are code of others
+SERVER = "openenv:"  # that of servers: a URL, or a folder whose code is begun as one
 TRUSTED = "trusted"  # a line for each: a hash, or a module's name
 MOST = 4 * MIB  # of a file of code, and of that list
+CODE = (".py", ".yaml", ".yml", ".toml", ".json")  # of a server's folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,10 @@ def code_in(text: str) -> str | None:
     """The code that a value names, if any.
 
     mine.py:f    env:mine.py:Game    game=mine.py:Game, with a name of its own    mine.py:f=0.5, with a weight
+    openenv:FOLDER, openenv:URL
     """
+    if text.strip().startswith(SERVER):
+        return text.strip()
     word = text.strip().removeprefix(f"{ENVIRONMENT}:")
     own, _, place = word.partition("=")
     found = [*([place] if own.isidentifier() else []), word, word.rpartition("=")[0]]
@@ -139,6 +144,10 @@ def trust(name: str) -> None:
     """A person named it, as it lies there now. A file's hash is remembered, so that a run that uses it can go on."""
     if HANDED.fullmatch(name):
         return  # there is nothing that could be run by its name
+    if name.startswith(SERVER):
+        mark = mark_of_server(name.removeprefix(SERVER))
+        said.add(mark)
+        return remember(mark)
     found = FILE.fullmatch(name)
     if found:
         copies.pop(found["file"], None)
@@ -248,6 +257,29 @@ def remember(mark: str) -> None:
         descriptor = open_file(cache_folder() / TRUSTED, os.O_WRONLY | os.O_CREAT | os.O_APPEND, mode=0o600)
         with os.fdopen(descriptor, "ab") as file:
             file.write(f"{mark}\n".encode())
+
+
+# --- servers
+
+
+def check_server(place: str) -> None:
+    """Whether a person named it. One that answers at this machine's own address was begun by somebody here."""
+    mark = mark_of_server(place)
+    if mark not in ("localhost", "127.0.0.1", "[::1]"):
+        check_trust(mark, SERVER + place)
+
+
+def mark_of_server(place: str) -> str:
+    """A host by its name, a folder by the bytes of its code."""
+    _, is_url, rest = place.partition("://")
+    if is_url:
+        return re.sub(r":\d+$", "", rest.partition("/")[0])
+    folder, found = Path(place).expanduser(), sha256()
+    for path in sorted(folder.rglob("*")):
+        is_code = path.suffix in CODE and not any(part.startswith((".", "__pycache__")) for part in path.parts)
+        if is_code and path.is_file():
+            found.update(f"{path.relative_to(folder).as_posix()}\n".encode() + read_file(path, MOST, follow=True))
+    return found.hexdigest()[:16]
 
 
 # --- the page at hand

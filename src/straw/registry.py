@@ -43,6 +43,8 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "gym:NAME": "straw.tasks.reasoning_gym.task:Gym",
         "env": "straw.tasks.environments.task:Environment",
         "env:NAME": "straw.tasks.environments.task:Environment",
+        "openenv:NAME": "straw.tasks.openenv.task:OpenEnv",
+        "verifiers:NAME": "straw.tasks.verifiers.task:Verifiers",
     },
     "rewards": {
         "binary": "straw.rewards.outcome:Binary",

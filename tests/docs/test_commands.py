@@ -68,6 +68,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows = [{"question": f"{n} + {more}?", "answer": str(n + more)} for n in range(20)]
         (made / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
     (made / "mine.py").write_text(MINE)
+    (made / "echo_game").mkdir()
+    (made / "echo_game" / "openenv.yaml").write_text("name: echo_game\napp: server.app:app\n")
     gsm8k_folder(made / "FOLDER", trained=80)
     return made
 
@@ -122,7 +124,7 @@ def trains(words: list[str]) -> None:
     page, first = source_of(words)
     chosen = {**first, **parse_overrides(words, owners_behind(page, first))}
     loaded = load_page(page, chosen)
-    if loaded.page.task.kind.startswith("gym:"):  # to plan it takes seconds, for the library's import
+    if loaded.page.task.kind.startswith(("gym:", "verifiers:")):  # to plan it takes seconds, for the library's import
         return
     if loaded.page.task.kind in RUN_PROGRAMS:
         if reason():  # no bubblewrap here

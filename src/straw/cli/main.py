@@ -46,6 +46,7 @@ Use what was trained
   straw eval TASK model=NAME           ask problems, and let several graders judge the same replies
   straw export RUN                     its weights for transformers and PEFT, or as GGUF
   straw serve model=NAME               for programs that speak the Tinker protocol, or OpenAI's, on this machine
+  straw serve-task TASK                a task as a world for other people's trainers (OpenEnv)
 
 Other machines
   straw worker --listen tls://HOST:PORT  lend this machine to a run that another one directs
@@ -59,6 +60,7 @@ Set up and extend
   straw list [KIND]                    the names there are: tasks, rewards, algorithms, models, recipes, ...
   straw new KIND NAME                  a task, reward, algorithm, learner or grader of your own, with its test and page
   straw models [list | add NAME]       which models are there
+  straw worlds [add LIBRARY]           environments of OpenEnv and verifiers, each with its own python
   straw clean                          what runs and caches hold, and how to free it
   straw schema                         a JSON schema of pages, for editors
   straw completion bash|zsh|fish       completion for your shell
@@ -118,6 +120,8 @@ COMMANDS = {
     "report": "straw.cli.commands.report:report",
     "ui": "straw.cli.commands.ui:ui",
     "serve": "straw.cli.serve.serve:serve",
+    "serve-task": "straw.cli.serve.serve_task:serve_task",
+    "worlds": "straw.cli.worlds.worlds:worlds",
     "sweep": "straw.cli.sweep.sweep:sweep",
     "check": "straw.cli.check.check:check",
     "demo": "straw.cli.demo.demo:demo",

@@ -150,7 +150,7 @@ def trust_code_in(text: str) -> None:
     """A value that a person wrote: one name, or several with weights."""
     for one in text.split(","):
         name = outside.code_in(one)
-        if name is not None and not is_ours("tasks", name):
+        if name is not None and (name.startswith(outside.SERVER) or not is_ours("tasks", name)):
             outside.trust(name)
 
 

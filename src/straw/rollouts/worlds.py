@@ -10,7 +10,7 @@ the seed of their group; those whose openings are the same tokens take their tur
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,9 +18,9 @@ from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tok
 from straw.seeds import seed_for
 from straw.tasks.base import World
 from straw.text.chat.chat import Chat
-from straw.text.tools.calls import Form
+from straw.text.tools.calls import Form, Read
 from straw.text.tools.forms import form_for, opening, parameters_of
-from straw.types import End, Played, Problem, Turn
+from straw.types import End, Message, Played, Problem, Turn
 
 
 @dataclass(slots=True)
@@ -72,22 +72,38 @@ class Table:
 
     def hear(self, seat: Seat, reply: Reply) -> Tokens:
         """Write a reply down; returns what is read behind it, nothing where the episode is over."""
+        return self.answered(seat, reply, self.said(seat, reply))
+
+    def said(self, seat: Seat, reply: Reply) -> Read:
+        """The reply as its environment reads it, which may begin to work on it."""
         turn = Turn(prompt=seat.prompt, reply=reply.tokens, logprobs=reply.logprobs, policy_version=self.version)
         seat.turns.append(turn)
         seat.replies.append(self.chat.decode(reply.tokens))
         seat.was_cut |= not reply.stopped
-        results = seat.episode.answer(self.form.read(seat.replies[-1], parameters_of(self.task.schemas(seat.problem))))
+        text = seat.replies[-1]
+        read = self.form.read(text, parameters_of(self.task.schemas(seat.problem)))._replace(text=text)
+        seat.episode.submit(read)
+        return read
+
+    def answered(self, seat: Seat, reply: Reply, read: Read) -> Tokens:
+        results = seat.episode.answer(read)
         if results is None:
             seat.end = End.FAILED if seat.episode.reason else End.ANSWERED
         elif len(seat.turns) == self.task.max_turns:
             seat.end = End.OUT_OF_TURNS
         else:
-            heard = (() if reply.stopped else (self.chat.end,)) + self.chat.results(results)
+            heard = (() if reply.stopped else (self.chat.end,)) + self.heard(results)
             if not self.is_full(seat.prompt + reply.tokens + heard):
                 seat.prompt += reply.tokens + heard
                 return heard
             seat.end = End.OUT_OF_TOKENS
         return ()
+
+    def heard(self, results: Sequence[Mapping[str, str]]) -> Tokens:
+        """What tools gave, or what a world without tools said: a user's message."""
+        if results[0]["role"] == "user":
+            return self.chat.continuation(Message("user", "\n".join(one["content"] for one in results)))
+        return self.chat.results(results)
 
     def leave(self, seat: Seat) -> Played:
         """Closed and graded; whoever pays gives the environment back."""
@@ -109,16 +125,28 @@ def play(
 ) -> list[list[Played]]:  # fmt: skip
     """For each problem a row of rollouts; a key is where in the run a group stands, and a number in it."""
     table = table_for(engine, task, params)
-    seats = [
-        [seat_of(task, problem, key, sample) for key, sample in row]
-        for problem, row in zip(problems, keys, strict=True)
-    ]
-    everyone = [seat for row in seats for seat in row]
-    for seat in everyone:
+    wanted = [(row, problem, key, sample) for row, problem in enumerate(problems) for key, sample in keys[row]]
+    rows: list[list[Played]] = [[] for _ in problems]
+    while wanted:
+        room = task.room_for(len(wanted))
+        now, wanted = wanted[:room], wanted[room:]
+        played = together(engine, table, [seat_of(task, problem, key, sample) for _, problem, key, sample in now])
+        for (row, *_), one in zip(now, played, strict=True):
+            rows[row].append(one)
+    return rows
+
+
+def together(engine: Sampler, table: Table, seats: Sequence[Seat]) -> list[Played]:
+    """As many as the world has room for, from their opening to their end."""
+    for seat in seats:
+        seat.episode.begin()
+    for seat in seats:
         table.open(seat)
-    for together in by_opening(everyone):
-        converse(engine, table, together)
-    return [[table.leave(seat) for seat in row] for row in seats]
+    for group in by_opening(seats):
+        converse(engine, table, group)
+    for seat in seats:
+        seat.episode.finish()
+    return [table.leave(seat) for seat in seats]
 
 
 def table_for(engine: Sampler, task: World, params: SamplingParams) -> Table:
@@ -151,7 +179,11 @@ def converse(engine: Sampler, table: Table, seats: Sequence[Seat]) -> None:
     rows = list(seats)
     for turn in range(table.task.max_turns):
         replies = talk.generate(table.params, [seat.seeds(turn) for seat in rows])
-        heard = [table.hear(seat, reply) if seat.is_talking else () for seat, reply in zip(rows, replies, strict=True)]
+        read = [table.said(seat, reply) if seat.is_talking else None for seat, reply in zip(rows, replies, strict=True)]
+        heard = [
+            () if one is None else table.answered(seat, reply, one)
+            for seat, reply, one in zip(rows, replies, read, strict=True)
+        ]
         if not any(seat.is_talking for seat in rows):
             return
         rows, heard = kept(talk, rows, heard)

@@ -30,6 +30,8 @@ SHOWN = {
     "accuracy": ("accuracy", ".2f"), "eval_reward": ("held-out reward", ".3f"),
     "environments/solved": ("solved", ".2f"), "tools/call_frequency": ("calls a rollout", ".1f"),
     "tools/malformed": ("malformed", ".2f"), "environments/failed": ("failed", ".2f"),
+    "environments/seconds": ("s in the environment", ".2f"),
+    "sandbox/seconds": ("s in the sandbox", ".2f"),
     "ledger/received_bits": ("received", ".2f"), "ledger/offered_bits": ("offered", ".1f"),
     "ledger/usable_bits": ("usable", ".1f"),
 }  # fmt: skip

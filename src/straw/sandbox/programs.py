@@ -23,6 +23,7 @@ from straw.sandbox.ends import Ends, Talk
 from straw.sandbox.inside.values import spelled
 from straw.sandbox.inside.wire import frame
 from straw.sandbox.limits import SLACK_S, Limits
+from straw.sandbox.spent import Spent
 
 MOST_HEARD = 64 * MIB  # of all that a program says to all questions
 
@@ -89,6 +90,7 @@ class Prelude:
 
 
 Found = TypeVar("Found")
+SPENT = Spent()
 NOTHING = Said("time", 0, "")
 LATE = Verdict(False, "time")
 
@@ -146,6 +148,11 @@ def judged_once(program: str, tests: Asserts, limits: Limits, prelude: Prelude |
 
 def twice(ask: Callable[[], list[Found]]) -> list[Found]:
     """A sandbox that is lost on a busy machine is begun once more."""
+    with SPENT:
+        return asked_twice(ask)
+
+
+def asked_twice(ask: Callable[[], list[Found]]) -> list[Found]:
     try:
         return ask()
     except StrawError:

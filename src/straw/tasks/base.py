@@ -129,7 +129,8 @@ class InFiles(Task, Protocol):
 class World(Task, Protocol):
     """A task whose other side is a program: `next_message` and `grade` have nothing to say, an episode does.
 
-    An episode (`tasks.environments.episode`) is opened, answers what was read in each reply, and is closed. Whoever was
+    An episode (`tasks.environments.episode`) is opened, answers what was read in each reply, and is closed; before each
+    it is told to begin, submit or finish, so that one behind a socket can work for all episodes at once. Whoever was
     paid for it gives its environment back.
     """
 
@@ -146,8 +147,16 @@ class World(Task, Protocol):
         """Whether it says what was solved."""
         ...
 
+    def room_for(self, wanted: int) -> int:
+        """How many episodes can be played at once, `wanted` at most."""
+        ...
+
     def episode(self, problem: Problem, seed: int) -> Any: ...
     def give_back(self, problem: Problem, episode: Any) -> None: ...
+    def close(self) -> None:
+        """What was begun for a run ends; it is begun again where somebody plays again."""
+        ...
+
     def schemas(self, problem: Problem) -> Sequence[Mapping[str, Any]]:
         """Of the tools that there are."""
         ...

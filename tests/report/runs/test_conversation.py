@@ -28,6 +28,12 @@ def test_an_episode_is_read_turn_by_turn_and_a_bare_call_is_not_said_twice() -> 
     ]
 
 
+def test_what_a_world_of_texts_says_stands_behind_each_reply() -> None:
+    record = {"replies": ["a", "b"], "play": {"calls": [], "heard": ["higher", ""]}}
+    assert [tuple(line) for line in lines_of_play(record)] == [("reply", "a"), ("heard", "higher"), ("reply", "b")]
+    assert [line.kind for line in lines_of_play({"replies": ["a"], "play": {"heard": 3}})] == ["reply"]
+
+
 def test_a_record_of_anywhere_is_looked_at_before_it_is_printed() -> None:
     assert is_rollout(RECORD)
     for broken in (

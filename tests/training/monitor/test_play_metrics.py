@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import time
+
 from straw.algorithms.baselines import Credit
-from straw.training.monitor.play_metrics import failures_of, of_plays
+from straw.sandbox.programs import SPENT
+from straw.training.monitor.play_metrics import failures_of, of_plays, of_sandbox
 from straw.training.step import credited, credited_by_turn
 from straw.types import End, Grade, Message, Play, Problem, Rollout, ToolCall, Turn
 
@@ -46,3 +49,14 @@ def test_a_turn_is_compared_with_the_same_turn_of_those_that_came_as_far() -> No
     )  # fmt: skip
     found = [one.advantages for one in credited_by_turn([[short, long, other]], GROUP)[0]]
     assert found == [(0.5,), (-0.5, -1.0, 0.0), (0.0, 1.0)]
+
+
+def test_the_seconds_of_the_sandbox_are_told_once() -> None:
+    of_sandbox(1)  # whatever was run before
+    for _ in range(2):
+        with SPENT:
+            time.sleep(0.01)
+    found = of_sandbox(4)
+    assert found["sandbox/programs"].mean == 0.5
+    assert 0.005 <= found["sandbox/seconds"].mean < 1.0
+    assert of_sandbox(4) == {}

@@ -138,7 +138,7 @@ def print_rollout(console: Console, record: Record, when: str, prompts: set[str]
 def print_play(console: Console, record: Record) -> None:
     """Turn by turn: what was said and called, and what that gave."""
     for line in lines_of_play(record):
-        style = {"call": "cyan", "reply": "cyan", "failed": "red", "ended": "red"}[line.kind]
+        style = {"call": "cyan", "reply": "cyan", "failed": "red", "heard": "", "ended": "red"}[line.kind]
         text = one_line(line.text, console.encoding)
         console.print(Text.assemble(f"    {line.kind:<6} ", (text, style)), soft_wrap=True)
 

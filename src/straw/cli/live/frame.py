@@ -29,7 +29,10 @@ from straw.text.shown.visible import visible
 
 MOST_ROWS, MOST_CURVES, MOST_ALARMS = 12, 6, 3
 LOOK_AGAIN_S = 5.0  # for folders that are new
-OF_TOOLS = {"calls": ("tools/call_frequency", ".1f"), "failed": ("environments/failed", ".0%")}  # where there are any
+OF_TOOLS = {  # where there is an environment
+    "calls": ("tools/call_frequency", ".1f"), "failed": ("environments/failed", ".0%"),
+    "env s": ("environments/seconds", ".2f"),
+}  # fmt: skip
 COLUMNS = ("run", "state", "step", "episodes", "episodes/s", "reward", "known", "of", "at")
 
 
@@ -120,7 +123,7 @@ class Watch:
 
     def table(self, runs: Sequence[Watched], width: int) -> Table:
         table = Table(box=None, pad_edge=False, header_style="bold")
-        tools = OF_TOOLS if any(run.last("tools/call_frequency") for run in runs) else {}
+        tools = OF_TOOLS if any(run.last("environments/turns") for run in runs) else {}
         for column in (*COLUMNS, *tools):
             table.add_column(column, justify="left" if column in ("run", "state") else "right", no_wrap=True)
         for run in runs:

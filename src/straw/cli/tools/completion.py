@@ -69,6 +69,8 @@ def offered() -> Words:
         "check": safe(recipe_names()),
         "sweep": safe(recipe_names(SWEEPS)),
         "eval": safe(registry.names("tasks")),
+        "serve-task": safe(registry.names("tasks")),
+        "worlds": ["add"],
         "list": list(KINDS),
         "new": list(NEW),
         "models": ["list", "add"],
@@ -101,7 +103,7 @@ def flags_of(command: str) -> list[str]:
     from straw.cli.main import COMMANDS
 
     module = import_module(COMMANDS[command].partition(":")[0])
-    text: str = getattr(module, command.upper())
+    text: str = getattr(module, command.upper().replace("-", "_"))
     return sorted({*FLAG.findall(text), "--help"} - {"--key"})  # --key value stands for any option
 
 

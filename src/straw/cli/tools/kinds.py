@@ -49,6 +49,8 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("tasks", "gym:NAME"): "any generator of reasoning-gym, such as gym:chain_sum",
     ("tasks", "env"): "several environments, or tools alone (environments=, tools=)",
     ("tasks", "env:NAME"): "an environment of yours: env:FILE.py:Class or env:MODULE:Class",
+    ("tasks", "openenv:NAME"): "an OpenEnv server: openenv:http://HOST:PORT, or openenv:FOLDER to begin one",
+    ("tasks", "verifiers:NAME"): "an installed environment of verifiers (v1), in a process of its own",
     ("rewards", "weighted"): "named parts with weights: correctness, formats, functions of yours (reward_weights=)",
     ("baselines", "leave_one_out"): "r - mean of the others",
     ("baselines", "none"): "no advantage: supervised learning needs none",

@@ -65,7 +65,7 @@ def of_cell(cell: Cell) -> Iterator[str]:
 def of_tools(run: Seen) -> str:
     """What it did in its environment in the last step; nothing where there is none."""
     found = {name: run.column(metric).last for name, metric in OF_TOOLS.items()}
-    if found["calls"] is None:
+    if found["env_failures"] is None:
         return ""
     shares = {
         "malformed": "malformed",
@@ -73,7 +73,9 @@ def of_tools(run: Seen) -> str:
         "env_failures": "of the environments failed",
     }
     told = [f"{found[name]:.1%} {what}" for name, what in shares.items() if found[name] is not None]
-    return ", ".join([f"In the last step {found['calls']:.2f} tool calls a rollout", *told]) + "."
+    if found["env_seconds"] is not None:
+        told.append(f"{found['env_seconds']:.2f} s of the environment's own a rollout")
+    return ", ".join([f"In the last step {found['calls'] or 0.0:.2f} tool calls a rollout", *told]) + "."
 
 
 def middle_run(runs: Sequence[Seen]) -> Seen:

@@ -1,6 +1,7 @@
 """An episode in an environment as a person reads it: what the model said, what it called, what each call gave.
 
-say(number=50)  ->  higher 50-99
+call   say(number=50)  ->  higher 50-99
+heard  what a world without tools said, or a user that an environment plays
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ Record = Mapping[str, Any]
 
 
 class Line(NamedTuple):
-    kind: str  # reply, call, failed or ended
+    kind: str  # reply, call, failed, heard or ended
     text: str
 
 
@@ -26,8 +27,15 @@ def lines_of_play(record: Record) -> Iterator[Line]:
         for call in calls:
             is_sound = call.get("status", "answered") == "answered"
             yield Line("call" if is_sound else "failed", f"{spelled(call)}  ->  {call.get('result', '')}")
+        if not calls and (heard := heard_behind(play, turn)):
+            yield Line("heard", heard)
     if reason := play.get("reason"):
         yield Line("ended", f"the environment failed: {reason}")
+
+
+def heard_behind(play: Record, turn: int) -> str:
+    heard = play.get("heard")
+    return str(heard[turn]) if isinstance(heard, list) and turn < len(heard) else ""
 
 
 TALKS = 80  # characters a call: what is longer says more than the call

@@ -24,7 +24,7 @@ from straw.runs.reading import State, read_about, read_config, read_metrics, sta
 LATE = 10  # rows
 OF_TOOLS = {
     "calls": "tools/call_frequency", "malformed": "tools/malformed", "call_failures": "tools/failure_frequency",
-    "env_failures": "environments/failed",
+    "env_failures": "environments/failed", "env_seconds": "environments/seconds",
 }  # fmt: skip
 Row = Mapping[str, Any]
 
@@ -71,6 +71,8 @@ class Summary:
     malformed: float | None = None
     call_failures: float | None = None
     env_failures: float | None = None
+    env_seconds: float | None = None  # a rollout
+    sandbox_seconds: float | None = None  # the same
 
     @property
     def episodes_per_s(self) -> float | None:
@@ -108,6 +110,8 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
         malformed=late_mean(rows, OF_TOOLS["malformed"]),
         call_failures=late_mean(rows, OF_TOOLS["call_failures"]),
         env_failures=late_mean(rows, OF_TOOLS["env_failures"]),
+        env_seconds=late_mean(rows, OF_TOOLS["env_seconds"]),
+        sandbox_seconds=late_mean(rows, "sandbox/seconds"),
     )
 
 
@@ -227,6 +231,8 @@ FACTS: dict[str, Callable[[Summary], str]] = {  # a run's numbers as a person re
     "calls that were malformed": lambda run: share(run.malformed),
     "calls that brought an error": lambda run: share(run.call_failures),
     "environments that failed": lambda run: share(run.env_failures),
+    "environment's seconds a rollout": lambda run: number(run.env_seconds, ",.2f"),
+    "sandbox's seconds a rollout": lambda run: number(run.sandbox_seconds, ",.2f"),
     "p(S)": lambda run: number(run.p_secret, ".3f"),
     "valid mass": lambda run: number(run.valid_mass, ".4f"),
     "episodes to 0.5 of the bits": lambda run: reached(run, run.episodes_to_half),

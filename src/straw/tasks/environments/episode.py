@@ -57,6 +57,15 @@ class Episode:
     reason: str = ""
     seconds: float = 0.0
 
+    def begin(self) -> None:
+        """What can be sent ahead for all episodes at once is sent here, before any is waited for: nothing is."""
+
+    def submit(self, read: Read) -> None:
+        """The same before `answer`."""
+
+    def finish(self) -> None:
+        """The same before `close`."""
+
     def open(self) -> tuple[Message, ...] | None:
         """The first messages; None where it failed."""
         try:

@@ -17,14 +17,9 @@ TUNED = Tuning(values={"learning_rate": 2e-4}, whole=10.0, large=0.25)  # as for
 
 
 @dataclass(frozen=True, kw_only=True)
-class EnvironmentOptions(TaskSection):
-    """An environment: env:FILE.py:Class, env:MODULE:Class, or env with `environments` or `tools`."""
+class WorldOptions(TaskSection):
+    """Those of every world that others wrote."""
 
-    kind: str = option("env", "the task", registry="tasks")
-    environments: tuple[str, ...] = option(
-        (), "several environments by name, one for each row by its column environment", example=("chess=mine.py:Chess",)
-    )
-    tools: tuple[str, ...] = option((), "functions that keep no state, as tools", example=("mine.py:add",))
     tool_form: Literal["auto", "tagged", "bare", "plain"] = option(
         "auto", "how calls are written; auto: by the chat template, or else plain, a line each"
     )
@@ -35,7 +30,6 @@ class EnvironmentOptions(TaskSection):
     )  # fmt: skip
     max_result: int = option(2_000, "the most characters of what one call gives", at_least=16, at_most=1_000_000)
     env_seconds: float = option(60.0, "the most seconds that an environment may take in an episode", above=0)
-    stop_when_done: bool = option(False, "an episode ends as soon as its environment's attribute `done` is true")
     path: str | None = option(
         None, "the data, a row for each problem; none: the environment says what is asked", example="data.jsonl"
     )
@@ -72,3 +66,15 @@ class EnvironmentOptions(TaskSection):
 
     def tuning(self, page: Page) -> Tuning:
         return TUNED
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentOptions(WorldOptions):
+    """An environment: env:FILE.py:Class, env:MODULE:Class, or env with `environments` or `tools`."""
+
+    kind: str = option("env", "the task", registry="tasks")
+    environments: tuple[str, ...] = option(
+        (), "several environments by name, one for each row by its column environment", example=("chess=mine.py:Chess",)
+    )
+    tools: tuple[str, ...] = option((), "functions that keep no state, as tools", example=("mine.py:add",))
+    stop_when_done: bool = option(False, "an episode ends as soon as its environment's attribute `done` is true")

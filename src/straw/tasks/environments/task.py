@@ -11,36 +11,31 @@ in turns, tokens, seconds and characters; `contract` says what a class has to ha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from straw import outside
 from straw.errors import ConfigError, did_you_mean
 from straw.tasks.environments.contract import Contract, contract_of, made
-from straw.tasks.environments.episode import Episode, Failed, Limits
+from straw.tasks.environments.episode import Episode
 from straw.tasks.environments.luck import Luck
 from straw.tasks.environments.options import EnvironmentOptions
-from straw.tasks.environments.rows import Row, Rows, asked_in, key_of
+from straw.tasks.environments.world import WorldTask, limits_in, rows_in
 from straw.text.tools.calls import Parameters
 from straw.text.tools.forms import Schema, parameters_of
-from straw.types import End, Grade, Play, Problem
+from straw.types import Problem
 
 ALONE = ""  # the name of an environment that has no other beside it
 MAKING = 1  # the seed of what an instance draws while it is made
 
 
 @dataclass(frozen=True, kw_only=True)
-class Environment:
-    """A task whose other side is a program of somebody else."""
+class Environment(WorldTask):
+    """A task whose other side is a class of somebody else, in this process."""
 
     Options = EnvironmentOptions
 
-    name: str
     contracts: Mapping[str, Contract]
-    rows: Rows
-    limits: Limits
-    tool_form: str = "auto"
-    has_golds: bool = False
     pool: dict[str, list[Any]] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
@@ -50,15 +45,10 @@ class Environment:
         return cls(
             name="-".join(dict.fromkeys(names)),
             contracts=contracts,
-            rows=Rows(
-                path=options.path, eval_path=options.eval_path, limit=options.num_problems, seed=options.task_seed or 0
-            ),
-            limits=Limits(
-                turns=options.max_turns, seconds=options.env_seconds, result=options.max_result,
-                tokens=options.max_episode_tokens, stops_when_done=options.stop_when_done,
-            ),
+            rows=rows_in(options),
+            limits=replace(limits_in(options), stops_when_done=options.stop_when_done),
             tool_form=options.tool_form,
-        )  # fmt: skip
+        )
 
     def __post_init__(self) -> None:
         if self.rows.path is None and (ALONE not in self.contracts or self.contracts[ALONE].factory is None):
@@ -67,24 +57,6 @@ class Environment:
                 "write path=FILE with rows (a prompt, and for several the column environment)"
             )
 
-    # --- a task
-
-    @property
-    def max_turns(self) -> int:
-        return self.limits.turns
-
-    @property
-    def reply_limit(self) -> int:
-        return 0
-
-    @property
-    def num_problems(self) -> int | None:
-        return self.rows.num_trained
-
-    @property
-    def num_held_out(self) -> int | None:
-        return None if self.rows.path is None else len(self.rows.sides[1])
-
     @property
     def pays(self) -> bool:
         return all(one.pays or one.pays_by_turn for one in self.contracts.values())
@@ -92,29 +64,6 @@ class Environment:
     @property
     def knows_success(self) -> bool:
         return all(one.knows_success for one in self.contracts.values())
-
-    def problem(self, index: int) -> Problem:
-        return self.asked(self.rows.trained(index))
-
-    def held_out(self, index: int) -> Problem:
-        return self.asked(self.rows.asked(index))
-
-    def asked(self, row: Row) -> Problem:
-        return Problem(
-            key=key_of(self.name, row), messages=asked_in(row), reference=("",), columns=row, is_conversation=True
-        )
-
-    def next_message(self, problem: Problem, replies: Sequence[str]) -> None:
-        """An episode answers, which knows what happened before."""
-        return None
-
-    def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
-        return Grade(hits=(False,), well_formed=end is End.ANSWERED)
-
-    def grade_of(self, play: Play, end: End) -> Grade:
-        """Right where the environment says so; well formed where every call was one."""
-        is_sound = all(one.status not in ("malformed", "unknown") for one in play.calls)
-        return Grade(hits=(play.solved is True,), well_formed=is_sound and not end.was_cut_short)
 
     # --- a world
 
@@ -173,6 +122,3 @@ def contracts_of(options: EnvironmentOptions) -> dict[str, Contract]:
             "env wants an environment: write env:FILE.py:Class, environments=NAME=FILE.py:Class, or tools=FILE.py:f"
         )
     return {ALONE: contract_of("tools", None, tools)}
-
-
-__all__ = ["ALONE", "Environment", "Failed"]

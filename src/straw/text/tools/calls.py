@@ -44,6 +44,7 @@ class Read(NamedTuple):
 
     content: str  # what stands around the calls
     calls: tuple[Call | Malformed, ...] = ()
+    text: str = ""  # the whole of it, for worlds that take texts and no calls
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from random import Random
 from straw.errors import TrainingError
 from straw.seeds import seed_for
 from straw.tasks.base import World
-from straw.tasks.environments.moves import random_call
+from straw.tasks.environments.moves import WORDS, random_call
 from straw.text.tools.calls import Read
 from straw.types import Rollout
 
@@ -48,8 +48,9 @@ def transcript(task: World, world: int) -> list[object]:
     opened = episode.open()
     said: list[object] = [opened]
     schemas = task.schemas(problem)
-    for _ in range(TURNS if opened is not None and schemas else 0):
-        results = episode.answer(Read("", (random_call(schemas, random),)))
+    for _ in range(TURNS if opened is not None else 0):
+        call = (random_call(schemas, random),) if schemas else ()
+        results = episode.answer(Read("", call, random.choice(WORDS)))
         said.append(results and [one["content"] for one in results])
         if results is None:
             break

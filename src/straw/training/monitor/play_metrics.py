@@ -4,6 +4,7 @@
     tools/malformed          calls that could not be read      tools/most_common         the share of one tool
     environments/turns       turns of a rollout                environments/failed       rollouts that failed
     environments/solved      rollouts that were, where known   environments/seconds      its own time, a rollout
+    sandbox/programs         that were run, a rollout          sandbox/seconds           that they took, a rollout
 
 Failed rollouts count in every share: what is left out of a denominator looks like success.
 """
@@ -14,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from straw.runs.metrics import mean_of
+from straw.sandbox.programs import SPENT
 from straw.types import Metric, Play, Rollout, ToolCall
 
 
@@ -49,3 +51,15 @@ def share_of_one(plays: Sequence[Play], calls: Sequence[ToolCall]) -> Metric:
 def failures_of(rollouts: Sequence[Rollout]) -> dict[str, int]:
     """How many failed, by their reason."""
     return dict(Counter(one.play.reason for one in rollouts if one.play is not None and one.play.reason))
+
+
+def of_sandbox(num_rollouts: int) -> dict[str, Metric]:
+    """Since the last step, where programs were run at all; one that says nothing new is not run again."""
+    seconds, programs = SPENT.taken()
+    if not programs:
+        return {}
+    num_rollouts = max(num_rollouts, 1)
+    return {
+        "sandbox/programs": Metric(programs / num_rollouts, num_rollouts),
+        "sandbox/seconds": Metric(seconds / num_rollouts, num_rollouts),
+    }

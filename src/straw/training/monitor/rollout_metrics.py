@@ -8,7 +8,7 @@ from statistics import pstdev
 
 from straw.measure.diversity import answers
 from straw.runs.metrics import mean_of
-from straw.training.monitor.play_metrics import of_plays
+from straw.training.monitor.play_metrics import of_plays, of_sandbox
 from straw.types import Metric, Rollout
 
 
@@ -36,6 +36,7 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "advantage_scale": mean_of([abs(advantage) for rollout in rollouts for advantage in rollout.advantages]),
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
         **of_plays(rollouts),
+        **of_sandbox(len(rollouts)),
     }
 
 

@@ -21,10 +21,10 @@ from straw.rollouts.datums import datum_of
 from straw.rollouts.worlds import Seat, Table, play, table_for
 from straw.seeds import seed_for
 from straw.tasks.base import Task, World
-from straw.tasks.environments.moves import STOPS, numbers_in, random_call
+from straw.tasks.environments.moves import MOST, STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
-from straw.types import Datum, Play, Rollout
+from straw.types import Datum, Rollout
 
 RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
@@ -113,7 +113,9 @@ def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -
 
 def random_reply(table: Table, task: World, seat: Seat, random: Random) -> str:
     schemas = task.schemas(seat.problem)
-    if not schemas or (seat.turns and not task.limits.stops_when_done and random.random() < STOPS):
+    if not schemas:  # a world of texts: a number is the shortest that says something
+        return str(random.randrange(MOST))
+    if seat.turns and not task.limits.stops_when_done and random.random() < STOPS:
         return "done"
     read = seat.episode.heard[-1] if seat.episode.heard else seat.problem.messages[-1].content
     return str(table.form.write(random_call(schemas, random, read)))
@@ -128,7 +130,7 @@ def measured(engine: Engine, task: World, params: SamplingParams, imitated: Sequ
     keys = [(SeedKey(0, STEP, group), 0) for group in range(CHECKED)]
     rollouts = [plain(one) for row in play(engine, task, [task.problem(0)], [keys], params) for one in row]
     turns = sum(len(one.turns) for one in rollouts)
-    in_form = sum(len(turns_in_form(one.play)) for one in rollouts if one.play is not None)
+    in_form = sum(len(turns_in_form(one)) for one in rollouts if one.play is not None)
     wanted = repeating(imitated)
     return InForm(
         steps=step, well_formed=in_form / turns if turns else 0.0,
@@ -136,8 +138,12 @@ def measured(engine: Engine, task: World, params: SamplingParams, imitated: Sequ
     )  # fmt: skip
 
 
-def turns_in_form(play: Play) -> set[int]:
-    return {call.turn for call in play.calls if call.status in ("answered", "failed")}
+def turns_in_form(rollout: Rollout) -> set[int]:
+    """Where there is no tool, a turn is in form that was ended."""
+    assert rollout.play is not None
+    if not rollout.play.tools:
+        return set() if rollout.end.was_cut_short else set(range(len(rollout.turns)))
+    return {call.turn for call in rollout.play.calls if call.status in ("answered", "failed")}
 
 
 def repeating(rollouts: Sequence[Rollout]) -> float:
