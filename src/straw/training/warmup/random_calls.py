@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import cos, pi
 from random import Random
 from typing import Any
 
@@ -26,9 +27,10 @@ from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
 from straw.types import Datum, Play, Rollout
 
-RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
+RECIPE = 3  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
-ENOUGH = 0.4  # of the repeating that is imitated
+PLENTY = 0.9  # of the repeating that is imitated: it goes on until then
+ENOUGH = 0.4  # of it, where no steps are left
 CHECK_EVERY, CHECKED, RISE = 20, 16, 20  # steps; episodes; steps until the learning rate is full
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
@@ -66,15 +68,19 @@ class RandomCalls:
             weight = 1 / sum(sum(datum.weights) for datum in data)
             scaled = [with_weight(datum, weight) for datum in data]
             engine.forward_backward(scaled, Loss(name="cross_entropy"))
-            engine.optim_step(AdamParams(learning_rate=self.learning_rate * min(1.0, step / RISE)))
+            engine.optim_step(AdamParams(learning_rate=self.rate(step)))
             patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
             if step % CHECK_EVERY == 0 or step == self.max_steps:
                 engine.publish()
                 found = measured(engine, task, self.sampling, episodes, step)
-                if self.is_met(found):
+                if self.is_met(found) and found.repeats >= PLENTY:
                     patience.say(found.line())
                     break
         return found
+
+    def rate(self, step: int) -> float:
+        """It falls to a tenth: what is read is repeated in the end alone, digit by digit."""
+        return self.learning_rate * min(1.0, step / RISE) * (0.55 + 0.45 * cos(pi * step / self.max_steps))
 
     def is_met(self, found: InForm) -> bool:
         return found.well_formed >= self.well_formed and found.repeats >= ENOUGH
