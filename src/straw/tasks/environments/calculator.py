@@ -6,7 +6,8 @@
     assistant  320                          right: the last number that it says
 
 Whoever can reckon needs no tool, and whoever calls it has to say what it gave. An expression is numbers, + - * / and
-brackets, read by `Reader` and by nobody else; what is no such expression raises, which the model is told.
+brackets, read by `Reader` and by nobody else; what is no such expression raises, which the model is told. Two examples
+show a model whose chat template knows no tools how a call is written.
 """
 
 from __future__ import annotations
@@ -25,7 +26,17 @@ LONGEST = 100  # characters of an expression: nothing that is read can be large,
 class Calculator:
     """Two numbers below 100 and one below 10."""
 
-    reply = ""  # what the model said last, beside its calls
+    last_reply = ""
+    examples = (
+        {"role": "user", "content": "What is 12 * 3 + 40?"},
+        {"role": "assistant", "content": 'calculate("12 * 3 + 40")'},
+        {"role": "user", "content": "76"},
+        {"role": "assistant", "content": "76"},
+        {"role": "user", "content": "What is 64 + 18 * 5?"},
+        {"role": "assistant", "content": 'calculate("64 + 18 * 5")'},
+        {"role": "user", "content": "154"},
+        {"role": "assistant", "content": "154"},
+    )
     expression, right = "0", Fraction(0)
 
     def reset(self, seed: int | None = None, **row: Any) -> str:
@@ -45,7 +56,7 @@ class Calculator:
 
     @property
     def solved(self) -> bool:
-        said = NUMBER.findall(self.reply.replace(",", ""))
+        said = NUMBER.findall(self.last_reply.replace(",", ""))
         return bool(said) and Fraction(said[-1]) == self.right
 
     def get_reward(self) -> float:
