@@ -1,12 +1,12 @@
 """A game for the recipe `guess_number`: find a number by a tool that says higher or lower.
 
-    user       10-54-99
-    assistant  say(54)
-    user       higher 54-76-99
-    assistant  say(99)
-    user       lower 54-76-99           a wasted guess: it could not be right any more
-    assistant  say(76)
-    user       lower 54-65-76           ... found
+    user       21-57-94
+    assistant  say(57)
+    user       higher 57-75-94
+    assistant  say(94)
+    user       lower 57-75-94           a wasted guess: it could not be right any more
+    assistant  say(75)
+    user       lower 57-66-75           ... found
 
 The tool shows the ends of what is left and the middle between them, but not that the middle is the one to try. A guess
 is paid when it could be right; three that could not end the game. So a policy that repeats what it was told wins one
@@ -18,18 +18,19 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-LEAST, MOST, WASTED = 10, 99, 3
+LOW, HIGH, WASTED = (10, 30), (79, 99), 3
 
 
 class Guess:
-    """A number between 10 and 99."""
+    """A number between two others, which are 49 to 89 apart."""
 
     turn_reward = 0.0  # for a guess that could be right
     solved = done = False
 
     def reset(self, seed: int | None = None, **row: Any) -> str:
-        self.secret = Random(seed).randint(LEAST + 1, MOST - 1)
-        self.low, self.high, self.wasted = LEAST, MOST, 0
+        random = Random(seed)
+        self.low, self.high, self.wasted = random.randint(*LOW), random.randint(*HIGH), 0
+        self.secret = random.randint(self.low + 1, self.high - 1)
         self.solved = self.done = False
         return self._marks()
 

@@ -31,7 +31,8 @@ RECIPE = 3  # counts changes to what is done here, so that the cache forgets old
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
 PLENTY = 0.9  # of the repeating that is imitated: it goes on until then
 ENOUGH = 0.4  # of it, where no steps are left
-CHECK_EVERY, CHECKED, RISE = 20, 16, 20  # steps; episodes; steps until the learning rate is full
+CHECK_EVERY, CHECKED, RISE = 20, 32, 20  # steps; episodes; steps until the learning rate is full
+ASKED = 4  # worlds whose openings a kept warm-up is known by
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
 
@@ -98,14 +99,19 @@ class RandomCalls:
         assert isinstance(task, World)
         problem = task.problem(0)
         settings = {**asdict(self), "sampling": {**asdict(self.sampling), "stop": sorted(self.sampling.stop)}}
-        return "random calls", RECIPE, task.name, repr(task.schemas(problem)), repr(task.limits), settings
+        asked = [begun(task, number).open() for number in range(ASKED)]
+        return "random calls", RECIPE, task.name, repr(task.schemas(problem)), repr(task.limits), asked, settings
+
+
+def begun(task: World, number: int) -> Any:
+    """The episode that is imitated as the `number`th."""
+    return task.episode(task.problem(number), seed_for("random calls", "world", number))
 
 
 def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -> Rollout:
     """An episode of somebody who calls at random."""
     table, random = table_for(engine, task, params), Random(seed_for("random calls", number))
-    problem = task.problem(number)
-    seat = Seat(problem, task.episode(problem, seed_for("random calls", "world", number)), None)
+    seat = Seat(task.problem(number), begun(task, number), None)
     table.open(seat)
     while seat.is_talking and len(seat.turns) < SCRIPTED:
         text = random_reply(table, task, seat, random)
