@@ -5,8 +5,8 @@
 
 What was sampled is what is trained: a reply is decoded to read calls in it, and its tokens stay as they are. What the
 environment says is tokenised once, behind them, and never trained. All members of a group play in the same world, by
-the seed of their group; those whose openings begin with the same tokens take their turns together, whatever their group
-is: what is the same is read once for all, and where it ends is a rule for each opening alone, so neighbours do not show.
+the seed of their group. Those whose openings begin with the same tokens take their turns together, whatever their group
+is; what is the same is read once for all, and where it ends is a rule for each opening alone: neighbours do not show.
 """
 
 from __future__ import annotations

@@ -1,16 +1,17 @@
-"""A game for the recipe `guess_number`: find a number by a tool that says higher or lower.
+"""A game for the recipe `guess_number`: find a number in twenty guesses, by a tool that says higher or lower.
 
-    user       21-57-94
+    user       57
     assistant  say(57)
-    user       higher 57-75-94
-    assistant  say(94)
-    user       lower 57-75-94           a wasted guess: it could not be right any more
+    user       higher 39-75
+    assistant  say(39)
+    user       higher 39-75             wasted: it could not be right any more
     assistant  say(75)
-    user       lower 57-66-75           ... found
+    user       lower 66-84              ... found
 
-The tool shows the ends of what is left and the middle between them, but not that the middle is the one to try. A guess
-is paid when it could be right; three that could not end the game. So a policy that repeats what it was told wins one
-game in twenty, and one that minds which of the numbers it repeats nearly all, in about six guesses.
+Behind the word stand two numbers: the middle of what is lower than the guess, and the middle of what is higher. Which
+of them is meant, the game does not say. A guess is paid when it halves what is left, and two that could not be right
+end the game. So a policy that repeats what it reads wins some games by luck, and one that minds the word wins all, in
+about five guesses.
 """
 
 from __future__ import annotations
@@ -18,40 +19,48 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-LOW, HIGH, WASTED = (10, 30), (79, 99), 3
+LOW, HIGH, WASTED = (10, 30), (79, 99), 2
 
 
 class Guess:
-    """A number between two others, which are 49 to 89 apart."""
+    """A number between two others, which are 49 to 89 apart and not told."""
 
-    turn_reward = 0.0  # for a guess that could be right
+    turn_reward = 0.0  # for a guess that halves what is left
     solved = done = False
 
     def reset(self, seed: int | None = None, **row: Any) -> str:
         random = Random(seed)
-        self.low, self.high, self.wasted = random.randint(*LOW), random.randint(*HIGH), 0
-        self.secret = random.randint(self.low + 1, self.high - 1)
+        self.least, self.most = self.low, self.high = random.randint(*LOW), random.randint(*HIGH)
+        self.secret, self.wasted = random.randint(self.low + 1, self.high - 1), 0
         self.solved = self.done = False
-        return self._marks()
+        return str(middle(self.low, self.high))
 
     def say(self, number: int) -> str:
         """Guess.
 
         Args:
-            number: A number between those that you were told.
+            number: Your guess.
         """
-        could_be_right = self.low < number < self.high
-        self.turn_reward, self.wasted = float(could_be_right), self.wasted + (not could_be_right)
+        self.turn_reward = float(number == middle(self.low, self.high))
+        self.wasted += not self.low < number < self.high
         self.solved = number == self.secret
         self.done = self.solved or self.wasted == WASTED
         if self.solved:
             return "found"
+        around = self._middles(number)
         if number < self.secret:
             self.low = max(self.low, number)
-            return f"higher {self._marks()}"
+            return f"higher {around}"
         self.high = min(self.high, number)
-        return f"lower {self._marks()}"
+        return f"lower {around}"
 
-    def _marks(self) -> str:
-        """The ends of what is left, and the middle between them."""
-        return f"{self.low}-{(self.low + self.high) // 2}-{self.high}"
+    def _middles(self, number: int) -> str:
+        """Of what is lower than the guess and of what is higher; a side that was left before is whole."""
+        number = min(max(number, self.least), self.most)
+        lower = middle(self.low if number > self.low else self.least, min(number, self.high))
+        higher = middle(max(number, self.low), self.high if number < self.high else self.most)
+        return f"{lower}-{higher}"
+
+
+def middle(low: int, high: int) -> int:
+    return (low + high) // 2
