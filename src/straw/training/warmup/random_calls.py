@@ -25,8 +25,8 @@ from straw.tasks.base import Task, World
 from straw.tasks.environments.moves import STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
-from straw.training.warmup.repeating import ALONE
 from straw.training.warmup.repeating import rows as rows_to_repeat
+from straw.training.warmup.repeating import share_alone
 from straw.types import Datum, Play, Rollout
 
 RECIPE = 4  # counts changes to what is done here, so that the cache forgets old ones
@@ -35,6 +35,7 @@ PLENTY = 0.9  # of the repeating that is imitated: it goes on until then
 ENOUGH = 0.4  # of it, where no steps are left
 CHECK_EVERY, CHECKED, RISE = 20, 32, 20  # steps; episodes; steps until the learning rate is full
 ASKED = 4  # worlds whose openings a kept warm-up is known by
+READING = 300, 0.7  # the first steps, or a share of all: repeating alone; behind them it stands beside episodes
 REPEATED = 4  # rows of repeating for an episode
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
@@ -70,14 +71,14 @@ class RandomCalls:
         to_repeat = self.to_repeat(engine, task, episodes)
         for step in range(1, self.max_steps + 1):
             data = to_repeat(step)
-            if not data or step > ALONE[1]:
+            if plays := not data or step > self.reading_steps:
                 episodes = self.episodes(engine, task, step)
                 data += [imitated(one) for one in episodes]
             weight = 1 / sum(sum(datum.weights) for datum in data)
             engine.forward_backward([with_weight(datum, weight) for datum in data], Loss(name="cross_entropy"))
             engine.optim_step(AdamParams(learning_rate=self.rate(step)))
             patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
-            if step % CHECK_EVERY == 0 or step == self.max_steps:
+            if (plays and step % CHECK_EVERY == 0) or step == self.max_steps:
                 engine.publish()
                 found = measured(engine, task, self.sampling, episodes, step)
                 if self.is_met(found) and found.repeats >= PLENTY:
@@ -97,9 +98,15 @@ class RandomCalls:
 
         def at(step: int) -> list[Datum]:
             random = Random(seed_for("repeating", step))
-            return rows_to_repeat(engine.chat, table.form, schemas, heard, step, random, REPEATED * self.rows)
+            alone = share_alone(step, self.reading_steps)
+            return rows_to_repeat(engine.chat, table.form, schemas, heard, alone, random, REPEATED * self.rows)
 
         return at
+
+    @property
+    def reading_steps(self) -> int:
+        most, share = READING
+        return max(1, min(most, int(share * self.max_steps)))
 
     def rate(self, step: int) -> float:
         """It falls to a tenth: what is read is repeated in the end alone, digit by digit."""

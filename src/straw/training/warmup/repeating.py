@@ -19,8 +19,6 @@ from straw.text.chat.chat import Chat
 from straw.text.tools.calls import Form
 from straw.types import Datum, Message
 
-ALONE = 150, 300  # steps: until the first all rows have one number alone, from the second on none
-
 
 def with_other_digits(text: str, random: Random) -> str:
     """Every number by one with as many digits, which does not begin with 0."""
@@ -32,17 +30,16 @@ def with_other_digits(text: str, random: Random) -> str:
 
 
 def rows(
-    chat: Chat, form: Form, schemas: Sequence[Schema], heard: Sequence[str], step: int, random: Random, count: int
+    chat: Chat, form: Form, schemas: Sequence[Schema], heard: Sequence[str], alone: float, random: Random, count: int
 ) -> list[Datum]:
-    """`heard`: what worlds said; none of it with a number in it gives no rows."""
+    """`heard`: what worlds said, some of it with a number in it; `alone`: the share of rows with one number only."""
     texts = [text for text in heard if NUMBER.search(text)]
-    return [row(chat, form, schemas, random.choice(texts), alone(step), random) for _ in range(count if texts else 0)]
+    return [row(chat, form, schemas, random.choice(texts), alone, random) for _ in range(count)]
 
 
-def alone(step: int) -> float:
-    """The share of rows with one number alone: where several stand, looking is learned late."""
-    first, last = ALONE
-    return min(1.0, max(0.0, (last - step) / (last - first)))
+def share_alone(step: int, steps: int) -> float:
+    """All at first, and none from `steps` on: where several numbers stand, to look at one is learned late."""
+    return min(1.0, max(0.0, 2 * (steps - step) / steps))
 
 
 def row(chat: Chat, form: Form, schemas: Sequence[Schema], text: str, alone: float, random: Random) -> Datum:
