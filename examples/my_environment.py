@@ -3,54 +3,42 @@
 straw train examples/my_environment.toml task=env:examples/my_environment.py:Guess    from nothing
 straw train env:examples/my_environment.py:Guess model=smollm2 max_turns=20           a real model
 
-Nothing in it is straw's. `turn_reward`, `solved` and `done` are attributes that straw looks at and TRL does not. Behind
-higher or lower stand the middle of what is lower than the guess and the middle of what is higher.
+Nothing in it is straw's. `turn_reward`, `solved` and `done` are attributes that straw looks at and TRL does not.
 """
 
 import random
 
-LOW, HIGH, WASTED = (10, 30), (79, 99), 2
-
 
 class Guess:
-    """A number between two others, which are 49 to 89 apart and not told."""
+    """A number between 10 and 99. Three guesses that cannot be right any more end the game."""
 
-    turn_reward = 0.0  # for a guess that halves what is left
+    turn_reward = 0.0  # for a guess that could be right
     solved = done = False
 
     def reset(self, seed=None, **row):
-        chance = random.Random(seed)
-        self.least, self.most = self.low, self.high = chance.randint(*LOW), chance.randint(*HIGH)
-        self.secret, self.wasted = chance.randint(self.low + 1, self.high - 1), 0
+        self.secret = random.Random(seed).randint(11, 98)
+        self.low, self.high, self.wasted = 10, 99, 0
         self.solved = self.done = False
-        return str(middle(self.low, self.high))
+        return self._marks()
 
     def say(self, number: int) -> str:
         """Guess.
 
         Args:
-            number: Your guess.
+            number: A number between those that you were told.
         """
-        self.turn_reward = float(number == middle(self.low, self.high))
-        self.wasted += not self.low < number < self.high
+        could_be_right = self.low < number < self.high
+        self.turn_reward, self.wasted = float(could_be_right), self.wasted + (not could_be_right)
         self.solved = number == self.secret
-        self.done = self.solved or self.wasted == WASTED
+        self.done = self.solved or self.wasted == 3
         if self.solved:
             return "found"
-        around = self._middles(number)
         if number < self.secret:
             self.low = max(self.low, number)
-            return f"higher {around}"
+            return f"higher {self._marks()}"
         self.high = min(self.high, number)
-        return f"lower {around}"
+        return f"lower {self._marks()}"
 
-    def _middles(self, number):
-        """Of what is lower than the guess and of what is higher; a side that was left before is whole."""
-        number = min(max(number, self.least), self.most)
-        lower = middle(self.low if number > self.low else self.least, min(number, self.high))
-        higher = middle(max(number, self.low), self.high if number < self.high else self.most)
-        return f"{lower}-{higher}"
-
-
-def middle(low, high):
-    return (low + high) // 2
+    def _marks(self):
+        """The ends of what is left, and the middle between them."""
+        return f"{self.low}-{(self.low + self.high) // 2}-{self.high}"

@@ -25,18 +25,14 @@ from straw.tasks.base import Task, World
 from straw.tasks.environments.moves import STOPS, numbers_in, random_call
 from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
-from straw.training.warmup.repeating import rows as rows_to_repeat
-from straw.training.warmup.repeating import share_alone
 from straw.types import Datum, Play, Rollout
 
-RECIPE = 4  # counts changes to what is done here, so that the cache forgets old ones
+RECIPE = 3  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
-PLENTY = 0.9  # of the repeating that is imitated: it goes on until then
+PLENTY = 0.8  # of the repeating that is imitated: it goes on until then
 ENOUGH = 0.4  # of it, where no steps are left
 CHECK_EVERY, CHECKED, RISE = 20, 32, 20  # steps; episodes; steps until the learning rate is full
 ASKED = 4  # worlds whose openings a kept warm-up is known by
-READING = 300, 0.7  # the first steps, or a share of all: repeating alone; behind them it stands beside episodes
-REPEATED = 4  # rows of repeating for an episode
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
 
@@ -67,46 +63,21 @@ class RandomCalls:
     def teach(self, engine: Engine, task: Task, say: Callable[[str], None]) -> InForm:
         assert isinstance(task, World)
         found, patience = InForm(steps=0, well_formed=0.0, repeats=0.0), Patience(say)
-        episodes = self.episodes(engine, task, 0)
-        to_repeat = self.to_repeat(engine, task, episodes)
         for step in range(1, self.max_steps + 1):
-            data = to_repeat(step)
-            if plays := not data or step > self.reading_steps:
-                episodes = self.episodes(engine, task, step)
-                data += [imitated(one) for one in episodes]
+            episodes = [scripted(engine, task, self.sampling, step * self.rows + row) for row in range(self.rows)]
+            data = [datum_of(replace(one, advantages=(0.0,) * len(one.turns)), 1.0, replayed=True) for one in episodes]
             weight = 1 / sum(sum(datum.weights) for datum in data)
-            engine.forward_backward([with_weight(datum, weight) for datum in data], Loss(name="cross_entropy"))
+            scaled = [with_weight(datum, weight) for datum in data]
+            engine.forward_backward(scaled, Loss(name="cross_entropy"))
             engine.optim_step(AdamParams(learning_rate=self.rate(step)))
             patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
-            if (plays and step % CHECK_EVERY == 0) or step == self.max_steps:
+            if step % CHECK_EVERY == 0 or step == self.max_steps:
                 engine.publish()
                 found = measured(engine, task, self.sampling, episodes, step)
                 if self.is_met(found) and found.repeats >= PLENTY:
                     patience.say(found.line())
                     break
         return found
-
-    def episodes(self, engine: Engine, task: World, step: int) -> list[Rollout]:
-        return [scripted(engine, task, self.sampling, step * self.rows + row) for row in range(self.rows)]
-
-    def to_repeat(self, engine: Engine, task: World, episodes: Sequence[Rollout]) -> Callable[[int], list[Datum]]:
-        """Step -> rows; none where nothing with a number is said or asked for."""
-        if repeating(episodes) <= FEW:
-            return lambda step: []
-        table, schemas = table_for(engine, task, self.sampling), task.schemas(episodes[0].problem)
-        heard = [read_before(one, turn) for one in episodes for turn in range(len(one.turns))]
-
-        def at(step: int) -> list[Datum]:
-            random = Random(seed_for("repeating", step))
-            alone = share_alone(step, self.reading_steps)
-            return rows_to_repeat(engine.chat, table.form, schemas, heard, alone, random, REPEATED * self.rows)
-
-        return at
-
-    @property
-    def reading_steps(self) -> int:
-        most, share = READING
-        return max(1, min(most, int(share * self.max_steps)))
 
     def rate(self, step: int) -> float:
         """It falls to a tenth: what is read is repeated in the end alone, digit by digit."""
@@ -158,10 +129,6 @@ def random_reply(table: Table, task: World, seat: Seat, random: Random) -> str:
         return "done"
     read = seat.episode.heard[-1] if seat.episode.heard else seat.problem.messages[-1].content
     return str(table.form.write(random_call(schemas, random, read)))
-
-
-def imitated(episode: Rollout) -> Datum:
-    return datum_of(replace(episode, advantages=(0.0,) * len(episode.turns)), 1.0, replayed=True)
 
 
 def with_weight(datum: Datum, weight: float) -> Datum:
