@@ -135,8 +135,14 @@ class Numbered(Counter):
 
 def test_openings_that_begin_alike_are_read_together_and_neighbours_do_not_show(monkeypatch: Any) -> None:
     engine = straw.engine("tiny-0.2M")
-    begun, converse = [], engine.converse
-    monkeypatch.setattr(engine, "converse", lambda prompt, rows: begun.append(rows) or converse(prompt, rows))
+    begun: list[int] = []
+    converse = engine.converse
+
+    def counted(prompt: Any, rows: int) -> Any:
+        begun.append(rows)
+        return converse(prompt, rows)
+
+    monkeypatch.setattr(engine, "converse", counted)
     task, params = task_of(Numbered), SamplingParams(max_tokens=6)
     keys = [[(SeedKey(seed=0, step=1, group=group), sample) for sample in range(2)] for group in range(4)]
     problems = [task.asked(EMPTY if group < 3 else {"prompt": "Go. ", "long": True}) for group in range(4)]
