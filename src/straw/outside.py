@@ -38,7 +38,7 @@ from straw.files import MIB, make_folders, open_file, read_file
 FILE = re.compile(r"(?P<file>[^:]+\.py):(?P<name>[A-Za-z_]\w*)")
 MODULE = re.compile(r"(?P<module>[A-Za-z_]\w*(\.[A-Za-z_]\w*)*):(?P<name>[A-Za-z_]\w*)")
 HANDED = re.compile(r"python:(?P<name>[A-Za-z_]\w*)")
-OURS = ("straw.tasks.environments.guess",)  # came with straw, for a recipe
+OURS = ("straw.tasks.environments.calculator", "straw.tasks.environments.guess")  # came with straw, for recipes
 ENVIRONMENT = "env"  # the family of tasks that are code of others
 SERVER = "openenv:"  # that of servers: a URL, or a folder whose code is begun as one
 TRUSTED = "trusted"  # a line for each: a hash, or a module's name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from tests.made_environments import Broken, ByTurn, Counter, Echo, Say, Scripted, Words, multiply
 
+import straw
 from straw.engines.base import SamplingParams
 from straw.rollouts.collect import SeedKey, plain
 from straw.rollouts.datums import datum_of
@@ -121,6 +123,37 @@ def test_turns_that_an_environment_pays_are_paid_and_done_ends_an_episode_where_
     assert len(free.turns) == 4  # it goes on, and is told that the game is over
     assert free.play.calls[2].result == str({"error": "Game over."})
     assert free.end is End.OUT_OF_TURNS
+
+
+class Numbered(Counter):
+    """Asks something else in every world; some of it is long."""
+
+    def reset(self, **kwargs: Any) -> str:
+        super().reset(**kwargs)
+        return f"Count to {random.randrange(1000)}." + " And on." * (10 if "long" in kwargs else 0)
+
+
+def test_openings_that_begin_alike_are_read_together_and_neighbours_do_not_show(monkeypatch: Any) -> None:
+    engine = straw.engine("tiny-0.2M")
+    begun: list[int] = []
+    converse = engine.converse
+
+    def counted(prompt: Any, rows: int) -> Any:
+        begun.append(rows)
+        return converse(prompt, rows)
+
+    monkeypatch.setattr(engine, "converse", counted)
+    task, params = task_of(Numbered), SamplingParams(max_tokens=6)
+    keys = [[(SeedKey(seed=0, step=1, group=group), sample) for sample in range(2)] for group in range(4)]
+    problems = [task.asked(EMPTY if group < 3 else {"prompt": "Go. ", "long": True}) for group in range(4)]
+    whole = play(engine, task, problems, keys, params)
+    assert begun == [6, 2]  # the long one is read once for its two rows
+    alone = [play(engine, task, [problem], [row], params)[0] for problem, row in zip(problems, keys, strict=True)]
+    assert [one.turns for row in whole for one in row] == [one.turns for row in alone for one in row]
+    assert len({row[0].turns[0].prompt for row in whole}) == 4
+    data = [datum_of(replace(plain(one), advantages=(0.0,)), 1.0) for row in whole for one in row]
+    for datum, found in zip(data, engine.logprobs(data), strict=True):
+        assert found == pytest.approx(datum.logprobs, abs=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@
 
 What was sampled is what is trained: a reply is decoded to read calls in it, and its tokens stay as they are. What the
 environment says is tokenised once, behind them, and never trained. All members of a group play in the same world, by
-the seed of their group; those whose openings are the same tokens take their turns together, whatever their group is.
+the seed of their group. Those whose openings begin with the same tokens take their turns together, whatever their group
+is; what is the same is read once for all, and where it ends is a rule for each opening alone: neighbours do not show.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from straw.text.tools.calls import Form, Read
 from straw.text.tools.forms import form_for, opening, parameters_of
 from straw.types import End, Message, Played, Problem, Turn
 
+PROBE = "\u00a7"  # another last message, begun as none is
+SHORT = 32  # tokens of an opening's own, at the most: what is longer is read once for all that have it
+TOGETHER = 64  # rows, at the most
+
 
 @dataclass(slots=True)
 class Seat:
@@ -31,6 +36,7 @@ class Seat:
     episode: Any
     seeds: Any  # turn -> the seed of its reply
     prompt: Tokens = ()  # everything that the next reply reads
+    num_shared: int = 0  # tokens of the first prompt that are read once for all who have them
     turns: list[Turn] = field(default_factory=list)
     replies: list[str] = field(default_factory=list)
     was_cut: bool = False  # some reply
@@ -51,6 +57,7 @@ class Table:
     params: SamplingParams
     room: int | None  # tokens of an episode
     version: int
+    probed: dict[tuple[Message, ...], Tokens] = field(default_factory=dict)
 
     def is_full(self, tokens: Tokens) -> bool:
         return self.room is not None and len(tokens) + self.params.max_tokens > self.room
@@ -62,13 +69,24 @@ class Table:
             seat.end = End.FAILED
             return
         seat.problem = replace(seat.problem, messages=messages)
-        seat.prompt = opening(self.chat, self.form, messages, self.task.schemas(seat.problem))
+        schemas = self.task.schemas(seat.problem)
+        seat.prompt = opening(self.chat, self.form, messages, schemas)
+        seat.num_shared = self.shared(seat.prompt, messages, schemas)
         if self.is_full(seat.prompt):
             seat.end = End.FAILED
             seat.episode.reason = (
                 f"what is asked first has {len(seat.prompt)} tokens, and with max_tokens={self.params.max_tokens} an "
                 f"episode has room for {self.room}"
             )
+
+    def shared(self, prompt: Tokens, messages: Sequence[Message], schemas: Sequence[Any]) -> int:
+        """Tokens in front of what the last message says, where that is short; else all."""
+        *before, last = messages
+        probe = (*before, Message(last.role, PROBE))
+        if probe not in self.probed:
+            self.probed[probe] = opening(self.chat, self.form, probe, schemas)
+        common = next((at for at, two in enumerate(zip(prompt, self.probed[probe])) if two[0] != two[1]), 0)  # noqa: B905
+        return common if common and len(prompt) - common <= SHORT else len(prompt)
 
     def hear(self, seat: Seat, reply: Reply) -> Tokens:
         """Write a reply down; returns what is read behind it, nothing where the episode is over."""
@@ -165,18 +183,21 @@ def world_seed(key: Any) -> int:
 
 
 def by_opening(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
-    """Those that read the same first."""
+    """Those that begin with the same."""
     alike: dict[Tokens, list[Seat]] = {}
     for seat in seats:
         if seat.is_talking:
-            alike.setdefault(seat.prompt, []).append(seat)
-    yield from alike.values()
+            alike.setdefault(seat.prompt[: seat.num_shared], []).append(seat)
+    for some in alike.values():
+        yield from (some[at : at + TOGETHER] for at in range(0, len(some), TOGETHER))
 
 
 def converse(engine: Sampler, table: Table, seats: Sequence[Seat]) -> None:
     """All take their turns together; an engine that can drops those whose episode is over."""
-    talk = engine.converse(seats[0].prompt, len(seats))
-    rows = list(seats)
+    shared = seats[0].num_shared
+    talk, rows = engine.converse(seats[0].prompt[:shared], len(seats)), list(seats)
+    if any(own := [seat.prompt[shared:] for seat in rows]):
+        talk.append(own)
     for turn in range(table.task.max_turns):
         replies = talk.generate(table.params, [seat.seeds(turn) for seat in rows])
         read = [table.said(seat, reply) if seat.is_talking else None for seat, reply in zip(rows, replies, strict=True)]

@@ -8,8 +8,9 @@
         def get_reward(self) -> float:       optional: the environment pays; reward functions get `environments` too
 
 Beyond that, and never needed: attributes `turn_reward` (a number, paid for the turn and set back to 0), `solved` (true
-or false: counts as right) and `done` (with stop_when_done=true the episode ends there); a `reset` that names `seed` is
-handed one. They are attributes, so that TRL, where the same class runs, does not take them for tools.
+or false: counts as right), `done` (with stop_when_done=true the episode ends there), `last_reply` (a text: what the
+model said last, beside its calls) and `examples` (messages that stand before what is asked); a `reset` that names
+`seed` is handed one. They are attributes, so that TRL, where the same class runs, does not take them for tools.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from straw.errors import ConfigError
+from straw.tasks.word_problems.prompts import message_of
 from straw.text.tools.forms import Schema, schema_of
+from straw.types import Message
 
 RESERVED = ("reset", "get_reward")
 
@@ -38,6 +41,8 @@ class Contract:
     pays_by_turn: bool
     wants_seed: bool = False
     knows_success: bool = False
+    reads_replies: bool = False
+    examples: tuple[Message, ...] = ()
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -73,7 +78,19 @@ def contract_of(name: str, factory: Callable[[], Any] | None, more: Sequence[Cal
         pays="get_reward" in members, pays_by_turn=is_number(getattr(instance, "turn_reward", None)),
         wants_seed="seed" in inspect.signature(instance.reset).parameters,
         knows_success=isinstance(getattr(instance, "solved", None), bool),
+        reads_replies=isinstance(getattr(instance, "last_reply", None), str),
+        examples=examples_of(name, getattr(instance, "examples", ())),
     )  # fmt: skip
+
+
+def examples_of(name: str, examples: Any) -> tuple[Message, ...]:
+    """Messages as TRL writes them; any other attribute of that name is the class's own affair."""
+    if not isinstance(examples, list | tuple) or not any(isinstance(one, Mapping) for one in examples):
+        return ()
+    try:
+        return tuple(map(message_of, examples))
+    except ValueError as error:
+        raise ConfigError(f"{name}.examples stand before what is asked, and {error}: mend it") from None
 
 
 def made(name: str, factory: Callable[[], Any]) -> Any:

@@ -74,7 +74,7 @@ class Episode:
             self.reason = str(failure)
             return None
         *before, last = self.asked
-        return (*before, Message(last.role, last.content + (said or "")))
+        return (*before, *self.contract.examples, Message(last.role, last.content + (said or "")))
 
     def reset(self) -> str | None:
         if self.instance is None:
@@ -87,11 +87,15 @@ class Episode:
             raise Failed(f"{self.contract.name}.reset gives a text or None, and gave {type(said).__name__}")
         if self.contract.pays_by_turn:
             self.instance.turn_reward = 0.0
+        if self.contract.reads_replies:
+            self.instance.last_reply = ""
         return said
 
     def answer(self, read: Read) -> Results | None:
         """What a turn brought; no call ends the conversation, as does a failure."""
         turn = len(self.heard)
+        if self.contract.reads_replies:
+            self.instance.last_reply = read.content
         try:
             found = [self.called(call, turn) for call in read.calls]
         except Failed as failure:

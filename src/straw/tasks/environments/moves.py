@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 WORDS = ("a", "b", "yes", "no", "one", "two")
 MOST = 100
 NUMBER, LONGEST = re.compile(r"\d+"), 9  # digits
-REPEATS = 3 / 4  # how often a number is one that was read
+REPEATS = 0.9  # how often a number is one that was read
 STOPS = 0.1  # how often it makes no call, where that ends an episode
 
 

@@ -12,7 +12,7 @@ DEFAULTS: Values = {
     "algorithm": "grpo", "group_size": 8, "batch_size": 4, "kl_coef": 0.0, "max_tokens": 256, "eval_every": 25,
     "eval_samples": 64, "n_batches": 100,
 }  # fmt: skip
-FROM_NOTHING: Values = {"warmup_batch": 16, "warmup_learning_rate": 2e-3, "warmup_steps": 1000}
+FROM_NOTHING: Values = {"warmup_batch": 16, "warmup_learning_rate": 2e-3, "warmup_steps": 600}
 TUNED = Tuning(values={"learning_rate": 2e-4}, whole=10.0, large=0.25)  # as for data of somebody's own
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from math import cos, pi
 from random import Random
 from typing import Any
 
@@ -26,10 +27,12 @@ from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
 from straw.types import Datum, Rollout
 
-RECIPE = 2  # counts changes to what is done here, so that the cache forgets old ones
+RECIPE = 3  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
-ENOUGH = 0.4  # of the repeating that is imitated
-CHECK_EVERY, CHECKED, RISE = 20, 16, 20  # steps; episodes; steps until the learning rate is full
+PLENTY = 0.8  # of the repeating that is imitated: it goes on until then
+ENOUGH = 0.4  # of it, where no steps are left
+CHECK_EVERY, CHECKED, RISE = 20, 32, 20  # steps; episodes; steps until the learning rate is full
+ASKED = 4  # worlds whose openings a kept warm-up is known by
 SCRIPTED = 6  # turns of an episode that is imitated
 STEP = -1  # of the run: worlds that no step of it has
 
@@ -66,15 +69,19 @@ class RandomCalls:
             weight = 1 / sum(sum(datum.weights) for datum in data)
             scaled = [with_weight(datum, weight) for datum in data]
             engine.forward_backward(scaled, Loss(name="cross_entropy"))
-            engine.optim_step(AdamParams(learning_rate=self.learning_rate * min(1.0, step / RISE)))
+            engine.optim_step(AdamParams(learning_rate=self.rate(step)))
             patience.tell(lambda: f"warming up, step {step}; so far {found.line()}")  # noqa: B023
             if step % CHECK_EVERY == 0 or step == self.max_steps:
                 engine.publish()
                 found = measured(engine, task, self.sampling, episodes, step)
-                if self.is_met(found):
+                if self.is_met(found) and found.repeats >= PLENTY:
                     patience.say(found.line())
                     break
         return found
+
+    def rate(self, step: int) -> float:
+        """It falls to a tenth: what is read is repeated in the end alone, digit by digit."""
+        return self.learning_rate * min(1.0, step / RISE) * (0.55 + 0.45 * cos(pi * step / self.max_steps))
 
     def is_met(self, found: InForm) -> bool:
         return found.well_formed >= self.well_formed and found.repeats >= ENOUGH
@@ -92,14 +99,19 @@ class RandomCalls:
         assert isinstance(task, World)
         problem = task.problem(0)
         settings = {**asdict(self), "sampling": {**asdict(self.sampling), "stop": sorted(self.sampling.stop)}}
-        return "random calls", RECIPE, task.name, repr(task.schemas(problem)), repr(task.limits), settings
+        asked = [begun(task, number).open() for number in range(ASKED)]
+        return "random calls", RECIPE, task.name, repr(task.schemas(problem)), repr(task.limits), asked, settings
+
+
+def begun(task: World, number: int) -> Any:
+    """The episode that is imitated as the `number`th."""
+    return task.episode(task.problem(number), seed_for("random calls", "world", number))
 
 
 def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -> Rollout:
     """An episode of somebody who calls at random."""
     table, random = table_for(engine, task, params), Random(seed_for("random calls", number))
-    problem = task.problem(number)
-    seat = Seat(problem, task.episode(problem, seed_for("random calls", "world", number)), None)
+    seat = Seat(task.problem(number), begun(task, number), None)
     table.open(seat)
     while seat.is_talking and len(seat.turns) < SCRIPTED:
         text = random_reply(table, task, seat, random)
