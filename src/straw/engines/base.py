@@ -5,6 +5,7 @@
     forward_backward  add the gradient of a loss; optim_step applies it and clears it
     publish           the sampler takes the trainer's weights; until then `sample` refuses
     embed, states     hidden states: of given texts, and before each token of given replies
+    layers            the same layer by layer, before the last token of each
     likeliest         what a policy would have written at each of these tokens, with probabilities
     noisy, add_noise  the same weights moved by noise from a seed: for a while, or for good
     save, load, close
@@ -189,6 +190,11 @@ class Engine(Sampler):
         """Of each datum an array [tokens, width]: the last hidden state from which each token is predicted."""
         raise NotImplementedError
 
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        """Of each datum an array [layers, width]: what `count` layers, evenly spaced with the last of all, make of all
+        but its last token, with the weights of the start."""
+        raise NotImplementedError
+
     def likeliest(
         self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[dict[int, float]]]:
@@ -208,7 +214,7 @@ class Engine(Sampler):
 
     @classmethod
     def lacks(cls, verbs: Sequence[str]) -> list[str]:
-        """Which of these an engine does not have; of the four above not every one has all."""
+        """Which of these an engine does not have; of the five above not every one has all."""
         return [verb for verb in verbs if getattr(cls, verb) is getattr(Engine, verb)]
 
     @abstractmethod

@@ -226,6 +226,20 @@ class LocalEngine(Learning):
         return out
 
     @torch.no_grad()
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        out: list[Any] = [None] * len(data)
+        with self.policies.acting_as("start"):
+            for flat in self._micro_batches(data, every_token=True):
+                last = dict(zip(flat.owner, flat.rows.tolist(), strict=True))  # pairs of a datum are in order
+                with self.precision():
+                    every = self.reader.layers(flat.tokens, flat.pack.positions, flat.pack)
+                rows = flat.states[list(last.values())]
+                found = torch.stack([every[layer][rows].float() for layer in spaced(len(every), count)], dim=1)
+                for owner, states in zip(last, found.cpu().numpy(), strict=True):
+                    out[owner] = states
+        return out
+
+    @torch.no_grad()
     def likeliest(
         self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[dict[int, float]]]:
@@ -262,6 +276,15 @@ class LocalEngine(Learning):
         total, metrics = objective(flat, logprobs, entropy, loss, reference)
         total.backward()
         return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
+
+
+def spaced(layers: int, count: int) -> list[int]:
+    """As many layers, evenly, with the last of all.
+
+    Example: spaced(30, 3) == [9, 19, 29]
+    """
+    count = min(layers, count)
+    return [layers * (place + 1) // count - 1 for place in range(count)]
 
 
 def behind(start: int, done: Done | None) -> Done | None:

@@ -1,0 +1,98 @@
+"""In how many ways two replies are alike, from which kernels and metrics are made.
+
+    prefix     how many tokens both begin with, where they have equally many; else -1
+    suffix     the same from the end
+    equal      at how many places they have the same token
+    unlike     at how many one of them has another, or none
+    distances  between the hidden states in which a model holds them, layer by layer
+
+What a token means is not known here: two are equal or not. The model may know more, and its states say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """[some, all] each; `distances` [layers, some, all]."""
+
+    prefix: Array
+    suffix: Array
+    equal: Array
+    unlike: Array
+    distances: Array
+
+
+class Replies:
+    """Those that can be believed in. `states`: [replies, layers, width]."""
+
+    def __init__(self, replies: Sequence[Tokens], states: Array | None = None) -> None:
+        width = max(map(len, replies))
+        self.tokens = np.zeros((len(replies), width), np.int64)  # each one more than it is: 0 is behind the end
+        self.backwards = np.zeros_like(self.tokens)
+        for row, reply in enumerate(replies):
+            self.tokens[row, : len(reply)] = np.asarray(reply, np.int64) + 1
+            self.backwards[row, : len(reply)] = self.tokens[row, : len(reply)][::-1]
+        self.lengths = (self.tokens > 0).sum(axis=1)
+        found = np.zeros((len(replies), 0, 1)) if states is None else states
+        self.states = np.ascontiguousarray(found.transpose(1, 0, 2), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    @property
+    def width(self) -> int:
+        return int(self.tokens.shape[1])
+
+    @property
+    def num_layers(self) -> int:
+        return len(self.states)
+
+    @cached_property
+    def scales(self) -> Array:
+        """The median distance of each layer, among some replies that are spread evenly."""
+        some = spread(len(self), 64)
+        return np.array([np.median(self.distances(layer, some)[:, some]) for layer in range(self.num_layers)])
+
+    def likeness(self, some: Array) -> Likeness:
+        equal, unlike = np.zeros((2, len(some), len(self)))
+        for place in range(self.width):
+            mine, other = self.tokens[some, place][:, None], self.tokens[None, :, place]
+            equal += (mine == other) & (mine > 0)
+            unlike += mine != other
+        distances = [self.distances(layer, some) for layer in range(self.num_layers)]
+        stacked = np.stack(distances) if distances else np.zeros((0, len(some), len(self)))
+        return Likeness(self.common(self.tokens, some), self.common(self.backwards, some), equal, unlike, stacked)
+
+    def common(self, tokens: Array, some: Array) -> Array:
+        begun = self.lengths[some][:, None] == self.lengths[None, :]
+        count = np.where(begun, 0, -1).astype(np.int16)
+        for place in range(self.width):
+            mine, other = tokens[some, place][:, None], tokens[None, :, place]
+            begun = begun & (mine == other) & (mine > 0)
+            count += begun
+        return count
+
+    def distances(self, layer: int, some: Array) -> Array:
+        """Of states, exactly 0 from a reply to itself."""
+        states = self.states[layer]
+        squares = np.einsum("rw,rw->r", states, states)
+        found = squares[some][:, None] + squares[None, :] - 2 * states[some] @ states.T
+        found[np.arange(len(some)), some] = 0.0
+        return np.asarray(np.sqrt(np.maximum(found, 0.0)), np.float64)
+
+
+def spread(total: int, most: int) -> Array:
+    """As many places of so many as there may be, evenly."""
+    return np.unique(np.arange(min(total, most)) * total // min(total, most))
