@@ -44,6 +44,7 @@ class Belief:
         self.own = np.stack([kernel.own(replies) for kernel in fields])
         self.factors = Factors(len(self.base))
         self.tried: list[int] = []
+        self.rewards = np.zeros(0)
         self.kernels, self.far = Growing(len(fields), len(replies)), Growing(self.ranks.num_metrics, len(replies))
         self.field = FieldSums(len(fields), len(replies))
         self.centre = CentreSums(len(residuals), self.ranks.num_metrics, len(replies))
@@ -60,19 +61,22 @@ class Belief:
         self.kernels.append(rows)
         self.far.append(self.ranks.rows(self.replies, new, alike))
         self.tried += [int(one) for one in some]
-        self.rewards = np.append(getattr(self, "rewards", np.zeros(0)), paid)
+        self.rewards = np.append(self.rewards, paid)
         self.field.add(inverse[: self.num_fields], self.kernels.rows, self.rewards)
         self.centre.add(inverse[self.num_fields :], self.far.rows, self.full - self.rewards)
 
     def log_chances(self) -> Array:
-        """log p(log | this reply earns full reward), of each; -inf where it was tried."""
+        """log p(log | this reply earns full reward), of each.
+
+        What was tried and paid less is out, but where equal replies are paid differently: there fields say how far.
+        """
         count, volume = len(self.tried), self.factors.volume
         field = self.field.log_likelihood(count, volume[: self.num_fields], self.own, self.full, self.noise)
         centre = self.centre.log_likelihood(count, volume[self.num_fields :])
         kinds = [summed(centre) - log(len(centre)), summed(field[:-1]) - log(self.num_fields - 1), field[-1]]
-        found = summed(np.stack(kinds))
-        found[self.tried] = -np.inf
-        return found
+        for kind in kinds if self.noise <= JITTER else kinds[:1]:
+            kind[self.tried] = -np.inf
+        return summed(np.stack(kinds))
 
 
 class FieldSums:

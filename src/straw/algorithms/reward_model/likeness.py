@@ -4,6 +4,7 @@
     suffix     the same from the end
     equal      at how many places they have the same token
     unlike     at how many one of them has another, or none
+    graded     how near the first tokens that differ are to each other, from the start and from the end: 0 to 1
     distances  between the hidden states in which a model holds them, layer by layer
 
 What a token means is not known here: two are equal or not. The model may know more, and its states say it.
@@ -11,7 +12,7 @@ What a token means is not known here: two are equal or not. The model may know m
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -25,19 +26,22 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """[some, all] each; `distances` [layers, some, all]."""
+    """[some, all] each; `graded` [0 or 2, some, all], `distances` [layers, some, all]."""
 
     prefix: Array
     suffix: Array
+    graded: list[Array]
     equal: Array
     unlike: Array
     distances: Array
 
 
 class Replies:
-    """Those that can be believed in. `states`: [replies, layers, width]."""
+    """Those that can be believed in. `states`: [replies, layers, width]; `vectors`: of every token in them."""
 
-    def __init__(self, replies: Sequence[Tokens], states: Array | None = None) -> None:
+    def __init__(
+        self, replies: Sequence[Tokens], states: Array | None = None, vectors: Mapping[int, Array] | None = None
+    ) -> None:
         width = max(map(len, replies))
         self.tokens = np.zeros((len(replies), width), np.int64)  # each one more than it is: 0 is behind the end
         self.backwards = np.zeros_like(self.tokens)
@@ -45,6 +49,7 @@ class Replies:
             self.tokens[row, : len(reply)] = np.asarray(reply, np.int64) + 1
             self.backwards[row, : len(reply)] = self.tokens[row, : len(reply)][::-1]
         self.lengths = (self.tokens > 0).sum(axis=1)
+        self.apart = apart(vectors) if vectors else None
         found = np.zeros((len(replies), 0, 1)) if states is None else states
         self.states = np.ascontiguousarray(found.transpose(1, 0, 2), np.float32)
 
@@ -73,16 +78,22 @@ class Replies:
             unlike += mine != other
         distances = [self.distances(layer, some) for layer in range(self.num_layers)]
         stacked = np.stack(distances) if distances else np.zeros((0, len(some), len(self)))
-        return Likeness(self.common(self.tokens, some), self.common(self.backwards, some), equal, unlike, stacked)
+        prefix, from_start = self.common(self.tokens, some)
+        suffix, from_end = self.common(self.backwards, some)
+        graded = [] if self.apart is None else [from_start, from_end]
+        return Likeness(prefix, suffix, graded, equal, unlike, stacked)
 
-    def common(self, tokens: Array, some: Array) -> Array:
+    def common(self, tokens: Array, some: Array) -> tuple[Array, Array]:
         begun = self.lengths[some][:, None] == self.lengths[None, :]
-        count = np.where(begun, 0, -1).astype(np.int16)
+        count, grade = np.where(begun, 0, -1).astype(np.int16), np.zeros(begun.shape, np.float32)
         for place in range(self.width):
             mine, other = tokens[some, place][:, None], tokens[None, :, place]
-            begun = begun & (mine == other) & (mine > 0)
-            count += begun
-        return count
+            goes_on = begun & (mine == other) & (mine > 0)
+            if self.apart is not None:
+                grade += np.where(begun & ~goes_on & (mine > 0), 1 - self.apart.between(mine, other), 0.0)
+            count += goes_on
+            begun = goes_on
+        return count, grade
 
     def distances(self, layer: int, some: Array) -> Array:
         """Of states, exactly 0 from a reply to itself."""
@@ -91,6 +102,26 @@ class Replies:
         found = squares[some][:, None] + squares[None, :] - 2 * states[some] @ states.T
         found[np.arange(len(some)), some] = 0.0
         return np.asarray(np.sqrt(np.maximum(found, 0.0)), np.float64)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """How far tokens are from each other, in [0, 1)."""
+
+    tokens: Array  # sorted, each one more than it is
+    distances: Array
+
+    def between(self, some: Array, others: Array) -> Array:
+        return np.asarray(self.distances[np.searchsorted(self.tokens, some), np.searchsorted(self.tokens, others)])
+
+
+def apart(vectors: Mapping[int, Array]) -> Apart:
+    tokens = sorted(vectors)
+    rows = np.concatenate([np.zeros((1, len(vectors[tokens[0]]))), np.stack([vectors[token] for token in tokens])])
+    squares = (rows**2).sum(axis=1)
+    found = np.sqrt(np.maximum(squares[:, None] + squares[None, :] - 2 * rows @ rows.T, 0.0))
+    np.fill_diagonal(found, 0.0)
+    return Apart(np.array([0, *(token + 1 for token in tokens)]), (found / (found.max() * 1.001)).astype(np.float32))
 
 
 def spread(total: int, most: int) -> Array:
