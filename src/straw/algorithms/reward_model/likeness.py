@@ -51,7 +51,7 @@ class Replies:
         self.lengths = (self.tokens > 0).sum(axis=1)
         self.apart = apart(vectors) if vectors else None
         found = np.zeros((len(replies), 0, 1)) if states is None else states
-        self.states = np.ascontiguousarray(found.transpose(1, 0, 2), np.float32)
+        self.states = standardised(np.ascontiguousarray(found.transpose(1, 0, 2), np.float64))
 
     def __len__(self) -> int:
         return len(self.tokens)
@@ -102,6 +102,12 @@ class Replies:
         found = squares[some][:, None] + squares[None, :] - 2 * states[some] @ states.T
         found[np.arange(len(some)), some] = 0.0
         return np.asarray(np.sqrt(np.maximum(found, 0.0)), np.float64)
+
+
+def standardised(states: Array) -> Array:
+    """Every coordinate by its mean and spread over the replies: a few are large in all of them, and tell nothing."""
+    spreads = states.std(axis=1, keepdims=True)
+    return np.asarray((states - states.mean(axis=1, keepdims=True)) / np.where(spreads > 0, spreads, 1.0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,6 +240,15 @@ class LocalEngine(Learning):
         return out
 
     @torch.no_grad()
+    def token_vectors(self, tokens: Sequence[int]) -> Any:
+        with self.policies.acting_as("start"):
+            weights: Tensor = self.model.get_input_embeddings().weight
+            return weights[torch.tensor(list(tokens), device=weights.device)].float().cpu().numpy()
+
+    def at_start(self) -> AbstractContextManager[None]:
+        return self.policies.acting_as("start")
+
+    @torch.no_grad()
     def likeliest(
         self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[dict[int, float]]]:
