@@ -62,7 +62,7 @@ WEIGHINGS = ("rollout", "reply", "token")
 
 SUPERVISED = Tuning(values={"learning_rate": 3e-4}, episodes_per_bit=70)
 SURROGATE = Tuning(
-    values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 256}, episodes_per_bit=12
+    values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.1, "pool": 256}, episodes_per_bit=12
 )
 REWARD_AWARE = Tuning(values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02}, episodes_per_bit=12)
 OF_A_LEARNER = Tuning(values={"learning_rate": 1e-3}, episodes_per_bit=12)  # of somebody else

@@ -5,7 +5,7 @@
     forward_backward  add the gradient of a loss; optim_step applies it and clears it
     publish           the sampler takes the trainer's weights; until then `sample` refuses
     embed, states     hidden states: of given texts, and before each token of given replies
-    layers            the same layer by layer, before the last token of each; token_vectors: of single tokens
+    layers            the same layer by layer, the mean of each reply; token_vectors: of single tokens
     at_start          for a while the weights of before the first step
     likeliest         what a policy would have written at each of these tokens, with probabilities
     noisy, add_noise  the same weights moved by noise from a seed: for a while, or for good
@@ -192,8 +192,8 @@ class Engine(Sampler):
         raise NotImplementedError
 
     def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
-        """Of each datum an array [layers, width]: what `count` layers, evenly spaced with the last of all, make of all
-        but its last token, with the weights of the start."""
+        """Of each datum an array [layers, width]: the mean over all but its last token of what `count` layers, evenly
+        spaced with the last of all, make of them, with the weights of the start."""
         raise NotImplementedError
 
     def token_vectors(self, tokens: Sequence[int]) -> Any:

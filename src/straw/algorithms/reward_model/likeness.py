@@ -6,6 +6,7 @@
     unlike     at how many one of them has another, or none
     graded     how near the first tokens that differ are to each other, from the start and from the end: 0 to 1
     distances  between the hidden states in which a model holds them, layer by layer
+    places     how many replies stand between them in a dictionary, where that is asked for
 
 What a token means is not known here: two are equal or not. The model may know more, and its states say it.
 """
@@ -26,7 +27,7 @@ Tokens = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """[some, all] each; `graded` [0 or 2, some, all], `distances` [layers, some, all]."""
+    """[some, all] each; `graded`: none or two, `places`: none or one, `distances` [layers, some, all]."""
 
     prefix: Array
     suffix: Array
@@ -34,14 +35,16 @@ class Likeness:
     equal: Array
     unlike: Array
     distances: Array
+    places: list[Array]
 
 
 class Replies:
     """Those that can be believed in. `states`: [replies, layers, width]; `vectors`: of every token in them."""
 
     def __init__(
-        self, replies: Sequence[Tokens], states: Array | None = None, vectors: Mapping[int, Array] | None = None
-    ) -> None:
+        self, replies: Sequence[Tokens], states: Array | None = None, vectors: Mapping[int, Array] | None = None,
+        dictionary: bool = False,
+    ) -> None:  # fmt: skip
         width = max(map(len, replies))
         self.tokens = np.zeros((len(replies), width), np.int64)  # each one more than it is: 0 is behind the end
         self.backwards = np.zeros_like(self.tokens)
@@ -50,6 +53,7 @@ class Replies:
             self.backwards[row, : len(reply)] = self.tokens[row, : len(reply)][::-1]
         self.lengths = (self.tokens > 0).sum(axis=1)
         self.apart = apart(vectors) if vectors else None
+        self.places = np.argsort(in_dictionary(replies)) if dictionary else None
         found = np.zeros((len(replies), 0, 1)) if states is None else states
         self.states = standardised(np.ascontiguousarray(found.transpose(1, 0, 2), np.float64))
 
@@ -81,7 +85,8 @@ class Replies:
         prefix, from_start = self.common(self.tokens, some)
         suffix, from_end = self.common(self.backwards, some)
         graded = [] if self.apart is None else [from_start, from_end]
-        return Likeness(prefix, suffix, graded, equal, unlike, stacked)
+        places = [] if self.places is None else [np.abs(self.places[some][:, None] - self.places[None, :])]
+        return Likeness(prefix, suffix, graded, equal, unlike, stacked, places)
 
     def common(self, tokens: Array, some: Array) -> tuple[Array, Array]:
         begun = self.lengths[some][:, None] == self.lengths[None, :]
@@ -102,6 +107,11 @@ class Replies:
         found = squares[some][:, None] + squares[None, :] - 2 * states[some] @ states.T
         found[np.arange(len(some)), some] = 0.0
         return np.asarray(np.sqrt(np.maximum(found, 0.0)), np.float64)
+
+
+def in_dictionary(replies: Sequence[Tokens]) -> Array:
+    """Short ones first, then token by token."""
+    return np.array(sorted(range(len(replies)), key=lambda one: (len(replies[one]), replies[one])))
 
 
 def standardised(states: Array) -> Array:

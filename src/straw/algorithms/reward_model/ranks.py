@@ -51,4 +51,4 @@ def metrics_of(alike: Likeness, replies: Replies) -> list[Array]:
     """[some, all] each. None is nearer to a reply than itself."""
     begun = [np.int16(replies.width) - alike.prefix, np.int16(replies.width) - alike.suffix]
     graded = [far - near for far, near in zip(begun, alike.graded, strict=False)]
-    return [*begun, *graded, *(one.astype(np.float32) for one in alike.distances)]
+    return [*begun, *graded, *alike.places, *(one.astype(np.float32) for one in alike.distances)]

@@ -230,13 +230,11 @@ class LocalEngine(Learning):
         out: list[Any] = [None] * len(data)
         with self.policies.acting_as("start"):
             for flat in self._micro_batches(data, every_token=True):
-                last = dict(zip(flat.owner, flat.rows.tolist(), strict=True))  # pairs of a datum are in order
                 with self.precision():
                     every = self.reader.layers(flat.tokens, flat.pack.positions, flat.pack)
-                rows = flat.states[list(last.values())]
-                found = torch.stack([every[layer][rows].float() for layer in spaced(len(every), count)], dim=1)
-                for owner, states in zip(last, found.cpu().numpy(), strict=True):
-                    out[owner] = states
+                    chosen = torch.stack([every[one][flat.states].float() for one in spaced(len(every), count)], dim=1)
+                for owner, rows in read_rows(flat).items():
+                    out[owner] = chosen[rows].mean(0).cpu().numpy()
         return out
 
     @torch.no_grad()
@@ -294,6 +292,16 @@ def spaced(layers: int, count: int) -> list[int]:
     """
     count = min(layers, count)
     return [layers * (place + 1) // count - 1 for place in range(count)]
+
+
+def read_rows(flat: Flat) -> dict[int, list[int]]:
+    """Of each datum the states that stand on its own tokens; of one with a single token the end of its prompt."""
+    found: dict[int, list[int]] = {}
+    for owner, position, row in zip(flat.owner, flat.position, flat.rows.tolist(), strict=True):
+        found.setdefault(owner, []).append(row)
+        if position == 1:  # pairs of a datum are in order, and its first stands on the prompt
+            found[owner].pop(0)
+    return found
 
 
 def behind(start: int, done: Done | None) -> Done | None:

@@ -39,26 +39,26 @@ class ReplyLog:
             self.pool.update(nats)
             self.pieces.append(len(nats))
 
-    def belief(self, engine: Engine, layers: int, full: float) -> TargetDistribution:
+    def belief(self, engine: Engine, layers: int, dictionary: bool, full: float) -> TargetDistribution:
         data, nats = zip(*self.pool.values(), strict=True)
         prior = np.exp(np.array(nats) - max(nats))
         found = shares(
-            self.model, lambda: self.replies(engine, layers), self.said, self.paid, [*self.pool], prior, full
+            self.model, lambda: self.replies(engine, layers, dictionary), self.said, self.paid, [*self.pool], prior, full
         )
         return TargetDistribution(data, found)
 
-    def replies(self, engine: Engine, layers: int) -> Replies:
+    def replies(self, engine: Engine, layers: int, dictionary: bool) -> Replies:
         """As the reward model compares them."""
         tokens = [joined(one)[0] for one in self.pool]
         if not layers:
-            return Replies(tokens)
+            return Replies(tokens, dictionary=dictionary)
         data = [datum for datum, _ in self.pool.values()]
         for piece in self.pieces[len(self.states) :]:
             begin = sum(map(len, self.states))
             self.states.append(np.stack(engine.layers(data[begin : begin + piece], layers)))
         known = sorted({token for one in tokens for token in one})
         vectors = dict(zip(known, engine.token_vectors(known), strict=True))
-        return Replies(tokens, np.concatenate(self.states), vectors)
+        return Replies(tokens, np.concatenate(self.states), vectors, dictionary)
 
     def state_dict(self) -> dict[str, Any]:
         pool = [[said, datum.tokens, datum.weights, nats] for said, (datum, nats) in self.pool.items()]

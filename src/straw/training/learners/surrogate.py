@@ -35,7 +35,7 @@ from straw.training.plan import Plan
 from straw.types import Datum, Problem, Rollout, Turn
 
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
-LAYERS = 9
+LAYERS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +51,12 @@ class SurrogateOptions(BeliefOptions):
         2048, "the beginnings of completions that surrogate reads to list them; 0: none", at_least=0, at_most=262_144
     )
     layers: int | None = option(
-        None, "the layers whose hidden states surrogate compares; none: 9, if pretrained",
-        example=9, at_least=0, at_most=1_024,
+        None, "the layers whose hidden states surrogate compares; none: 5, if pretrained",
+        example=5, at_least=0, at_most=1_024,
     )  # fmt: skip
+    dictionary_order: bool = option(
+        False, "whether surrogate compares places in a dictionary too, near to numbers' values"
+    )
 
 
 class Surrogate:
@@ -141,7 +144,8 @@ class Surrogate:
         return (*rollout.turn_rewards, *[0.0] * missing)
 
     def beliefs(self) -> list[TargetDistribution]:
-        return [log.belief(self.engine, self.layers, self.plan.channel.highest) for log in self.logs.values()]
+        how = self.layers, self.options.dictionary_order, self.plan.channel.highest
+        return [log.belief(self.engine, *how) for log in self.logs.values()]
 
     def state_dict(self) -> dict[str, Any]:
         return {key: log.state_dict() for key, log in self.logs.items()}
