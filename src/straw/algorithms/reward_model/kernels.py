@@ -68,7 +68,9 @@ def field_kernels(num_layers: int) -> list[Kernel]:
 
 def residual_kernels(num_layers: int) -> list[tuple[Kernel, float]]:
     """Each with the share that is a reply's own: all of it, or some beside a kernel."""
-    shared = [Kernel(kind, share, fall) if kind != "product" else Kernel(kind, share) for kind, share, fall in RESIDUALS]
+    shared = [
+        Kernel(kind, share, fall) if kind != "product" else Kernel(kind, share) for kind, share, fall in RESIDUALS
+    ]
     if num_layers:
         shared.append(Kernel("layer", num_layers // 2))
     return [(NOTHING, 1.0), *((kernel, own) for kernel in shared for own in OWN_SHARES)]

@@ -13,6 +13,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from straw.benchmark.wall import wire
 from straw.engines.base import (
     AdamParams,
@@ -73,6 +75,20 @@ class EngineAway(Engine):
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
         found: list[list[float]] = self.ask("embed", {"texts": list(texts)})
         return found
+
+    def likeliest(
+        self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
+    ) -> list[list[dict[int, float]]]:
+        asked = {"data": wire.plain_data(data), "count": count, "policy": policy, "temperature": temperature}
+        found = self.ask("likeliest", asked)
+        return [[{int(token): float(chance) for token, chance in place} for place in one] for one in found]
+
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        asked = {"data": wire.plain_data(data), "count": count}
+        return [np.array(one, np.float32) for one in self.ask("layers", asked)]
+
+    def token_vectors(self, tokens: Sequence[int]) -> Any:
+        return np.array(self.ask("token_vectors", {"tokens": list(tokens)}), np.float32)
 
     @contextmanager
     def undone(self) -> Iterator[None]:

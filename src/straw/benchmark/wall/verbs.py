@@ -16,7 +16,7 @@ from straw.files import MIB
 
 VERBS = (
     "sample", "converse", "generate", "append", "logprobs", "forward_backward", "optim_step", "publish", "embed",
-    "hold", "undo", "trained_bytes",
+    "likeliest", "layers", "token_vectors", "hold", "undo", "trained_bytes",
 )  # fmt: skip
 MOST_ROWS = MIB  # that are sampled at once
 Plain = dict[str, Any]
@@ -86,6 +86,17 @@ class Verbs:
 
     def embed(self, texts: Any) -> list[list[float]]:
         return self.engine.embed([str(text) for text in texts])
+
+    def likeliest(self, data: Any, count: int, policy: Any, temperature: float) -> list[list[list[Any]]]:
+        found = self.engine.likeliest(wire.data_of(data), int(count), policy, temperature)
+        return [[[*place.items()] for place in one] for one in found]
+
+    def layers(self, data: Any, count: int) -> list[Any]:
+        return [one.tolist() for one in self.engine.layers(wire.data_of(data), int(count))]
+
+    def token_vectors(self, tokens: Any) -> list[list[float]]:
+        found: list[list[float]] = self.engine.token_vectors(wire.whole(tokens)).tolist()
+        return found
 
     def hold(self) -> None:
         self.held.enter_context(self.engine.undone())

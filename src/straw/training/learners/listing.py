@@ -73,4 +73,3 @@ def behind(engine: Engine, prompt: Tokens, begun: Sequence[Tokens]) -> list[dict
     data: list[Datum] = [Datum(prompt=prompt, tokens=(*one, 0), weights=(1.0,) * (len(one) + 1)) for one in begun]
     found: list[list[dict[int, float]]] = engine.likeliest(data, count, "start")
     return [one[-1] for one in found]
-

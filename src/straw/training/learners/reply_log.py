@@ -43,7 +43,13 @@ class ReplyLog:
         data, nats = zip(*self.pool.values(), strict=True)
         prior = np.exp(np.array(nats) - max(nats))
         found = shares(
-            self.model, lambda: self.replies(engine, layers, dictionary), self.said, self.paid, [*self.pool], prior, full
+            self.model,
+            lambda: self.replies(engine, layers, dictionary),
+            self.said,
+            self.paid,
+            [*self.pool],
+            prior,
+            full,
         )
         return TargetDistribution(data, found)
 
