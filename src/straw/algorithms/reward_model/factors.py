@@ -50,7 +50,7 @@ class Factors:
 
     def grow(self, beside: Array, among: Array) -> Array:
         """The new rows of W, [covariances, new, count]. `beside`: [.., count before, new]; `among`: [.., new, new]."""
-        before, new = beside.shape[1:]
+        before = beside.shape[1]
         held = self.inverse[:, :before, :before]
         left = held @ beside
         lower = np.linalg.cholesky(among - left.swapaxes(1, 2) @ left)

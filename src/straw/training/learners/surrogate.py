@@ -21,7 +21,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from straw.algorithms.reward_model.fields import Paid, Turns
+from straw.algorithms.reward_model.fields import Paid
 from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
