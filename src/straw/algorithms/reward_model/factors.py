@@ -11,12 +11,14 @@ the new ones too, and nothing is solved again.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
+BLOCK = 128  # rows
 
 
 class Growing:
@@ -50,15 +52,31 @@ class Factors:
 
     def grow(self, beside: Array, among: Array) -> Array:
         """The new rows of W, [covariances, new, count]. `beside`: [.., count before, new]; `among`: [.., new, new]."""
-        before = beside.shape[1]
-        held = self.inverse[:, :before, :before]
-        left = held @ beside
+        left = self.times(beside)
         lower = np.linalg.cholesky(among - left.swapaxes(1, 2) @ left)
         corner = np.linalg.inv(lower)
-        rows = np.concatenate([-corner @ (left.swapaxes(1, 2) @ held), corner], axis=2)
+        rows = np.concatenate([-corner @ self.times_from_left(left.swapaxes(1, 2)), corner], axis=2)
         self.volume += 2 * np.log(np.diagonal(lower, axis1=1, axis2=2)).sum(axis=1)
         self.keep(rows)
         return np.asarray(rows)
+
+    def blocks(self) -> Iterator[tuple[slice, int]]:
+        """Some rows of W and how many columns of them are not 0: it is a triangle, and half of it need not be read."""
+        for begin in range(0, self.count, BLOCK):
+            end = min(begin + BLOCK, self.count)
+            yield slice(begin, end), end
+
+    def times(self, right: Array) -> Array:
+        """W right"""
+        pieces = [self.inverse[:, rows, :end] @ right[:, :end] for rows, end in self.blocks()]
+        return np.concatenate(pieces, axis=1) if pieces else right
+
+    def times_from_left(self, left: Array) -> Array:
+        """left W"""
+        found = np.zeros(left.shape)
+        for rows, end in self.blocks():
+            found[:, :, :end] += left[:, :, rows] @ self.inverse[:, rows, :end]
+        return found
 
     def keep(self, rows: Array) -> None:
         before, after = self.count, self.count + rows.shape[1]
