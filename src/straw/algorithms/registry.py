@@ -31,8 +31,8 @@
 
 A learner of its own makes no use of advantages: it keeps a log of rollouts, believes something and learns towards that.
 
-surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
-              and is fast where answers that are near each other are spelled alike
+surrogate     full reward is where models of the reward, fitted to the log, expect it      knows tokens and rewards,
+              and what the start makes of replies: its hidden states, where it was pretrained
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 
 Others make advantages of their own, token by token, or use no gradient; each has its paper in its file.
