@@ -69,7 +69,9 @@ def main() -> None:
     asked = parser.parse_args()
     console, N = Console(highlight=False, width=100), 1024
     found, whole = steps_s(N, EPISODES)
-    table = Table("episodes", "a step, CPU-ms", "the whole run, CPU-s", *(["solved anew, CPU-ms"] if asked.anew else []))
+    table = Table(
+        "episodes", "a step, CPU-ms", "the whole run, CPU-s", *(["solved anew, CPU-ms"] if asked.anew else [])
+    )
     for length in EPISODES:
         more = [f"{anew_s(N, length) * 1e3:,.0f}"] if asked.anew else []
         table.add_row(f"{length:,}", f"{found[length] * 1e3:.1f}", f"{whole[length]:.2f}", *more)

@@ -17,7 +17,10 @@ from straw.engines.base import SamplingParams
 from straw.runs.reading import read_metrics
 from straw.training.learners.listing import behind, listed
 from straw.training.learners.surrogate import Surrogate
+from straw.training.learners.without_repeats import new_ones
 from straw.training.session import resume_run, run_page
+from straw.training.sources.base import Collector
+from straw.types import Turn
 
 SMALL = "pool=64 fresh=8"
 END = 9
@@ -136,3 +139,35 @@ def test_labels_that_are_permuted_cost_no_more_than_guessing(home: Path, tmp_pat
     words = "algorithm=surrogate spelling=permuted reward_type=log_distance N=16 n_batches=12 eval_every=1"
     found = train(tmp_path / "run", words)
     assert found.known["bits_known"] > 3.5
+
+
+def turns(*replies: int) -> list[Any]:
+    return [[(Turn(prompt=(7,), reply=(one, END), logprobs=(0.0, 0.0), policy_version=0), True)] for one in replies]
+
+
+def test_new_ones_are_neither_asked_before_nor_drawn_before() -> None:
+    assert new_ones(turns(5, 1, 5, 4, 3), {((1, END),)}) == [0, 3, 4]
+
+
+def test_a_run_asks_nothing_twice_while_there_is_something_else(home: Path, tmp_path: Path) -> None:
+    """Eight answers in groups of two: what is drawn again is passed over, counted, and no episode."""
+    words = "algorithm=surrogate reward_type=log_distance group_size=2 n_batches=3"
+    folder = train(tmp_path / "run", f"{words} listed=0 pool=20 fresh=5 most_updates=1").folder
+    lines = [json.loads(line) for line in (folder / "rollouts.jsonl").read_text().splitlines()]
+    assert len({tuple(line["replies"]) for line in lines}) == len(lines) == 6
+    passed = [row["unpaid_draws"] - drawn for row, drawn in zip(read_metrics(folder)[1:], (20, 5, 5), strict=True)]
+    assert set(passed) <= {0, 8} and sum(passed) > 0
+
+
+def test_where_a_rollout_is_more_than_a_reply_rollouts_come_as_for_everybody(home: Path) -> None:
+    parts = Parts("algorithm=surrogate env_type=multi_step")
+    student = Surrogate(parts.plan, parts.engine, parts.params)
+    assert student.source(Collector(parts.plan, parts.params)) is None
+
+
+def test_where_pay_is_noisy_a_reply_may_be_asked_again(home: Path) -> None:
+    for words, count in (("reward_type=noisy_binary flip_probability=0.2", 0), ("", 1)):
+        parts = Parts(f"algorithm=surrogate {SMALL} {words}")
+        student = Surrogate(parts.plan, parts.engine, parts.params)
+        student.observe([group[:1] for group in groups_of(parts)], 1)
+        assert len(student.known(parts.task.problem(0))) == count

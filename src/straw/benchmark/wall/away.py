@@ -91,6 +91,14 @@ class EngineAway(Engine):
         return np.array(self.ask("token_vectors", {"tokens": list(tokens)}), np.float32)
 
     @contextmanager
+    def at_start(self) -> Iterator[None]:
+        self.ask("to_start", {})
+        try:
+            yield
+        finally:
+            self.ask("from_start", {})
+
+    @contextmanager
     def undone(self) -> Iterator[None]:
         version = self.policy_version
         self.ask("hold", {})

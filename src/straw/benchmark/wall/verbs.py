@@ -16,7 +16,7 @@ from straw.files import MIB
 
 VERBS = (
     "sample", "converse", "generate", "append", "logprobs", "forward_backward", "optim_step", "publish", "embed",
-    "likeliest", "layers", "token_vectors", "hold", "undo", "trained_bytes",
+    "likeliest", "layers", "token_vectors", "hold", "undo", "to_start", "from_start", "trained_bytes",
 )  # fmt: skip
 MOST_ROWS = MIB  # that are sampled at once
 Plain = dict[str, Any]
@@ -29,7 +29,7 @@ class Verbs:
         self.engine = engine
         self.updates = self.unpaid_draws = 0
         self.conversations: list[Conversation] = []
-        self.held = ExitStack()
+        self.held, self.acting, self.is_at_start = ExitStack(), ExitStack(), False
 
     def answer(self, message: Plain) -> Plain:
         """What goes back: a value, or why there is none."""
@@ -45,6 +45,7 @@ class Verbs:
 
     def turn_is_over(self) -> None:
         """What a learner leaves open does not reach into the next rollouts."""
+        self.from_start()
         self.held.close()
         self.conversations.clear()
         self.engine.publish()
@@ -78,6 +79,8 @@ class Verbs:
         return {"logprobs": found.logprobs, "metrics": found.metrics}
 
     def optim_step(self, params: Plain) -> dict[str, float]:
+        if self.is_at_start:
+            raise RunError("the start is what it was: leave at_start() before an optimizer step")
         self.updates += 1
         return self.engine.optim_step(wire.adam_of(params))
 
@@ -103,6 +106,15 @@ class Verbs:
 
     def undo(self) -> None:
         self.held.close()
+
+    def to_start(self) -> None:
+        self.from_start()
+        self.acting.enter_context(self.engine.at_start())
+        self.is_at_start = True
+
+    def from_start(self) -> None:
+        self.acting.close()
+        self.is_at_start = False
 
     def trained_bytes(self) -> int:
         return self.engine.trained_bytes

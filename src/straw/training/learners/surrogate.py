@@ -21,17 +21,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from straw.algorithms.reward_model.fields import Paid
+from straw.algorithms.reward_model.fields import Paid, Turns
 from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel
 from straw.rollouts.collect import SeedKey, sample_turns
-from straw.tasks.base import Task
+from straw.tasks.base import Task, World
 from straw.training.learners.listing import listed
 from straw.training.learners.reply_log import ReplyLog
 from straw.training.learners.soft_targets import BeliefOptions, TargetDistribution
+from straw.training.learners.without_repeats import WithoutRepeats
 from straw.training.plan import Plan
+from straw.training.sources.base import Collector, Source
 from straw.types import Datum, Problem, Rollout, Turn
 
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
@@ -68,6 +70,7 @@ class Surrogate:
         self.logs: dict[str, ReplyLog] = {}
         self.unpaid = self.read = 0  # replies of this step that were drawn without being paid for, beginnings
         self.layers = layers_of(plan, engine, self.options)
+        self.asking: WithoutRepeats | None = None
 
     @staticmethod
     def check(task: Task, channel: Channel) -> None:
@@ -80,10 +83,26 @@ class Surrogate:
 
     @property
     def facts(self) -> Mapping[str, float]:
+        passed_over = self.asking.passed_over if self.asking else 0
         return {
-            "reward_aware": 0.0, "unpaid_draws": float(self.unpaid), "listed_beginnings": float(self.read),
-            "layers_compared": float(self.layers),
+            "reward_aware": 0.0, "unpaid_draws": float(self.unpaid + passed_over),
+            "listed_beginnings": float(self.read), "layers_compared": float(self.layers),
         }  # fmt: skip
+
+    def source(self, collector: Collector) -> Source | None:
+        """Draws without repeats, where one reply is all of a rollout and the page has no wishes of its own."""
+        plan = self.plan
+        if plan.task.max_turns > 1 or isinstance(plan.task, World) or plan.page.engine.max_lag:
+            return None
+        if plan.channel.reads_replies:
+            return None
+        self.asking = WithoutRepeats(collector, self.engine, self.known)
+        return self.asking
+
+    def known(self, problem: Problem) -> set[Turns]:
+        """What was paid for; where pay varies nothing is known for good."""
+        log = self.logs.get(problem.key)
+        return set() if log is None or self.plan.channel.noise else set(log.said)
 
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the rollouts."""
