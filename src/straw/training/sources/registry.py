@@ -15,7 +15,8 @@ def source_of(plan: Plan, engine: Engine, sampling: SamplingParams, state: RunSt
     collector = Collector(plan, sampling, state.pass_rates)
     if plan.is_sft:
         return NoRollouts()
-    own: Source | None = state.student.source(collector) if hasattr(state.student, "source") else None
+    make = getattr(state.student, "source", None)
+    own: Source | None = None if make is None else make(collector)
     if own is not None:
         return own
     if not plan.page.engine.max_lag:

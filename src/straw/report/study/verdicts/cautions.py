@@ -107,9 +107,9 @@ def unpaid(study: Study) -> Iterator[Verdict]:
         return
     spent = [f"{cell.label} {drawn_by(cell)}" for cell in learners]
     yield Verdict(
-        f"surrogate lists or draws replies that nobody pays for, no episodes: a run of {'; '.join(spent)}. "
-        "It compares tokens, and what a pretrained model makes of them: where a number is one token of a model that has "
-        "read nothing it is no faster than guessing.",
+        f"surrogate lists or draws replies that nobody pays for, no episodes: a run of {'; '.join(spent)}. It compares "
+        "tokens, and what a pretrained model makes of them: where a number is one token of a model that has read "
+        "nothing it is no faster than guessing.",
         "equal", True,
     )  # fmt: skip
 
