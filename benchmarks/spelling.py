@@ -36,6 +36,7 @@ from straw.algorithms.reward_model.likeness import Replies
 from straw.rewards.log_distance import closeness
 
 END, GROUP, BINS = -1, 4, 8
+HEADER = ("spelling", "said", "episodes: median", "quartiles", "mean", "90%", "most", "goal", "CPU-s a secret")
 Spell = Callable[[int], tuple[int, ...]]
 
 
@@ -142,10 +143,10 @@ def main() -> None:
     wanted = asked.rows or [name for name, row in ROWS.items() if row.of_model <= bool(asked.model)]
     read = read_by(asked.model, asked.N) if asked.model else None
     secrets = [int(one) for one in np.random.default_rng([asked.seed, asked.N]).permutation(asked.N)[: asked.secrets]]
-    table = Table("spelling", "said", "episodes: median", "quartiles", "mean", "goal", "CPU-s a secret")
+    table, console = Table(*HEADER), Console(highlight=False, width=110)
     for name in wanted:
         table.add_row(name, *cells(ROWS[name], secrets, asked.N, asked.most, read))
-    Console(highlight=False, width=110).print(f"N={asked.N}, {BINS} bins, groups of {GROUP}", table)
+        console.print(table if name == wanted[-1] else f"{name}: done")
 
 
 def cells(row: Row, secrets: list[int], N: int, most: int, read: Read | None) -> list[str]:
@@ -161,7 +162,15 @@ def cells(row: Row, secrets: list[int], N: int, most: int, read: Read | None) ->
     holds = (mean(found) if row.goal.startswith("mean") else median(found)) <= row.most
     there = sum(one <= most for one in found)
     verdict = row.goal if N != 1024 or row.most == np.inf else f"{row.goal}: {'holds' if holds else 'does not hold'}"
-    numbers = (f"{middle:g}", f"{low:g} to {high:g}", f"{mean(found):.0f}", verdict, f"{spent_s:.2f}")
+    numbers = (
+        f"{middle:g}",
+        f"{low:g} to {high:g}",
+        f"{mean(found):.0f}",
+        f"{np.quantile(found, 0.9):.0f}",
+        f"{max(found)}",
+        verdict,
+        f"{spent_s:.2f}",
+    )
     return [f"{there} of {len(found)}", *numbers]
 
 

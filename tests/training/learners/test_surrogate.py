@@ -16,6 +16,7 @@ from tests.training.learners.test_learners import Dying, groups_of, rows
 from straw.engines.base import SamplingParams
 from straw.runs.reading import read_metrics
 from straw.training.learners.listing import behind, listed
+from straw.training.learners.reply_log import ReplyLog
 from straw.training.learners.surrogate import Surrogate
 from straw.training.learners.without_repeats import new_ones
 from straw.training.session import resume_run, run_page
@@ -92,13 +93,15 @@ def test_what_is_listed_is_not_drawn_as_well(home: Path, monkeypatch: pytest.Mon
     assert set("01234567") <= {parts.chat.decode(said[0]) for said in log.pool}
 
 
-def test_draws_are_the_start_s_whatever_was_learned_since(home: Path) -> None:
-    parts = Parts(f"algorithm=surrogate listed=0 {SMALL}")
+def test_half_of_the_draws_are_the_start_s_whatever_was_learned_since(home: Path) -> None:
+    parts = Parts("algorithm=surrogate listed=0 pool=16 fresh=16")
     student = Surrogate(parts.plan, parts.engine, parts.params)
-    before = [turns[0].reply for turns in student.drawn(parts.task.problem(0), 1, 16)]
+    ask = parts.task.problem(0), 1, ReplyLog()
+    start = [turns[0].reply for turns in student.unpaid_draws(*ask, True)]
     parts.engine.add_noise([1], [0.5])
     parts.engine.publish()
-    assert [turns[0].reply for turns in student.drawn(parts.task.problem(0), 1, 16)] == before
+    found = [turns[0].reply for turns in student.unpaid_draws(*ask, False)]
+    assert found[:8] == start[:8] and found[8:] != start[8:]
 
 
 @pytest.mark.parametrize("words", ["layers=2", "dictionary_order=true", "listed=0"])

@@ -17,7 +17,7 @@ start gives to it. Problems must come again: a log is kept for each prompt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,7 @@ from straw.types import Datum, Problem, Rollout, Turn
 
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
 LAYERS = 5
+MOST_POOL = 8192  # replies, where they are not listed; drawn in steps behind the first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +114,7 @@ class Surrogate:
             log = self.logs.setdefault(problem.key, ReplyLog())
             if is_new:
                 self.list_replies(log, group[0].turns[0].prompt)
-            count = 0 if log.is_whole else int(self.options.pool or 0) if is_new else self.options.fresh
-            self.pour(log, [*self.drawn(problem, step, count), *(rollout.turns for rollout in group)])
+            self.pour(log, [*self.unpaid_draws(problem, step, log, is_new), *(rollout.turns for rollout in group)])
             for rollout in group:
                 log.said.append(tuple(turn.reply for turn in rollout.turns))
                 log.paid.append(self.paid(rollout))
@@ -132,19 +132,24 @@ class Surrogate:
                 for reply, nats in found.nats.items()
             })  # fmt: skip
 
-    def drawn(self, problem: Problem, step: int, count: int) -> list[tuple[Turn, ...]]:
-        """By the start where an engine can go back to it: what a belief has left out is then found again."""
-        if not count:
+    def unpaid_draws(self, problem: Problem, step: int, log: ReplyLog, is_new: bool) -> list[tuple[Turn, ...]]:
+        """Half by the start, so that what a belief has left out is found again, and half by the policy, near to it."""
+        if is_new:
+            count = 0 if log.is_whole else int(self.options.pool or 0)
+            return self.drawn(problem, step, range(count))
+        count = 0 if log.is_whole else min(self.options.fresh, max(0, MOST_POOL - len(log.pool)))
+        with nullcontext() if self.engine.lacks(("at_start",)) or not count else self.engine.at_start():
+            by_start = self.drawn(problem, step, range(count // 2))
+        return [*by_start, *self.drawn(problem, step, range(count // 2, count))]
+
+    def drawn(self, problem: Problem, step: int, rows: Sequence[int]) -> list[tuple[Turn, ...]]:
+        if not rows:
             return []
         place = SeedKey(self.plan.page.run.seed, step, UNPAID)
-        seats = [(place, row) for row in range(count)]
-        self.unpaid += count
-        with nullcontext() if self.engine.lacks(("at_start",)) else self.start():
-            (rollouts,) = sample_turns(self.engine, self.plan.task, [problem], [seats], self.params)
+        seats = [(place, row) for row in rows]
+        self.unpaid += len(rows)
+        (rollouts,) = sample_turns(self.engine, self.plan.task, [problem], [seats], self.params)
         return [tuple(turn for turn, _ in one) for one in rollouts]
-
-    def start(self) -> AbstractContextManager[None]:
-        return self.engine.at_start()
 
     def pour(self, log: ReplyLog, replies: Sequence[Sequence[Turn]]) -> None:
         """New ones only, each with its prior."""
