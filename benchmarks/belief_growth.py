@@ -26,7 +26,7 @@ from straw.algorithms.reward_model.belief import Belief
 from straw.algorithms.reward_model.fields import full_shares
 from straw.algorithms.reward_model.likeness import Replies
 
-GROUP, END = 4, -1
+GROUP, END = 4, 10**6
 EPISODES, POOLS = (16, 64, 256, 1024), (256, 1024, 4096)
 MOST = 1.0  # the exponent, by episodes
 ROUNDS = 5  # steps that are measured at each length

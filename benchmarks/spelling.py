@@ -35,7 +35,7 @@ from straw.algorithms.reward_model.belief import Belief
 from straw.algorithms.reward_model.likeness import Replies
 from straw.rewards.log_distance import closeness
 
-END, GROUP, BINS = -1, 4, 8
+END, GROUP, BINS = 10**6, 4, 8
 HEADER = ("spelling", "said", "episodes: median", "quartiles", "mean", "90%", "most", "goal", "CPU-s a secret")
 Spell = Callable[[int], tuple[int, ...]]
 

@@ -211,3 +211,8 @@ def test_a_reply_that_was_paid_less_by_chance_is_not_out() -> None:
     belief.append([3, 4, 5], [0.5, 0.0, 0.0])
     found = belief.log_chances()
     assert np.isfinite(found).all() and found[3] > found[4]
+
+
+def test_a_token_below_zero_is_refused() -> None:
+    with pytest.raises(ValueError, match="from 0 on"):
+        Replies([(3, -1), (4, -1)])

@@ -45,6 +45,8 @@ class Replies:
         self, replies: Sequence[Tokens], states: Array | None = None, vectors: Mapping[int, Array] | None = None,
         dictionary: bool = False,
     ) -> None:  # fmt: skip
+        if min(token for reply in replies for token in reply) < 0:
+            raise ValueError("a token is a number from 0 on: one below would be taken for what is behind the end")
         width = max(map(len, replies))
         self.tokens = np.zeros((len(replies), width), np.int64)  # each one more than it is: 0 is behind the end
         self.backwards = np.zeros_like(self.tokens)
