@@ -31,8 +31,8 @@
 
 A learner of its own makes no use of advantages: it keeps a log of rollouts, believes something and learns towards that.
 
-surrogate     full reward is where a model of the reward, fitted to the log, expects it     knows tokens and rewards,
-              and is fast where answers that are near each other are spelled alike
+surrogate     full reward is where models of the reward, fitted to the log, expect it      knows tokens and rewards,
+              and what the start makes of replies: its hidden states, where it was pretrained
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 regress       log-probabilities, fitted to all that was paid; what was paid is not paid again      knows tokens, rewards
 
@@ -63,7 +63,7 @@ WEIGHINGS = ("rollout", "reply", "token")
 
 SUPERVISED = Tuning(values={"learning_rate": 3e-4}, episodes_per_bit=70)
 SURROGATE = Tuning(
-    values={"learning_rate": 1e-3, "most_updates": 8, "target_kl": 0.1, "pool": 4096}, episodes_per_bit=12
+    values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.1, "pool": 256}, episodes_per_bit=12
 )
 REWARD_AWARE = Tuning(values={"learning_rate": 1e-3, "most_updates": 30, "target_kl": 0.02}, episodes_per_bit=12)
 OF_A_LEARNER = Tuning(values={"learning_rate": 1e-3}, episodes_per_bit=12)  # of somebody else

@@ -27,7 +27,7 @@ from straw.outside import FILE
 from straw.registry import find, names
 from straw.runs.files.jsonl import json_line
 
-OURS = ("straw.algorithms", "straw.training.learners")
+OURS = ("straw.algorithms", "straw.algorithms.reward_model", "straw.training.learners")
 FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_at_once", "accumulation")
 PLAIN = "tokens, what was paid for them, and its own draws"
 

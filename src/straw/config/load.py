@@ -27,6 +27,7 @@ from straw.files import PAGE, parse_toml, read_file
 from straw.registry import find, is_known
 
 TRUST = "trust_remote_code"
+WAS = {"fresh": 64}  # defaults of before, which pages of other algorithms still have
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def without_idle(values: Mapping[str, Any], owners: Owners, begun: str, *, ran: 
 
 
 def is_idle(name: str, value: Any, ran: bool) -> bool:
-    return any(ran or read_value(known, value) == known.default for known in read_by(name).values())
+    return any(
+        ran or read_value(known, value) in (known.default, WAS.get(known.name)) for known in read_by(name).values()
+    )
 
 
 def page_of_config(config: Mapping[str, Any]) -> Page:

@@ -53,7 +53,7 @@ class Algorithm(Section):
 
     algorithm: str = option(
         "reinforce",
-        "the algorithm: baseline, loss and defaults (surrogate rests on spelling)",
+        "the algorithm: baseline, loss and defaults",
         registry="algorithms",
     )
     loss_fn: str | None = option(None, "the policy loss; none: the algorithm's own", example="ppo", registry="losses")

@@ -5,6 +5,8 @@
     forward_backward  add the gradient of a loss; optim_step applies it and clears it
     publish           the sampler takes the trainer's weights; until then `sample` refuses
     embed, states     hidden states: of given texts, and before each token of given replies
+    layers            the same layer by layer, the mean of each reply; token_vectors: of single tokens
+    at_start          for a while the weights of before the first step
     likeliest         what a policy would have written at each of these tokens, with probabilities
     noisy, add_noise  the same weights moved by noise from a seed: for a while, or for good
     save, load, close
@@ -189,6 +191,19 @@ class Engine(Sampler):
         """Of each datum an array [tokens, width]: the last hidden state from which each token is predicted."""
         raise NotImplementedError
 
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        """Of each datum an array [layers, width]: the mean over all but its last token of what `count` layers, evenly
+        spaced with the last of all, make of them, with the weights of the start."""
+        raise NotImplementedError
+
+    def token_vectors(self, tokens: Sequence[int]) -> Any:
+        """[tokens, width]: the input embeddings of these tokens, with the weights of the start."""
+        raise NotImplementedError
+
+    def at_start(self) -> AbstractContextManager[None]:
+        """Inside, what trains is what it was before the first step; then put back, every bit."""
+        raise NotImplementedError
+
     def likeliest(
         self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[dict[int, float]]]:
@@ -208,7 +223,7 @@ class Engine(Sampler):
 
     @classmethod
     def lacks(cls, verbs: Sequence[str]) -> list[str]:
-        """Which of these an engine does not have; of the four above not every one has all."""
+        """Which of these an engine does not have; of the seven above not every one has all."""
         return [verb for verb in verbs if getattr(cls, verb) is getattr(Engine, verb)]
 
     @abstractmethod

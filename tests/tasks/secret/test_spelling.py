@@ -37,6 +37,14 @@ def test_a_tag_is_read_strictly(text: str) -> None:
     assert read(" <57>\n", "tagged", 64, 0, 1) == (57,)
 
 
+@pytest.mark.parametrize(
+    ("text", "number"), [("021", 120), ("7", 7), ("0", 0), ("70", None), ("0210", None), ("", None)]
+)
+def test_a_number_from_behind_is_read_strictly(text: str, number: int | None) -> None:
+    """70 would be 07, and 0210 0120: no number is written so."""
+    assert read(text, "reversed", 200, 0, 1) == (None if number is None else (number,))
+
+
 def test_a_permutation_is_one_and_depends_on_its_seed() -> None:
     written, meant = permutation(64, 5)
     assert sorted(written) == [*range(64)] and [meant[one] for one in written] == [*range(64)]

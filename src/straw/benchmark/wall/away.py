@@ -91,6 +91,21 @@ class EngineAway(Engine):
         found: list[list[float]] = self.ask("embed", {"texts": list(texts)})
         return found
 
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        asked = {"data": wire.plain_data(data), "count": count}
+        return [np.array(one, np.float32) for one in self.ask("layers", asked)]
+
+    def token_vectors(self, tokens: Sequence[int]) -> Any:
+        return np.array(self.ask("token_vectors", {"tokens": list(tokens)}), np.float32)
+
+    @contextmanager
+    def at_start(self) -> Iterator[None]:
+        self.ask("to_start", {})
+        try:
+            yield
+        finally:
+            self.ask("from_start", {})
+
     @contextmanager
     def undone(self) -> Iterator[None]:
         version = self.policy_version

@@ -16,7 +16,8 @@ from straw.files import MIB
 
 VERBS = (
     "sample", "converse", "generate", "append", "logprobs", "forward_backward", "optim_step", "publish", "embed",
-    "hold", "undo", "trained_bytes", "states", "likeliest", "add_noise",
+    "states", "likeliest", "layers", "token_vectors", "hold", "undo", "to_start", "from_start", "trained_bytes",
+    "add_noise",
 )  # fmt: skip
 MOST_ROWS = MIB  # that are sampled at once
 Plain = dict[str, Any]
@@ -29,7 +30,7 @@ class Verbs:
         self.engine = engine
         self.updates = self.unpaid_draws = 0
         self.conversations: list[Conversation] = []
-        self.held = ExitStack()
+        self.held, self.acting, self.is_at_start = ExitStack(), ExitStack(), False
 
     def answer(self, message: Plain) -> Plain:
         """What goes back: a value, or why there is none."""
@@ -45,6 +46,7 @@ class Verbs:
 
     def turn_is_over(self) -> None:
         """What a learner leaves open does not reach into the next rollouts."""
+        self.from_start()
         self.held.close()
         self.conversations.clear()
         self.engine.publish()
@@ -78,6 +80,8 @@ class Verbs:
         return {"logprobs": found.logprobs, "metrics": found.metrics}
 
     def optim_step(self, params: Plain) -> dict[str, float]:
+        if self.is_at_start:
+            raise RunError("the start is what it was: leave at_start() before an optimizer step")
         self.updates += 1
         return self.engine.optim_step(wire.adam_of(params))
 
@@ -87,11 +91,27 @@ class Verbs:
     def embed(self, texts: Any) -> list[list[float]]:
         return self.engine.embed([str(text) for text in texts])
 
+    def layers(self, data: Any, count: int) -> list[Any]:
+        return [one.tolist() for one in self.engine.layers(wire.data_of(data), int(count))]
+
+    def token_vectors(self, tokens: Any) -> list[list[float]]:
+        found: list[list[float]] = self.engine.token_vectors(wire.whole(tokens)).tolist()
+        return found
+
     def hold(self) -> None:
         self.held.enter_context(self.engine.undone())
 
     def undo(self) -> None:
         self.held.close()
+
+    def to_start(self) -> None:
+        self.from_start()
+        self.acting.enter_context(self.engine.at_start())
+        self.is_at_start = True
+
+    def from_start(self) -> None:
+        self.acting.close()
+        self.is_at_start = False
 
     def trained_bytes(self) -> int:
         return self.engine.trained_bytes

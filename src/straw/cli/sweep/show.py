@@ -93,7 +93,7 @@ def show_conditions(going: Going, summaries: Sequence[Summary]) -> None:
         return
     end_table(title, [one.cells() for one in summaries], header=HEADER, run_folder=sweep.folder)
     for remark in filter(None, (one.unpaid() for one in summaries)):
-        say(f"beside its episodes, and fast where near numbers are spelled alike: {remark}")
+        say(f"beside its episodes: {remark}")
 
 
 TUNING_HEADER = ("condition", "learning rate", "reached 90%", "episodes, median", "bits, median")

@@ -227,6 +227,27 @@ class LocalEngine(Learning, Engine):
         return out
 
     @torch.no_grad()
+    def layers(self, data: Sequence[Datum], count: int) -> list[Any]:
+        out: list[Any] = [None] * len(data)
+        with self.policies.acting_as("start"):
+            for flat in self._micro_batches(data, every_token=True):
+                with self.precision():
+                    every = self.reader.layers(flat.tokens, flat.pack.positions, flat.pack)
+                    chosen = torch.stack([every[one][flat.states].float() for one in spaced(len(every), count)], dim=1)
+                for owner, rows in read_rows(flat).items():
+                    out[owner] = chosen[rows].mean(0).cpu().numpy()
+        return out
+
+    @torch.no_grad()
+    def token_vectors(self, tokens: Sequence[int]) -> Any:
+        with self.policies.acting_as("start"):
+            weights: Tensor = self.model.get_input_embeddings().weight
+            return weights[torch.tensor(list(tokens), device=weights.device)].float().cpu().numpy()
+
+    def at_start(self) -> AbstractContextManager[None]:
+        return self.policies.acting_as("start")
+
+    @torch.no_grad()
     def likeliest(
         self, data: Sequence[Datum], count: int, policy: Policy = "current", temperature: float = 1.0
     ) -> list[list[dict[int, float]]]:
@@ -266,6 +287,25 @@ class LocalEngine(Learning, Engine):
         total, metrics = objective(flat, logprobs, entropy, loss, reference)
         total.backward()
         return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
+
+
+def spaced(layers: int, count: int) -> list[int]:
+    """As many layers, evenly, with the last of all.
+
+    Example: spaced(30, 3) == [9, 19, 29]
+    """
+    count = min(layers, count)
+    return [layers * (place + 1) // count - 1 for place in range(count)]
+
+
+def read_rows(flat: Flat) -> dict[int, list[int]]:
+    """Of each datum the states that stand on its own tokens; of one with a single token the end of its prompt."""
+    found: dict[int, list[int]] = {}
+    for owner, position, row in zip(flat.owner, flat.position, flat.rows.tolist(), strict=True):
+        found.setdefault(owner, []).append(row)
+        if position == 1:  # pairs of a datum are in order, and its first stands on the prompt
+            found[owner].pop(0)
+    return found
 
 
 def behind(start: int, done: Done | None) -> Done | None:

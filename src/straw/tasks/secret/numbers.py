@@ -37,8 +37,8 @@ class SecretOptions(TaskSection):
     )
     num_secrets: int = option(1, "the number of secrets, each asked for by its own prompt", at_least=1, at_most=65_536)
     length: int = option(1, "the number of secrets asked for in one completion", at_least=1, at_most=1_024)
-    spelling: Literal["digits", "permuted", "tagged"] = option(
-        "digits", "how a number is written: in digits, as another one (permuted), or <57> (tagged)"
+    spelling: Literal["digits", "permuted", "reversed", "tagged"] = option(
+        "digits", "how a number is written: digits, another one's, from behind, or <57> (tagged)"
     )
 
     @property

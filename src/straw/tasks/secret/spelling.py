@@ -2,6 +2,7 @@
 
     digits      57 is "57": numbers that are near each other begin alike
     permuted    57 is "9", the digits of another number: the same replies, and no order in them
+    reversed    57 is "75": numbers that are near each other end alike
     tagged      57 is "<57>": one token of its own, where a model's vocabulary has such tokens (tiny-1M-numbers)
 
 A permutation is a draw of its own, from secret_seed. What a reply is worth, and what an observer learns from it, is a
@@ -16,13 +17,15 @@ from random import Random
 from straw.seeds import seed_for
 from straw.text.reading.parse import strict_ints
 
-SPELLINGS = ("digits", "permuted", "tagged")
+SPELLINGS = ("digits", "permuted", "reversed", "tagged")
 
 
 def spelled(numbers: list[int], spelling: str, N: int, seed: int) -> str:
     if spelling == "permuted":
         written, _ = permutation(N, seed)
         numbers = [written[number] for number in numbers]
+    if spelling == "reversed":
+        return " ".join(str(number)[::-1] for number in numbers)
     return " ".join(f"<{number}>" if spelling == "tagged" else str(number) for number in numbers)
 
 
@@ -34,6 +37,8 @@ def read(text: str, spelling: str, N: int, seed: int, length: int) -> tuple[int,
             return None
         found = strict_ints(" ".join(word[1:-1] for word in words), N, length)
         return found if found is not None and text.strip() == spelled([*found], spelling, N, seed) else None
+    if spelling == "reversed":
+        return strict_ints(" ".join(word[::-1] for word in text.strip().split(" ")), N, length)
     found = strict_ints(text, N, length)
     if found is None or spelling == "digits":
         return found

@@ -15,9 +15,10 @@ def source_of(plan: Plan, engine: Engine, sampling: SamplingParams, state: RunSt
     collector = Collector(plan, sampling, state.pass_rates)
     if plan.is_sft:
         return NoRollouts()
-    if (own := getattr(state.student, "source", None)) is not None:
-        made: Source = own(collector)
-        return made
+    make = getattr(state.student, "source", None)
+    own: Source | None = None if make is None else make(collector)
+    if own is not None:
+        return own
     if not plan.page.engine.max_lag:
         return Prefetching(collector, engine)
     if plan.page.engine.pace == "free":

@@ -43,6 +43,10 @@ class Reader(Protocol):
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor: ...
 
+    def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
+        """The same behind every layer, before the last norm."""
+        ...
+
 
 NAME = "straw_prefix"
 
@@ -114,6 +118,17 @@ class ModulesReader:
                 straw_layout=layout,
             )
         return out.last_hidden_state[0]
+
+    def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
+        """What every layer leaves; of the last one transformers tells only what its norm makes of it."""
+        out = self.body(
+            input_ids=tokens.unsqueeze(0),
+            position_ids=positions.unsqueeze(0),
+            use_cache=False,
+            output_hidden_states=True,
+            straw_layout=layout,
+        )
+        return [one[0] for one in out.hidden_states[1:]]
 
 
 def layers_of(body: nn.Module) -> list[Any]:

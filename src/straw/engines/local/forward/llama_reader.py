@@ -115,7 +115,11 @@ class LlamaReader:
             except StopIteration as end:
                 return cast(Tensor, end.value)
 
-    def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[None, None, Tensor]:
+    def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
+        """What every layer leaves, before the last norm."""
+        return list(self.layer_by_layer(tokens, positions, layout))
+
+    def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[Tensor, None, Tensor]:
         """The same, with a pause behind every layer."""
         x = self.body.embed_tokens(tokens)
         cos, sin = self.body.rotary_emb(x, positions.unsqueeze(0))
@@ -129,7 +133,7 @@ class LlamaReader:
                 )  # fmt: skip
             else:
                 x = self._layer(index, layer, x, turn, layout)
-            yield
+            yield x
         return rms_norm(x, self.body.norm.weight, self.eps)
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:

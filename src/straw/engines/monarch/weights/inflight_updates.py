@@ -73,3 +73,6 @@ class FreshReader:
         if isinstance(layout, Decode):
             self.before()
         return self.reader.hidden(tokens, positions, layout)
+
+    def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
+        return self.reader.layers(tokens, positions, layout)

@@ -101,15 +101,15 @@ def ended(study: Study) -> Iterator[Verdict]:
 
 
 def unpaid(study: Study) -> Iterator[Verdict]:
-    """Episodes are not all that this learner lives on, and numbers in digits are kind to it."""
+    """Episodes are not all that this learner lives on, and tokens that are alike are kind to it."""
     learners = [cell for cell in study.cells if draws_unpaid(cell)]
     if not learners:
         return
     spent = [f"{cell.label} {drawn_by(cell)}" for cell in learners]
     yield Verdict(
-        f"surrogate draws replies that nobody pays for, which are no episodes: a run of {'; '.join(spent)}. It takes "
-        "answers for alike that are spelled alike, as near numbers in digits are: where a number is one token it is no "
-        "faster than guessing.",
+        f"surrogate lists or draws replies that nobody pays for, no episodes: a run of {'; '.join(spent)}. It compares "
+        "tokens, and what a pretrained model makes of them: where a number is one token of a model that has read "
+        "nothing it is no faster than guessing.",
         "equal", True,
     )  # fmt: skip
 

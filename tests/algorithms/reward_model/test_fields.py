@@ -9,7 +9,7 @@ import pytest
 from scipy.special import logsumexp
 from scipy.stats import t as student
 
-from straw.algorithms.reward_model import (
+from straw.algorithms.reward_model.fields import (
     FALLS,
     JITTER,
     LEAST,

@@ -1,0 +1,72 @@
+"""What a learner asks for through the wall is what the engine says, and the start cannot be trained."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.small_runs import Parts
+
+from straw.benchmark.wall.away import EngineAway
+from straw.benchmark.wall.verbs import Verbs
+from straw.engines.base import AdamParams, Loss
+from straw.errors import RunError
+from straw.types import Datum
+
+
+class Wall:
+    """Both sides in one process, with everything as a line of JSON between them."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.verbs = Verbs(parts.engine)
+        self.away = EngineAway(self.ask, lambda: parts.chat)
+
+    def ask(self, verb: str, asked: dict[str, Any]) -> Any:
+        found = json.loads(json.dumps(self.verbs.answer(json.loads(json.dumps({"verb": verb, "with": asked})))))
+        if "error" in found:
+            raise RunError(found["error"])
+        return found["value"]
+
+
+def data_of(parts: Parts) -> list[Datum]:
+    prompt = parts.chat.opening(parts.task.problem(0).messages)
+    replies = [parts.chat.encode_reply(text) for text in ("3", "5")]
+    return [Datum(prompt=prompt, tokens=reply, weights=(1.0,) * len(reply)) for reply in replies]
+
+
+def test_likeliest_tokens_layers_and_vectors_come_through_as_they_are(home: Path) -> None:
+    parts = Parts()
+    wall, data = Wall(parts), data_of(parts)
+    assert wall.away.likeliest(data, 5, "start") == parts.engine.likeliest(data, 5, "start")
+    for found, own in zip(wall.away.layers(data, 2), parts.engine.layers(data, 2), strict=True):
+        np.testing.assert_array_equal(found, own)
+    np.testing.assert_array_equal(wall.away.token_vectors([3, 5]), parts.engine.token_vectors([3, 5]))
+
+
+def test_who_acts_as_the_start_cannot_train_it_and_is_back_afterwards(home: Path) -> None:
+    parts = Parts()
+    wall, data = Wall(parts), data_of(parts)
+    before = wall.away.logprobs(data)
+    wall.away.forward_backward(data, Loss(name="cross_entropy"))
+    wall.away.optim_step(AdamParams(learning_rate=1e-2))
+    learned = wall.away.logprobs(data)
+    with wall.away.at_start():
+        assert wall.away.logprobs(data) == before
+        with pytest.raises(RunError, match="leave at_start"):
+            wall.away.optim_step(AdamParams(learning_rate=1e-2))
+    assert wall.away.logprobs(data) == learned != before
+    assert wall.verbs.updates == 1
+
+
+def test_a_learner_that_stays_at_the_start_does_not_reach_into_the_next_rollouts(home: Path) -> None:
+    parts = Parts()
+    wall, data = Wall(parts), data_of(parts)
+    wall.away.forward_backward(data, Loss(name="cross_entropy"))
+    wall.away.optim_step(AdamParams(learning_rate=1e-2))
+    learned = parts.engine.logprobs(data)
+    wall.ask("to_start", {})
+    wall.verbs.turn_is_over()
+    assert parts.engine.logprobs(data) == learned
