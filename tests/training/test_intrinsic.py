@@ -101,7 +101,7 @@ def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing() -> 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), min_size=2, max_size=8))
 def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one(told: Any) -> None:
-    for use_ir in ("knn+", "surprise", "entropy", "elliptical"):
+    for use_ir in ("knn+", "surprise", "entropy", "elliptical", "extra"):
         pay = paying(use_ir=use_ir, encoder="minilm", exploit_weight=0.0)
         group = [rollout(text, is_right=is_right, logprob=-float(ord(text))) for text, is_right in told]
         pay.paid([group], 1)
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_pa
 
 def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
     silent = replace(rollout(""), replies=(), turns=(), end=End.FAILED)
-    for use_ir in ("knn+", "elliptical", "entropy", "surprise"):
+    for use_ir in ("knn+", "elliptical", "entropy", "surprise", "extra"):
         pay = paying(use_ir=use_ir, encoder="minilm")
         assert pay.paid([[silent, silent]], 1) == [[silent, silent]]
 
@@ -238,7 +238,7 @@ def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
 # --- state
 
 
-@pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise"])
+@pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise", "extra"])
 def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp_path: Path) -> None:
     one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
     for step, texts in enumerate(("ab", "cd", "ae"), 1):

@@ -4,6 +4,7 @@
     surprise     rare tokens                                                 surprise.py
     entropy      rare bytes                                                  surprise.py
     elliptical   directions that were not seen yet                           elliptical.py
+    extra        right replies unlike the other right ones of their group    extra.py
 
 One of your own is a class with the methods of `trace.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
 `needs_encoder = True`; where it has options it is made by `from_options(memory section, width, seed)`.
@@ -67,6 +68,12 @@ def elliptical(memory: Memory, width: int, seed: int) -> Judge:
     return Elliptical(width, memory.elliptical_dimensions, memory.elliptical_ridge, seed)
 
 
+def extra(memory: Memory, width: int, seed: int) -> Judge:
+    from straw.rewards.intrinsic.extra import Extra
+
+    return Extra()
+
+
 def nothing(memory: Memory, width: int, seed: int) -> Judge:
     raise ValueError("use_ir=no pays nothing")
 
@@ -78,6 +85,7 @@ INTRINSIC: dict[str, Kind] = {
     "surprise": Kind(make=surprise),
     "entropy": Kind(make=entropy),
     "elliptical": Kind(make=elliptical, encoder="policy"),
+    "extra": Kind(make=extra, encoder="minilm"),
 }
 
 
