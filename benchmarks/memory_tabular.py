@@ -215,7 +215,7 @@ def doors(seed: int) -> list[Table]:
 
 
 def countdown(seed: int) -> list[Table]:
-    """64 problems with three numbers, + - and *, and all ways to write an answer without brackets, of which some are."""
+    """64 problems with three numbers, + - and *, and all answers without brackets, of which some are right."""
     task = Countdown(draw=Draw(least=3, most=3, max_number=9, operators=OPERATORS), prompt="short", task_seed=seed)
     found: dict[str, Table] = {}
     index = 0
