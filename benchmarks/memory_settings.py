@@ -1,11 +1,12 @@
-"""Where `memory_test.py` compares its arms: four problems to learn, two of them without a network.
+"""Where `memory_test.py` compares its arms: four problems to learn on a laptop, two of them without a network.
 
     table-a   64 countdown problems, 20 passes      softmax over all answers          16 tuned, judged in a minute
     table-b   16 doors that return, 40 passes       the same
     a         64 countdown problems, 20 passes      the embedded model, one start for all seeds
     b         16 doors that return, 40 passes       the embedded model, as an environment with a tool
 
-The embedded model takes the coefficients that were found for its table: there an arm's trials cost seconds.
+The embedded model takes the coefficients that were found for its table: there an arm's trials cost seconds. Two more
+settings, c and d, are SmolLM2's (`memory_smollm2`), and are run where they are named.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import memory_tabular
 from memory_arms import HERE, Arm, Options
+from memory_smollm2 import options_c, options_d
 from memory_tabular import Credit
 
 DOORS = "abcdefghijklmnop"
@@ -39,6 +42,7 @@ class Setting:
     tuned_on: str = ""  # another setting, whose coefficients are taken; none: its own trials
     rate: float = 0.0  # the learning rate, where it is not found by trials
     left_out: tuple[str, ...] = ()
+    is_small: bool = True  # for a laptop
 
     def has(self, arm: Arm) -> bool:
         return arm.name not in self.left_out
@@ -108,6 +112,21 @@ def embedded_b(options: Options, seed: int, folder: Path) -> Found:
     return {"mean of all passes": mean(found), "opened, passes 36 to 40": mean(found[-5:])} | doing(run)
 
 
+# --- SmolLM2
+
+
+def real(options_of: Callable[[int, Path], tuple[str, Options]], options: Options, seed: int, folder: Path) -> Found:
+    import straw
+
+    what, values = options_of(seed, folder)
+    run = straw.train(what, run_dir=folder, resume=True, **values, **spelled(options))
+    rows = rows_of(run)
+    return {"held out, at the end": rows[-1]["accuracy"], "trained on, last 8 steps": mean(rows[-8:])} | doing(run)
+
+
+# --- all of them
+
+
 def spelled(options: Options) -> Options:
     """As a run of straw has them."""
     if "cosine" not in options:
@@ -163,6 +182,16 @@ SETTINGS = {
             name="a", question="64 countdown problems, 20 passes, embedded model", play=embedded_a, tuned_on="table-a",
             rate=1e-3, measures=("held out, at the end", "trained on, passes 19 and 20"), seeds=16,
             episodes=64 * 4 * 20, left_out=("repeats blamed",),
+        ),
+        Setting(
+            name="c", question="GSM8K without ground truth, SmolLM2", play=partial(real, options_c), tuned_on="table-a",
+            rate=2e-5, measures=("held out, at the end", "trained on, last 8 steps"), seeds=5, episodes=8 * 8 * 40,
+            left_out=("cosine", "repeats blamed"), is_small=False,
+        ),
+        Setting(
+            name="d", question="SVAMP, short replies, SmolLM2", play=partial(real, options_d), tuned_on="table-a",
+            rate=2e-5, measures=("held out, at the end", "trained on, last 8 steps"), seeds=5, episodes=8 * 8 * 40,
+            left_out=("repeats blamed",), is_small=False,
         ),
     )
 }  # fmt: skip

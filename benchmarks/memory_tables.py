@@ -71,7 +71,7 @@ def show(setting: Setting, runs: Runs, out: Path) -> None:
     for measure in setting.measures:
         title = f"{setting.name}: {setting.question}; {setting.episodes:,} episodes a run; {measure}"
         table = Table("arm", "coefficient", "seeds", "mean", "against none", "p", "Holm", "", title=title)
-        for arm, (coefficient, seeds) in runs.items():
+        for arm, (coefficient, _) in runs.items():
             table.add_row(*row(arm, coefficient, by_seed(runs, arm, measure), pairs, corrected, measure))
         console.print(table)
     shares = Table("arm", *SHARES, "CPU-s")

@@ -136,11 +136,12 @@ class Learner:
 
     def traces(self, p: list[Numbers], said: list[Numbers], right: list[list[bool]]) -> list[Trace]:
         questions = minilm([one.question for one in self.problems])
+        keys = [hash_of(one.question) for one in self.problems]
         texts = [[one.answers[a] for a in group] for one, group in zip(self.problems, said, strict=True)]
         vectors = minilm([text for group in texts for text in group])
         return [
             Trace(
-                key=hash_of(self.problems[place].question), question=questions[place], text=text,
+                key=keys[place], question=questions[place], text=text,
                 vectors=vectors[place * self.group_size + number][None], is_right=bool(right[place][number]),
                 surprisal=-float(np.log(p[place][said[place][number]])),
             )

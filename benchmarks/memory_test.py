@@ -93,14 +93,15 @@ def there(out: Path, setting: Setting, num_seeds: int) -> dict[str, tuple[float,
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("settings", nargs="*", help=f"of {', '.join(SETTINGS)}; none: all")
+    parser.add_argument("settings", nargs="*", help=f"of {', '.join(SETTINGS)}; none: all for a laptop")
     parser.add_argument("--seeds", type=int, help="how many are judged")
     parser.add_argument("--tables", action="store_true", help="of what is there; nothing is judged")
     parser.add_argument("--out", type=Path, default=OUT, help="where the runs stand")
     said = parser.parse_args()
     if unknown := set(said.settings) - SETTINGS.keys():
         parser.error(f"there is no setting {', '.join(sorted(unknown))}: choose of {', '.join(SETTINGS)}")
-    chosen = [SETTINGS[name] for name in said.settings or SETTINGS]
+    laptop = [name for name, setting in SETTINGS.items() if setting.is_small]
+    chosen = [SETTINGS[name] for name in said.settings or laptop]
     for setting in chosen:
         if not said.tables:
             for _ in judged(said.out, setting, said.seeds or setting.seeds):

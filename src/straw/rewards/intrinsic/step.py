@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from straw.rewards.intrinsic.base import Arrays, Judge, Trace, check_finite
+from straw.rewards.intrinsic.base import Arrays, Judge, Trace, are_sound, check_finite
 from straw.rewards.intrinsic.episodic import Episodic, named, part
 from straw.rewards.intrinsic.score_normaliser import EPS, Window
 
@@ -70,7 +70,8 @@ class Intrinsic:
 
     def _sound(self, traces: Sequence[Trace]) -> list[int]:
         """The places of those without a flaw."""
-        self.flaws = {place: trace.flaw for place, trace in enumerate(traces) if trace.flaw}
+        is_whole = are_sound(traces)
+        self.flaws = {} if is_whole else {place: trace.flaw for place, trace in enumerate(traces) if trace.flaw}
         return [place for place in range(len(traces)) if place not in self.flaws]
 
     def _paid(self, name: str, scores: Sequence[float | None], step: int) -> list[float | None]:
