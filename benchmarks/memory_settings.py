@@ -1,6 +1,6 @@
 """Where `memory_test.py` compares its arms: four problems to learn on a laptop, two of them without a network.
 
-    table-a   64 countdown problems, 20 passes      softmax over all answers          16 tuned, judged in a minute
+    table-a   64 countdown problems, 20 passes      softmax over all answers; with -centred, without z-scores
     table-b   16 doors that return, 40 passes       the same
     a         64 countdown problems, 20 passes      the embedded model, one start for all seeds
     b         16 doors that return, 40 passes       the embedded model, as an environment with a tool
@@ -57,6 +57,11 @@ def table_a(options: Options, seed: int, folder: Path) -> Found:
 
 def table_b(options: Options, seed: int, folder: Path) -> Found:
     return memory_tabular.played(memory_tabular.doors(seed), {"group_size": 8, "n_batches": 40, **options}, seed)
+
+
+def undivided(play: Callable[[Options, int, Path], Found], options: Options, seed: int, folder: Path) -> Found:
+    """Rewards less their group's mean, and not divided by their deviation: a weight stays what it is."""
+    return play({**options, "baseline": "group"}, seed, folder)
 
 
 # --- the embedded model
@@ -172,6 +177,16 @@ SETTINGS = {
         Setting(
             name="table-b", question="16 doors that return, without a network", play=table_b,
             measures=("mean of all passes", "at the end"), seeds=32, episodes=16 * 8 * 40,
+        ),
+        Setting(
+            name="table-a-centred", question="64 countdown problems, no network, centred without z-scores",
+            play=partial(undivided, table_a), measures=("mean of all passes", "at the end"), seeds=32,
+            episodes=64 * 4 * 20,
+        ),
+        Setting(
+            name="table-b-centred", question="16 doors that return, no network, centred without z-scores",
+            play=partial(undivided, table_b), measures=("mean of all passes", "at the end"), seeds=32,
+            episodes=16 * 8 * 40,
         ),
         Setting(
             name="b", question="16 doors that return, embedded model", play=embedded_b, tuned_on="table-b", rate=1e-3,

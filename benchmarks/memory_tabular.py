@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from memory_encoder import minilm
 
-from straw.algorithms.advantages import zscore
+from straw.algorithms.advantages import centred, zscore
 from straw.config import Memory
 from straw.rewards.intrinsic.base import Trace
 from straw.rewards.intrinsic.step import Intrinsic
@@ -103,8 +103,8 @@ class Learner:
         inside, outside = self.paid(p, said, right, step)
         for place, group in enumerate(said):
             hits = right[place]
-            by_right = zscore([float(hit) for hit in hits])
-            advantages = zscore(
+            by_right = self.credited([float(hit) for hit in hits])
+            advantages = self.credited(
                 [self.base(place, a, hit) + more for a, hit, more in zip(group, hits, inside[place], strict=True)]
             )
             advantages = [a + more * hit for a, more, hit in zip(advantages, outside[place], hits, strict=True)]
@@ -114,6 +114,9 @@ class Learner:
             self.remember(place, group, hits)
             self.failed[place].update(int(a) for a, hit in zip(group, hits, strict=True) if not hit)
         return float(np.mean(right))
+
+    def credited(self, rewards: list[float]) -> list[float]:
+        return centred(rewards) if self.options.get("baseline") == "group" else zscore(rewards)
 
     def base(self, place: int, answer: int, is_right: bool) -> float:
         """Right or wrong, and by length where the arm says so."""
