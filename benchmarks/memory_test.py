@@ -3,6 +3,7 @@
     python benchmarks/memory_test.py                     whatever is missing, then tables and pictures
     python benchmarks/memory_test.py table-a table-b     two settings of four
     python benchmarks/memory_test.py b --seeds 4         its first four seeds
+    python benchmarks/memory_test.py --without knn       all other arms; what is slow can come last
     python benchmarks/memory_test.py --tables            tables and pictures of what is there
 
 Each run leaves its numbers in runs/memory-test/SETTING/ARM-COEFFICIENT-seed-N.json, and is not done again. Each arm's
@@ -15,13 +16,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
 from memory_arms import ARMS, Arm
 from memory_settings import SETTINGS, Found, Setting
-from memory_tables import show
+from memory_tables import Runs, show
 
 TUNING = (100, 101, 102, 103)
 OUT = Path("runs") / "memory-test"
@@ -47,13 +48,17 @@ def done(out: Path, setting: Setting, arm: Arm, coefficient: float, rate: float,
     return found
 
 
-def tuned(out: Path, setting: Setting) -> dict[str, float]:
+def tuned(out: Path, setting: Setting, without: Sequence[str]) -> dict[str, float]:
     """Each arm's coefficient. The learning rate of `none` is everybody's."""
     if setting.tuned_on:
-        return tuned(out, SETTINGS[setting.tuned_on])
-    none, *others = ARMS
+        return tuned(out, SETTINGS[setting.tuned_on], without)
+    none, *others = arms_of(setting, without)
     rate = best(out, setting, none, 0.0)
-    return {none.name: rate} | {arm.name: best(out, setting, arm, rate) for arm in others if setting.has(arm)}
+    return {none.name: rate} | {arm.name: best(out, setting, arm, rate) for arm in others}
+
+
+def arms_of(setting: Setting, without: Sequence[str]) -> list[Arm]:
+    return [arm for arm in ARMS if setting.has(arm) and arm.name not in without]
 
 
 def best(out: Path, setting: Setting, arm: Arm, rate: float) -> float:
@@ -66,23 +71,23 @@ def best(out: Path, setting: Setting, arm: Arm, rate: float) -> float:
     return max(arm.grid, key=lambda one: (mean(one), -one))
 
 
-def judged(out: Path, setting: Setting, num_seeds: int) -> Iterator[tuple[str, float, int, Found]]:
+def judged(
+    out: Path, setting: Setting, num_seeds: int, without: Sequence[str]
+) -> Iterator[tuple[str, float, int, Found]]:
     """All arms of a seed before the next: arm, coefficient, seed, what was found."""
-    coefficients = tuned(out, setting)
+    coefficients = tuned(out, setting, without)
     rate = setting.rate or coefficients["none"]
     for seed in range(num_seeds):
-        for arm in ARMS:
-            if setting.has(arm):
-                is_none = arm.name == "none"
-                one = rate if is_none else coefficients[arm.name]
-                yield arm.name, one, seed, done(out, setting, arm, one, rate, seed)
+        for arm in arms_of(setting, without):
+            one = rate if arm.name == "none" else coefficients[arm.name]
+            yield arm.name, one, seed, done(out, setting, arm, one, rate, seed)
 
 
-def there(out: Path, setting: Setting, num_seeds: int) -> dict[str, tuple[float, dict[int, Found]]]:
-    """By arm its coefficient and what is there by seed; nothing is run."""
+def there(out: Path, setting: Setting, num_seeds: int, without: Sequence[str]) -> Runs:
+    """By arm its coefficient and what is there by seed."""
     found: dict[str, tuple[float, dict[int, Found]]] = {}
-    coefficients = tuned(out, setting)
-    for arm in ARMS:
+    coefficients = tuned(out, setting, without)
+    for arm in arms_of(setting, without):
         one = setting.rate if setting.rate and arm.name == "none" else coefficients.get(arm.name, 0.0)
         paths = {seed: path_of(out, setting, arm, one, seed) for seed in range(num_seeds)}
         runs = {seed: json.loads(path.read_text()) for seed, path in paths.items() if path.is_file()}
@@ -95,6 +100,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("settings", nargs="*", help=f"of {', '.join(SETTINGS)}; none: all for a laptop")
     parser.add_argument("--seeds", type=int, help="how many are judged")
+    parser.add_argument("--without", nargs="*", default=[], metavar="ARM", help="arms that are not run or shown")
     parser.add_argument("--tables", action="store_true", help="of what is there; nothing is judged")
     parser.add_argument("--out", type=Path, default=OUT, help="where the runs stand")
     said = parser.parse_args()
@@ -104,9 +110,9 @@ def main() -> None:
     chosen = [SETTINGS[name] for name in said.settings or laptop]
     for setting in chosen:
         if not said.tables:
-            for _ in judged(said.out, setting, said.seeds or setting.seeds):
+            for _ in judged(said.out, setting, said.seeds or setting.seeds, said.without):
                 pass
-        if runs := there(said.out, setting, said.seeds or setting.seeds):
+        if runs := there(said.out, setting, said.seeds or setting.seeds, said.without):
             show(setting, runs, said.out)
 
 
