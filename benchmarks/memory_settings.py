@@ -78,7 +78,7 @@ def embedded_a(options: Options, seed: int, folder: Path) -> Found:
     import straw
 
     run = straw.train(
-        "countdown", model_name=str(start(folder.parent)), warmup="none", max_tokens=13, **EASY, **EVERYWHERE,
+        "countdown", model_name=str(start(folder.parent)), warmup="none", dtype="float32", lora_rank=0, max_tokens=13, **EASY, **EVERYWHERE,
         task_seed=seed, seed=seed, only_first=64, batch_size=64, group_size=4, n_batches=20, eval_every=20,
         eval_samples=100, eval_replies=4, eval_temperature=1.0, run_dir=folder, resume=True, **spelled(options),
     )  # fmt: skip
