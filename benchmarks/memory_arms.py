@@ -59,5 +59,9 @@ ARMS = (
     Arm(name="surprise", of=novelty, options=intrinsic("surprise", novelty="inside")),
     Arm(name="cosine", of=lambda weight: {"cosine": weight}),
     Arm(name="success buffer", of=lambda size: {"replay": int(size)}, grid=(1, 2, 4), is_remedy=True),
+    Arm(
+        name="knn, own question", of=lambda weight: {"exploit_weight": weight},
+        options=intrinsic("knn", similarity_floor=0.9999), is_remedy=True,
+    ),
     Arm(name="repeats blamed", of=lambda weight: {"blame": weight}, is_remedy=True),
 )  # fmt: skip

@@ -67,7 +67,7 @@ def undivided(play: Callable[[Options, int, Path], Found], options: Options, see
 # --- the embedded model
 
 EVERYWHERE: Options = {
-    "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant", "lr_warmup": 0.0, "save_every": 0,
+    "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant", "dtype": "float32", "lora_rank": 0, "lr_warmup": 0.0, "save_every": 0,
     "keep_weights": False, "quiet": True,
 }  # fmt: skip
 EASY: Options = {"prompt": "short", "numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}
@@ -78,7 +78,7 @@ def embedded_a(options: Options, seed: int, folder: Path) -> Found:
     import straw
 
     run = straw.train(
-        "countdown", model_name=str(start(folder.parent)), warmup="none", dtype="float32", lora_rank=0, max_tokens=13, **EASY, **EVERYWHERE,
+        "countdown", model_name=str(start(folder.parent)), warmup="none", max_tokens=13, **EASY, **EVERYWHERE,
         task_seed=seed, seed=seed, only_first=64, batch_size=64, group_size=4, n_batches=20, eval_every=20,
         eval_samples=100, eval_replies=4, eval_temperature=1.0, run_dir=folder, resume=True, **spelled(options),
     )  # fmt: skip
