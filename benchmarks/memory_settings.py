@@ -67,8 +67,8 @@ def undivided(play: Callable[[Options, int, Path], Found], options: Options, see
 # --- the embedded model
 
 EVERYWHERE: Options = {
-    "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant", "dtype": "float32", "lora_rank": 0, "lr_warmup": 0.0, "save_every": 0,
-    "keep_weights": False, "quiet": True,
+    "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant", "lr_warmup": 0.0, "save_every": 0,
+    "keep_weights": False, "quiet": True, "dtype": "float32", "lora_rank": 0,
 }  # fmt: skip
 EASY: Options = {"prompt": "short", "numbers": "3", "max_number": 9, "max_target": 20, "operators": "+-"}
 
