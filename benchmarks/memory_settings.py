@@ -189,6 +189,11 @@ SETTINGS = {
             episodes=16 * 8 * 40, left_out=("knn+ as published",),
         ),
         Setting(
+            name="table-b-slow", question="16 doors that return, no network, a tenth of the rate", play=table_b,
+            tuned_on="table-b", rate=3.0, measures=("mean of all passes", "at the end"), seeds=32,
+            episodes=16 * 8 * 40,
+        ),
+        Setting(
             name="b", question="16 doors that return, embedded model", play=embedded_b, tuned_on="table-b", rate=1e-3,
             measures=("mean of all passes", "opened, passes 36 to 40"), seeds=16, episodes=16 * 8 * 40,
             left_out=("cosine", "repeats blamed"),
