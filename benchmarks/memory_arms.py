@@ -33,7 +33,7 @@ class Arm:
 
 def intrinsic(use_ir: str, **options: Any) -> Options:
     """Novelty is paid from the second pass on, where a memory has something to compare with."""
-    encoder = {} if use_ir in ("surprise", "entropy") else {"encoder": ENCODER, "embed": "response"}
+    encoder = {} if use_ir in ("surprise", "entropy", "repeats") else {"encoder": ENCODER, "embed": "response"}
     return {"use_ir": use_ir, "explore_warmup": 1, **encoder, **options}
 
 
@@ -63,5 +63,5 @@ ARMS = (
         name="knn, own question", of=lambda weight: {"exploit_weight": weight},
         options=intrinsic("knn", similarity_floor=0.9999), is_remedy=True,
     ),
-    Arm(name="repeats blamed", of=lambda weight: {"blame": weight}, is_remedy=True),
+    Arm(name="repeats blamed", of=novelty, options=intrinsic("repeats", explore_warmup=0), is_remedy=True),
 )  # fmt: skip

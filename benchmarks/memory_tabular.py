@@ -86,7 +86,6 @@ class Learner:
         self.memory = Memory(**{name: self.options[name] for name in self.options if hasattr(Memory, name)})
         self.scorer = scorer_for(self.memory, self.seed)
         self.buffer: list[dict[int, None]] = [{} for _ in self.problems]  # right answers, newest last
-        self.failed: list[set[int]] = [set() for _ in self.problems]
 
     def accuracy(self) -> float:
         """Exactly: what is given to right answers."""
@@ -107,12 +106,11 @@ class Learner:
             advantages = self.credited(
                 [self.base(place, a, hit) + more for a, hit, more in zip(group, hits, inside[place], strict=True)]
             )
-            advantages = [a + more * hit for a, more, hit in zip(advantages, outside[place], hits, strict=True)]
-            advantages = self.blamed(place, group, hits, advantages)
+            outer = [more if (more > 0) == hit else 0.0 for more, hit in zip(outside[place], hits, strict=True)]
+            advantages = [a + more for a, more in zip(advantages, outer, strict=True)]
             self.credit.add(advantages, by_right, hits)
             self.update(place, p[place], [*zip(group, advantages, strict=True), *self.replayed(place, hits)])
             self.remember(place, group, hits)
-            self.failed[place].update(int(a) for a, hit in zip(group, hits, strict=True) if not hit)
         return float(np.mean(right))
 
     def credited(self, rewards: list[float]) -> list[float]:
@@ -161,14 +159,6 @@ class Learner:
         logs = np.log(np.maximum(p, 1e-300))
         entropy = -p * (logs - (p * logs).sum())
         self.logits[place] += self.options["learning_rate"] * (gradient / self.group_size + bonus * entropy)
-
-    def blamed(self, place: int, group: Numbers, hits: list[bool], advantages: list[float]) -> list[float]:
-        """Behind the centring: a wrong answer that was given and wrong before loses, and nobody gains by it."""
-        weight = self.options.get("blame", 0.0)
-        if not weight:
-            return advantages
-        again = [not hit and int(a) in self.failed[place] for a, hit in zip(group, hits, strict=True)]
-        return [a - weight * one for a, one in zip(advantages, again, strict=True)]
 
     def replayed(self, place: int, hits: list[bool]) -> list[tuple[int, float]]:
         """As `algorithms.replay` and `training.step.surplus`: what was right before, by what the group lacks to 1."""

@@ -74,7 +74,7 @@ def run_s(memory: Memory) -> IntrinsicPay:
 
 
 @pytest.mark.parametrize(
-    "arm", ["knn", "knn+ as published", "knn+ behind the centring", "elliptical", "extra", "surprise"]
+    "arm", ["knn", "knn+ as published", "knn+ behind the centring", "elliptical", "extra", "surprise", "repeats blamed"]
 )
 def test_a_table_has_the_advantages_of_a_run(arm: str, programs: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     tabular = programs["memory_tabular"]

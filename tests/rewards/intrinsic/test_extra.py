@@ -15,9 +15,7 @@ SQRT2 = 2**0.5
 
 
 def trace(text: str, *vector: float, is_right: bool = True, key: str = "00") -> Trace:
-    return Trace(
-        key=key, question=torch.zeros(2), text=text, vectors=torch.tensor([vector]).float(), is_right=is_right
-    )
+    return Trace(key=key, question=torch.zeros(2), text=text, vectors=torch.tensor([vector]).float(), is_right=is_right)
 
 
 def scores(traces: Sequence[Trace]) -> list[float | None]:

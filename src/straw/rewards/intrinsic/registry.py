@@ -4,6 +4,7 @@
     surprise     rare tokens                                                 surprise.py
     entropy      rare bytes                                                  surprise.py
     elliptical   directions that were not seen yet                           elliptical.py
+    repeats      wrong replies that were wrong before: blamed                repeats.py
     extra        right replies unlike the other right ones of their group    extra.py
 
 One of your own is a class with the methods of `trace.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
@@ -74,6 +75,12 @@ def extra(memory: Memory, width: int, seed: int) -> Judge:
     return Extra()
 
 
+def repeats(memory: Memory, width: int, seed: int) -> Judge:
+    from straw.rewards.intrinsic.repeats import Repeats
+
+    return Repeats(memory.memory_keys * memory.memory_values)
+
+
 def nothing(memory: Memory, width: int, seed: int) -> Judge:
     raise ValueError("use_ir=no pays nothing")
 
@@ -86,6 +93,7 @@ INTRINSIC: dict[str, Kind] = {
     "entropy": Kind(make=entropy),
     "elliptical": Kind(make=elliptical, encoder="policy"),
     "extra": Kind(make=extra, encoder="minilm"),
+    "repeats": Kind(make=repeats),
 }
 
 

@@ -7,7 +7,8 @@ full memory forgets depends on where in its group a rollout stood.
 
 Novelty (all but exploit) is paid from step `warmup_steps` + 1 on, and shrinks by `anneal_rate` a step from there. A
 novelty of 0 pays 0, whatever the window says. `None` is no pay at all: nothing to compare with, the warm-up, or a flaw.
-What was measured is kept beside what is paid, so that a score that pays nothing can be read too.
+A judge whose scores have their scale already says `is_scaled`. What was measured is kept beside what is paid, so that a
+score that pays nothing can be read too.
 """
 
 from __future__ import annotations
@@ -87,6 +88,8 @@ class Intrinsic:
         return step > self.rules.warmup_steps and (failure is None or failure.num_keys >= self.rules.warmup_keys)
 
     def _scaled(self, name: str, scores: Sequence[float | None], traces: Sequence[Trace]) -> list[float | None]:
+        if getattr(self.judge, "is_scaled", False):
+            return list(scores)
         scaled: list[float | None] = [None] * len(scores)
         for window in sorted({self._window_of(name, trace) for trace in traces}):
             there = [
