@@ -195,6 +195,23 @@ def softmax(row: Numbers) -> Numbers:
     return found / found.sum()
 
 
+# --- what an embedding can tell apart
+
+
+def spread(problems: list[Table]) -> dict[str, float]:
+    """Mean cosine distances between two different answers to one problem, by what they are; means over problems."""
+    found: dict[str, list[float]] = {"both right": [], "one right": [], "both wrong": []}
+    for one in problems:
+        vectors, right = minilm(list(one.answers)).double().numpy(), np.array(one.is_right)
+        apart, others = 1 - vectors @ vectors.T, ~np.eye(len(right), dtype=bool)
+        of = {"both right": right[:, None] & right, "one right": right[:, None] ^ right}
+        of["both wrong"] = ~right[:, None] & ~right
+        for name, pairs in of.items():
+            if (pairs & others).any():
+                found[name].append(float(apart[pairs & others].mean()))
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
+
+
 # --- problems
 
 

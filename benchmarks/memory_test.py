@@ -5,6 +5,7 @@
     python benchmarks/memory_test.py b --seeds 4         its first four seeds
     python benchmarks/memory_test.py --without knn       all other arms; what is slow can come last
     python benchmarks/memory_test.py --tables            tables and pictures of what is there
+    python benchmarks/memory_test.py --spread            what MiniLM tells apart: right answers and wrong ones
 
 Each run leaves its numbers in runs/memory-test/SETTING/ARM-COEFFICIENT-seed-N.json, and is not done again. Each arm's
 three coefficients are tried on the tuning seeds; the one with the best mean of the two measures is judged on the other
@@ -20,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import fmean
 
+import memory_tabular
 from memory_arms import ARMS, Arm
 from memory_settings import SETTINGS, Found, Setting
 from memory_tables import Runs, show
@@ -102,10 +104,17 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="how many are judged")
     parser.add_argument("--without", nargs="*", default=[], metavar="ARM", help="arms that are not run or shown")
     parser.add_argument("--tables", action="store_true", help="of what is there; nothing is judged")
+    parser.add_argument("--spread", action="store_true", help="mean cosine distances of answers, and nothing else")
     parser.add_argument("--out", type=Path, default=OUT, help="where the runs stand")
     said = parser.parse_args()
     if unknown := set(said.settings) - SETTINGS.keys():
         parser.error(f"there is no setting {', '.join(sorted(unknown))}: choose of {', '.join(SETTINGS)}")
+    if "none" in said.without:
+        parser.error("none is what the others are compared with: leave another arm out")
+    if said.spread:
+        for name, problems in (("table-a", memory_tabular.countdown(0)), ("table-b", memory_tabular.doors(0))):
+            print(name, {pair: round(value, 4) for pair, value in memory_tabular.spread(problems).items()})
+        return
     laptop = [name for name, setting in SETTINGS.items() if setting.is_small]
     chosen = [SETTINGS[name] for name in said.settings or laptop]
     for setting in chosen:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import pdist, squareform
 from tests.small_runs import small_page
 
 from straw.algorithms.baselines import Credit
@@ -119,6 +120,15 @@ def test_a_policy_is_drawn_to_what_was_right(programs: Any) -> None:
     )
     assert found["at the end"] > 0.95 > found["mean of all passes"] > 0.6
     assert found["share of the advantage"] == found["groups taught by it alone"] == 0
+
+
+def test_the_spread_of_answers_is_scipy_s(programs: Any) -> None:
+    (one, _), rows = problems(programs), vectors(ANSWERS).numpy()
+    apart = squareform(pdist(rows, "cosine"))
+    found = programs["memory_tabular"].spread([one])
+    assert found["both right"] == pytest.approx((apart[0, 1] + apart[0, 2] + apart[1, 2]) / 3, abs=1e-5)
+    assert found["one right"] == pytest.approx(apart[:3, 3:].mean(), abs=1e-5)
+    assert found["both wrong"] == pytest.approx(apart[3, 4], abs=1e-5)
 
 
 def test_the_memory_s_share_by_hand(programs: Any) -> None:
