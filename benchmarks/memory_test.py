@@ -31,7 +31,7 @@ OUT = Path("runs") / "memory-test"
 
 
 def path_of(out: Path, setting: Setting, arm: Arm, coefficient: float, seed: int) -> Path:
-    name = arm.name.replace("+", "-plus").replace(" ", "-")
+    name = arm.name.replace("+", "-plus").replace(",", "").replace(" ", "-")
     return out / setting.name / f"{name}-{coefficient:g}-seed-{seed}.json"
 
 
