@@ -9,7 +9,7 @@ import torch
 from scipy.spatial.distance import pdist, squareform
 
 from straw.rewards.intrinsic.base import Trace
-from straw.rewards.intrinsic.extra import Extra
+from straw.rewards.intrinsic.kinds.extra import Extra
 
 SQRT2 = 2**0.5
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import torch
 
 from straw.rewards.intrinsic.base import Trace
-from straw.rewards.intrinsic.repeats import Repeats
+from straw.rewards.intrinsic.kinds.repeats import Repeats
 from straw.rewards.intrinsic.step import Intrinsic, Rules
 
 
