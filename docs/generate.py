@@ -18,7 +18,7 @@ from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
-BESIDE = ("notebook/*.png", "notebook/LOG.md", "examples/*", "CONTRIBUTING.md", "recipes/**/*.toml")
+BESIDE = ("notebook/*.png", "notebook/*.md", "examples/*", "CONTRIBUTING.md", "recipes/**/*.toml")
 sys.path.insert(0, str(DOCS))
 os.chdir(ROOT)  # help texts and recipes are read from here
 

@@ -101,13 +101,24 @@ def test_inside_and_out_agree_that_a_group_of_new_failures_teaches_nothing() -> 
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.booleans()), min_size=2, max_size=8))
 def test_outside_novelty_leaves_wrong_replies_alone_and_never_blames_a_right_one(told: Any) -> None:
-    for use_ir in ("knn+", "surprise", "entropy", "elliptical"):
+    for use_ir in ("knn+", "surprise", "entropy", "elliptical", "extra"):
         pay = paying(use_ir=use_ir, encoder="minilm", exploit_weight=0.0)
         group = [rollout(text, is_right=is_right, logprob=-float(ord(text))) for text, is_right in told]
         pay.paid([group], 1)
         for one in pay.paid([group], 2)[0]:
             bonus = sum(one.bonuses.values())
             assert bonus >= 0 if one.grade.hits[0] else bonus == 0
+
+
+def test_a_repeated_failure_is_blamed_behind_the_centring_and_nobody_gains() -> None:
+    """One right, three wrong: by right and wrong alone 3/4 and -1/4 each. `bear` was wrong before."""
+    pay = paying(use_ir="repeats", explore_weight=0.5)
+    pay.paid([[rollout("bear")]], 1)
+    told = [rollout("apple", is_right=True), rollout("bear"), rollout("cat"), rollout("dog")]
+    assert advantages(pay.paid([told], 2)) == [0.75, -0.75, -0.25, -0.25]
+    assert advantages(pay.paid([[rollout(text) for text in ("bear", "cat", "elk", "fox")]], 3)) == [-0.5, -0.5, 0, 0]
+    pay.paid([[rollout("apple")]], 4)  # a grader that says otherwise now
+    assert advantages(pay.paid([[rollout("apple", is_right=True), rollout("new")]], 5)) == [0.5, -0.5]
 
 
 def test_inside_it_is_one_more_reward_with_its_weight_and_outside_none() -> None:
@@ -230,7 +241,7 @@ def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_pa
 
 def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
     silent = replace(rollout(""), replies=(), turns=(), end=End.FAILED)
-    for use_ir in ("knn+", "elliptical", "entropy", "surprise"):
+    for use_ir in ("knn+", "elliptical", "entropy", "surprise", "extra", "repeats"):
         pay = paying(use_ir=use_ir, encoder="minilm")
         assert pay.paid([[silent, silent]], 1) == [[silent, silent]]
 
@@ -238,7 +249,7 @@ def test_a_step_in_which_nobody_replied_pays_nobody() -> None:
 # --- state
 
 
-@pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise"])
+@pytest.mark.parametrize("use_ir", ["knn", "knn+", "elliptical", "entropy", "surprise", "extra", "repeats"])
 def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp_path: Path) -> None:
     one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
     for step, texts in enumerate(("ab", "cd", "ae"), 1):

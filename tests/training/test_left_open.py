@@ -195,6 +195,7 @@ def memory_of(page: Page) -> tuple[object, ...]:
         ("use_ir=knn+ write_first=true bs=2 gc=8", ("inside", True, "reasoning", 100, 0, 500, 0.5, 2)),
         ("use_ir=knn write_first=true", ("inside", True, "reasoning", 1000, 0, 500, 0.5, 1)),
         ("use_ir=elliptical", OURS),
+        ("use_ir=extra", OURS),
     ],
 )
 def test_problems_that_are_read_get_the_study_s_memory(words: str, values: Any, tmp_path: Path) -> None:

@@ -6,14 +6,15 @@ Every step embeds the distinct texts of its replies and the questions that were 
 paid in one of two ways:
 
     inside    reward + weight s                          one more reward of the group
-    outside   advantage + weight s, of right replies     behind the group's centring
+    outside   advantage + weight s, of right replies     behind the group's centring; of wrong ones where s < 0
 
 Exploit is always inside: it says which wrong reply is nearer to a right one. Novelty enters outside, unless the page
 says otherwise or runs the memory study, which has it inside. Inside a centred group a repeated failure pays for the
 others: of four wrong replies with novelty 0, 1, 1, 1 the new ones get +1/4 each and are learned, as wrong as they are.
 A centring of its own would do the same. Outside, no wrong reply gains by novelty and none is blamed for the lack of it;
 a right one that is unlike what failed earns more. So where nobody is right novelty teaches nothing: that is the price.
-To blame wrong replies for repeats would push down what they share with good ones, the form first.
+To blame wrong replies for the lack of it would push down what they share with good ones, the form first; `repeats`
+blames those alone that were wrong before, word for word.
 `straw sweep recipes/sweeps/novelty-small.toml`, 64 secrets, 480 rollouts, 8 seeds, explore alone: the mean of the bits
 known of 6, and the runs that came to less than chance knows
 
@@ -154,7 +155,8 @@ class IntrinsicPay(NoIntrinsic):
         for name, values in scores.items():
             score, weight = values[place], self._weight(name)
             if self._is_outside(name):
-                if score is not None and all(rollout.grade.hits):
+                # no wrong reply gains, and no right one loses
+                if score is not None and (score >= 0) == all(rollout.grade.hits):
                     bonuses[name] = weight * score
                 continue
             raw[name], rewards[name] = score or 0.0, weight * (score or 0.0)

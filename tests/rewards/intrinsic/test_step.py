@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from torch.nn.functional import normalize
 
 from straw.rewards.intrinsic.base import Trace
-from straw.rewards.intrinsic.elliptical import Elliptical
 from straw.rewards.intrinsic.episodic import Episodic
+from straw.rewards.intrinsic.kinds.elliptical import Elliptical
+from straw.rewards.intrinsic.kinds.surprise import ByteEntropy, Surprise
 from straw.rewards.intrinsic.memory_store import MemoryStore
 from straw.rewards.intrinsic.step import Intrinsic, Rules
-from straw.rewards.intrinsic.surprise import ByteEntropy, Surprise
 
 WIDTH = 8
 VECTORS = normalize(torch.randn(40, WIDTH, generator=torch.Generator().manual_seed(0)), dim=1)

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 Raw = dict[str, list[float | None]]  # by name, one a trace; None where there was nothing to compare with
@@ -66,6 +67,14 @@ class Judge(Protocol):
 def is_finite(vectors: Tensor) -> bool:
     """Whether every vector has a length: numbers too large for products with each other have none."""
     return bool(vectors.norm(dim=-1).isfinite().all())
+
+
+def are_sound(traces: Sequence[Trace]) -> bool:
+    """Whether none has a flaw, by one look at all of them: one at a time they cost more than the scores."""
+    if not traces:
+        return True
+    questions, vectors = torch.stack([one.question for one in traces]), torch.cat([one.vectors for one in traces])
+    return is_finite(questions) and is_finite(vectors) and all(math.isfinite(one.surprisal) for one in traces)
 
 
 def check_finite(arrays: Arrays) -> None:

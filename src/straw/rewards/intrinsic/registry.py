@@ -1,9 +1,11 @@
 """The intrinsic rewards by name, and what each of them needs. Nothing here loads torch before one is made.
 
     knn, knn+    a memory of what succeeded, and of what failed as well      episodic.py
-    surprise     rare tokens                                                 surprise.py
-    entropy      rare bytes                                                  surprise.py
-    elliptical   directions that were not seen yet                           elliptical.py
+    surprise     rare tokens                                                 kinds/surprise.py
+    entropy      rare bytes                                                  kinds/surprise.py
+    elliptical   directions that were not seen yet                           kinds/elliptical.py
+    extra        right replies unlike the other right ones of their group    kinds/extra.py
+    repeats      wrong replies that were wrong before: blamed                kinds/repeats.py
 
 One of your own is a class with the methods of `trace.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
 `needs_encoder = True`; where it has options it is made by `from_options(memory section, width, seed)`.
@@ -50,21 +52,33 @@ def store_of(memory: Memory, width: int) -> MemoryStore:
 
 
 def surprise(memory: Memory, width: int, seed: int) -> Judge:
-    from straw.rewards.intrinsic.surprise import Surprise
+    from straw.rewards.intrinsic.kinds.surprise import Surprise
 
     return Surprise()
 
 
 def entropy(memory: Memory, width: int, seed: int) -> Judge:
-    from straw.rewards.intrinsic.surprise import ByteEntropy
+    from straw.rewards.intrinsic.kinds.surprise import ByteEntropy
 
     return ByteEntropy()
 
 
 def elliptical(memory: Memory, width: int, seed: int) -> Judge:
-    from straw.rewards.intrinsic.elliptical import Elliptical
+    from straw.rewards.intrinsic.kinds.elliptical import Elliptical
 
     return Elliptical(width, memory.elliptical_dimensions, memory.elliptical_ridge, seed)
+
+
+def extra(memory: Memory, width: int, seed: int) -> Judge:
+    from straw.rewards.intrinsic.kinds.extra import Extra
+
+    return Extra()
+
+
+def repeats(memory: Memory, width: int, seed: int) -> Judge:
+    from straw.rewards.intrinsic.kinds.repeats import Repeats
+
+    return Repeats(memory.memory_keys * memory.memory_values)
 
 
 def nothing(memory: Memory, width: int, seed: int) -> Judge:
@@ -78,6 +92,8 @@ INTRINSIC: dict[str, Kind] = {
     "surprise": Kind(make=surprise),
     "entropy": Kind(make=entropy),
     "elliptical": Kind(make=elliptical, encoder="policy"),
+    "extra": Kind(make=extra, encoder="minilm"),
+    "repeats": Kind(make=repeats),
 }
 
 

@@ -7,7 +7,8 @@ full memory forgets depends on where in its group a rollout stood.
 
 Novelty (all but exploit) is paid from step `warmup_steps` + 1 on, and shrinks by `anneal_rate` a step from there. A
 novelty of 0 pays 0, whatever the window says. `None` is no pay at all: nothing to compare with, the warm-up, or a flaw.
-What was measured is kept beside what is paid, so that a score that pays nothing can be read too.
+A judge whose scores have their scale already says `is_scaled`. What was measured is kept beside what is paid, so that a
+score that pays nothing can be read too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from straw.rewards.intrinsic.base import Arrays, Judge, Trace, check_finite
+from straw.rewards.intrinsic.base import Arrays, Judge, Trace, are_sound, check_finite
 from straw.rewards.intrinsic.episodic import Episodic, named, part
 from straw.rewards.intrinsic.score_normaliser import EPS, Window
 
@@ -70,7 +71,8 @@ class Intrinsic:
 
     def _sound(self, traces: Sequence[Trace]) -> list[int]:
         """The places of those without a flaw."""
-        self.flaws = {place: trace.flaw for place, trace in enumerate(traces) if trace.flaw}
+        is_whole = are_sound(traces)
+        self.flaws = {} if is_whole else {place: trace.flaw for place, trace in enumerate(traces) if trace.flaw}
         return [place for place in range(len(traces)) if place not in self.flaws]
 
     def _paid(self, name: str, scores: Sequence[float | None], step: int) -> list[float | None]:
@@ -86,6 +88,8 @@ class Intrinsic:
         return step > self.rules.warmup_steps and (failure is None or failure.num_keys >= self.rules.warmup_keys)
 
     def _scaled(self, name: str, scores: Sequence[float | None], traces: Sequence[Trace]) -> list[float | None]:
+        if getattr(self.judge, "is_scaled", False):
+            return list(scores)
         scaled: list[float | None] = [None] * len(scores)
         for window in sorted({self._window_of(name, trace) for trace in traces}):
             there = [

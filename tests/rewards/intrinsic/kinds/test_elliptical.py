@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from straw.rewards.intrinsic.base import Trace
-from straw.rewards.intrinsic.elliptical import Elliptical
+from straw.rewards.intrinsic.kinds.elliptical import Elliptical
 
 
 def trace(*vector: float) -> Trace:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from straw.rewards.intrinsic.base import Trace
-from straw.rewards.intrinsic.surprise import ByteEntropy, Surprise, byte_counts, entropy_bits
+from straw.rewards.intrinsic.kinds.surprise import ByteEntropy, Surprise, byte_counts, entropy_bits
 
 
 def trace(text: str, surprisal: float = 0.0) -> Trace:
