@@ -26,7 +26,7 @@ COMMANDS = {  # and a number that each of them tells, by the way to it
     "models": (0, "parameters"),
     "list": (),
     "list rewards": (),
-    f"check --list {ROOT}/recipes": (11, "golden_runs"),
+    f"check --list {ROOT}/recipes": (12, "golden_runs"),
     "sweep few.toml --dry-run": ("runs", 0, "episodes_left"),
     "observe N=4": ("N",),
     "plan secret token_s=0.01 train_s=0.01 reply_tokens=4 generators=2": ("plans", 0, "rollouts_per_s"),

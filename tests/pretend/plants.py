@@ -28,7 +28,9 @@ import straw
 HOUSE = Path(straw.__file__).parent
 ROOMS = ("engines/local", "engines/encoder_bert.py", "engines/encoder.py", "training/warmup/frozen_head.py")
 NOT_A_TENSOR = ("LocalSettings",)
-HARMLESS = ("torch.tensor([token for text in texts for token in text]",)  # an index that is made on the CPU either way
+HARMLESS = (  # indices that are made on the CPU either way
+    "torch.tensor([token for text in texts for token in text]", "torch.tensor(list(tokens)",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

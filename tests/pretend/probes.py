@@ -77,7 +77,7 @@ def of_replies() -> Any:
     data = [
         replace(one, advantages=(1.0,) * len(one.tokens), logprobs=(-1.0,) * len(one.tokens)) for one in lesson(engine)
     ]
-    engine.forward_backward(data, Loss(name="gspo", settings={"clip_low": 0.2, "clip_high": 0.2}))
+    engine.forward_backward(data * 3, Loss(name="gspo", settings={"clip_low": 0.2, "clip_high": 0.2}))
     engine.optim_step(STEP)
     engine.add_noise([1, 2], [0.1, -0.1])
     engine.publish()
@@ -86,7 +86,8 @@ def of_replies() -> Any:
     talk.keep([1, 5])
     talk.append([(3, 4), (5,)])
     said = talk.generate(SamplingParams(max_tokens=2), [0, 1])
-    return said, [one.tolist() for one in engine.states(data)], engine.likeliest(data, 3)
+    looked_at = [one.tolist() for one in (*engine.states(data), *engine.layers(data, 2), engine.token_vectors([3, 4]))]
+    return said, looked_at, engine.likeliest(data, 3)
 
 
 def by_modules() -> Any:

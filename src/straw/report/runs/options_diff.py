@@ -15,6 +15,7 @@ from typing import Any
 
 from straw import outside
 from straw.config import FIRST_ALGORITHM, FIRST_TASK, Option, plain
+from straw.config.load import WAS
 from straw.config.owners import task_section
 from straw.config.page import options, read_by
 from straw.config.values import read_value
@@ -107,7 +108,7 @@ def _options(values: Mapping[str, str]) -> Mapping[str, Option]:
 
 
 def _is_idle(name: str, value: str) -> bool:
-    return any(value == plain(known.default) for known in read_by(name).values())
+    return any(value in (plain(known.default), str(WAS.get(name))) for known in read_by(name).values())
 
 
 def _is_open(known: Mapping[str, Option], name: str) -> bool:

@@ -123,5 +123,8 @@ def place_of(place: str) -> Server | LocalServer:
         raise ConfigError(
             "openenv wants a place: openenv:http://HOST:PORT of a server, or openenv:FOLDER of one to begin"
         )
-    outside.check_server(place)
-    return LocalServer.of(Path(place).expanduser())
+    try:
+        outside.check_server(place)
+        return LocalServer.of(Path(place).expanduser())
+    except OSError as error:
+        raise ConfigError(f"openenv:FOLDER is a folder to be read; {error.strerror}: {place:.80}") from error

@@ -38,7 +38,8 @@ def read(text: str, spelling: str, N: int, seed: int, length: int) -> tuple[int,
         found = strict_ints(" ".join(word[1:-1] for word in words), N, length)
         return found if found is not None and text.strip() == spelled([*found], spelling, N, seed) else None
     if spelling == "reversed":
-        return strict_ints(" ".join(word[::-1] for word in text.strip().split(" ")), N, length)
+        found = strict_ints(" ".join(word[::-1] for word in text.strip().split(" ")), N, length)
+        return found if found is not None and text.strip() == spelled([*found], spelling, N, seed) else None
     found = strict_ints(text, N, length)
     if found is None or spelling == "digits":
         return found
