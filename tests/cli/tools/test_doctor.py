@@ -29,7 +29,7 @@ def test_it_says_what_is_here_and_what_to_type_next(capsys: pytest.CaptureFixtur
 
 
 def test_what_is_missing_comes_with_the_line_that_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "is_installed", lambda text: text.startswith("plotly"))
+    monkeypatch.setattr(machine, "is_installed", lambda text: text.startswith(("plotly", "fonttools")))
     found = {check.name: check for check in machine.extras()}
     report = found["extra report"]
     assert report.state == "missing" and report.way_out.startswith("pip install 'scipy>=")
