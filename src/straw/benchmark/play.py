@@ -36,7 +36,7 @@ from straw.training.learners.evolution.members import Members
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
 from straw.training.sources.base import Collector, Groups
-from straw.training.sources.fresh import FreshSampler, Paid
+from straw.training.sources.fresh import AlreadyPaid, FreshSampler
 
 EXAMPLE_SEED = 0  # of the decoy that the learner's side plays with
 Say = Callable[[str], None]
@@ -83,7 +83,7 @@ class Run:
         self.plan, self.engine, self.draw, self.keep = plan, engine, draw, keep
         self.sampling = sampling_of(plan, engine.chat)
         self.verbs, self.digest = Verbs(engine), sha256()
-        self.paid = Paid(plan.channel.highest)
+        self.paid = AlreadyPaid(plan.channel.highest)
         self.bits: list[tuple[int, float]] = []
 
     def over(self, submission: Submission, away: LearnerProcess) -> Played:

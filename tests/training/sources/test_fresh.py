@@ -10,7 +10,7 @@ import pytest
 
 from straw.engines.base import Reply, Sampler, SamplingParams, Tokens
 from straw.seeds import seed_for
-from straw.training.sources.fresh import FreshSampler, Paid
+from straw.training.sources.fresh import AlreadyPaid, FreshSampler
 from straw.types import Rollout
 
 PROMPT, OTHER = (1, 2), (1, 3)
@@ -46,8 +46,8 @@ class Said:
     reward: float
 
 
-def paid(*replies: int, reward: float = 0.5, prompt: Tokens = PROMPT) -> Paid:
-    found = Paid(full=1.0)
+def paid(*replies: int, reward: float = 0.5, prompt: Tokens = PROMPT) -> AlreadyPaid:
+    found = AlreadyPaid(full=1.0)
     found.add([[cast(Rollout, Said([Turn(prompt, (reply,))], reward)) for reply in replies]])
     return found
 
@@ -107,7 +107,7 @@ def test_conversations_are_left_alone() -> None:
 def test_what_was_paid_goes_through_a_checkpoint() -> None:
     before = paid(10, 11)
     before.add([[cast(Rollout, Said([Turn(OTHER, (5, 6))], 1.0))]])
-    after = Paid(full=1.0)
+    after = AlreadyPaid(full=1.0)
     after.load_state_dict(before.state_dict())
     assert (after.replies, after.found) == (before.replies, before.found) == (
         {PROMPT: {(10,), (11,)}, OTHER: {(5, 6)}}, {OTHER}

@@ -35,7 +35,7 @@ from straw.training.learners.surrogate import spoken
 from straw.training.plan import Plan
 from straw.training.schedule import learning_rate_at
 from straw.training.sources.base import Collector, Source
-from straw.training.sources.fresh import Fresh, Paid
+from straw.training.sources.fresh import AlreadyPaid, Fresh
 from straw.types import Datum, Metric, Rollout
 
 SURE = 3.0  # times as sharp where full pay was found, and
@@ -87,7 +87,8 @@ class Regress:
         self.lowest, self.range = (lowest, highest - lowest) if highest > lowest else (0.0, 1.0)
         is_sure = plan.channel.deterministic and math.isfinite(highest)
         self.candidates = self.options.candidates if is_sure else 0
-        self.paid = Paid(highest if is_sure else math.inf)
+        self.fresh: Fresh | None = None  # the benchmark draws, and counts, by itself
+        self.paid = AlreadyPaid(highest if is_sure else math.inf)
         self.log: dict[tuple[str, tuple[int, ...]], Heard] = {}
         self.softness: dict[tuple[int, ...], float] = {}  # by prompt, up to 1
 
@@ -100,7 +101,8 @@ class Regress:
             )
 
     def source(self, collector: Collector) -> Source:
-        return Fresh(collector, self.engine, self.paid, self.candidates)
+        self.fresh = Fresh(collector, self.engine, self.paid, self.candidates)
+        return self.fresh
 
     # --- the log
 
@@ -112,6 +114,7 @@ class Regress:
             learning_rate_at(self.plan.page.optimizer, step - 1, int(self.plan.page.run.n_batches or 0))
         )
         self.engine.publish()
+        found["unpaid_draws"] = float(self.fresh.unpaid_draws) if self.fresh else 0.0
         return {name: Metric(value) for name, value in found.items()}
 
     def soften(self, rollouts: Sequence[Rollout]) -> None:

@@ -16,12 +16,13 @@ start gives to it. Problems must come again: a log is kept for each prompt.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from straw.algorithms.reward_model.fields import Paid, Turns
+from straw.algorithms.reward_model.fields import Paid
 from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
@@ -31,11 +32,12 @@ from straw.tasks.base import Task, World
 from straw.training.learners.listing import listed
 from straw.training.learners.reply_log import ReplyLog
 from straw.training.learners.soft_targets import BeliefOptions, TargetDistribution
-from straw.training.learners.without_repeats import DRAWN_AGAIN, WithoutRepeats
 from straw.training.plan import Plan
 from straw.training.sources.base import Collector, Source
+from straw.training.sources.fresh import AlreadyPaid, Fresh
 from straw.types import Datum, Problem, Rollout, Turn
 
+DRAWN_AGAIN = 4  # times a group, at once, where a first draw repeats something
 UNPAID = 1 << 40  # groups of a step that are drawn for the pool, far from those that are paid
 LAYERS = 5
 MOST_POOL = 8192  # replies, where they are not listed; drawn in steps behind the first
@@ -71,7 +73,8 @@ class Surrogate:
         self.logs: dict[str, ReplyLog] = {}
         self.unpaid = self.read = 0  # replies of this step that were drawn without being paid for, beginnings
         self.layers = layers_of(plan, engine, self.options)
-        self.asking: WithoutRepeats | None = None
+        self.fresh: Fresh | None = None  # the benchmark draws, and counts, by itself
+        self.asked = AlreadyPaid(math.inf)  # also behind full pay something new is asked
 
     @staticmethod
     def check(task: Task, channel: Channel) -> None:
@@ -84,7 +87,7 @@ class Surrogate:
 
     @property
     def facts(self) -> Mapping[str, float]:
-        passed_over = self.asking.passed_over if self.asking else 0
+        passed_over = self.fresh.unpaid_draws if self.fresh else 0
         return {
             "reward_aware": 0.0, "unpaid_draws": float(self.unpaid + passed_over),
             "listed_beginnings": float(self.read), "layers_compared": float(self.layers),
@@ -102,17 +105,13 @@ class Surrogate:
         """Draws without repeats, where one reply is all of a rollout and the page has no wishes of its own."""
         if not self.candidates or self.plan.page.engine.max_lag:
             return None
-        self.asking = WithoutRepeats(collector, self.engine, self.known)
-        return self.asking
-
-    def known(self, problem: Problem) -> set[Turns]:
-        """What was paid for; where pay varies nothing is known for good."""
-        log = self.logs.get(problem.key)
-        return set() if log is None or self.plan.channel.noise else set(log.said)
+        self.fresh = Fresh(collector, self.engine, self.asked, self.candidates)
+        return self.fresh
 
     def observe(self, groups: Sequence[Sequence[Rollout]], step: int) -> None:
         """Before the first update of a step the policy is the one that wrote the rollouts."""
         self.unpaid = self.read = 0
+        self.asked.add(groups)
         for group in groups:
             problem = group[0].problem
             is_new = problem.key not in self.logs
@@ -181,6 +180,10 @@ class Surrogate:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.logs = {key: ReplyLog.recalled(kept) for key, kept in state.items()}
+        for log in self.logs.values():
+            prompt = next(iter(log.pool.values()))[0].prompt
+            for said, paid in zip(log.said, log.paid, strict=True):
+                self.asked.hear(prompt, said[0], math.fsum(paid))
 
 
 def layers_of(plan: Plan, engine: Engine, options: SurrogateOptions) -> int:

@@ -17,10 +17,10 @@ from typing import Any
 from straw.engines.base import Conversation, Reply, Sampler, SamplingParams, Tokens
 from straw.seeds import seed_for
 from straw.training.sources.base import Collector, Groups, NoRollouts
-from straw.types import Metric, Rollout
+from straw.types import Rollout
 
 
-class Paid:
+class AlreadyPaid:
     """First replies that were paid, by prompt, and the prompts that have a full pay."""
 
     def __init__(self, full: float) -> None:
@@ -30,10 +30,12 @@ class Paid:
 
     def add(self, groups: Iterable[Sequence[Rollout]]) -> None:
         for rollout in (rollout for group in groups for rollout in group if rollout.turns):
-            prompt, reply = rollout.turns[0].prompt, rollout.turns[0].reply
-            self.replies.setdefault(prompt, set()).add(reply)
-            if rollout.reward >= self.full:
-                self.found.add(prompt)
+            self.hear(rollout.turns[0].prompt, rollout.turns[0].reply, rollout.reward)
+
+    def hear(self, prompt: Tokens, reply: Tokens, reward: float) -> None:
+        self.replies.setdefault(prompt, set()).add(reply)
+        if reward >= self.full:
+            self.found.add(prompt)
 
     def state_dict(self) -> dict[str, Any]:
         replies = [[list(prompt), sorted(map(list, said))] for prompt, said in self.replies.items()]
@@ -50,7 +52,7 @@ class Paid:
 class FreshSampler(Sampler):
     """A sampler of single replies that passes over what `paid` has."""
 
-    def __init__(self, sampler: Sampler, paid: Paid, candidates: int) -> None:
+    def __init__(self, sampler: Sampler, paid: AlreadyPaid, candidates: int) -> None:
         self.sampler, self.paid, self.candidates = sampler, paid, candidates
         self.chat, self.policy_version = sampler.chat, sampler.policy_version
         self.unpaid_draws = 0
@@ -94,9 +96,9 @@ class FreshSampler(Sampler):
 
 
 class Fresh(NoRollouts):
-    """At once, for a learner that keeps the log."""
+    """At once, for a learner that keeps the log and says how many draws of a step were not paid (`unpaid_draws`)."""
 
-    def __init__(self, collector: Collector, sampler: Sampler, paid: Paid, candidates: int) -> None:
+    def __init__(self, collector: Collector, sampler: Sampler, paid: AlreadyPaid, candidates: int) -> None:
         self.collector, self.sampler, self.paid, self.candidates = collector, sampler, paid, candidates
         self.unpaid_draws = 0
 
@@ -105,6 +107,3 @@ class Fresh(NoRollouts):
         groups = self.collector.of(step, sampler)
         self.unpaid_draws = sampler.unpaid_draws
         return groups
-
-    def facts(self) -> dict[str, Any]:
-        return {"unpaid_draws": Metric(self.unpaid_draws)}
