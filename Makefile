@@ -73,7 +73,7 @@ clean:
 .venv/.ready-demo: EXTRAS = peft,monarch
 .venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report,tinker
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
-.venv/.ready-docs: EXTRAS = docs,peft
+.venv/.ready-docs: EXTRAS = docs,peft,report
 .venv/.ready-slow: EXTRAS = dev,peft,monarch,data,gym,memory,report,tinker,bench
 .venv/.ready-%: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing into .venv: the first time takes a few minutes"
