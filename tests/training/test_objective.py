@@ -175,7 +175,7 @@ class OneStep(Loop):
 
     def one_update(self, data: Any, loss: Loss, step: int) -> dict[str, float]:
         engine: Any = self.engine
-        engine.optimizer.zero_grad(set_to_none=True)
+        engine.optimizer.zero_grad()
         engine.forward_backward(data, loss)
         self.found = {name: p.grad.clone() for name, p in engine.trained.items() if p.grad is not None}
         return {}

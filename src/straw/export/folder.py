@@ -20,6 +20,7 @@ from straw.config import Page
 from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.build import starting_again
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.engines.local.models.pretrained import quietly
 from straw.engines.local.models.resolve import HUB_NAME
 from straw.engines.tinker.download.files import downloaded
@@ -113,7 +114,7 @@ def engine_at(folder: Path, at: str, say: Say, *, trusts: bool) -> tuple[Page, L
 
 def merged(engine: LocalEngine) -> PreTrainedModel:
     if engine.adapters is None:
-        return engine.model
+        return in_transformers(engine.model)
     model: PreTrainedModel = engine.adapters.merge_and_unload()
     return model
 

@@ -106,7 +106,7 @@ def apart(engine: LocalEngine, temperature: float, num_rows: int, max_tokens: in
     ]
     read = engine.logprobs(data, temperature=temperature)
     seen = engine.forward_backward(data, Loss(name="importance_sampling", temperature=temperature)).logprobs
-    engine.optimizer.zero_grad(set_to_none=True)
+    engine.optimizer.zero_grad()
     drawn = [one.logprobs for one in data]
     return [gap(read, drawn), gap(seen, drawn)]
 

@@ -117,10 +117,10 @@ def token_loss(logp: Tensor, theirs: Tensor, one: Datum, t: int, loss: Loss) -> 
 
 def shared(engine: LocalEngine, data: Sequence[Datum], loss: Loss) -> Measured:
     """By straw: all of it at once, and what it left in the parameters."""
-    engine.optimizer.zero_grad(set_to_none=True)
+    engine.optimizer.zero_grad()
     out = engine.forward_backward(data, loss)
     gradients = {name: p.grad for name, p in engine.trained.items() if p.grad is not None}
-    engine.optimizer.zero_grad(set_to_none=True)
+    engine.optimizer.zero_grad()
     return [list(row) for row in out.logprobs], gradients
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoTokenizer
+from tokenizers import AddedToken
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from straw.text.chat.character_tokenizer import (
     ASSISTANT,
@@ -12,6 +14,7 @@ from straw.text.chat.character_tokenizer import (
     PAD,
     SPECIALS,
     USER,
+    CharacterTokenizer,
     character_tokenizer,
     character_vocabulary,
 )
@@ -73,3 +76,50 @@ def test_it_is_the_same_after_a_round_over_the_disk(tmp_path: Path) -> None:
     assert again.decode(again.encode(text)) == text
     assert (again.eos_token, again.pad_token) == (END, PAD)
     assert again.chat_template == TOKENIZER.chat_template
+
+
+# --- without transformers ----------------------------------------------------------------------
+
+NAMES = ("", "tiny-1M-numbers", "tiny-1M-3digits")
+BARE = {name: CharacterTokenizer(name) for name in NAMES}
+THEIRS: dict[str, PreTrainedTokenizerFast] = {name: character_tokenizer(name) for name in NAMES}
+ODD = st.text() | st.lists(st.sampled_from([*SPECIALS, "<57>", "<1024>", "123", "0", " ", "é", "<0x41>"])).map("".join)
+
+
+@given(st.sampled_from(NAMES), ODD, st.booleans())
+def test_without_transformers_a_text_has_the_same_tokens(name: str, text: str, literally: bool) -> None:
+    mine = BARE[name].encode(text, add_special_tokens=False, split_special_tokens=literally)
+    assert mine == THEIRS[name].encode(text, add_special_tokens=False, split_special_tokens=literally)
+
+
+@given(st.sampled_from(NAMES), st.lists(st.integers(0, 356)))
+def test_without_transformers_tokens_have_the_same_text(name: str, tokens: list[int]) -> None:
+    mine = BARE[name].decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    assert mine == THEIRS[name].decode(tokens, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    assert [BARE[name].convert_ids_to_tokens(one) for one in tokens] == THEIRS[name].convert_ids_to_tokens(tokens)
+
+
+def test_without_transformers_it_says_the_same_of_itself(tmp_path: Path) -> None:
+    for name in NAMES:
+        mine, theirs = BARE[name], THEIRS[name]
+        for attribute in (
+            "pad_token", "eos_token", "bos_token", "unk_token", "pad_token_id", "eos_token_id", "bos_token_id",
+            "unk_token_id", "chat_template", "model_max_length", "special_tokens_map",
+        ):  # fmt: skip
+            assert getattr(mine, attribute) == getattr(theirs, attribute), attribute
+        assert len(mine) == len(theirs) and mine.get_vocab() == theirs.get_vocab()
+        assert mine.get_chat_template() == theirs.get_chat_template()
+        assert told(mine.added_tokens_decoder) == told(theirs.added_tokens_decoder)
+        mine.save_pretrained(tmp_path / "mine")
+        theirs.save_pretrained(tmp_path / "theirs")
+        for file in (tmp_path / "theirs").iterdir():
+            assert (tmp_path / "mine" / file.name).read_bytes() == file.read_bytes()
+
+
+def told(added: dict[int, AddedToken]) -> dict[int, tuple[str, bool, bool]]:
+    return {token: (one.content, one.special, one.normalized) for token, one in added.items()}
+
+
+def test_without_transformers_it_goes_to_other_processes() -> None:
+    again = pickle.loads(pickle.dumps(BARE["tiny-1M-numbers"]))
+    assert again.encode("<57>7") == BARE["tiny-1M-numbers"].encode("<57>7")

@@ -10,8 +10,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast
 
 from straw.errors import ModelError
-from straw.text.chat.character_tokenizer import SPECIALS, character_tokenizer
-from straw.text.chat.chat import Chat
+from straw.text.chat.character_tokenizer import CHAT_TEMPLATE, SPECIALS, character_tokenizer
+from straw.text.chat.chat import PLAIN_TEMPLATE, Chat, by_hand
 from straw.types import Message
 
 SMOLLM2_TEMPLATE = (
@@ -191,3 +191,18 @@ def test_threads_that_speak_at_once_read_what_each_would_read_alone() -> None:
 
     with ThreadPoolExecutor(4) as threads:
         assert sum(threads.map(mistakes, (0, 1, 0, 1))) == 0
+
+
+@given(
+    st.sampled_from([CHAT_TEMPLATE, PLAIN_TEMPLATE]),
+    st.lists(st.tuples(st.sampled_from(["system", "user", "assistant", "straße x"]), TEXTS), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_templates_of_our_own_are_written_as_jinja_writes_them(
+    template: str, said: list[tuple[str, str]], speak: bool
+) -> None:
+    messages = [{"role": role, "content": content} for role, content in said]
+    theirs = character_tokenizer().apply_chat_template(
+        messages, chat_template=template, add_generation_prompt=speak, tokenize=False
+    )
+    assert by_hand(template, messages, speak) == theirs

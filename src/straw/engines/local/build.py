@@ -18,13 +18,17 @@ import torch.utils.deterministic
 
 from straw.config import Page
 from straw.config.sections import Model
+from straw.engines.backends.base import OWN
 from straw.engines.base import Engine
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine, LocalSettings
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.engines.local.models.resolve import load_model
 from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError
 from straw.runs.checkpoints.weights import START, within_run
+
+BARE = ("local", "monarch")  # engines that read, train and send parameters, whatever module has them
 
 
 def load_engine(page: Page) -> LocalEngine:
@@ -33,13 +37,21 @@ def load_engine(page: Page) -> LocalEngine:
     torch.set_num_threads(model.threads)
     if model.device.startswith("cuda"):
         be_deterministic()
-    loaded = load_model(model.model_name, seed=model.model_seed, trust_remote_code=model.trust_remote_code)
+    loaded = load_model(
+        model.model_name, seed=model.model_seed, trust_remote_code=model.trust_remote_code, bare=may_be_bare(page)
+    )
     settings = LocalSettings(
         device=model.device, dtype=model.dtype, tokens_per_microbatch=model.tokens_per_microbatch,
         gradient_checkpointing=model.gradient_checkpointing, fast_llama=model.fast_llama,
         rows_at_once=page.engine.rows_at_once, generator=page.engine.generator,
     )  # fmt: skip
     return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
+
+
+def may_be_bare(page: Page) -> bool:
+    """Whether nothing will ask an embedded model for what only transformers' classes have."""
+    model, engine = page.model, page.engine
+    return model.fast_llama and not model.lora_rank and engine.engine in BARE and engine.generator == OWN
 
 
 def be_deterministic() -> None:
@@ -54,7 +66,8 @@ def with_adapters(engine: LocalEngine, model: Model) -> LocalEngine:
     """The same weights with fresh adapters on them; the engine without them is used up."""
     if not model.lora_rank:
         return engine
-    adapted = add_lora(engine.model, model.lora_rank, model.lora_alpha, model.lora_targets, seed=model.model_seed)
+    base = in_transformers(engine.model)
+    adapted = add_lora(base, model.lora_rank, model.lora_alpha, model.lora_targets, seed=model.model_seed)
     return LocalEngine(adapted.get_base_model(), engine.chat, engine.settings, adapters=adapted, is_made=engine.is_made)
 
 

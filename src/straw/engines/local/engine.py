@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from straw.config import Page
 from straw.engines.backends.base import OWN, Backend, Reread
@@ -43,6 +42,8 @@ from straw.types import Datum
 if TYPE_CHECKING:
     from peft import PeftModel
 
+    from straw.engines.local.models.loaded import CausalModel
+
 MAX_ROWS = 512  # rows that decode together
 
 
@@ -62,7 +63,7 @@ class LocalSettings:
 class LocalEngine(Learning, Engine):
     def __init__(
         self,
-        model: PreTrainedModel,
+        model: CausalModel,
         chat: Chat,
         settings: LocalSettings | None = None,
         adapters: PeftModel | None = None,

@@ -133,8 +133,9 @@ class RankTrainer(Learning):
     def _gather(self) -> None:
         """What came back from the other ranks is added to this rank's rows of the gradient."""
         for name, p in self.model.named_parameters():
-            if p.grad is not None:
-                rows, mine = self.trained[name], p.grad.to_local()
+            gradient: Any = p.grad
+            if gradient is not None:
+                rows, mine = self.trained[name], gradient.to_local()
                 rows.grad = mine if rows.grad is None else rows.grad.add_(mine)
                 p.grad = None
 

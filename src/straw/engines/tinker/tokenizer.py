@@ -11,9 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from huggingface_hub import snapshot_download
-from transformers import AutoTokenizer, PreTrainedTokenizerFast
-
 from straw.engines.local.models.tiny import SHAPES
 from straw.engines.tinker.sdk import first_line, is_hosted
 from straw.errors import ModelError
@@ -39,6 +36,9 @@ def served_chat(training: Any, name: str, url: str | None) -> Chat:
 
 def offered(name: str, url: str) -> Any | None:
     """From the server's own hub; None where it is none or has no such name."""
+    from huggingface_hub import snapshot_download
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
+
     with TemporaryDirectory(prefix="straw-tokenizer-") as cache:
         try:
             folder = Path(snapshot_download(hub_name(name), endpoint=url, allow_patterns=WANTED, cache_dir=cache))
@@ -51,6 +51,8 @@ def offered(name: str, url: str) -> Any | None:
 
 def at_hand(name: str, url: str | None) -> Any | None:
     """Without the network, but for a server of one's own; None where it is not here."""
+    from transformers import AutoTokenizer
+
     found = offered(name, url) if url is not None and not is_hosted(url) else None
     if found is None:
         try:

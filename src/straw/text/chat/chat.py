@@ -20,7 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from straw.errors import ModelError
-from straw.text.chat.character_tokenizer import CHAT_TEMPLATE
+from straw.text.chat.character_tokenizer import ASSISTANT, CHAT_TEMPLATE, END, CharacterTokenizer
 from straw.text.chat.chat_template import rendered, rendered_with
 from straw.types import Message
 
@@ -55,7 +55,7 @@ class Chat:
                           continuation(Message("user", "no")) reads <|user|> n o <|end|> <|assistant|>
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, extra_stop: Iterable[int] = ()) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase | CharacterTokenizer, extra_stop: Iterable[int] = ()) -> None:
         self.tokenizer = tokenizer
         self.template = template_of(tokenizer)
         self.is_ours = self.template in (CHAT_TEMPLATE, PLAIN_TEMPLATE)
@@ -199,11 +199,7 @@ class Chat:
         if not self.is_ours:
             tokens = tuple((name, str(token)) for name, token in self.tokenizer.special_tokens_map.items())
             return rendered(self.template, tuple((m["role"], m["content"]) for m in messages), speak, tokens)
-        return str(
-            self.tokenizer.apply_chat_template(
-                messages, chat_template=self.template, add_generation_prompt=speak, tokenize=False
-            )
-        )
+        return by_hand(self.template, messages, speak)
 
     def _guard(self, content: str, mark: str) -> str:
         """Set off the control tokens that a message mentions, so that none is taken for a real one."""
@@ -226,13 +222,21 @@ class Chat:
             return list(self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=literally))
 
 
+def by_hand(template: str, messages: Sequence[Mapping[str, str]], speak: bool) -> str:
+    """What one of our own templates writes; the interpreter of templates takes longer to import than a run to begin."""
+    if template == CHAT_TEMPLATE:
+        return "".join(f"<|{m['role']}|>{m['content']}{END}" for m in messages) + ASSISTANT * speak
+    said = (f"{m['role'].capitalize()}:{' ' * (m['role'] != 'assistant')}{m['content']}" for m in messages)
+    return "\n".join(said) + "\nAssistant:" * speak
+
+
 def called(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The assistant's message that makes one call."""
     call = {"type": "function", "id": "call00000", "function": {"name": name, "arguments": dict(arguments)}}
     return {"role": "assistant", "content": "", "tool_calls": [call]}
 
 
-def template_of(tokenizer: PreTrainedTokenizerBase) -> str:
+def template_of(tokenizer: PreTrainedTokenizerBase | CharacterTokenizer) -> str:
     if not tokenizer.chat_template:
         return PLAIN_TEMPLATE
     try:

@@ -14,11 +14,11 @@ does not fit, the smallest change that makes it fit is named. A model of the tab
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from straw.config import Loaded, Page, dump, plain, with_values
 from straw.engines.local.build import load_engine, with_adapters
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.models.hub import cached
 from straw.engines.local.models.sizes import PUBLISHED, ModelSize
 from straw.registry import find
 from straw.runs.about import available_memory
@@ -79,6 +79,13 @@ def forecast(plan: Plan, say: Say = lambda line: None) -> Forecast:
     """A model of the table that was not fetched is not fetched for this; any other tells its tokens itself."""
     name = plan.page.model.model_name
     return from_table(plan) if name in PUBLISHED and cached(name, False) is None else from_model(plan, say)
+
+
+def cached(name: str, with_code: bool) -> Path | None:
+    """Of the hub's cache, which takes a while to import and is asked about names of the table alone."""
+    from straw.engines.local.models import hub
+
+    return hub.cached(name, with_code)
 
 
 def from_table(plan: Plan) -> Forecast:

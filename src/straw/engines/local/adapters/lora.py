@@ -9,13 +9,12 @@ form, adapter_config.json and adapter_model.safetensors. There is no dropout (se
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from straw.engines.local.adapters.folder import adapter_config, peft_at_work, saved_names
 from straw.engines.local.adapters.rank_one import widen_rank_one
@@ -24,6 +23,9 @@ from straw.runs.files.atomic_write import whole_folder
 
 if TYPE_CHECKING:
     from peft import PeftModel
+    from transformers import PreTrainedModel
+
+    from straw.engines.local.models.loaded import CausalModel
 
 ALL_LINEAR = "all-linear"  # every linear layer but the head
 
@@ -54,7 +56,7 @@ def check_size(rank: int, alpha: float) -> None:
         raise ConfigError(f"lora_alpha is above 0; got {alpha}: with 0 the adapters never act. Write lora_alpha=32.")
 
 
-def chosen_layers(model: PreTrainedModel, targets: str) -> list[str]:
+def chosen_layers(model: CausalModel, targets: str) -> list[str]:
     there = linear_layers(model)
     if targets == ALL_LINEAR:
         return there
@@ -67,11 +69,17 @@ def chosen_layers(model: PreTrainedModel, targets: str) -> list[str]:
     return names
 
 
-def linear_layers(model: PreTrainedModel) -> list[str]:
+def linear_layers(model: CausalModel) -> list[str]:
     """Their last names: q_proj, up_proj, ..."""
     head = model.get_output_embeddings()
-    found = (name for name, m in model.named_modules() if isinstance(m, nn.Linear | Conv1D) and m is not head)
+    found = (name for name, m in model.named_modules() if isinstance(m, kinds_of_linear()) and m is not head)
     return sorted({name.split(".")[-1] for name in found})
+
+
+def kinds_of_linear() -> tuple[type[nn.Module], ...]:
+    """transformers has one of its own, which no model is made of before it was imported."""
+    theirs = sys.modules.get("transformers.pytorch_utils")
+    return (nn.Linear,) if theirs is None else (nn.Linear, theirs.Conv1D)
 
 
 def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:

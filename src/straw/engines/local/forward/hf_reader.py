@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,28 +25,8 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
+from straw.engines.local.forward.reader import Layout
 from straw.errors import ConfigError, ModelError
-
-
-class Layout(Protocol):
-    """Who may see whom: `packing.Pack` for whole replies, `kv_cache.Decode` for rows that grow."""
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
-        """[N, H, D] queries and [N, K, D] keys and values of the flat row -> [N, H, D]."""
-        ...
-
-
-class Reader(Protocol):
-    """Hidden states of a flat row of tokens: [N] tokens at [N] positions -> [N, width], after the last norm."""
-
-    is_by_token: bool  # no layer but attention sees which tokens come together: not so with experts, who share them out
-
-    def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor: ...
-
-    def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
-        """The same behind every layer, before the last norm."""
-        ...
-
 
 NAME = "straw_prefix"
 

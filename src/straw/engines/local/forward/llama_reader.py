@@ -10,17 +10,20 @@ Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything els
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import PreTrainedModel
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
-from straw.engines.local.forward.hf_reader import Layout, ModulesReader, Reader
+from straw.engines.local.forward.reader import Layout, Reader
+from straw.engines.local.models.llama import Llama
+
+if TYPE_CHECKING:
+    from straw.engines.local.models.loaded import CausalModel
 
 FAMILY = ("llama", "mistral", "qwen2")
 
@@ -83,8 +86,12 @@ def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
     return residual + layer(x)
 
 
-def reader_of(model: PreTrainedModel, checkpointing: bool, fast_llama: bool) -> Reader:
+def reader_of(model: CausalModel, checkpointing: bool, fast_llama: bool) -> Reader:
     """The one written by hand, where it serves the model and is wanted; else through the modules of transformers."""
+    if isinstance(model, Llama):
+        return LlamaReader(model, checkpointing)
+    from straw.engines.local.forward.hf_reader import ModulesReader
+
     plain = ModulesReader(model, checkpointing)
     return LlamaReader(model, checkpointing) if fast_llama and LlamaReader.serves(model) else plain
 
@@ -95,15 +102,16 @@ class LlamaReader:
     is_by_token = True
 
     @staticmethod
-    def serves(model: PreTrainedModel) -> bool:
+    def serves(model: CausalModel) -> bool:
         config = model.config
         return config.model_type in FAMILY and config.hidden_act == "silu"
 
-    def __init__(self, model: PreTrainedModel, checkpointing: bool = False) -> None:
+    def __init__(self, model: CausalModel, checkpointing: bool = False) -> None:
         self.body: Any = model.get_decoder()
-        self.eps = model.config.rms_norm_eps
+        config: Any = model.config
+        self.eps = config.rms_norm_eps
         # Qwen2 says it layer by layer, Mistral once for all
-        everywhere = model.config.sliding_window if model.config.model_type == "mistral" else None
+        everywhere = config.sliding_window if config.model_type == "mistral" else None
         self.windows = [getattr(layer.self_attn, "sliding_window", everywhere) for layer in self.body.layers]
         self.checkpointing = checkpointing
 

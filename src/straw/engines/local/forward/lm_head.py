@@ -21,7 +21,7 @@ from straw.engines.batch_invariant import again
 from straw.engines.local import heartbeat as pulse
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from straw.engines.local.models.loaded import CausalModel
 
 BUDGET = 48 * 2**20  # logits at once, 192 MiB of float32
 LowRank = tuple[Tensor, Tensor, float]  # A [rank, width], B [vocabulary, rank] and a scale: an adapter on the head
@@ -37,7 +37,7 @@ class Head:
     softcap: float | None = None
 
     @classmethod
-    def of(cls, model: PreTrainedModel) -> Head:
+    def of(cls, model: CausalModel) -> Head:
         layer, config = model.get_output_embeddings(), model.config.get_text_config()
         multiplier = getattr(config, "logit_scale", None) or 1.0 / (getattr(config, "logits_scaling", None) or 1.0)
         softcap = getattr(config, "final_logit_softcapping", None)

@@ -21,9 +21,9 @@ from straw.engines.base import Tokens
 from straw.engines.local import heartbeat as pulse
 from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import ROW_TILE, Rule, attend_causally, causal_bias
-from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack, is_fused
+from straw.engines.local.forward.reader import Reader
 
 READ_AT_ONCE = 16_384  # tokens of prompts, for attention; and for a card, which is idle with one prompt
 READ_ON_CPU = 512  # distinct tokens: more are no faster, and fewer stay in its cache

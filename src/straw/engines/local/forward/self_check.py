@@ -10,19 +10,23 @@ other devices, a library may cut a product as it likes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from straw.engines.base import Engine, SamplingParams
-from straw.engines.local.forward.hf_reader import Reader, plainly
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.reader import Reader
 from straw.engines.local.models.folder import first_line
+from straw.engines.local.models.llama import Llama
 from straw.errors import ConfigError, ModelError
+
+if TYPE_CHECKING:
+    from straw.engines.local.models.loaded import CausalModel
 
 LIMIT_NATS = 1e-3  # two ways to compute in float32 differ by 1e-5; a wrong reading by whole nats
 PROMPT, REPLIES = 4, (3, 2)
@@ -30,7 +34,7 @@ WAY_OUT = "choose a model like Llama, Qwen or Gemma, whose attention goes throug
 
 
 @contextmanager
-def refusing(model: PreTrainedModel) -> Iterator[None]:
+def refusing(model: CausalModel) -> Iterator[None]:
     """Whatever goes wrong when a model is first read becomes one line; most of it is not our code."""
     try:
         yield
@@ -42,21 +46,33 @@ def refusing(model: PreTrainedModel) -> Iterator[None]:
 
 
 @torch.no_grad()
-def check_reading(model: PreTrainedModel, reader: Reader, head: Head) -> None:
+def check_reading(model: CausalModel, reader: Reader, head: Head) -> None:
     """A prompt with two replies, read at once, against the model's own forward on each of both."""
     device = head.weight.device
     tokens = torch.arange(1, 1 + PROMPT + sum(REPLIES), device=device) % head.weight.shape[0]
     pack = Pack([PROMPT], [REPLIES], device)
     logprobs = head.logits(reader.hidden(tokens, pack.positions, pack)).log_softmax(-1)
     prompt, first, second = torch.arange(len(tokens), device=device).split([PROMPT, *REPLIES])
-    with plainly(model):
-        gap = max(apart(model, tokens, logprobs, torch.cat([prompt, reply])) for reply in (first, second))
+    with as_it_is(model) as logits_of:
+        gap = max(apart(logits_of, tokens, logprobs, torch.cat([prompt, reply])) for reply in (first, second))
     if not gap <= LIMIT_NATS:
         raise ModelError(f"its log-probabilities come out {gap:.3g} nats away from its own")
 
 
-def apart(model: PreTrainedModel, tokens: Tensor, logprobs: Tensor, positions: Tensor) -> float:
-    own = model(tokens[positions].unsqueeze(0), use_cache=False).logits[0].float().log_softmax(-1)
+@contextmanager
+def as_it_is(model: CausalModel) -> Iterator[Callable[[Tensor], Tensor]]:
+    """The model's own forward, from the tokens of a text to logits."""
+    if isinstance(model, Llama):
+        yield model
+        return
+    from straw.engines.local.forward.hf_reader import plainly
+
+    with plainly(model):
+        yield lambda tokens: cast(Tensor, model(tokens.unsqueeze(0), use_cache=False).logits[0])
+
+
+def apart(logits_of: Callable[[Tensor], Tensor], tokens: Tensor, logprobs: Tensor, positions: Tensor) -> float:
+    own = logits_of(tokens[positions]).float().log_softmax(-1)
     return float((logprobs[positions] - own).abs().max())
 
 

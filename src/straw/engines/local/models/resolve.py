@@ -15,18 +15,20 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import nn
-from transformers import PreTrainedModel
 
 from straw.engines.local.adapters.folder import ADAPTER_CONFIG, adapter_config, saved_names
 from straw.engines.local.adapters.lora import load_adapter
 from straw.engines.local.models.cache import ADDABLE, cached_model, cached_names
-from straw.engines.local.models.hub import hub_folder
-from straw.engines.local.models.pretrained import Loaded, read_folder, read_gguf
-from straw.engines.local.models.tiny import SHAPES, make_embedded
+from straw.engines.local.models.loaded import Loaded
+from straw.engines.local.models.tiny import SHAPES, make_bare, make_embedded
 from straw.errors import ModelError, did_you_mean
 from straw.runs.reading import CONFIG
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 MOST_ADAPTERS = 4  # on top of each other
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -34,14 +36,24 @@ HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 __all__ = ["Loaded", "load_model"]
 
 
-def load_model(name: str, *, seed: int = 0, trust_remote_code: bool = False, beneath: int = 0) -> Loaded:
+def load_model(
+    name: str, *, seed: int = 0, trust_remote_code: bool = False, beneath: int = 0, bare: bool = False
+) -> Loaded:
     """float32 weights on the CPU, in eval mode; the seed makes the weights of an embedded model.
 
-    `beneath` counts the adapters on top of it: some may name each other, or themselves.
+    `beneath` counts the adapters on top of it: some may name each other, or themselves. `bare`: an embedded model may
+    come as `llama.Llama`, for which nothing of transformers' is imported.
     """
     if name in SHAPES:
-        model, tokenizer = make_embedded(name, seed)
+        model, tokenizer = make_bare(name, seed) if bare else make_embedded(name, seed)
         return Loaded(model.eval(), tokenizer, f"{name}, seed {seed}")
+    return from_files(name, seed=seed, trust_remote_code=trust_remote_code, beneath=beneath)
+
+
+def from_files(name: str, *, seed: int, trust_remote_code: bool, beneath: int) -> Loaded:
+    from straw.engines.local.models.hub import hub_folder
+    from straw.engines.local.models.pretrained import read_folder, read_gguf
+
     if folder := cached_model(name):
         return read_folder(folder)
     path = Path(os.path.expanduser(name))

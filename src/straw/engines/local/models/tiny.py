@@ -11,12 +11,19 @@ tiny-1M-numbers and tiny-1M-3digits are tiny-1M with a token for each number bel
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from straw.text.chat.character_tokenizer import character_tokenizer
+from straw.engines.local.models.in_transformers import in_transformers
+from straw.engines.local.models.llama import Llama, LlamaSizes
+from straw.text.chat.character_tokenizer import CharacterTokenizer, character_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,27 +44,32 @@ SHAPES = {
 POSITIONS = 2048
 
 
-def embedded_config(shape: Shape, tokenizer: PreTrainedTokenizerFast) -> LlamaConfig:
-    return LlamaConfig(
+def embedded_sizes(shape: Shape, tokenizer: CharacterTokenizer) -> LlamaSizes:
+    return LlamaSizes(
         vocab_size=len(tokenizer),
         hidden_size=shape.width,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
-        num_key_value_heads=shape.heads,
         intermediate_size=shape.feed_forward,
         max_position_embeddings=POSITIONS,
-        tie_word_embeddings=True,
         pad_token_id=tokenizer.pad_token_id,
         eos_token_id=tokenizer.eos_token_id,
-        bos_token_id=None,
-        use_cache=False,
     )
 
 
-def make_embedded(name: str, seed: int) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+def make_bare(name: str, seed: int) -> tuple[Llama, CharacterTokenizer]:
     """The same name and seed give the same weights, whatever was drawn before."""
-    tokenizer = character_tokenizer(name)
+    return deepcopy(drawn(name, seed)), CharacterTokenizer(name)
+
+
+@lru_cache(maxsize=2)
+def drawn(name: str, seed: int) -> Llama:
+    """Kept, since a sweep asks for the same one a thousand times."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = LlamaForCausalLM(embedded_config(SHAPES[name], tokenizer))
-    return model, tokenizer
+        return Llama(embedded_sizes(SHAPES[name], CharacterTokenizer(name)))
+
+
+def make_embedded(name: str, seed: int) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """The same weights in transformers' own classes."""
+    return in_transformers(make_bare(name, seed)[0]), character_tokenizer(name)

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams
 from straw.engines.local.adapters.lora import save_adapter
 from straw.engines.local.heap import give_back_heap
+from straw.engines.local.training.adamw import AdamW
 from straw.engines.local.training.checkpoints import (
     Adam,
     read_adam,
@@ -36,12 +36,14 @@ from straw.errors import TrainingError
 if TYPE_CHECKING:
     from peft import PeftModel
 
+    from straw.engines.local.models.loaded import CausalModel
+
 
 class Learning:
     """Weights and an optimiser in this process."""
 
     def __init__(
-        self, model: PreTrainedModel, adapters: PeftModel | None, is_made: bool,
+        self, model: CausalModel, adapters: PeftModel | None, is_made: bool,
         trained: Mapping[str, nn.Parameter] | None = None,
     ) -> None:  # fmt: skip
         """`adapters` are on `model` already. `is_made`: it came from a seed, and a warm-up's work is nowhere else.
@@ -51,7 +53,7 @@ class Learning:
         self.model, self.adapters, self.is_made = model, adapters, is_made
         own = {name: p for name, p in model.named_parameters() if p.requires_grad}
         self.trained = own if trained is None else dict(trained)
-        self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
+        self.optimizer = AdamW(self.trained.values())
         self.policies = Policies(self.trained)
         self.policy_version = 0
         self.is_published = True  # whether the sampler has the newest weights
@@ -88,7 +90,7 @@ class Learning:
         state = {p: {key: value.clone() for key, value in slots.items()} for p, slots in self.optimizer.state.items()}
         gradients = {name: p.grad for name, p in self.trained.items()}
         version, published = self.policy_version, self.is_published
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         try:
             with self.policies.undone(weights):
                 yield
@@ -167,7 +169,7 @@ class Learning:
             self.policies.leave_start()
         self.optimizer.state.clear()
         self.optimizer.state.update(adam.state)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         with torch.no_grad():
             for name, p in self.trained.items():
                 p.copy_(weights[name])
@@ -183,7 +185,7 @@ def add_normal(trained: Sequence[nn.Parameter], seed: int, scale: float) -> None
 
 
 def adam_step(
-    optimizer: torch.optim.Optimizer, trained: Sequence[nn.Parameter], params: AdamParams,
+    optimizer: AdamW, trained: Sequence[nn.Parameter], params: AdamParams,
     of_all: Callable[[Tensor], Tensor] = lambda norm: norm,
 ) -> float:  # fmt: skip
     """The gradient's norm before it was clipped; the gradient is gone afterwards, whatever happened.
@@ -193,15 +195,10 @@ def adam_step(
     parameters = [p for p in trained if p.grad is not None]
     norm = of_all(torch.nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None]))
     if not bool(torch.isfinite(norm)):
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.zero_grad()
         raise TrainingError(f"the gradient is not finite (norm {float(norm)}): no step was taken")
     if params.grad_clip:
         torch.nn.utils.clip_grads_with_norm_(parameters, params.grad_clip, norm)
-    for group in optimizer.param_groups:
-        group.update(
-            lr=params.learning_rate, betas=(params.beta1, params.beta2), eps=params.eps,
-            weight_decay=params.weight_decay,
-        )  # fmt: skip
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
+    optimizer.step(params)
+    optimizer.zero_grad()
     return float(norm)

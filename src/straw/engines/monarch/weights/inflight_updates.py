@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from straw.engines.local.forward.hf_reader import Layout, Reader
 from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.reader import Layout, Reader
 from straw.engines.monarch.memory.shared_memory import Handle, Shared, mapped
 
 

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from straw.engines.local.forward.attention import full_tile
-from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.reader import Reader
 from straw.engines.tenants.records import Sampled
 from straw.engines.tenants.sampling.keys.prompts import Prompt, Prompts
 from straw.engines.tenants.sampling.routes import Routes

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 
 from straw.engines.base import SamplingParams
-from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
+from straw.engines.local.forward.reader import Reader
 from straw.engines.tenants.records import Sampled, Sampling
 from straw.engines.tenants.sampling.checks import check, most_tokens
 from straw.engines.tenants.sampling.drawing import draw_rows, rows_at_once

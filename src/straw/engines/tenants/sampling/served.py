@@ -13,8 +13,8 @@ from typing import Protocol, cast
 
 import torch
 
-from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
+from straw.engines.local.forward.reader import Reader
 from straw.engines.local.training.microbatch_budget import room_on
 from straw.engines.tenants.bank import Adapter, Bank, Weights
 from straw.engines.tenants.records import Facts

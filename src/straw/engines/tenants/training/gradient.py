@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import BUDGET, Head, log_probabilities
+from straw.engines.local.forward.reader import Reader
 from straw.engines.tenants.records import Gradient
 from straw.engines.tenants.training.batches import Flat, Wanted
 from straw.engines.tenants.training.checks import Asked, Floats

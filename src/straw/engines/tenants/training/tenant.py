@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from straw.engines.base import AdamParams
+from straw.engines.local.training.adamw import AdamW
 from straw.engines.local.training.train_state import adam_step
 from straw.engines.tenants.bank import Adapter
 from straw.engines.tenants.records import Shape
@@ -25,7 +25,7 @@ class Tenant:
 
     def __init__(self, shape: Shape, trained: Mapping[str, nn.Parameter], adapter: Adapter | None) -> None:
         self.shape, self.trained, self.adapter = shape, dict(trained), adapter
-        self.optimizer = torch.optim.AdamW(self.trained.values(), fused=True)
+        self.optimizer = AdamW(self.trained.values())
         self.version = 0
         self.is_shared = False  # a snapshot has the same memory
         self.num_users = 0
@@ -56,7 +56,7 @@ class Tenant:
         self.replace(weights)
         self.optimizer.state.clear()
         self.optimizer.state.update(state)
-        self.optimizer.zero_grad(set_to_none=True)
+        self.optimizer.zero_grad()
         self.version = version
 
     @contextmanager
