@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from straw.cli import main
 from straw.engines.local.build import starting_again
 from straw.engines.local.forward.hf_reader import plainly
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.engines.local.models.resolve import load_model
 from straw.errors import RunError
 from straw.export import export_run
@@ -24,8 +25,8 @@ WORDS = "algorithm=sft n_batches=20 save_every=10 learning_rate=1e-3"
 def logits_of_run(folder: Path, step: int = 20) -> torch.Tensor:
     engine = starting_again(page_of(folder), folder)
     engine.load(folder / "checkpoints" / f"step-{step:06d}")
-    with torch.no_grad(), plainly(engine.model):
-        return engine.model(torch.arange(5, 15).unsqueeze(0)).logits
+    with torch.no_grad(), plainly(in_transformers(engine.model)) as model:
+        return model(torch.arange(5, 15).unsqueeze(0)).logits
 
 
 def logits_of(model: torch.nn.Module) -> torch.Tensor:

@@ -31,6 +31,7 @@ from transformers import (
 from straw.cli import main
 from straw.engines.local.build import starting_again
 from straw.engines.local.forward.hf_reader import plainly
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.engines.local.models.resolve import load_model
 from straw.errors import ModelError, RunError
 from straw.export import gguf_file
@@ -51,8 +52,8 @@ def of_run(folder: Path, step: int) -> tuple[Chat, torch.Tensor]:
     """Log-probabilities of every token behind every prefix of a conversation, under the run's own weights."""
     engine = starting_again(page_of(folder), folder)
     engine.load(folder / "checkpoints" / f"step-{step:06d}")
-    with torch.no_grad(), plainly(engine.model):
-        return engine.chat, logprobs(engine.model, engine.chat.tokenizer, engine.chat)
+    with torch.no_grad(), plainly(in_transformers(engine.model)) as model:
+        return engine.chat, logprobs(model, engine.chat.tokenizer, engine.chat)
 
 
 def logprobs(model: Any, tokenizer: PreTrainedTokenizerBase, chat: Chat) -> torch.Tensor:

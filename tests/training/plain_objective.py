@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.types import Rollout, Turn
 
 RATIO_CLIP = (0.8, 1.2)
@@ -100,7 +101,7 @@ def gradient(
 
 def plainly(model: PreTrainedModel) -> PreTrainedModel:
     """A copy in float64, which reads as transformers reads."""
-    copy = deepcopy(model).double()
+    copy = deepcopy(in_transformers(model)).double()
     copy.set_attn_implementation("sdpa")  # the eager one has a softmax in float32
     return copy
 

@@ -17,6 +17,7 @@ from straw.cli import main
 from straw.config import Loaded
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.errors import ConfigError, RunError
 from straw.runs.reading import read_checkpoints, read_events, read_metrics
 from straw.training.session import resume_run, run_page
@@ -37,7 +38,7 @@ def make(rank: int, seed: int) -> LocalEngine:
     model = deepcopy(base.model)
     if not rank:
         return LocalEngine(model, base.chat)
-    adapted = add_lora(model, rank, 32, "all-linear", seed=seed)
+    adapted = add_lora(in_transformers(model), rank, 32, "all-linear", seed=seed)
     return LocalEngine(adapted.get_base_model(), base.chat, adapters=adapted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 import torch
@@ -92,6 +93,14 @@ def test_turned_into_transformers_it_shares_its_parameters() -> None:
     assert theirs.get_output_embeddings().weight is theirs.get_input_embeddings().weight
     assert theirs.config.to_dict() == by_transformers("tiny-0.2M", 2).config.to_dict()
     assert theirs.generation_config.to_dict() == by_transformers("tiny-0.2M", 2).generation_config.to_dict()
+
+
+def test_saved_it_is_a_model_of_transformers(tmp_path: Path) -> None:
+    mine = make_bare("tiny-0.2M", 2)[0]
+    mine.save_pretrained(tmp_path / "mine")
+    by_transformers("tiny-0.2M", 2).save_pretrained(tmp_path / "theirs")
+    for file in (tmp_path / "theirs").iterdir():
+        assert (tmp_path / "mine" / file.name).read_bytes() == file.read_bytes()
 
 
 def test_a_reader_that_reads_it_otherwise_is_refused() -> None:

@@ -12,6 +12,7 @@ Its parameters have the names, the order and the bits of transformers' LlamaForC
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 import torch
@@ -171,6 +172,12 @@ class Llama(nn.Module):
         """Logits of one text, [N] -> [N, vocabulary]."""
         out: Tensor = self.lm_head(self.model(tokens))
         return out
+
+    def save_pretrained(self, folder: str | Path) -> None:
+        """A folder in Hugging Face's form."""
+        from straw.engines.local.models.in_transformers import in_transformers
+
+        in_transformers(self).save_pretrained(folder)
 
     def get_decoder(self) -> Body:
         return self.model
