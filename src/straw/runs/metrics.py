@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from straw.runs.metric_rows import column
 from straw.types import Metric
 
 MEASURED = ("bits_known", "accuracy", "eval_reward")  # what a run is judged by: the first that it has
@@ -18,7 +19,7 @@ MEASURED = ("bits_known", "accuracy", "eval_reward")  # what a run is judged by:
 
 def measured_in(rows: Sequence[Mapping[str, Any]]) -> str:
     """The first that these rows have; their reward where nothing was measured."""
-    return next((name for name in MEASURED if any(row.get(name) is not None for row in rows)), "reward")
+    return next((name for name in MEASURED if any(value is not None for value in column(rows, name))), "reward")
 
 
 def mean_of(values: Iterable[float]) -> Metric:

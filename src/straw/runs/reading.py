@@ -9,7 +9,7 @@ state_of(folder)     done      it says so itself
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from os.path import normpath
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from straw.runs.checkpoints.weights import STEPS as STEPS
 from straw.runs.checkpoints.weights import folder_of_step, is_whole
 from straw.runs.files.jsonl import read_lines
 from straw.runs.files.lock import is_held
+from straw.runs.metric_rows import MetricRows
 
 CONFIG, ABOUT, DONE = "config.toml", "about.json", "done.json"
 METRICS, ROLLOUTS, CHECKPOINTS, EVENTS = "metrics.jsonl", "rollouts.jsonl", "checkpoints.jsonl", "events.jsonl"
@@ -65,9 +66,9 @@ def read_done(folder: str | Path) -> dict[str, Any] | None:
     return read_json(run_folder(folder) / DONE)
 
 
-def read_metrics(folder: str | Path) -> list[dict[str, Any]]:
-    """One row a step, in order."""
-    return list(read_lines(run_folder(folder) / METRICS, KEPT))
+def read_metrics(folder: str | Path, names: Iterable[str] | None = None) -> MetricRows:
+    """One row a step, in order, in little memory; with `names` these numbers alone."""
+    return MetricRows(read_lines(run_folder(folder) / METRICS, KEPT), names)
 
 
 def read_rollouts(folder: str | Path) -> Iterator[dict[str, Any]]:

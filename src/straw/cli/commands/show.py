@@ -52,12 +52,12 @@ def page_of(folder: Path, num_samples: int, metrics: list[str]) -> dict[str, Any
     from straw.report.runs.listing import doubt
     from straw.report.runs.options_diff import chosen, filled_in
     from straw.report.runs.samples import samples_of
-    from straw.report.runs.summary import check_metric, summarised
+    from straw.report.runs.summary import NAMES, check_metric, summarised
     from straw.runs.metrics import MEASURED
     from straw.runs.reading import read_about, read_checkpoints, read_config, read_events, read_metrics
 
-    config, rows = read_config(folder), read_metrics(folder)
-    names = metrics or [name for name in (*MEASURED, "reward") if any(name in row for row in rows)]
+    config, rows = read_config(folder), read_metrics(folder, (*NAMES, *metrics))
+    names = metrics or [name for name in (*MEASURED, "reward") if name in rows.names]
     for name in names:
         check_metric(name, rows, folder)
     curves = {name: metric_curve(rows, name, name) for name in names}

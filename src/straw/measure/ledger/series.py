@@ -18,6 +18,7 @@ from typing import Any
 from straw.config.load import flat
 from straw.measure.ledger.ledger import efficiencies
 from straw.measure.ledger.reward_classes import MOST
+from straw.runs.metric_rows import column, full_column
 from straw.runs.reading import read_config, read_metrics
 
 PREFIX = "ledger/"
@@ -51,10 +52,10 @@ def ledger_of(folder: str | Path) -> LedgerSeries:
 
 
 def series_from(config: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]) -> LedgerSeries:
-    columns = {name: [row.get(PREFIX + name) for row in rows] for name in COLUMNS}
+    columns = {name: [*column(rows, PREFIX + name)] for name in COLUMNS}
     options = flat(config)
     return LedgerSeries(
-        episodes=[row["episodes"] for row in rows],
+        episodes=[*full_column(rows, "episodes")],
         columns=columns,
         bound="law" if options.get("kind") == "secret" else "none",
         no_received=None if any(value is not None for value in columns["received_bits"]) else reason(options),

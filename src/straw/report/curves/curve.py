@@ -10,11 +10,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import isfinite
+from math import inf, isfinite, isnan, nan
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
+from straw.runs.metric_rows import column, full_column
 from straw.runs.reading import read_metrics
 
 MOST = 1e15  # of anything that is counted or measured
@@ -88,13 +89,19 @@ def known_by(curve: Curve, episodes: float) -> float:
     return curve.bits_known[max(0, bisect_right(curve.episodes, episodes) - 1)]
 
 
-def metric_curve(rows: Iterable[Mapping[str, Any]], name: str, label: str) -> Curve:
+def metric_curve(rows: Sequence[Mapping[str, Any]], name: str, label: str) -> Curve:
     """Any metric against episodes, from the rows that have it."""
-    rows = list(rows)
-    points = [(row["episodes"], row[name]) for row in rows if is_number(row.get(name)) and is_number(row["episodes"])]
-    at = [row["episodes"] for row in rows if is_number(row["episodes"])]
-    step = min((right - left for left, right in pairwise(at)), default=0.0)
-    return Curve(label, [episodes for episodes, _ in points], [value for _, value in points], step=step)
+    episodes: list[float] = []
+    values: list[float] = []
+    step, before = inf, nan
+    for at, value in zip(full_column(rows, "episodes"), column(rows, name), strict=True):
+        if not is_number(at):
+            continue
+        step, before = (step if isnan(before) else min(step, at - before)), at
+        if is_number(value):
+            episodes.append(at)
+            values.append(value)
+    return Curve(label, episodes, values, step=0.0 if step == inf else step)
 
 
 def is_number(value: object) -> bool:

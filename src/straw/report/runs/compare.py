@@ -26,7 +26,7 @@ class Compared:
 
     labels: list[str]
     configs: list[dict[str, Any]]
-    rows: list[list[Row]]
+    rows: list[Sequence[Row]]
     summaries: list[Summary]
     beside: Sequence[Curve] = ()  # of no run
 
@@ -59,7 +59,7 @@ class Compared:
 
 def compare(folders: Sequence[Path]) -> Compared:
     configs = [read_config(folder) for folder in folders]
-    rows: list[list[Row]] = [list(read_metrics(folder)) for folder in folders]
+    rows: list[Sequence[Row]] = [read_metrics(folder) for folder in folders]
     summaries = [summarised(*parts) for parts in zip(folders, configs, rows, strict=True)]
     return Compared(labels=labels_of(folders), configs=configs, rows=rows, summaries=summaries)
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from straw.errors import ConfigError, did_you_mean
 from straw.report.curves.curve import Curve, is_number, metric_curve
 from straw.report.runs.options_diff import ceiling_bits
+from straw.runs.metric_rows import column, names_in, newest_first
 from straw.runs.metrics import MEASURED, measured_in
 from straw.runs.reading import State, read_about, read_config, read_metrics, state_of
 
@@ -26,6 +27,11 @@ OF_TOOLS = {
     "calls": "tools/call_frequency", "malformed": "tools/malformed", "call_failures": "tools/failure_frequency",
     "env_failures": "environments/failed", "env_seconds": "environments/seconds",
 }  # fmt: skip
+SERVICE = tuple(f"tinker/{kind}_tokens" for kind in ("prefill", "cached", "sampled", "trained"))
+NAMES = (  # all that a summary reads
+    "step", "episodes", "num_tokens", "time_s", "reward", "hits", *MEASURED, "p_secret", "valid_mass", "updates",
+    "unpaid_draws", "tinker/usd", "sandbox/seconds", *SERVICE, *OF_TOOLS.values(),
+)  # fmt: skip
 Row = Mapping[str, Any]
 
 
@@ -80,7 +86,7 @@ class Summary:
 
 
 def summary_of(folder: str | Path) -> Summary:
-    return summarised(folder, read_config(folder), read_metrics(folder))
+    return summarised(folder, read_config(folder), read_metrics(folder, NAMES))
 
 
 def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row]) -> Summary:
@@ -116,13 +122,13 @@ def summarised(folder: str | Path, config: Mapping[str, Any], rows: Sequence[Row
 
 
 def service_tokens(rows: Sequence[Row]) -> float | None:
-    found = [last(rows, f"tinker/{kind}_tokens") for kind in ("prefill", "cached", "sampled", "trained")]
+    found = [last(rows, name) for name in SERVICE]
     return sum(one or 0.0 for one in found) if any(one is not None for one in found) else None
 
 
 def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
     """Refuse a metric that no row has, with its neighbour."""
-    there = {known for row in rows for known in row} - {"step", "episodes", "time_s"}
+    there = names_in(rows) - {"step", "episodes", "time_s"}
     if name not in there:
         known = did_you_mean(name, there) if there else "there is no row of metrics yet"
         raise ConfigError(f"there is no metric {name!r} in {where}: {known}")
@@ -130,12 +136,12 @@ def check_metric(name: str, rows: Iterable[Row], where: object) -> None:
 
 def last(rows: Sequence[Row], name: str) -> Any:
     """The newest value there is."""
-    return next((row[name] for row in reversed(rows) if is_number(row.get(name))), None)
+    return next(filter(is_number, newest_first(rows, name)), None)
 
 
 def total(rows: Sequence[Row], name: str) -> float | None:
     """The sum over all steps; None where not every step has one, or not every row is here."""
-    values = [row[name] for row in rows if row.get(name) is not None]
+    values = [value for value in column(rows, name) if value is not None]
     return sum(values) if values and len(values) == last(rows, "step") else None
 
 

@@ -8,7 +8,8 @@ was edited since the run began, is left out and named with the reason. A run tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ from straw.report.curves.curve import is_number
 from straw.report.runs.listing import FILES, doubt, run_folders, run_named
 from straw.report.runs.options_diff import ceiling_bits, flat
 from straw.report.runs.summary import OF_TOOLS
+from straw.runs.metric_rows import column, full_column
 from straw.runs.reading import METRICS, read_about, read_config, read_done, read_json, read_metrics, state_of
 
 Array = NDArray[np.float64]
@@ -158,7 +160,7 @@ def seen(folder: Path, name: str) -> Seen:
         raise RunError(f"{why}, so nobody can tell what it was told")
     if not is_file(folder / METRICS):
         raise RunError(f"{METRICS} missing" if any(is_file(folder / file) for file in FILES) else "no run")
-    options, rows = with_defaults(flat(config)), read_metrics(folder)
+    options, rows = with_defaults(flat(config)), read_metrics(folder, (*COLUMNS, "episodes", "step"))
     check_numbers(options, rows)
     about, columns = read_about(folder), columns_of(rows)
     ceiling = ceiling_bits(config, about)
@@ -188,7 +190,7 @@ def check_numbers(options: Mapping[str, str], rows: Sequence[Mapping[str, Any]])
     for name in COUNTED:
         if name in options and options[name] != "none":
             float(options[name])
-    if not all(is_number(row["episodes"]) and 0 <= row["episodes"] <= MOST_EPISODES for row in rows):
+    if not all(is_number(at) and 0 <= at <= MOST_EPISODES for at in full_column(rows, "episodes")):
         raise RunError(f"a row of {METRICS} has episodes, a number from 0 to {MOST_EPISODES:,}")
 
 
@@ -205,16 +207,18 @@ def defaults_of(kind: str, algorithm: str) -> Mapping[str, str]:
     return {option.name: plain(option.default) for option in describe_options(kind, algorithm)}
 
 
-def columns_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Column]:
-    found: dict[str, tuple[list[float], list[float]]] = {}
-    for row in rows:
-        for name in COLUMNS:
-            value: Any = row.get(name)
-            if is_number(value):
-                episodes, values = found.setdefault(name, ([], []))
-                episodes.append(float(row["episodes"]))
-                values.append(float(value))
-    return {name: Column(np.array(episodes), np.array(values)) for name, (episodes, values) in found.items()}
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, Column]:
+    found = {name: column_of(rows, name) for name in COLUMNS}
+    return {name: one for name, one in found.items() if len(one.values)}
+
+
+def column_of(rows: Sequence[Mapping[str, Any]], name: str) -> Column:
+    episodes, values = array("d"), array("d")
+    for at, value in zip(full_column(rows, "episodes"), column(rows, name), strict=True):
+        if is_number(value):
+            episodes.append(at)
+            values.append(value)
+    return Column(np.array(episodes), np.array(values))
 
 
 def told_by_sweep(folder: Path) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ def ended(planned: Planned, reason: str = "") -> Ended:
         return Ended(planned=planned, state="failed" if reason else state, reason=reason)
     if state == "done":
         reason = ""
-    rows = list(read_metrics(folder))
+    rows = read_metrics(folder)
     return Ended(
         planned=planned,
         state="failed" if reason else state,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -116,7 +116,7 @@ def alike(page: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
     return page == run
 
 
-def seconds_a_step(rows: list[dict[str, Any]]) -> float | None:
+def seconds_a_step(rows: Sequence[Mapping[str, Any]]) -> float | None:
     """Evaluations included; None for a run of too few steps. A pause between two processes is not in time_s."""
     steps = [(row["step"], row["time_s"]) for row in rows]
     if len(steps) < 2 or steps[-1][0] - steps[0][0] < LEAST_STEPS:
