@@ -88,3 +88,22 @@ def _options(folder: Path) -> dict[str, object]:
     from tests.small_runs import WORDS
 
     return {**dict(word.split("=") for word in WORDS), "run_dir": str(folder / "run")}
+
+
+@pytest.mark.parametrize(
+    "more", ["", "own_draws = true", 'seed_options = ["secret_seed"]', 'seed_options = ["seed", "model_seed"]']
+)
+def test_runs_that_follow_the_first_of_their_kind_come_to_what_their_own_plans_come_to(
+    tmp_path: Path, more: str
+) -> None:
+    tune = TUNE.replace("100", "100, 101") + "same_secrets = true\n"
+    text = BINARY_AND_BINS.replace("seeds = [0, 1]", f"seeds = [8, 11, 16]\n{more}") + tune
+    words = ["seed=3"] if "secret" in more else []
+    for _, judged, trials in plans(tmp_path, text, *words):
+        assert len(judged) == 3 and len(trials) == 4
+        for one in [*judged, *trials]:
+            plan = plan_of(load_page(None, one.run.options))
+            values = [value for section in vars(plan.page).values() for value in vars(section).items()]
+            assert list(one.values.items()) == values
+            assert one.episodes == int(plan.page.run.n_batches or 0) * plan.episodes_per_step
+            assert (one.ceiling_bits, one.start) == (plan.ceiling_bits, start_of(plan.page))

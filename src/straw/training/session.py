@@ -35,6 +35,7 @@ from straw.runs.reading import CONFIG, METRICS, START, UNDECLARED, read_about, r
 from straw.runs.store import RunFolder, check_is_free, default_path
 from straw.runs.tracking.tracker import check_tracker, tracker_for
 from straw.training.checks.data import without_skipped
+from straw.training.checks.gates_once import GatesOnce
 from straw.training.checks.preflight import run_gates
 from straw.training.engine_factory import crew
 from straw.training.learners.registry import check_verbs
@@ -71,13 +72,13 @@ class Finished:
         return self.steps * self.plan.episodes_per_step + self.redrawn
 
 
-def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None) -> Finished:
-    """Train, and leave a run folder."""
+def run_page(loaded: Loaded, watcher: Watcher, *, name: str | None = None, once: GatesOnce | None = None) -> Finished:
+    """Train, and leave a run folder. `once`: what the gates of earlier runs of this process found."""
     prepare_for(loaded.page.engine)
     plan = plan_of(loaded)
     path = Path(plan.page.run.run_dir or default_path(name or run_name(plan)))
     check_is_free(path)
-    return persistently(lambda: begin(plan, path, watcher), path, watcher, plan.page.model.trust_remote_code)
+    return persistently(lambda: begin(plan, path, watcher, once), path, watcher, plan.page.model.trust_remote_code)
 
 
 def resume_run(path: str | Path, watcher: Watcher, *, trusts: bool = False) -> Finished:
@@ -101,7 +102,7 @@ def persistently(work: Callable[[], Finished], path: Path, watcher: Watcher, tru
     return work()
 
 
-def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
+def begin(plan: Plan, path: Path, watcher: Watcher, once: GatesOnce | None = None) -> Finished:
     check_tracker(plan.page.run.track)
     for note in plan.notes:
         watcher.say(note)
@@ -110,7 +111,7 @@ def begin(plan: Plan, path: Path, watcher: Watcher) -> Finished:
         sampling = sampling_of(plan, engine.chat)
         plan = settled(plan, sampling, path)
         check_verbs(plan, engine)
-        page, found = plan.page, pass_gates(plan, engine, sampling, watcher)
+        page, found = plan.page, pass_gates(plan, engine, sampling, watcher, once)
         check_room(path, engine, page)
         parents = [parent for parent in path.absolute().parents if not parent.exists()]
         written = dump(page, plan.origins)
@@ -183,13 +184,13 @@ def go_on(path: Path, watcher: Watcher, trusts: bool) -> Finished:
             return worked(loop)
 
 
-def continue_page(loaded: Loaded, watcher: Watcher) -> Finished:
+def continue_page(loaded: Loaded, watcher: Watcher, once: GatesOnce | None = None) -> Finished:
     """The run of this page in its run_dir: begun, taken up again, or found done."""
     path = loaded.page.run.run_dir
     if path is None:
         raise ConfigError("to resume is to go on in a folder, and none is named: write run_dir=runs/mine")
     if not (Path(path).expanduser() / CONFIG).is_file():
-        return run_page(loaded, watcher)
+        return run_page(loaded, watcher, once=once)
     check_is_same(plan_of(loaded).page, run_folder(path))
     return resume_run(path, watcher, trusts=loaded.page.model.trust_remote_code)
 
@@ -271,9 +272,11 @@ def last_word(loop: Loop, known: dict[str, float]) -> dict[str, Any]:
     }
 
 
-def pass_gates(plan: Plan, engine: Engine, sampling: SamplingParams, watcher: Watcher) -> dict[str, str]:
+def pass_gates(
+    plan: Plan, engine: Engine, sampling: SamplingParams, watcher: Watcher, once: GatesOnce | None = None
+) -> dict[str, str]:
     """What each found; one that is silenced is absent."""
-    return {one.name: one.finding for one in run_gates(plan, engine, sampling, watcher.say)}
+    return {one.name: one.finding for one in run_gates(plan, engine, sampling, watcher.say, once)}
 
 
 def names_of(page: Page) -> list[str]:

@@ -31,6 +31,7 @@ from straw.tasks.base import World
 from straw.training.checks.advantage_variance import forecast_groups
 from straw.training.checks.end_tokens import check_ends, unended
 from straw.training.checks.environments import check_alive, repeats
+from straw.training.checks.gates_once import OF_ENGINE, Found, GatesOnce
 from straw.training.checks.reward_checks import check_deterministic, check_full, check_range, references
 from straw.training.checks.sampler_parity import check_sampler, check_update
 from straw.training.checks.unpaid_form import starved
@@ -178,10 +179,17 @@ GATES: dict[str, Gate] = {
 }
 
 
-def run_gates(plan: Plan, engine: Engine, sampling: SamplingParams, say: Callable[[str], None]) -> list[Passed]:
-    """All that are not silenced, or a TrainingError that says which one failed and how to go on without it."""
+def run_gates(
+    plan: Plan, engine: Engine, sampling: SamplingParams, say: Callable[[str], None], once: GatesOnce | None = None
+) -> list[Passed]:
+    """All that are not silenced, or a TrainingError that says which one failed and how to go on without it.
+
+    `once`: what earlier runs of this process found.
+    """
     trial, silenced = Trial(plan, engine, sampling), plan.page.run.silence
-    passed = [pass_gate(name, gate, trial) for name, gate in GATES.items() if name not in silenced]
+    start = None if once is None else once.start(plan, engine, sampling)
+    known = {} if once is None or start is None else once.of(start)
+    passed = [pass_gate(name, gate, trial, known) for name, gate in GATES.items() if name not in silenced]
     say(headline(passed, [name for name in GATES if name in silenced]))
     for one in passed:
         if one.is_news:
@@ -189,9 +197,13 @@ def run_gates(plan: Plan, engine: Engine, sampling: SamplingParams, say: Callabl
     return passed
 
 
-def pass_gate(name: str, gate: Gate, trial: Trial) -> Passed:
+def pass_gate(name: str, gate: Gate, trial: Trial, known: dict[str, Found] | None = None) -> Passed:
+    known = {} if known is None else known
     try:
-        return Passed(name, *gate(trial))
+        found = known[name] if name in known else gate(trial)
+        if name in OF_ENGINE:
+            known[name] = found
+        return Passed(name, *found)
     except EngineFailed:  # no gate failed, and without one it would fail again
         raise
     except TrainingError as error:
