@@ -24,6 +24,7 @@ from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward import attention
+from straw.engines.local.forward.kept_prompts import KeptPrompts
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
@@ -76,6 +77,7 @@ class LocalEngine(Learning, Engine):
         self.chat = chat
         self.backend: Backend | None = None
         self.taken: int | None = None  # of the weights' changes, by the backend
+        self.kept: KeptPrompts | None = None
         with refusing(model):
             self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model)
@@ -119,7 +121,7 @@ class LocalEngine(Learning, Engine):
             self.check_may_sample(len(prompt))
             return Reread(self, prompt, num_rows)
         with self.sampling(len(prompt)):
-            return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device))
+            return LocalConversation(self, Rows(self.reader, self.head, [prompt], num_rows, self.device, self.kept))
 
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
@@ -148,7 +150,7 @@ class LocalEngine(Learning, Engine):
         for start in range(0, len(prompts), together):
             some = prompts[start : start + together]
             with self.sampling(max(map(len, some)) + params.max_tokens):
-                rows = Rows(self.reader, self.head, some, num_samples, self.device)
+                rows = Rows(self.reader, self.head, some, num_samples, self.device, self.kept)
                 replies += rows.generate(params, seeds[start : start + together], last=True, done=behind(start, done))
         return replies
 
@@ -181,10 +183,13 @@ class LocalEngine(Learning, Engine):
         longest = max(map(len, prompts), default=0) + params.max_tokens
         return rows_at_once(self.model.config.get_text_config(), str(self.device), longest, MAX_ROWS)
 
-    def _measure(self, flat: Flat, temperature: float) -> tuple[Tensor, Tensor]:
-        """Log-probability and entropy for every (row, target) pair."""
+    def _measure(self, flat: Flat, temperature: float, keeps: bool = False) -> tuple[Tensor, Tensor]:
+        """Log-probability and entropy for every (row, target) pair; `keeps`: and the prompts, for the sampler."""
+        flat.pack.record = keeps and self.kept is not None and self.kept.wants(flat)
         with self.precision():
             hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
+            if flat.pack.record and self.kept is not None:
+                self.kept.take(flat, hidden)
             logprobs, entropy = log_probabilities(self.head, hidden[flat.states], flat.rows, flat.targets, temperature)
         return logprobs, entropy[flat.rows]
 
@@ -200,8 +205,14 @@ class LocalEngine(Learning, Engine):
         out = [[0.0] * len(datum.tokens) for datum in data]
         with self.policies.acting_as(policy):
             for flat in self._micro_batches(data, every_token=True):
-                scatter(out, flat, self._measure(flat, temperature)[0])
+                scatter(out, flat, self._measure(flat, temperature, keeps=policy == "current")[0])
         return out
+
+    def keep_prompts(self) -> None:
+        """Of an engine whose weights nobody else changes, where a prompt has the same bits however it is read."""
+        if self.settings.dtype == "float32" and attention.keeps_bits(self.device):
+            weights = list(self.model.parameters())
+            self.kept = KeptPrompts(self.reader, self.head, weights, lambda: self.changes)
 
     @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
@@ -331,5 +342,6 @@ def bfloat16_on(device: str, keeps_casts: bool = True) -> Iterator[None]:
 def in_this_process(page: Page, local: LocalEngine, say: Callable[[str], None]) -> Iterator[LocalEngine]:
     """engine=local: nothing takes over."""
     halve_frozen(local)
+    local.keep_prompts()
     with local:
         yield local

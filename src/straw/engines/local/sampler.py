@@ -22,6 +22,7 @@ from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
 from straw.engines.local.forward.attention import ROW_TILE, round_up
+from straw.engines.local.forward.kept_prompts import KeptPrompts
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.prompts import read_prompts
@@ -192,13 +193,14 @@ class Rows:
     """
 
     def __init__(
-        self, reader: Reader, head: Head, prompts: Sequence[Tokens], rows_per_prompt: int, device: torch.device
-    ) -> None:
+        self, reader: Reader, head: Head, prompts: Sequence[Tokens], rows_per_prompt: int, device: torch.device,
+        kept: KeptPrompts | None = None,
+    ) -> None:  # fmt: skip
         self.reader, self.head, self.device = reader, head, device
         self.num_prompts, self.num_rows = len(prompts), rows_per_prompt
         self.width = max(rows_per_prompt, -(-ROW_TILE // len(prompts)))
         with torch.no_grad():
-            packs, logits = read_prompts(reader, head, prompts, device)
+            packs, logits = kept.read(prompts, device) if kept else read_prompts(reader, head, prompts, device)
         self.decode = Decode(packs, self.width)
         self.logits = logits.repeat_interleave(self.width, 0)  # of each row's next token
         self.unread: list[Tokens] = [()] * (self.num_prompts * self.width)  # written, but not in the keys yet

@@ -108,9 +108,11 @@ class Learning:
     def noisy(self, seed: int, scale: float) -> Iterator[None]:
         before = [p.detach().clone() for p in self.trained.values()]
         add_normal(list(self.trained.values()), seed, scale)
+        self.changes += 1
         try:
             yield
         finally:
+            self.changes += 1
             for p, kept in zip(self.trained.values(), before, strict=True):
                 p.data.copy_(kept)
 
@@ -118,7 +120,7 @@ class Learning:
         self.policies.leave_start()
         for seed, scale in zip(seeds, scales, strict=True):
             add_normal(list(self.trained.values()), seed, scale)
-        self.is_published = False
+        self.is_published, self.changes = False, self.changes + 1
 
     def let_go(self) -> None:
         """Give the memory back: the weights live on elsewhere."""
@@ -154,6 +156,7 @@ class Learning:
     def load_base(self, folder: Path) -> None:
         if frozen := self.frozen():
             read_base(folder, frozen)
+            self.changes += 1
 
     def load(self, folder: Path, *, optimizer: bool = True) -> None:
         weights, adam = read_weights(folder, self.trained), Adam({}, 0, True)
