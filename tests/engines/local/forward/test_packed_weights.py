@@ -74,6 +74,14 @@ def test_only_frozen_plain_matrices_in_bfloat16_that_are_no_adapters() -> None:
 
 
 @needs_packing
+def test_nothing_is_laid_out_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = layer().weight.nbytes
+    for free, is_packed in ((4 * size, True), (4 * size - 1, False), (None, True)):
+        monkeypatch.setattr(packed_weights, "available_memory", lambda free=free: free)
+        assert bool(pack_layers(layer())) == is_packed
+
+
+@needs_packing
 def test_a_product_with_a_way_back_is_a_plain_one() -> None:
     one, x = layer(), drawn(16, 64).bfloat16().requires_grad_(True)
     pack_layers(one)

@@ -5,8 +5,8 @@
     the same bits  oneDNN runs the same kernel; a probe compares at the start, and where one bit differs, or
                    torch has no such product, nothing is packed
 
-The plain matrix stays, for the way back and for whoever saves, so packing costs its memory once more. Who puts other
-numbers into a matrix says so by `renew`.
+The plain matrix stays, for the way back and for whoever saves, so packing costs its memory once more, and is left where
+that is more than a quarter of what is free. Who puts other numbers into a matrix says so by `renew`.
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from straw.engines.precision import has_amx, is_fast_in_bfloat16
+from straw.runs.about import available_memory
 
 ROWS = 16  # for which it is laid out; others are multiplied by the same layout
 FEWEST = 64  # rows and columns of a matrix: an adapter's are not worth it
 PROBED = (1, 16, 23, 64)
+SHARE = 4  # of what is free one part may be used
 
 
 class Packed:
@@ -64,6 +66,9 @@ def pack_layers(model: nn.Module) -> list[Packed]:
     if not can_pack():
         return []
     layers = [part for part in model.modules() if isinstance(part, nn.Linear) and may_be_packed(part)]
+    free = available_memory()
+    if free is not None and SHARE * sum(layer.weight.nbytes for layer in layers) > free:
+        return []
     return [PackedLinear(layer).packed for layer in layers]
 
 
