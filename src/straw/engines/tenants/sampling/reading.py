@@ -1,6 +1,7 @@
 """Reading prompts: each alone, as LocalEngine does, and in pieces, so that a long one makes nobody wait for all of it.
 
-A prompt's attention sees all of it at once, so it is not cut between tokens but between layers; that changes no bit.
+It is cut between layers. The blocks in which it begins like another that is kept (an earlier turn of the conversation,
+the same examples) are not read again: that changes no bit, see `local.forward.prompt_blocks`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from straw.engines.local.forward.attention import full_tile
+from straw.engines.base import Tokens
+from straw.engines.local.forward.attention import full_tile, keeps_bits
 from straw.engines.local.forward.hf_reader import Reader
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.prompts import Alike
 from straw.engines.tenants.records import Sampled
-from straw.engines.tenants.sampling.keys.prompts import Prompt, Prompts
+from straw.engines.tenants.sampling.keys.prompts import Kept, Prompt, Prompts
 from straw.engines.tenants.sampling.routes import Routes
 from straw.engines.tenants.sampling.rows import Request
 from straw.engines.tenants.sampling.scores import asks, score
@@ -86,19 +89,28 @@ class PromptReader:
                 return
 
     def _read_prompt(self, request: Request) -> Generator[float, None, Prompt]:
-        tokens = request.sampling.prompt
-        pack = Pack([len(tokens)], [[]], self.device, record=True)
-        flat = torch.tensor(tokens, device=self.device)
-        hidden = yield from self._hidden(flat, pack)
-        self.num_tokens_read += len(tokens)
-        return Prompt(request.version, tokens, pack.kept, hidden, self.head.logits(full_tile(hidden[-1:]))[:1])
+        version, tokens = request.version, request.sampling.prompt
+        like, num_known = self.prompts.longest(version, tokens)
+        layout = self._layout(tokens, like, num_known)
+        hidden = yield from self._hidden(torch.tensor(tokens[num_known:], device=self.device), layout)
+        request.cached = num_known
+        self.num_tokens_read += len(tokens) - num_known
+        logits = self.head.logits(full_tile(hidden[-1:]))[:1]
+        hidden = hidden if like is None else torch.cat([like.hidden[:num_known], hidden])
+        in_blocks = isinstance(layout, Alike) and layout.is_in_blocks and self.reader.is_by_token
+        return Prompt(version, tokens, layout.kept, hidden, logits, in_blocks)
 
-    def _hidden(self, tokens: Tensor, pack: Pack) -> Generator[float, None, Tensor]:
+    def _layout(self, tokens: Tokens, like: Prompt | None, num_known: int) -> Alike | Pack:
+        if not keeps_bits(self.device):
+            return Pack([len(tokens)], [[]], self.device, record=True)
+        return Alike([tokens], self.device, None if like is None else first_of(like.kept, num_known))
+
+    def _hidden(self, tokens: Tensor, layout: Alike | Pack) -> Generator[float, None, Tensor]:
         work = len(tokens) * self.body_size
         if not hasattr(self.reader, "layer_by_layer"):
             yield work
-            return self.reader.hidden(tokens, pack.positions, pack)
-        layers: Generator[None, None, Tensor] = self.reader.layer_by_layer(tokens, pack.positions, pack)
+            return self.reader.hidden(tokens, layout.positions, layout)
+        layers: Generator[None, None, Tensor] = self.reader.layer_by_layer(tokens, layout.positions, layout)
         num_layers = len(self.reader.body.layers)  # type: ignore[attr-defined]
         while True:
             try:
@@ -107,3 +119,7 @@ class PromptReader:
                 hidden: Tensor = end.value
                 return hidden
             yield work / num_layers
+
+
+def first_of(kept: Kept, num_tokens: int) -> Kept:
+    return {layer: (keys[:, :, :num_tokens], values[:, :, :num_tokens]) for layer, (keys, values) in kept.items()}

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from straw.engines.base import Tokens
+from straw.engines.tenants.sampling.keys.beginnings import Beginnings
 
 Kept = dict[int, tuple[Tensor, Tensor]]  # by layer, keys and values [1, K, P, D]
 
@@ -24,6 +25,7 @@ class Prompt:
     kept: Kept
     hidden: Tensor  # [P, width], for log-probabilities of the prompt
     logits: Tensor  # [1, V], of the first token behind it
+    is_in_blocks: bool = False  # then another that begins alike need not read the beginning again
     holders: int = 0
     num_bytes: int = field(init=False)
 
@@ -38,15 +40,22 @@ class Prompts:
         self.held: dict[tuple[Hashable, Tokens], Prompt] = {}
         self.free: OrderedDict[tuple[Hashable, Tokens], Prompt] = OrderedDict()  # who came last stands last
         self.held_bytes = self.free_bytes = 0
+        self.beginnings: Beginnings[Prompt] = Beginnings()
 
     def find(self, version: Hashable, tokens: Tokens) -> Prompt | None:
         key = (version, tokens)
         return self.held.get(key) or self.free.get(key)
 
+    def longest(self, version: Hashable, tokens: Tokens) -> tuple[Prompt | None, int]:
+        """The prompt that begins most like these tokens, and how many of them need not be read again."""
+        return self.beginnings.longest(version, tokens)
+
     def hold(self, prompt: Prompt) -> None:
         key = (prompt.version, prompt.tokens)
         if self.free.pop(key, None) is not None:
             self.free_bytes -= prompt.num_bytes
+        elif key not in self.held and prompt.is_in_blocks:
+            self.beginnings.add(*key, prompt)
         if key not in self.held:
             self.held[key] = prompt
             self.held_bytes += prompt.num_bytes
@@ -66,9 +75,14 @@ class Prompts:
     def _make_room(self) -> None:
         while self.free_bytes > self.room:
             _, oldest = self.free.popitem(last=False)
-            self.free_bytes -= oldest.num_bytes
+            self._drop(oldest)
 
     def forget(self, version: Hashable) -> None:
         """Nobody will ask for this version again."""
         for key in [key for key in self.free if key[0] == version]:
-            self.free_bytes -= self.free.pop(key).num_bytes
+            self._drop(self.free.pop(key))
+
+    def _drop(self, prompt: Prompt) -> None:
+        self.free_bytes -= prompt.num_bytes
+        if prompt.is_in_blocks:
+            self.beginnings.remove(prompt.version, prompt.tokens)
