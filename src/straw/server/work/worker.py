@@ -116,6 +116,7 @@ class Worker(Thread):
         try:
             return self.inbox.get(timeout=QUIET_S if self.has_worked else None)
         except Empty:
+            self.backend.rest()
             give_memory_back()
             self.has_worked = False
             return self.inbox.get()

@@ -52,6 +52,11 @@ class PromptReader:
         request.cached, request.facts = len(prompt.tokens), Sampled(sequences=())
         return True
 
+    def num_unread(self, request: Request) -> int:
+        """Tokens of its prompt that nobody has read."""
+        tokens = request.sampling.prompt
+        return len(tokens) - self.prompts.beginnings.longest(request.version, tokens, request.codes)[1]
+
     def _take(self, request: Request, prompt: Prompt) -> None:
         self.prompts.hold(prompt)
         request.prompt = prompt
@@ -90,7 +95,7 @@ class PromptReader:
 
     def _read_prompt(self, request: Request) -> Generator[float, None, Prompt]:
         version, tokens = request.version, request.sampling.prompt
-        like, num_known = self.prompts.longest(version, tokens)
+        like, num_known = self.prompts.beginnings.longest(version, tokens, request.codes)
         layout = self._layout(tokens, like, num_known)
         hidden = yield from self._hidden(torch.tensor(tokens[num_known:], device=self.device), layout)
         request.cached = num_known

@@ -67,6 +67,7 @@ class Request:
     max_tokens: int
     stop: frozenset[int]
     params: SamplingParams  # what `draw` needs of it
+    codes: list[int]  # of the prompt's blocks
     rows: list[Row] = field(default_factory=list)
     prompt: Prompt | None = None  # once it was read
     facts: Sampled | None = None  # about the prompt

@@ -36,15 +36,19 @@ class Beginnings(Generic[T]):
             if (found := self.found.get((version, place, code))) and found[0] == tokens:
                 del self.found[version, place, code]
 
-    def longest(self, version: Hashable, tokens: Tokens) -> tuple[T | None, int]:
-        """What was read of the likest one, and how many of its first tokens need not be read again."""
-        known = codes(tokens[: num_reusable(len(tokens), len(tokens))])
+    def longest(self, version: Hashable, tokens: Tokens, known: list[int]) -> tuple[T | None, int]:
+        """What was read of the likest one, and how many of its first tokens need not be read again. `known`: the codes
+        of as many tokens as may be known at most."""
         for place in reversed(range(len(known))):
             there, read = self.found.get((version, place, known[place]), ((), None))
             num_tokens = (place + 1) * BLOCK
             if read is not None and there[:num_tokens] == tokens[:num_tokens]:
                 return read, num_tokens
         return None, 0
+
+
+def reusable_codes(tokens: Tokens) -> list[int]:
+    return codes(tokens[: num_reusable(len(tokens), len(tokens))])
 
 
 def codes(tokens: Tokens) -> list[int]:

@@ -6,8 +6,9 @@
         (room for more groups)
 
 The groups of a pool lie side by side, so one product serves them all, and the pools of a batch are sewn together by
-`Together`: a flat row of tokens has those that write and no others. A group that outgrows its pool moves to the next
-one. None of this shows in a row's bits: see `local.forward.kv_cache`.
+`Together`: a flat row of tokens has those that write and no others. A pool never grows, so nothing in it is copied when
+others come: where it is full another one is made. A group that outgrows its pool moves. None of this shows in a row's
+bits: see `local.forward.kv_cache`.
 """
 
 from __future__ import annotations
@@ -43,30 +44,27 @@ def room_for(count: int, smallest: int) -> int:
     return max(smallest, 1 << (count - 1).bit_length())
 
 
+def prompt_room_for(count: int) -> int:
+    """The next power of two, or of three steps before it: at most a quarter more than is needed, in few sizes.
+
+    >>> prompt_room_for(30), prompt_room_for(600), prompt_room_for(1024)
+    (64, 640, 1024)
+    """
+    return round_up(count, max(SMALLEST_PROMPT, room_for(count, 1) // 8))
+
+
 class Pool(Growing):
-    def __init__(self, size: Size, device: torch.device) -> None:
+    def __init__(self, size: Size, room: int, like: Prompt, device: torch.device) -> None:
+        """`room`: for so many groups."""
         self.size, self.device = size, device
         self.g, self.prompt_room, self.capacity = size
-        self.u, self.room, self.num_new = 0, 0, 1
+        self.u, self.room, self.num_new = 0, room, 1
         self.groups: list[Group] = []
-        self._prompts: Layers = {}  # [room, K, prompt_room, D]
-        self._own: Layers = {}  # [room * g, K, capacity, D]
+        self._prompts = empty(like, room, self.prompt_room)
+        self._own = empty(like, room * self.g, self.capacity)
         self._biases, self._places = {}, {}
 
     # --- who stands here -------------------------------------------------------------------
-
-    def make_room(self, num_groups: int, like: Prompt) -> None:
-        """For this many more; a quarter beyond it, so that joining costs little on the whole."""
-        if self.u + num_groups <= self.room:
-            return
-        more = self.u + num_groups + self.u // 4 - self.room
-        self.room += more
-        for layers, rows, length in ((self._prompts, 1, self.prompt_room), (self._own, self.g, self.capacity)):
-            for layer, pair in like.kept.items():
-                news = tuple(x.new_zeros(more * rows, x.shape[1], length, x.shape[3]) for x in pair)
-                olds = layers.get(layer)
-                k, v = news if olds is None else (torch.cat(both) for both in zip(olds, news, strict=True))
-                layers[layer] = (k, v)
 
     def add(self, group: Group, own: Layers | None = None) -> None:
         """`own`: what its rows have in their keys, [g, K, c, D], where they come from another pool."""
@@ -150,6 +148,14 @@ class Together:
         if self.num_fillers:
             out.append(out[0].new_zeros(self.num_fillers, *out[0].shape[1:]))
         return out[0] if len(out) == 1 else torch.cat(out)
+
+
+def empty(like: Prompt, rows: int, length: int) -> Layers:
+    """[rows, K, length, D] for each layer."""
+    return {
+        layer: (k.new_zeros(rows, k.shape[1], length, k.shape[3]), v.new_zeros(rows, v.shape[1], length, v.shape[3]))
+        for layer, (k, v) in like.kept.items()
+    }
 
 
 def bytes_of(size: Size, per_token: int) -> int:

@@ -1,7 +1,7 @@
 """Prompts that were read: kept while somebody writes behind them, and for a while after.
 
 Equal prompts of one version of the weights are one Prompt, whoever sent them. What nobody holds any more stays until
-there is more of it than `room` bytes; who came last goes last.
+there is more of it than whoever asks for a `limit` says; who came last goes last.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class Prompt:
 
 
 class Prompts:
-    def __init__(self, room: int) -> None:
-        self.room = room
+    def __init__(self) -> None:
         self.held: dict[tuple[Hashable, Tokens], Prompt] = {}
         self.free: OrderedDict[tuple[Hashable, Tokens], Prompt] = OrderedDict()  # who came last stands last
         self.held_bytes = self.free_bytes = 0
@@ -45,10 +44,6 @@ class Prompts:
     def find(self, version: Hashable, tokens: Tokens) -> Prompt | None:
         key = (version, tokens)
         return self.held.get(key) or self.free.get(key)
-
-    def longest(self, version: Hashable, tokens: Tokens) -> tuple[Prompt | None, int]:
-        """The prompt that begins most like these tokens, and how many of them need not be read again."""
-        return self.beginnings.longest(version, tokens)
 
     def hold(self, prompt: Prompt) -> None:
         key = (prompt.version, prompt.tokens)
@@ -70,10 +65,10 @@ class Prompts:
         self.held_bytes -= prompt.num_bytes
         self.free[key] = prompt
         self.free_bytes += prompt.num_bytes
-        self._make_room()
 
-    def _make_room(self) -> None:
-        while self.free_bytes > self.room:
+    def limit(self, room: int) -> None:
+        """No more bytes than this for what nobody holds."""
+        while self.free_bytes > room:
             _, oldest = self.free.popitem(last=False)
             self._drop(oldest)
 
