@@ -96,8 +96,9 @@ class TenantSampler:
             max_tokens=most_tokens(sampling, self.room),
             stop=sampling.stop | (self.end_tokens if sampling.end_token_stops else frozenset()),
             params=self._one(params),
-            codes=reusable_codes(sampling.prompt),
+            codes=[],
         )
+        request.codes = reusable_codes(request.opening)
         strings = sampling.stop_strings
         request.rows = [
             Row(request, seed, StopStrings(strings, self.text_of) if strings else None)
@@ -222,7 +223,7 @@ class TenantSampler:
             rows += [row for row in request.unplaced if not row.tokens][: max(0, free - len(rows))]
         if not rows:
             return
-        logits = torch.cat([row.request.prompt.logits for row in rows if row.request.prompt is not None])
+        logits = torch.cat([last.logits for row in rows if (last := row.request.said or row.request.prompt)])
         draw_rows(logits, rows)
         for request in {row.request for row in rows}:
             request.unplaced = [row for row in request.unplaced if not row.is_done]
@@ -248,6 +249,9 @@ class TenantSampler:
         self.prompt_reader.drop(request)
         if request.prompt is not None:
             self.places.remove(request)
-            self.prompts.let_go(request.prompt)
-            request.prompt = None  # a request and its rows know each other, so they wait for the garbage collector
+        for prompt in (request.prompt, request.said):
+            if prompt is not None:
+                self.prompts.let_go(prompt)
+        # a request and its rows know each other, so they wait for the garbage collector; the keys do not
+        request.prompt = request.said = None
         del self.requests[request.key]

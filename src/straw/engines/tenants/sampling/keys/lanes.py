@@ -63,10 +63,11 @@ class Lane:
     def take_empty_places(self, prompt: Prompt, rows: list[Row]) -> list[Row]:
         """Those for whom there is none."""
         left = list(rows)
-        for _, _, group in self.groups():
+        for pool, at, group in self.groups():
             if group.prompt is prompt:
                 for place, row in enumerate(group.rows):
-                    if row is None and left:
+                    if row is None and left and left[0].num_keys < pool.capacity:
+                        pool.begin(at, place, left[0])
                         group.rows[place] = left.pop(0)
                         self.changed = True
         return left
@@ -111,7 +112,7 @@ class Lane:
             (pool, group)
             for pool in self.pools
             for group in pool.groups
-            if any(row is not None and row.num_read >= pool.capacity for row in group.rows)
+            if any(row is not None and row.num_keys >= pool.capacity for row in group.rows)
         ]
 
     def widen(self, crowded: Sequence[tuple[Pool, Group]]) -> None:
@@ -148,7 +149,7 @@ def moved(pool: Pool, at: int, width: int, own: int) -> tuple[Size, Group, Layer
     group = pool.groups[at]
     places = [place for place, row in enumerate(group.rows) if row is not None]
     places += [place for place in range(pool.g) if place not in places][: width - len(places)]
-    longest = max(row.num_read for row in group.writing)
+    longest = max(row.num_keys for row in group.writing)
     keys = pool.own_keys(at, places, longest)
     pool.leave(at)
     rows = [group.rows[place] for place in places]
@@ -160,7 +161,7 @@ def grouped(prompt: Prompt, rows: Sequence[Row]) -> list[tuple[Size, Group]]:
     out: list[tuple[Size, Group]] = []
     room = prompt_room_for(len(prompt.tokens))
     fewest = max(SMALLEST_OWN, fewest_keys(next(iter(prompt.kept.values()))[0].shape[-1]))
-    own = room_for(max(len(row.tokens) for row in rows), fewest)
+    own = room_for(max(row.request.num_said + len(row.tokens) for row in rows), fewest)
     left = list(rows)
     while left:
         width = min(room_for(len(left), 1), WIDEST)

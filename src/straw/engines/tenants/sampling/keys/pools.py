@@ -74,8 +74,18 @@ class Pool(Growing):
                 buffer[at, :, :length] = kept[0]
             for buffer, rows in zip(self._own[layer], own[layer] if own else (), strict=False):
                 buffer[at * self.g : (at + 1) * self.g, :, : rows.shape[2]] = rows
+        for place, row in enumerate(group.rows if own is None else ()):
+            self.begin(at, place, row)
         self.groups.append(group)
         self.u += 1
+
+    def begin(self, at: int, place: int, row: Row | None) -> None:
+        """A row that comes in the middle of a conversation has the keys of what was said."""
+        if row is None or row.request.said is None:
+            return
+        for layer, pair in row.request.said.kept.items():
+            for buffer, said in zip(self._own[layer], pair, strict=True):
+                buffer[at * self.g + place, :, : said.shape[2]] = said[0]
 
     def leave(self, at: int) -> None:
         """The last group takes the place."""
@@ -111,7 +121,7 @@ class Pool(Growing):
         self._places.clear()
 
     def begin_step(self) -> None:
-        read = [0 if row is None else row.num_read for group in self.groups for row in group.rows]
+        read = [0 if row is None else row.num_keys for group in self.groups for row in group.rows]
         self.slots = torch.tensor(read, device=self.device).unsqueeze(1)
         self.c = keys_for(max(read) + 1, self.fewest_keys)
         self._biases.clear()
