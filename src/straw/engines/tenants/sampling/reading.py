@@ -66,11 +66,11 @@ class PromptReader:
         known = self.prompts.beginnings.longest(request.version, request.opening, request.codes)[1]
         return len(request.sampling.prompt) - known
 
-    def _take(self, request: Request, prompt: Prompt, said: Prompt | None) -> None:
+    def _take(self, request: Request, prompt: Prompt | None, said: Prompt | None) -> None:
         for one in (prompt, said):
             if one is not None:
                 self.prompts.hold(one)
-        request.prompt, request.said = prompt, said
+        request.prompt, request.said = prompt or request.prompt, said or request.said
 
     def read(self, request: Request, budget: float) -> float:
         """Go on with a request as far as the budget goes, at least a piece; returns what is left of it."""
@@ -95,8 +95,9 @@ class PromptReader:
             prompt = yield from self._read_prompt(request)
         else:
             request.cached = len(prompt.tokens)
-        said = (yield from self._read_said(request, prompt)) if request.num_said else None
-        self._take(request, prompt, said)
+        self._take(request, prompt, None)
+        if request.num_said:
+            self._take(request, None, (yield from self._read_said(request, prompt)))
         scores = score(prompt, request.sampling, self.head)
         while True:
             try:
