@@ -13,7 +13,7 @@ bits: see `local.forward.kv_cache`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -60,8 +60,8 @@ class Pool(Growing):
         self.g, self.prompt_room, self.capacity = size
         self.u, self.room, self.num_new = 0, room, 1
         self.groups: list[Group] = []
-        self._prompts = empty(like, room, self.prompt_room)
-        self._own = empty(like, room * self.g, self.capacity)
+        self._prompts = made(like, room, self.prompt_room, torch.empty)  # each is written when its group comes
+        self._own = made(like, room * self.g, self.capacity, torch.zeros)
         self._biases, self._places = {}, {}
 
     # --- who stands here -------------------------------------------------------------------
@@ -72,6 +72,7 @@ class Pool(Growing):
         for layer, pair in group.prompt.kept.items():
             for buffer, kept in zip(self._prompts[layer], pair, strict=True):
                 buffer[at, :, :length] = kept[0]
+                buffer[at, :, length:] = 0.0  # nobody looks there, and what is there must be a number
             for buffer, rows in zip(self._own[layer], own[layer] if own else (), strict=False):
                 buffer[at * self.g : (at + 1) * self.g, :, : rows.shape[2]] = rows
         for place, row in enumerate(group.rows if own is None else ()):
@@ -160,12 +161,13 @@ class Together:
         return out[0] if len(out) == 1 else torch.cat(out)
 
 
-def empty(like: Prompt, rows: int, length: int) -> Layers:
+def made(like: Prompt, rows: int, length: int, make: Callable[..., Tensor]) -> Layers:
     """[rows, K, length, D] for each layer."""
-    return {
-        layer: (k.new_zeros(rows, k.shape[1], length, k.shape[3]), v.new_zeros(rows, v.shape[1], length, v.shape[3]))
-        for layer, (k, v) in like.kept.items()
-    }
+
+    def buffer(x: Tensor) -> Tensor:
+        return make((rows, x.shape[1], length, x.shape[3]), dtype=x.dtype, device=x.device)
+
+    return {layer: (buffer(k), buffer(v)) for layer, (k, v) in like.kept.items()}
 
 
 def bytes_of(size: Size, per_token: int) -> int:
