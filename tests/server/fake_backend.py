@@ -126,3 +126,5 @@ class FakeBackend:
     def written(self, key: str) -> list[tuple[int, ...]]:
         weights, request, length = self.rows[key]
         return [self.reply(weights, request, seed, length).tokens for seed in request.seeds]
+
+    def rest(self) -> None: ...

@@ -103,6 +103,16 @@ def test_the_adapter_alone_is_exported_for_peft(run: Path, server: Server, folde
     assert judged(model) == pytest.approx(served_logprobs(server, path_of(run)), abs=LIMIT_NATS)
 
 
+def test_a_gguf_file_is_exported_that_transformers_reads_as_the_server_does(
+    run: Path, server: Server, tmp_path: Path
+) -> None:
+    pytest.importorskip("gguf")
+    assert main(["export", str(run), "--gguf", "--type", "f32", "-o", str(tmp_path / "model")]) == 0
+    (file,) = (tmp_path / "model").glob("*.gguf")
+    found = judged(AutoModelForCausalLM.from_pretrained(tmp_path / "model", gguf_file=file.name))
+    assert found == pytest.approx(served_logprobs(server, path_of(run)), abs=LIMIT_NATS)
+
+
 def test_it_is_asked_talked_to_and_shown(
     run: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

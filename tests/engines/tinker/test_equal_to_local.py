@@ -39,11 +39,16 @@ def server(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         yield found
 
 
-def weights(server: Server, run: Path) -> dict[str, torch.Tensor]:
-    """The adapters of the last checkpoint, which lie with the server."""
+class Stops(Listener):
+    def update(self, step: int, row: dict[str, float]) -> bool:  # type: ignore[override]
+        return step == 7
+
+
+def weights(server: Server, run: Path, name: str = "adapter_model") -> dict[str, torch.Tensor]:
+    """Of the last checkpoint; they lie with the server."""
     path = json.loads((run / "checkpoints" / f"step-{STEPS:06d}" / "tinker.json").read_text())["path"]
     folder = server.folder / "checkpoints" / path.removeprefix("tinker://")
-    return load_file(folder / "adapter_model.safetensors")
+    return load_file(folder / f"{name}.safetensors")
 
 
 def numbers(run: Path) -> list[dict[str, float]]:
@@ -58,6 +63,7 @@ def numbers(run: Path) -> list[dict[str, float]]:
     "words",
     [
         "", "replay=0 batch_size=2 loss_fn=ppo updates_per_batch=2", "algorithm=sft",
+        "env_type=multi_step kl_coef=0",
     ],
 )  # fmt: skip
 def test_twenty_steps_have_the_bits_of_the_local_run(words: str, server: Server, tmp_path: Path) -> None:
@@ -81,10 +87,6 @@ def test_the_page_s_first_program_learns_and_its_adapter_is_a_folder(server: Ser
 
 
 def test_a_run_that_goes_on_and_a_server_that_was_killed_end_with_the_same_bits(server: Server, tmp_path: Path) -> None:
-    class Stops(Listener):
-        def update(self, step: int, row: dict[str, float]) -> bool:  # type: ignore[override]
-            return step == 7
-
     page = f"model_name={AS} engine=tinker base_url={server.url}"
     run_page(small_page(WORDS, page, f"run_dir={tmp_path / 'whole'}"), Listener())
     run_page(small_page(WORDS, page, f"run_dir={tmp_path / 'halves'}"), Stops())
@@ -93,4 +95,20 @@ def test_a_run_that_goes_on_and_a_server_that_was_killed_end_with_the_same_bits(
     assert resume_run(tmp_path / "halves", Listener()).is_done
     whole, halves = weights(server, tmp_path / "whole"), weights(server, tmp_path / "halves")
     assert all(torch.equal(whole[name], halves[name]) for name in whole)
+    assert (tmp_path / "whole" / "rollouts.jsonl").read_text() == (tmp_path / "halves" / "rollouts.jsonl").read_text()
+
+
+def test_so_do_all_weights(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """lora_rank=0 and straw serve --full, which trains for one client at a time."""
+    monkeypatch.setenv("TINKER_API_KEY", "tml-test")
+    monkeypatch.setenv("TINKER_TELEMETRY", "0")
+    with running(tmp_path, "model=tiny-0.2M", "--full") as server:
+        words = f"lora_rank=0 lr=0.001 model_name=tiny-0.2M engine=tinker base_url={server.url}"
+        run_page(small_page(WORDS, words, f"run_dir={tmp_path / 'whole'}"), Listener())
+        run_page(small_page(WORDS, words, f"run_dir={tmp_path / 'halves'}"), Stops())
+        server.kill()
+        server.begin()
+        assert resume_run(tmp_path / "halves", Listener()).is_done
+        whole, halves = (weights(server, tmp_path / name, "model") for name in ("whole", "halves"))
+    assert whole.keys() == halves.keys() and all(torch.equal(whole[name], halves[name]) for name in whole)
     assert (tmp_path / "whole" / "rollouts.jsonl").read_text() == (tmp_path / "halves" / "rollouts.jsonl").read_text()

@@ -23,10 +23,14 @@ PROGRAMS = {
     "arithmetic, its own loss": ARITHMETIC,
     "arithmetic, off policy": [*ARITHMETIC, "max_steps_off_policy=2"],
     "sl_loop": ["sl_loop", "batch_size=16", "max_steps=2"],
+    "rl_basic": ["rl_basic", "max_tokens=16", "max_steps=1"],
+    "sl_basic": ["sl_basic", "max_steps=4"],
     "rl_loop": ["rl_loop", "batch_size=4", "group_size=4", "max_tokens=16", "max_steps=2"],
 }  # fmt: skip
 TUTORIALS = [
-    "101_hello_tinker", "202_loss_functions", "404_sequence_extension", "402_rl_hyperparams", "205_evaluations",
+    "101_hello_tinker", "103_async_patterns", "202_loss_functions", "203_completers", "205_evaluations",
+    "301_cookbook_abstractions", "302_custom_environment", "303_sft_with_config", "304_rl_with_config",
+    "402_rl_hyperparams", "404_sequence_extension", "406_prompt_distillation",
 ]  # fmt: skip
 
 
@@ -40,7 +44,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 def test_a_program_of_the_cookbook_ends_well(one: Desk, name: str) -> None:
     module, *words = PROGRAMS[name]
     folder = name.replace(" ", "-").replace(",", "")
-    asks = [] if module.endswith("_loop") else ["behavior_if_log_dir_exists=delete"]
+    asks = [] if module.endswith(("_loop", "_basic")) else ["behavior_if_log_dir_exists=delete"]
     one.run(cookbook(), "-m", f"{RECIPES}.{module}", *words, *asks, f"log_path={one.folder / folder}")
     assert one.metrics(folder)
 

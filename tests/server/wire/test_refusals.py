@@ -252,6 +252,27 @@ def test_a_good_asample_is_read() -> None:
     assert (read.prompt, read.stop_strings, read.seed, read.temperature, read.top_k) == ((1, 2, 3), ("a",), 5, 0, 0)
 
 
+@pytest.mark.parametrize(
+    "chunks, turns",
+    [
+        ([[], [1, 2], [3], [4, 5]], (2, 1, 2)),
+        ([[], [1], [], [2], [3, 4], []], (1, 0, 1, 2, 0)),
+        ([[], [1, 2, 3]], ()),  # nothing was said behind it
+        ([[], [1, 2], [3]], ()),
+        ([[], [], [1], [2]], ()),
+        ([[], [1], [], []], ()),
+        ([[1, 2], [3], [4]], ()),
+    ],
+)
+def test_a_prompt_behind_an_empty_chunk_is_a_conversation(chunks: list[list[int]], turns: tuple[int, ...]) -> None:
+    prompt = {"chunks": [{"type": "encoded_text", "tokens": tokens} for tokens in chunks]}
+    read = read_asample({**asample(), "prompt": prompt}, SMALL)
+    assert read.prompt == tuple(token for tokens in chunks for token in tokens)
+    assert read.turns == read.sampling((1,)).turns == turns
+    asks = read_asample({**asample(prompt_logprobs=True), "prompt": prompt}, SMALL)
+    assert asks.turns == ()
+
+
 BAD_ASAMPLE: list[tuple[dict[str, Any], str]] = [
     ({"sampling_session_id": None}, "sampling_session_id"),
     ({"seq_id": True}, "seq_id"),

@@ -72,3 +72,7 @@ class Backend(Protocol):
     def written(self, key: str) -> list[tuple[int, ...]]:
         """What each row of a request has written so far, for a reply that is streamed."""
         ...
+
+    def rest(self) -> None:
+        """Nobody asks for anything at the moment: what is kept for speed alone may go."""
+        ...

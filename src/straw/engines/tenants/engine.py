@@ -210,6 +210,9 @@ class TenantEngine:
     def written(self, key: str) -> list[tuple[int, ...]]:
         return self.sampler.written(key)
 
+    def rest(self) -> None:
+        self.sampler.rest()
+
     def close(self) -> None:
         self.tenants.close()
         self.snapshots.clear()

@@ -75,6 +75,9 @@ class Sampling:
 
     `stop` are token ids; `stop_strings` end a reply with the token that completes one of them. `end_token_stops`:
     the tokenizer's end token ends a reply too.
+
+    `turns`: the prompt is a conversation, and these are the lengths of what it opens with and of the replies and
+    messages behind it, in turn. Then it is read as the local engine reads its own turns, with the same bits.
     """
 
     prompt: Tokens
@@ -86,12 +89,22 @@ class Sampling:
     stop: frozenset[int] = frozenset()
     stop_strings: tuple[str, ...] = ()
     end_token_stops: bool = True
+    turns: tuple[int, ...] = ()
     topk_logprobs: int = 0  # the k likeliest at each place of the reply
     # of the prompt, all at temperature 1:
     prompt_logprobs: bool = False
     topk_prompt_logprobs: int = 0
     target_tokens: Array | None = None  # int64 [len(prompt) - 1, K], -1 for none: log-probabilities of these instead
     prompt_alternatives: int = 0  # tokens drawn in the place of each of the prompt but the first, at `temperature`
+
+    @property
+    def asks_of_prompt(self) -> bool:
+        return (
+            self.prompt_logprobs
+            or self.topk_prompt_logprobs > 0
+            or self.target_tokens is not None
+            or self.prompt_alternatives > 0
+        )
 
 
 @dataclass(frozen=True, slots=True)

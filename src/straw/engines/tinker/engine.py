@@ -105,6 +105,17 @@ class TinkerEngine(Engine):
         found = iter(self.sampler().replies([one for some in wanted for one in some], params))
         return [[reply for _ in some for reply in next(found)] for some in wanted]
 
+    def sample_turns(
+        self, prompts: Sequence[Tokens], turns: Sequence[tuple[int, ...]], params: SamplingParams, seeds: Sequence[int]
+    ) -> list[Reply]:
+        """A reply to each conversation; `turns` say who said what of it."""
+        wanted = [
+            one._replace(turns=() if self.is_hosted or len(lengths) == 1 else lengths)
+            for prompt, lengths, seed in zip(prompts, turns, seeds, strict=True)
+            for one in requests_for(prompt, [seed], each=self.seed_each)
+        ]
+        return [reply for (reply,) in self.sampler().replies(wanted, params)]
+
     # --- reading ---------------------------------------------------------------------------
 
     def logprobs(

@@ -3,12 +3,15 @@
     seeds_per=sample    a request for every reply, with its own seed: what a `straw serve` needs to give the local bits
     seeds_per=prompt    a request for every prompt, with the seed of its first reply: the prompt is read, and paid, once
 
-A conversation sends its whole prefix with every turn: the wire has no other way, and the service keeps read prefixes.
+A conversation sends its whole prefix with every turn: the wire has no other way, and the service keeps read prefixes. A
+server of one's own is told by the chunks who said what, and by an empty one before them that it is told: then it reads
+the turns as the local engine does, and its replies have the local bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +35,11 @@ class Wanted(NamedTuple):
     prompt: Tokens
     num_samples: int
     seed: int
+    turns: tuple[int, ...] = ()  # lengths of what a conversation opens with, and of its replies and messages
+
+    def chunks(self) -> list[Tokens]:
+        ends = list(accumulate(self.turns))
+        return [(), *(self.prompt[end - size : end] for size, end in zip(self.turns, ends, strict=True))]
 
 
 class Snapshot:
@@ -48,7 +56,7 @@ class Snapshot:
             with in_a_line():
                 futures = [
                     self.client.sample(
-                        prompt=tinker.ModelInput.from_ints(list(one.prompt)), num_samples=one.num_samples,
+                        prompt=input_of(tinker, one), num_samples=one.num_samples,
                         sampling_params=params_of(tinker, params, one.seed),
                     )
                     for one in some
@@ -83,6 +91,12 @@ class Snapshot:
         return out
 
 
+def input_of(tinker: Any, wanted: Wanted) -> Any:
+    if not wanted.turns:
+        return tinker.ModelInput.from_ints(list(wanted.prompt))
+    return tinker.ModelInput(chunks=[tinker.EncodedTextChunk(tokens=list(chunk)) for chunk in wanted.chunks()])
+
+
 def params_of(tinker: Any, params: SamplingParams, seed: int) -> Any:
     return tinker.SamplingParams(
         max_tokens=params.max_tokens, seed=seed, stop=sorted(params.stop), temperature=params.temperature,
@@ -114,19 +128,22 @@ class RemoteConversation(Conversation):
     def __init__(self, engine: TinkerEngine, prompt: Tokens, num_rows: int) -> None:
         self.engine, self.version = engine, engine.policy_version
         self.read = [prompt] * num_rows
+        self.turns: list[tuple[int, ...]] = [(len(prompt),)] * num_rows
 
     def generate(self, params: SamplingParams, seeds: Sequence[int]) -> list[Reply]:
         self._check_version()
-        if len({*self.read}) == 1:
+        if len({*self.read}) == 1 and (len(self.turns[0]) == 1 or self.engine.is_hosted):
             (replies,) = self.engine.sample(self.read[:1], len(self.read), params, [seeds])
         else:
-            replies = [row for (row,) in self.engine.sample(self.read, 1, params, [[seed] for seed in seeds])]
+            replies = self.engine.sample_turns(self.read, self.turns, params, seeds)
         self.read = [before + reply.tokens for before, reply in zip(self.read, replies, strict=True)]
+        self.turns = [(*turns, len(reply.tokens), 0) for turns, reply in zip(self.turns, replies, strict=True)]
         return replies
 
     def append(self, tokens: Sequence[Tokens]) -> None:
         self._check_version()
         self.read = [before + more for before, more in zip(self.read, tokens, strict=True)]
+        self.turns = [with_message(turns, len(more)) for turns, more in zip(self.turns, tokens, strict=True)]
 
     def _check_version(self) -> None:
         self.engine.check_published()
@@ -135,3 +152,13 @@ class RemoteConversation(Conversation):
                 f"a conversation is held by one version; it began with {self.version} and the sampler has "
                 f"{self.engine.policy_version}: begin a new one after publish()"
             )
+
+
+def with_message(turns: tuple[int, ...], num_tokens: int) -> tuple[int, ...]:
+    """Messages behind one reply are one; where nobody has replied yet an empty reply stands before it.
+
+    >>> with_message((9, 4, 0), 3), with_message((9,), 3), with_message((9,), 0)
+    ((9, 4, 3), (9, 0, 3), (9,))
+    """
+    pairs = turns if len(turns) > 1 or not num_tokens else (*turns, 0, 0)
+    return (*pairs[:-1], pairs[-1] + num_tokens) if num_tokens else pairs

@@ -2,11 +2,15 @@
 
 stop null          the end token stops           stop [..]       these too, and the end token still does
 stop []            nothing does                  stop "text"     the token that completes it does
+
+A prompt comes in one chunk or several. Where the first of several is empty the others are a conversation, what it opens
+with and then replies and messages in turn: straw's own client sends that, and has the bits of a local run.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -40,6 +44,7 @@ class Asample:
     num_samples: int
     seed: int | None
     prompt: Tokens
+    turns: tuple[int, ...] = ()
     max_tokens: int | None = None
     temperature: float = 1.0
     top_k: int = 0
@@ -58,7 +63,7 @@ class Asample:
     def sampling(self, seeds: tuple[int, ...]) -> Sampling:
         """What the model is asked, with a seed for each reply."""
         return Sampling(
-            prompt=self.prompt, seeds=seeds, max_tokens=self.max_tokens, temperature=self.temperature,
+            prompt=self.prompt, turns=self.turns, seeds=seeds, max_tokens=self.max_tokens, temperature=self.temperature,
             top_k=self.top_k, top_p=self.top_p, stop=self.stop, stop_strings=self.stop_strings,
             end_token_stops=self.end_token_stops, topk_logprobs=self.topk_logprobs,
             prompt_logprobs=self.prompt_logprobs, topk_prompt_logprobs=self.topk_prompt_logprobs,
@@ -69,12 +74,12 @@ class Asample:
 def read_asample(body: dict[str, Any], limits: Limits) -> Asample:
     """The request, or BadRequest: nothing else is raised, whatever the object holds."""
     fields = Fields(body, limits)
-    prompt = read_prompt(fields, limits)
+    prompt, turns = read_prompt(fields, limits)
     topk, alternatives = (
         read_width(fields, name, len(prompt), limits) for name in ("topk_prompt_logprobs", "prompt_alt_tokens_k")
     )
     target_tokens, cells = read_targets(fields, len(prompt), limits)
-    return Asample(
+    found = Asample(
         sampling_session_id=fields.text("sampling_session_id"),
         seq_id=fields.integer("seq_id", 0),
         num_samples=fields.integer("num_samples", 1, limits.num_samples, default=1),
@@ -88,6 +93,13 @@ def read_asample(body: dict[str, Any], limits: Limits) -> Asample:
         form=Form(read_last_n(fields, len(prompt)), cells),
         **read_params(fields.inner("sampling_params"), limits),
     )
+    return replace(found, turns=turns) if are_turns(turns) and not found.sampling((0,)).asks_of_prompt else found
+
+
+def are_turns(lengths: tuple[int, ...]) -> bool:
+    """An opening, and pairs of a reply and a message that say something."""
+    pairs = list(zip(lengths[1::2], lengths[2::2], strict=False))
+    return len(lengths) > 1 and len(lengths) % 2 == 1 and lengths[0] > 0 and all(map(sum, pairs))
 
 
 def read_width(fields: Fields, name: str, length: int, limits: Limits) -> int:
@@ -131,22 +143,26 @@ def read_stop(fields: Fields, limits: Limits) -> dict[str, Any]:
     return {"stop_strings": tuple(dict.fromkeys(stops))}
 
 
-def read_prompt(fields: Fields, limits: Limits) -> Tokens:
+def read_prompt(fields: Fields, limits: Limits) -> tuple[Tokens, tuple[int, ...]]:
+    """Its tokens, and the lengths of the chunks behind an empty first one."""
     chunks = fields.inner("prompt").get("chunks")
     if not isinstance(chunks, list):
         raise BadRequest(f"prompt.chunks is a list of chunks, got {quoted(chunks)}: send encoded_text", 422)
     tokens: list[int] = []
+    ends: list[int] = []
     for index, values in enumerate(chunks):
         chunk = Fields(values, limits, f"prompt.chunks[{index}]")
         if (kind := chunk.text("type", "encoded_text")) != "encoded_text":
             raise no_such_chunk(kind, f"prompt.chunks[{index}]")
         tokens += chunk.numbers("tokens", limits.dense_cells)
         limits.at_most("prompt_tokens", len(tokens), "tokens of a prompt")
+        ends.append(len(tokens))
     if not tokens:
         raise BadRequest("a prompt has at least one token, got none: send one, as the tokenizer's start token")
     limits.token(min(tokens))
     limits.token(max(tokens))
-    return tuple(tokens)
+    lengths = (end - begin for begin, end in pairwise(ends)) if ends[0] == 0 else ()
+    return tuple(tokens), tuple(lengths)
 
 
 def read_last_n(fields: Fields, length: int) -> int | None:

@@ -17,6 +17,7 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import Any
 
+from straw.engines.local.heap import give_back_heap
 from straw.engines.tenants.backend import Backend
 from straw.server.desk.settings import Settings
 from straw.server.keeping.journal import Journal
@@ -32,6 +33,7 @@ from straw.server.work.watching import Watching
 
 Finished = Callable[[list[tuple[str, Outcome, bool]]], None]  # ids, what they came to, whether the journal has it
 PAUSE_S = 0.1  # behind a round that failed as a whole
+TRIM_S = 10.0  # between two times that a busy thread gives back what keys of many sizes left between them
 BURST, PATIENCE_S, MOST_PATIENCE_S = 2, 0.01, 0.05  # so many samples; how long for another, and for all of them
 Asked = tuple[Request, Any] | Callable[[], None]
 
@@ -56,6 +58,7 @@ class Worker(Thread):
         self.done: list[tuple[str, Outcome, bool]] = []
         self.unwritten: deque[tuple[str, Outcome]] = deque()
         self.is_ending = self.has_worked = False
+        self.trimmed = monotonic()
 
     # --- from other threads
 
@@ -97,6 +100,9 @@ class Worker(Thread):
         self.watching.busy_s += monotonic() - began
         self.has_worked = True
         self.hand_out()
+        if began - self.trimmed > TRIM_S:
+            give_back_heap()
+            self.trimmed = began
 
     def take_in(self) -> None:
         """All that came; where there is nothing to do, until something comes."""
@@ -116,6 +122,7 @@ class Worker(Thread):
         try:
             return self.inbox.get(timeout=QUIET_S if self.has_worked else None)
         except Empty:
+            self.backend.rest()
             give_memory_back()
             self.has_worked = False
             return self.inbox.get()

@@ -26,11 +26,11 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from straw.engines.batch_invariant import weighted_sum
+from straw.engines.local.forward.fewest_rows import ROW_TILE, fewest_rows
 from straw.engines.precision import has_float64, keeps_bits
 
 # A sample must not depend on its neighbours, so no product may round otherwise because a batch is larger or
 # a neighbour's text longer. These bounds are measured; `probe` asks again on the machine of the run.
-ROW_TILE = 16  # from this many rows on a matmul gives each row the same bits
 KEY_TILE = 64  # a sum over more keys than this is cut into blocks by the library, and where depends on the sum
 SMALL_PRODUCT = 400  # a product of fewer multiplications than this goes to another kernel
 SCORES = 2**26  # at once, where none is kept: 256 MiB of float32
@@ -116,12 +116,18 @@ def attend_causally(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: 
     return from_key_head(weighted_sum(weights, v.transpose(1, 2)), q.shape[1])
 
 
-def full_tile(rows: Tensor) -> Tensor:
-    """At least ROW_TILE rows, so that a product gives each of them its bits; training needs no such care."""
-    missing = ROW_TILE - rows.shape[-2]
+def full_tile(rows: Tensor, tile: int = ROW_TILE) -> Tensor:
+    """At least a tile of rows, so that a product gives each of them its bits; training needs no such care."""
+    missing = tile - rows.shape[-2]
     return (
         rows if missing <= 0 or rows.requires_grad or not keeps_bits(rows.device) else F.pad(rows, (0, 0, 0, missing))
     )
+
+
+def tile_for(queries: Tensor) -> int:
+    """Of queries on a prompt's keys."""
+    is_few = queries.shape[-2] < ROW_TILE and queries.dtype == torch.float32 and keeps_bits(queries.device)
+    return fewest_rows(queries.shape[-1]) if is_few and not queries.requires_grad else ROW_TILE
 
 
 def weigh(weights: Tensor, values: Tensor) -> Tensor:
@@ -164,13 +170,13 @@ def attend_prefix_and_own(
     queries = (q_UGTHD * rule.scaling).view(u, g, t, k, h // k, d)  # those that share a key head stand together
     shared = queries.permute(0, 3, 1, 2, 4, 5).reshape(u, k, -1, d)
     alone = queries.transpose(2, 3).reshape(u * g, k, -1, d)
-    q = shared.shape[2]
-    on_prefix = (full_tile(shared) @ keys.transpose(2, 3))[:, :, :q].view(u, k, g, q // g, p)
+    q, tile = shared.shape[2], tile_for(shared)
+    on_prefix = (full_tile(shared, tile) @ keys.transpose(2, 3))[:, :, :q].view(u, k, g, q // g, p)
     on_own = (alone @ own_keys.transpose(2, 3)).view(u, g, k, q // g, c).transpose(1, 2)
     scores = torch.cat([on_prefix, on_own], dim=-1).view(u, k, g, t, h // k, p + c)
     weights = softmax_weights(scores, None if bias is None else bias.view(u, 1, g, t, 1, p + c), rule)
     on_prefix, on_own = weights.view(u, k, g, q // g, p + c).split([p, c], dim=-1)
-    from_prefix = weigh(full_tile(on_prefix.reshape(u, k, q, p)), values)[:, :, :q]
+    from_prefix = weigh(full_tile(on_prefix.reshape(u, k, q, p), tile), values)[:, :, :q]
     from_own = weigh(on_own.transpose(1, 2).reshape(u * g, k, q // g, c), own_values)
     out = from_own.view(u, g, k, t, h // k, -1) + from_prefix.view(u, k, g, t, h // k, -1).transpose(1, 2)
     return out.transpose(2, 3).reshape(u, g, t, h, -1)

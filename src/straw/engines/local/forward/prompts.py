@@ -5,7 +5,8 @@
 
 No layer but attention sees more than a token, and there each prompt stands whole: so its keys, values and logits have
 the bits that it has alone, as long as the prompts read together are equally long (what a row of attention rounds to
-depends on the padding behind it) and no product has less than a tile of rows.
+depends on the padding behind it) and no product has less than a tile of rows. A prompt whose first blocks were read
+before, by whoever asked for another, is read from there on (`prompt_blocks`).
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import ROW_TILE, Rule, attend_causally, causal_bias
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack, is_fused
+from straw.engines.local.forward.prompt_blocks import attend_in_blocks
 from straw.engines.local.forward.reader import Reader
 
 READ_AT_ONCE = 16_384  # tokens of prompts, for attention; and for a card, which is idle with one prompt
 READ_ON_CPU = 512  # distinct tokens: more are no faster, and fewer stay in its cache
+Kept = dict[int, tuple[Tensor, Tensor]]  # by layer, keys and values [U, K, P, D]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Read:
     """Prompts that were read: a `kv_cache.Prefix`."""
 
     prompt_lengths: Sequence[int]
-    kept: dict[int, tuple[Tensor, Tensor]]
+    kept: Kept
     device: torch.device
 
     @property
@@ -91,9 +94,11 @@ def num_in_common(prompts: Sequence[Tokens]) -> int:
 
 
 class Alike:
-    """The layout: U prompts of P tokens, in a flat row of N that has their common beginning once."""
+    """The layout: U prompts of P tokens, in a flat row of N that has their common beginning once. A single prompt may
+    have `known` keys and values of its first tokens: whole blocks, of a reading whose `is_in_blocks` says so.
+    """
 
-    def __init__(self, prompts: Sequence[Tokens], device: torch.device) -> None:
+    def __init__(self, prompts: Sequence[Tokens], device: torch.device, known: Kept | None = None) -> None:
         u, p = len(prompts), len(prompts[0])
         begins = num_in_common(prompts)
         self.steps = torch.arange(p, device=device)
@@ -102,9 +107,12 @@ class Alike:
         cells = torch.arange(u * p, device=device).view(u, p)
         self.back = torch.cat([cells[0, :begins], cells[:, begins:].flatten()])
         self.is_alone = u == 1  # then both ways are a reshape
-        self.tokens = self.distinct(torch.tensor(prompts, device=device))
-        self.positions = self.distinct(self.steps.expand(u, -1))
-        self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.known = known or {}
+        start = next((keys.shape[2] for keys, _ in self.known.values()), 0)
+        self.tokens = self.distinct(torch.tensor(prompts, device=device)[:, start:])
+        self.positions = self.distinct(self.steps[start:].expand(u, -1))
+        self.kept: Kept = {}
+        self.is_in_blocks = True  # every layer so far
 
     def of_each(self, flat: Tensor) -> Tensor:
         """[N, ...] -> [U, P, ...]"""
@@ -117,13 +125,30 @@ class Alike:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
         pulse.layer(q, k, v)
         q, k, v = (self.of_each(x) for x in (q, k.to(v.dtype), v))
-        self.kept[layer] = (k.transpose(1, 2), v.transpose(1, 2))
+        keys, values = self.kept[layer] = self._behind_known(layer, k, v)
+        if in_blocks(rule, keys):
+            self.is_in_blocks &= rule.window is None
+            return self.distinct(attend_in_blocks(q, keys, values, rule))
+        self.is_in_blocks = False
         if is_fused(rule, k.shape[1]):
             return self.distinct(attend_causally(q, k, v, None, rule))
         seen = torch.ones_like(self.steps, dtype=torch.bool)
         bias = causal_bias(self.steps, self.steps, seen, rule.window).unsqueeze(0)
         each = [attend_causally(q[u : u + 1], k[u : u + 1], v[u : u + 1], bias, rule) for u in range(len(q))]
         return self.distinct(torch.cat(each))
+
+    def _behind_known(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        keys, values = k.transpose(1, 2), v.transpose(1, 2)
+        if layer in self.known:
+            return torch.cat([self.known[layer][0], keys], dim=2), torch.cat([self.known[layer][1], values], dim=2)
+        return keys.contiguous(), values.contiguous()
+
+
+def in_blocks(rule: Rule, keys_UKPD: Tensor) -> bool:
+    """In bfloat16 the trainer reads prompts as the sampler does, whole, and so does this."""
+    return is_fused(rule, keys_UKPD.shape[2]) and keys_UKPD.dtype == torch.float32 and attention.keeps_bits(
+        keys_UKPD.device
+    )  # fmt: skip
 
 
 # --- where nobody promises bits

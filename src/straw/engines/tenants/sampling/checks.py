@@ -15,6 +15,7 @@ MOST_LIKELIEST = 1000
 
 def check(sampling: Sampling, vocabulary: int, room: int | None) -> None:
     check_prompt(sampling, vocabulary, room)
+    check_turns(sampling)
     refuse(
         not (sampling.temperature >= 0 and isfinite(sampling.temperature)),
         f"temperature is at least 0; got {sampling.temperature}: 0 takes the likeliest token",
@@ -42,6 +43,20 @@ def check_prompt(sampling: Sampling, vocabulary: int, room: int | None) -> None:
         room is not None and length > room,
         f"this model reads {room} tokens; the prompt has {length}: shorten it, or choose a model with more positions",
     )
+
+
+def check_turns(sampling: Sampling) -> None:
+    turns = sampling.turns
+    if not turns:
+        return
+    pairs = list(zip(turns[1::2], turns[2::2], strict=False))
+    refuse(
+        sum(turns) != len(sampling.prompt) or min(turns) < 0 or turns[0] == 0 or len(turns) % 2 == 0
+        or any(not sum(pair) for pair in pairs),
+        "turns are an opening, then replies and messages in pairs, none of them empty, as many tokens as the prompt; "
+        f"got {list(turns)[:20]} for {len(sampling.prompt)}: leave them out where the prompt is read as one",
+    )  # fmt: skip
+    refuse(sampling.asks_of_prompt, "what is asked about a prompt is asked where it is read as one: leave turns out")
 
 
 def check_targets(sampling: Sampling, vocabulary: int) -> None:

@@ -1,6 +1,7 @@
 """Reading prompts: each alone, as LocalEngine does, and in pieces, so that a long one makes nobody wait for all of it.
 
-A prompt's attention sees all of it at once, so it is not cut between tokens but between layers; that changes no bit.
+It is cut between layers. The blocks in which it begins like another that is kept (an earlier turn of the conversation,
+the same examples) are not read again: that changes no bit, see `local.forward.prompt_blocks`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from straw.engines.local.forward.attention import full_tile
+from straw.engines.base import Tokens
+from straw.engines.local.forward.attention import full_tile, keeps_bits
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.prompts import Alike
 from straw.engines.local.forward.reader import Reader
+from straw.engines.local.forward.turns import Turns
 from straw.engines.tenants.records import Sampled
-from straw.engines.tenants.sampling.keys.prompts import Prompt, Prompts
+from straw.engines.tenants.sampling.keys.prompts import Kept, Prompt, Prompts
 from straw.engines.tenants.sampling.routes import Routes
 from straw.engines.tenants.sampling.rows import Request
-from straw.engines.tenants.sampling.scores import asks, score
+from straw.engines.tenants.sampling.scores import score
 
 Work = Generator[float, None, None]  # what the next piece will cost, in multiplications
 
@@ -42,16 +46,31 @@ class PromptReader:
 
     def knows(self, request: Request) -> bool:
         """Whether its prompt was read before, and nothing is asked about it; then that is done."""
-        prompt = self.prompts.find(request.version, request.sampling.prompt)
-        if prompt is None or asks(request.sampling) or self.request is request:
+        prompt = self.prompts.find(request.version, request.opening)
+        said = self._find_said(request) if request.num_said else None
+        if prompt is None or (said is None and request.num_said):
             return False
-        self._take(request, prompt)
-        request.cached, request.facts = len(prompt.tokens), Sampled(sequences=())
+        if request.sampling.asks_of_prompt or self.request is request:
+            return False
+        self._take(request, prompt, said)
+        request.cached, request.facts = len(request.sampling.prompt), Sampled(sequences=())
         return True
 
-    def _take(self, request: Request, prompt: Prompt) -> None:
-        self.prompts.hold(prompt)
-        request.prompt = prompt
+    def _find_said(self, request: Request, num_turns: int | None = None) -> Prompt | None:
+        """In the first of its turns, or all."""
+        turns = request.sampling.turns[:num_turns]
+        return self.prompts.find(request.version, request.sampling.prompt[: sum(turns)], turns)
+
+    def num_unread(self, request: Request) -> int:
+        """Tokens of its prompt that nobody has read."""
+        known = self.prompts.beginnings.longest(request.version, request.opening, request.codes)[1]
+        return len(request.sampling.prompt) - known
+
+    def _take(self, request: Request, prompt: Prompt | None, said: Prompt | None) -> None:
+        for one in (prompt, said):
+            if one is not None:
+                self.prompts.hold(one)
+        request.prompt, request.said = prompt or request.prompt, said or request.said
 
     def read(self, request: Request, budget: float) -> float:
         """Go on with a request as far as the budget goes, at least a piece; returns what is left of it."""
@@ -71,12 +90,14 @@ class PromptReader:
             self.request = self.work = None
 
     def _reading(self, request: Request) -> Work:
-        prompt = self.prompts.find(request.version, request.sampling.prompt)
+        prompt = self.prompts.find(request.version, request.opening)
         if prompt is None:
             prompt = yield from self._read_prompt(request)
         else:
             request.cached = len(prompt.tokens)
-        self._take(request, prompt)
+        self._take(request, prompt, None)
+        if request.num_said:
+            self._take(request, None, (yield from self._read_said(request, prompt)))
         scores = score(prompt, request.sampling, self.head)
         while True:
             try:
@@ -86,19 +107,43 @@ class PromptReader:
                 return
 
     def _read_prompt(self, request: Request) -> Generator[float, None, Prompt]:
-        tokens = request.sampling.prompt
-        pack = Pack([len(tokens)], [[]], self.device, record=True)
-        flat = torch.tensor(tokens, device=self.device)
-        hidden = yield from self._hidden(flat, pack)
-        self.num_tokens_read += len(tokens)
-        return Prompt(request.version, tokens, pack.kept, hidden, self.head.logits(full_tile(hidden[-1:]))[:1])
+        version, tokens = request.version, request.opening
+        like, num_known = self.prompts.beginnings.longest(version, tokens, request.codes)
+        layout = self._layout(tokens, like, num_known)
+        hidden = yield from self._hidden(torch.tensor(tokens[num_known:], device=self.device), layout)
+        request.cached = num_known
+        self.num_tokens_read += len(tokens) - num_known
+        logits = self.head.logits(full_tile(hidden[-1:]))[:1]
+        hidden = hidden if like is None else torch.cat([like.hidden[:num_known], hidden])
+        in_blocks = isinstance(layout, Alike) and layout.is_in_blocks and self.reader.is_by_token
+        return Prompt(version, tokens, layout.kept, hidden, logits, in_blocks)
 
-    def _hidden(self, tokens: Tensor, pack: Pack) -> Generator[float, None, Tensor]:
+    def _read_said(self, request: Request, prompt: Prompt) -> Generator[float, None, Prompt]:
+        """Behind the last turns that are kept."""
+        turns, whole = request.sampling.turns, request.sampling.prompt
+        kept = (self._find_said(request, num_turns) for num_turns in range(len(turns), 1, -2))
+        before = next((one for one in kept if one is not None), None)
+        if before is not None and before.turns == turns:
+            return before
+        known = {} if before is None else before.kept
+        layout = Turns(prompt.kept, whole[turns[0] :], turns[1:], known, self.device)
+        hidden = (yield from self._hidden(layout.tokens, layout))[: layout.num_new]
+        request.cached += request.num_said - layout.num_new
+        self.num_tokens_read += layout.num_new
+        logits = self.head.logits(full_tile(hidden[-1:]))[:1]
+        return Prompt(request.version, whole, layout.kept, hidden[-1:], logits, turns=turns)
+
+    def _layout(self, tokens: Tokens, like: Prompt | None, num_known: int) -> Alike | Pack:
+        if not keeps_bits(self.device):
+            return Pack([len(tokens)], [[]], self.device, record=True)
+        return Alike([tokens], self.device, None if like is None else first_of(like.kept, num_known))
+
+    def _hidden(self, tokens: Tensor, layout: Alike | Pack | Turns) -> Generator[float, None, Tensor]:
         work = len(tokens) * self.body_size
         if not hasattr(self.reader, "layer_by_layer"):
             yield work
-            return self.reader.hidden(tokens, pack.positions, pack)
-        layers: Generator[None, None, Tensor] = self.reader.layer_by_layer(tokens, pack.positions, pack)
+            return self.reader.hidden(tokens, layout.positions, layout)
+        layers: Generator[None, None, Tensor] = self.reader.layer_by_layer(tokens, layout.positions, layout)
         num_layers = len(self.reader.body.layers)  # type: ignore[attr-defined]
         while True:
             try:
@@ -107,3 +152,7 @@ class PromptReader:
                 hidden: Tensor = end.value
                 return hidden
             yield work / num_layers
+
+
+def first_of(kept: Kept, num_tokens: int) -> Kept:
+    return {layer: (keys[:, :, :num_tokens], values[:, :, :num_tokens]) for layer, (keys, values) in kept.items()}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from straw.engines.base import SamplingParams
+from straw.engines.base import SamplingParams, Tokens
 from straw.engines.local.sampler import GOLDEN, mix
 from straw.engines.tenants.records import Sampled, Sampling, Sequence, TopK
 from straw.engines.tenants.sampling.keys.prompts import Prompt
@@ -30,8 +30,13 @@ class Row:
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     topk: list[tuple[list[int], list[float]]] = field(default_factory=list)
-    num_read: int = 0
+    num_read: int = 0  # beside what was said before
     stopped: bool = False
+
+    @property
+    def num_keys(self) -> int:
+        """Of its own, behind the prompt that it shares."""
+        return self.request.num_said + self.num_read
 
     @property
     def is_done(self) -> bool:
@@ -67,11 +72,23 @@ class Request:
     max_tokens: int
     stop: frozenset[int]
     params: SamplingParams  # what `draw` needs of it
+    codes: list[int]  # of the opening's blocks
     rows: list[Row] = field(default_factory=list)
-    prompt: Prompt | None = None  # once it was read
+    prompt: Prompt | None = None  # the opening, once it was read
+    said: Prompt | None = None  # what was said behind it
     facts: Sampled | None = None  # about the prompt
     cached: int = 0
     unplaced: list[Row] = field(default_factory=list)  # rows without keys of their own
+
+    @property
+    def opening(self) -> Tokens:
+        """All of the prompt, or what a conversation begins with: its keys are shared."""
+        return self.sampling.prompt[: self.sampling.turns[0]] if self.sampling.turns else self.sampling.prompt
+
+    @property
+    def num_said(self) -> int:
+        """Tokens behind the opening, whose keys are each row's own."""
+        return len(self.sampling.prompt) - self.sampling.turns[0] if self.sampling.turns else 0
 
     @property
     def num_writing(self) -> int:

@@ -19,11 +19,13 @@ from dataclasses import dataclass
 import torch
 
 from straw.engines.base import SamplingParams
+from straw.engines.local.forward.attention import keeps_bits
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.reader import Reader
 from straw.engines.tenants.records import Sampled, Sampling
 from straw.engines.tenants.sampling.checks import check, most_tokens
 from straw.engines.tenants.sampling.drawing import draw_rows, rows_at_once
+from straw.engines.tenants.sampling.keys.beginnings import reusable_codes
 from straw.engines.tenants.sampling.keys.lanes import Lane
 from straw.engines.tenants.sampling.keys.places import Places
 from straw.engines.tenants.sampling.keys.prompts import Prompts
@@ -43,8 +45,8 @@ Result = tuple[str, Sampled | Exception]
 class SamplerSettings:
     """How much stands in memory, in bytes, and how long a call may read prompts. None of it shows in a reply."""
 
-    keys_room: int = 2 * GIB  # keys and values of what is being written, prompts included; while pools grow, twice that
-    prompts_room: int = 256 * MIB  # prompts that nobody writes behind at the moment
+    keys_room: int = 2 * GIB  # keys and values of what is being written, prompts included
+    prompts_room: int = 256 * MIB  # prompts that nobody writes behind; on a CPU also what is left of keys_room; 0: none
     max_rows: int = MAX_ROWS
     read_work: float = READ_WORK
 
@@ -69,7 +71,7 @@ class TenantSampler:
         self.settings, self.routes = settings or SamplerSettings(), routes or BaseAlone()
         self.vocabulary = head.weight.shape[0]
         self.max_rows = min(self.settings.max_rows, rows_at_once(self.vocabulary))
-        self.prompts = Prompts(self.settings.prompts_room)
+        self.prompts = Prompts()
         self.prompt_reader = PromptReader(reader, head, device, self.routes, self.prompts, precision)
         self.places = Places(self.settings.keys_room, self.prompts, self.routes, device)
         self.requests: dict[str, Request] = {}  # in the order in which they came
@@ -94,7 +96,9 @@ class TenantSampler:
             max_tokens=most_tokens(sampling, self.room),
             stop=sampling.stop | (self.end_tokens if sampling.end_token_stops else frozenset()),
             params=self._one(params),
+            codes=[],
         )
+        request.codes = reusable_codes(request.opening)
         strings = sampling.stop_strings
         request.rows = [
             Row(request, seed, StopStrings(strings, self.text_of) if strings else None)
@@ -140,7 +144,19 @@ class TenantSampler:
         self.places.drop_empty()
         if not self.places.lanes:
             self.routes.forget()
-        return results + [self._complete(request) for request in self._done()]
+        results += [self._complete(request) for request in self._done()]
+        self.prompts.limit(self._room_for_prompts())
+        return results
+
+    def _room_for_prompts(self) -> int:
+        """For those that nobody writes behind: a game's next turn begins with what its last one left."""
+        room = self.settings.prompts_room
+        spare = self.settings.keys_room - self.places.used if room and keeps_bits(self.device) else 0
+        return max(room, spare)
+
+    def rest(self) -> None:
+        """Nobody asks for anything at the moment."""
+        self.prompts.limit(self.settings.prompts_room)
 
     def _step(self, key: Hashable) -> list[Result]:
         lane = self.places.lanes[key]
@@ -167,27 +183,37 @@ class TenantSampler:
         return []
 
     def _read_prompts(self) -> list[Result]:
-        """In turn; a prompt that somebody has read already waits for none that is being read."""
-        work, failed = self.settings.read_work, []
-        for request in list(self.requests.values()):
-            if request.facts is not None:
-                continue
+        """A prompt that somebody has read already waits for none that is being read."""
+        work, failed, room = self.settings.read_work, [], self._room_to_read()
+        for request in self._unread():
+            held = self.prompts.held_bytes
+            may_read = room > 0 or not (held or self.places.lanes)
             try:
-                work = self._read(request, work)
+                work = self._read(request, work if may_read else 0.0)
             except Exception as error:
                 failed.append(self._fail(request, error))
+            room -= 2 * (self.prompts.held_bytes - held)
         return failed
+
+    def _unread(self) -> list[Request]:
+        """The one that has waited longest first, so that all come to their turn. Behind it those of which most is kept:
+        read later they would find less of it.
+        """
+        unread = [one for one in self.requests.values() if one.facts is None]
+        return unread[:1] + sorted(unread[1:], key=self.prompt_reader.num_unread)
 
     def _read(self, request: Request, work: float) -> float:
         if self.prompt_reader.knows(request):
             return work
         busy = self.prompt_reader.request
-        if work <= 0 or (busy is not None and busy is not request) or not self._has_room_to_read(request):
+        if work <= 0 or (busy is not None and busy is not request):
             return work
         return self.prompt_reader.read(request, work)
 
-    def _has_room_to_read(self, request: Request) -> bool:
-        return self.places.used < self.settings.keys_room or not self.places.lanes
+    def _room_to_read(self) -> int:
+        """A prompt that is read takes a place next, where its keys lie a second time."""
+        waiting = {id(request.prompt): request.prompt.num_bytes for request in self._waiting() if request.prompt}
+        return self.settings.keys_room - self.places.used - sum(waiting.values())
 
     def _begin_rows(self) -> None:
         """The first token of rows whose prompt was read."""
@@ -197,7 +223,7 @@ class TenantSampler:
             rows += [row for row in request.unplaced if not row.tokens][: max(0, free - len(rows))]
         if not rows:
             return
-        logits = torch.cat([row.request.prompt.logits for row in rows if row.request.prompt is not None])
+        logits = torch.cat([last.logits for row in rows if (last := row.request.said or row.request.prompt)])
         draw_rows(logits, rows)
         for request in {row.request for row in rows}:
             request.unplaced = [row for row in request.unplaced if not row.is_done]
@@ -223,6 +249,9 @@ class TenantSampler:
         self.prompt_reader.drop(request)
         if request.prompt is not None:
             self.places.remove(request)
-            self.prompts.let_go(request.prompt)
-            request.prompt = None  # a request and its rows know each other, so they wait for the garbage collector
+        for prompt in (request.prompt, request.said):
+            if prompt is not None:
+                self.prompts.let_go(prompt)
+        # a request and its rows know each other, so they wait for the garbage collector; the keys do not
+        request.prompt = request.said = None
         del self.requests[request.key]

@@ -23,20 +23,11 @@ from straw.seeds import seed_for
 Found = dict[str, Tensor]  # own, targets; likeliest and drawn: ids, and log-probabilities by "... nats"
 
 
-def asks(sampling: Sampling) -> bool:
-    return (
-        sampling.prompt_logprobs
-        or sampling.topk_prompt_logprobs > 0
-        or sampling.target_tokens is not None
-        or sampling.prompt_alternatives > 0
-    )
-
-
 def score(prompt: Prompt, sampling: Sampling, head: Head) -> Generator[int, None, Sampled]:
     """Pauses before each piece with the number of its rows."""
     pieces: list[Found] = []
     size = max(1, BUDGET // head.weight.shape[0])
-    if asks(sampling):
+    if sampling.asks_of_prompt:
         u = chances(sampling)
         for start in range(0, len(prompt.tokens) - 1, size):
             stop = min(start + size, len(prompt.tokens) - 1)

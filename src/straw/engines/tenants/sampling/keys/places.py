@@ -95,7 +95,7 @@ class Places:
             self.lane_of(request).remove(there)
 
     def drop_empty(self) -> None:
-        self.lanes = {key: lane for key, lane in self.lanes.items() if any(pool.u for pool in lane.pools.values())}
+        self.lanes = {key: lane for key, lane in self.lanes.items() if any(pool.u for pool in lane.pools)}
 
 
 def placed(rows: Sequence[Row], left: Sequence[Row]) -> list[Row]:

@@ -6,13 +6,14 @@
         (room for more groups)
 
 The groups of a pool lie side by side, so one product serves them all, and the pools of a batch are sewn together by
-`Together`: a flat row of tokens has those that write and no others. A group that outgrows its pool moves to the next
-one. None of this shows in a row's bits: see `local.forward.kv_cache`.
+`Together`: a flat row of tokens has those that write and no others. A pool never grows, so nothing in it is copied when
+others come: where it is full another one is made. A group that outgrows its pool moves. None of this shows in a row's
+bits: see `local.forward.kv_cache`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,30 +44,27 @@ def room_for(count: int, smallest: int) -> int:
     return max(smallest, 1 << (count - 1).bit_length())
 
 
+def prompt_room_for(count: int) -> int:
+    """The next power of two, or of three steps before it: at most a quarter more than is needed, in few sizes.
+
+    >>> prompt_room_for(30), prompt_room_for(600), prompt_room_for(1024)
+    (64, 640, 1024)
+    """
+    return round_up(count, max(SMALLEST_PROMPT, room_for(count, 1) // 8))
+
+
 class Pool(Growing):
-    def __init__(self, size: Size, device: torch.device) -> None:
+    def __init__(self, size: Size, room: int, like: Prompt, device: torch.device) -> None:
+        """`room`: for so many groups."""
         self.size, self.device = size, device
         self.g, self.prompt_room, self.capacity = size
-        self.u, self.room, self.num_new = 0, 0, 1
+        self.u, self.room, self.num_new = 0, room, 1
         self.groups: list[Group] = []
-        self._prompts: Layers = {}  # [room, K, prompt_room, D]
-        self._own: Layers = {}  # [room * g, K, capacity, D]
+        self._prompts = made(like, room, self.prompt_room, torch.empty)  # each is written when its group comes
+        self._own = made(like, room * self.g, self.capacity, torch.zeros)
         self._biases, self._places = {}, {}
 
     # --- who stands here -------------------------------------------------------------------
-
-    def make_room(self, num_groups: int, like: Prompt) -> None:
-        """For this many more; a quarter beyond it, so that joining costs little on the whole."""
-        if self.u + num_groups <= self.room:
-            return
-        more = self.u + num_groups + self.u // 4 - self.room
-        self.room += more
-        for layers, rows, length in ((self._prompts, 1, self.prompt_room), (self._own, self.g, self.capacity)):
-            for layer, pair in like.kept.items():
-                news = tuple(x.new_zeros(more * rows, x.shape[1], length, x.shape[3]) for x in pair)
-                olds = layers.get(layer)
-                k, v = news if olds is None else (torch.cat(both) for both in zip(olds, news, strict=True))
-                layers[layer] = (k, v)
 
     def add(self, group: Group, own: Layers | None = None) -> None:
         """`own`: what its rows have in their keys, [g, K, c, D], where they come from another pool."""
@@ -74,10 +72,21 @@ class Pool(Growing):
         for layer, pair in group.prompt.kept.items():
             for buffer, kept in zip(self._prompts[layer], pair, strict=True):
                 buffer[at, :, :length] = kept[0]
+                buffer[at, :, length:] = 0.0  # nobody looks there, and what is there must be a number
             for buffer, rows in zip(self._own[layer], own[layer] if own else (), strict=False):
                 buffer[at * self.g : (at + 1) * self.g, :, : rows.shape[2]] = rows
+        for place, row in enumerate(group.rows if own is None else ()):
+            self.begin(at, place, row)
         self.groups.append(group)
         self.u += 1
+
+    def begin(self, at: int, place: int, row: Row | None) -> None:
+        """A row that comes in the middle of a conversation has the keys of what was said."""
+        if row is None or row.request.said is None:
+            return
+        for layer, pair in row.request.said.kept.items():
+            for buffer, said in zip(self._own[layer], pair, strict=True):
+                buffer[at * self.g + place, :, : said.shape[2]] = said[0]
 
     def leave(self, at: int) -> None:
         """The last group takes the place."""
@@ -113,7 +122,7 @@ class Pool(Growing):
         self._places.clear()
 
     def begin_step(self) -> None:
-        read = [0 if row is None else row.num_read for group in self.groups for row in group.rows]
+        read = [0 if row is None else row.num_keys for group in self.groups for row in group.rows]
         self.slots = torch.tensor(read, device=self.device).unsqueeze(1)
         self.c = keys_for(max(read) + 1, self.fewest_keys)
         self._biases.clear()
@@ -150,6 +159,15 @@ class Together:
         if self.num_fillers:
             out.append(out[0].new_zeros(self.num_fillers, *out[0].shape[1:]))
         return out[0] if len(out) == 1 else torch.cat(out)
+
+
+def made(like: Prompt, rows: int, length: int, make: Callable[..., Tensor]) -> Layers:
+    """[rows, K, length, D] for each layer."""
+
+    def buffer(x: Tensor) -> Tensor:
+        return make((rows, x.shape[1], length, x.shape[3]), dtype=x.dtype, device=x.device)
+
+    return {layer: (buffer(k), buffer(v)) for layer, (k, v) in like.kept.items()}
 
 
 def bytes_of(size: Size, per_token: int) -> int:
