@@ -1,6 +1,6 @@
 """CPU seconds from the start of Python to the first step of a run, with its warm-up in the cache, and of a dry run.
 
-    OMP_NUM_THREADS=1 python benchmarks/start.py             medians of five; goals 1.5 and 1.0, of which torch takes most
+    OMP_NUM_THREADS=1 python benchmarks/start.py             medians of five; goals 1.5 and 1.0, most of it torch
     OMP_NUM_THREADS=1 python benchmarks/start.py --rounds 1
 
 `torch` is a Python that imports torch and nothing else: no run that computes with it can begin sooner.
