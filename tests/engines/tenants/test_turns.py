@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
 import torch
+from tests.engines.tenants.made import engine_of
 from tests.engines.tenants.tenants_here import SHAPES, as_replies, ask, finish, local, tenants
 
 from straw.engines.base import Reply, SamplingParams, Tokens
@@ -109,3 +111,21 @@ def test_turns_that_are_none_are_refused() -> None:
         engine.begin(
             "one", None, Sampling(prompt=tuple(range(5, 15)), turns=(4, 3, 3), seeds=(0,), prompt_logprobs=True)
         )
+
+
+@pytest.mark.parametrize(
+    "kind, settings, nats",
+    [
+        ("llama", {}, 1e-4), ("qwen2", {}, 1e-4), ("gemma3", {}, 1e-4), ("qwen2", {"fast_llama": False}, 1e-4),
+        ("llama", {"dtype": "bfloat16"}, 0.1),
+    ],
+)  # fmt: skip
+def test_what_is_said_means_the_same_as_one_prompt(kind: str, settings: dict[str, object], nats: float) -> None:
+    """In other models and precisions, where the bits are nobody's promise."""
+    engine, random = engine_of(kind, **settings), Random(5)
+    prompt, turns = some(random, 90), (40, 7, 13, 1, 29)
+    asked = Sampling(prompt=prompt, seeds=(1,), max_tokens=4, temperature=0.0, topk_logprobs=20)
+    (plain,), (spoken,) = (ask(engine, None, one).sequences for one in (asked, replace(asked, turns=turns)))
+    assert plain.topk is not None and spoken.topk is not None
+    places = [list(spoken.topk.tokens[0]).index(token) for token in plain.topk.tokens[0][:10]]
+    assert spoken.topk.logprobs[0][places] == pytest.approx(plain.topk.logprobs[0][:10], abs=nats)

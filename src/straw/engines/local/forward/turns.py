@@ -58,7 +58,8 @@ class Turns:
         self.num_new = len(said) - self.start
         fillers = [0] * max(0, ROW_TILE - self.num_new)
         self.tokens = torch.tensor([*said[self.start :], *fillers], device=device)
-        self.positions = torch.arange(len(self.tokens), device=device) + self.prompt_length + self.start
+        steps = torch.arange(len(self.tokens), device=device).clamp_max(self.num_new - 1)  # fillers stand on the last
+        self.positions = steps + self.prompt_length + self.start
         self.parts = parts_of(written_one_by_one(turns, self.start), device)
         self.kept: Kept = {}
 
@@ -68,7 +69,7 @@ class Turns:
         count = own[0].shape[2]
         keys = keys_for(count, fewest_keys(own[0].shape[3]))
         filled = [F.pad(x, (0, 0, 0, keys - count)) for x in own]
-        out = torch.zeros_like(q)
+        out = v.new_zeros(q.shape)
         for part in self.parts:
             for rows in part.split(AT_ONCE):
                 out[rows.flatten()] = self._seen(q[rows], layer, filled, rows, rule).flatten(0, 1)
