@@ -109,7 +109,7 @@ def test_the_folder_s_own_interpreter_is_the_one_that_runs_it(tmp_path: Path) ->
     own.parent.mkdir(parents=True)
     own.write_text("#!/bin/sh\necho it was asked for $2 >&2\n")
     own.chmod(0o700)
-    with pytest.raises(SocketGone, match="does not begin: it was asked for server.app:app"):
+    with pytest.raises(SocketGone, match=r"does not begin: it was asked for server\.app:app"):
         LocalServer.of(folder).running()
 
 

@@ -89,3 +89,11 @@ def test_a_tool_takes_as_many_arguments_as_it_has() -> None:
     assert isinstance(PLAIN.read("add(1, 2)", TOOLS).calls[0], Call)
     (found,) = PLAIN.read("add(1, 2, 3)", TOOLS).calls
     assert isinstance(found, Malformed) and "it takes 2, and 3 are given" in found.why
+
+
+def test_bare_calls_of_a_turn_are_parted_by_semicolons() -> None:
+    one, other = BARE.write(Call("look")), BARE.write(Call("add", {"a": "x; y"}))
+    assert BARE.read(other, TOOLS).calls == (Call("add", {"a": "x; y"}),)
+    assert BARE.read(f"{one} ; {one};", TOOLS).calls == (Call("look"), Call("look"))
+    (first, second) = BARE.read(f"{one}; {{", TOOLS).calls
+    assert first == Call("look") and isinstance(second, Malformed)

@@ -194,3 +194,13 @@ def test_keys_are_those_of_the_task_that_is_asked() -> None:
     assert list(keys_of(first, 3)) == [f"secret-{key}" for key in range(3)]
     assert list(keys_of(other, 3)) == [other.problem(index).key for index in range(3)]
     assert list(keys_of(first, 4)) == [f"secret-{key}" for key in range(4)]
+
+
+def test_a_curriculum_chooses_what_is_drawn_again_too_by_places_of_its_own() -> None:
+    plan, rates = small_plan("num_secrets=40 curriculum=pass_rate batch_size=4 group_size=2 redraws=2"), PassRates()
+    rates.rates = {f"secret-{key}": 0.5 if key < 5 else 0.0 for key in range(40)}
+    first = [one.key for step in range(1, 60) for one in problems_of(plan, step, rates)]
+    again = [one.key for step in range(1, 60) for number in (1, 2) for one in redrawn(plan, step, number, 2, rates)]
+    assert len(again) == 59 * 4 and again != first
+    assert sum(key in {f"secret-{one}" for one in range(5)} for key in again) > 0.5 * len(again)
+    assert [one.key for one in redrawn(plan, 3, 1, 2, rates)] == [one.key for one in redrawn(plan, 3, 1, 2, rates)]
