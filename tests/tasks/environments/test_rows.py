@@ -63,6 +63,7 @@ def test_without_data_there_is_one_empty_row_and_problems_never_end() -> None:
 def test_a_row_is_known_by_all_that_it_says() -> None:
     assert key_of("game", {"a": 1, "b": 2}) == key_of("game", {"b": 2, "a": 1}) != key_of("game", {"a": 1, "b": 3})
     assert len(key_of("game", {"a": 1})) == len("game-") + 12
+    assert text_of({"ü": "é", "a": 1}) == '{"a": 1, "ü": "é"}'  # by its hash a row is held out, or not
 
 
 def test_a_prompt_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
