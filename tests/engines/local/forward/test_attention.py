@@ -107,3 +107,16 @@ def test_a_row_grows_where_its_kept_tokens_end() -> None:
         values = torch.cat([v, first[kept], second[[row]]])
         weights = (torch.einsum("hd,jhd->hj", second[row], keys) * 0.5).softmax(-1)
         assert torch.allclose(out[row], torch.einsum("hj,jhd->hd", weights, values), atol=1e-5)
+
+
+@pytest.mark.parametrize(("heads", "key_heads"), [(4, 4), (4, 2), (3, 1)])
+def test_queries_that_share_a_key_head_stand_together_and_go_back(heads: int, key_heads: int) -> None:
+    """Also where each has a head of its own, as in models that do not share any."""
+    q = draw(2, 5, heads, 3)
+    found, rep = by_key_head(q, key_heads), heads // key_heads
+    assert found.shape == (2, key_heads, 5 * rep, 3)
+    for token in range(5):
+        for head in range(heads):
+            row = found[:, head // rep, token * rep + head % rep]
+            assert torch.equal(row, q[:, token, head])
+    assert torch.equal(from_key_head(found, 5), q)
