@@ -15,7 +15,7 @@ from straw.engines.local.forward.attention import (
     from_key_head,
     weigh,
 )
-from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.kv_cache import Decode, fewest_keys, keys_for
 from straw.engines.local.forward.packing import Pack, ragged_index
 
 CPU = torch.device("cpu")
@@ -120,3 +120,28 @@ def test_queries_that_share_a_key_head_stand_together_and_go_back(heads: int, ke
             row = found[:, head // rep, token * rep + head % rep]
             assert torch.equal(row, q[:, token, head])
     assert torch.equal(from_key_head(found, 5), q)
+
+
+@pytest.mark.parametrize(
+    ("count", "fewest", "keys"), [(1, 16, 16), (16, 16, 16), (17, 16, 32), (64, 16, 64), (65, 16, 80), (65, 64, 128),
+                                  (129, 32, 160), (5, 64, 64)],
+)  # fmt: skip
+def test_keys_are_looked_at_in_whole_tiles_and_never_few_in_the_last(count: int, fewest: int, keys: int) -> None:
+    assert keys_for(count, fewest) == keys
+
+
+def test_room_for_a_row_s_own_keys_is_made_in_whole_tiles() -> None:
+    """Else the last of them would be looked at in a piece, and its sum be another one than in a trainer."""
+    prompt = Pack([3], [[]], CPU, record=True)
+    x = draw(3, 2, 64)
+    prompt.attend(0, x, x, x, RULE)
+    decode = Decode([prompt], 1)
+    assert decode.fewest_keys == fewest_keys(64) == 16
+    for more, room in ((20, 32), (30, 64), (1, 64), (45, 80)):
+        decode.reserve(more)
+        assert decode.capacity == room
+        decode.grow(more)
+        assert decode.c == keys_for(decode.longest, 16) <= decode.capacity
+        new = draw(more, 2, 64)
+        decode.attend(0, new, new, new, RULE)
+        decode.settle(torch.tensor([more if more != 30 else 0]))
