@@ -56,6 +56,13 @@ def test_a_function_is_given_what_it_names_and_everything_where_it_takes_everyth
     }  # fmt: skip
 
 
+def test_what_there_is_not_may_have_a_default() -> None:
+    def lenient(completions: list[str], nowhere: float = 0.25) -> list[float]:
+        return [nowhere for _ in completions]
+
+    assert [one.total for one in paid(lenient, said("a"))] == [0.25]
+
+
 def test_columns_go_before_facts() -> None:
     one = said("x", facts={"level": 1}, columns={"level": 2})
     assert arguments([one], TrainerState(1), Told())["level"] == [2]

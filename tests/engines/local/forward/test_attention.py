@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import (
     FORBIDDEN,
     KEY_TILE,
@@ -145,3 +148,51 @@ def test_room_for_a_row_s_own_keys_is_made_in_whole_tiles() -> None:
         new = draw(more, 2, 64)
         decode.attend(0, new, new, new, RULE)
         decode.settle(torch.tensor([more if more != 30 else 0]))
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_long_replies_are_trained_on_a_few_rows_of_each_prompt_at_a_time(
+    window: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as the scores have room for, with the gradient of all at once."""
+    u, g, t, h, d, p = 2, 5, 3, 2, 8, 4
+    parts = [
+        draw(u, g, t, h, d),
+        draw(u, 1, p, d),
+        draw(u, 1, p, d) + 1,
+        draw(u * g, 1, t, d),
+        draw(u * g, 1, t, d) - 1,
+    ]
+    q, *rest = [one.requires_grad_() for one in parts]
+    slots = torch.arange(t).repeat(u, g)
+    bias = torch.cat(
+        [
+            causal_bias(p + slots, torch.arange(p).expand(u, -1), torch.ones(u, p, dtype=torch.bool), window),
+            causal_bias(slots, torch.arange(t), torch.ones(t, dtype=torch.bool), window),
+        ],
+        dim=-1,
+    )
+    given = (q, (rest[0], rest[1]), (rest[2], rest[3]), bias, RULE)
+    whole = attention.attend_prefix_and_own(*given)
+    expected = torch.autograd.grad(whole.sin().sum(), parts)
+    sizes: list[int] = []
+    own = attention.attend_prefix_and_own
+
+    def counted(*some: Any) -> torch.Tensor:
+        sizes.append(some[0].shape[1])
+        return own(*some)
+
+    monkeypatch.setattr(attention, "attend_prefix_and_own", counted)
+    monkeypatch.setattr(attention, "FEW_SCORES", 0)
+    for room, pieces in ((2, [2, 2, 1]), (5, [5]), (0, [1] * 5)):
+        sizes.clear()
+        monkeypatch.setattr(attention, "SCORES", room * u * t * h * (p + t))
+        found = attention.attend_in_pieces(*given)
+        assert sizes == pieces
+        assert torch.allclose(found, whole, atol=1e-6)
+        for one, other in zip(torch.autograd.grad(found.sin().sum(), parts), expected, strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+    sizes.clear()
+    with torch.no_grad():
+        attention.attend_in_pieces(*given)
+    assert sizes == [5]
