@@ -87,9 +87,3 @@ def test_a_control_that_is_no_coin_is_told_without_a_verdict(tmp_path: Path) -> 
     make_study(tmp_path, {16: [20] * 4}, cap=100, reward_type="shuffled_bins", reward_bins=8)
     (text,) = [one.text for one in verdicts_at(tmp_path) if one.about == "controls"]
     assert "(control): 3.88" in text and "bits known at the end (" in text and "coin" not in text
-
-
-def test_bits_of_what_has_no_ceiling_are_no_share_of_anything(tmp_path: Path) -> None:
-    row = row_at(1, 100, 16, 10, 20)
-    write_run(tmp_path / "run", [row], kind="sum_digits", seed=0, learning_rate=1e-3)
-    assert not [one for one in verdicts_at(tmp_path) if one.about == "bits"]
