@@ -15,7 +15,9 @@ from straw.types import End, Grade, Message, Play, Problem, Rollout
 PROBLEM = Problem(key="a", messages=(Message("user", "?"),), reference=("",))
 
 
-def played(reward: float | None, by_turn: tuple[float, ...] | None = None, *, right: bool = True, failed: bool = False):  # type: ignore[no-untyped-def]
+def played(
+    reward: float | None, by_turn: tuple[float, ...] | None = None, *, right: bool = True, failed: bool = False
+) -> Rollout:
     play = Play(
         environment="game", calls=(), heard=(), tools=(), reward=reward, turn_rewards=by_turn, solved=None,
         reason="it broke" if failed else "", seconds=0.0,
