@@ -42,6 +42,8 @@ ROOMS = (
     "training/checks/advantage_variance.py", "training/checks/sampler_parity.py", "training/warmup/uniform.py",
     "training/monitor/measure_step.py", "training/monitor/alarms.py", "training/monitor/series.py",
 )  # fmt: skip
+OF_OPTIONS = "tests/docs/test_pages.py"  # what an option is, is on a page
+MOST_ASKED = 500  # tests, about a line that is read when its file is imported
 LIMIT_S = 900  # for one mutant, and for a few quick tests much less: one that hangs is noticed
 TURNED = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
@@ -151,6 +153,14 @@ def is_ordered(call: ast.Call) -> bool:
     return name not in EITHER_WAY and not any(isinstance(one, ast.Starred) for one in call.args)
 
 
+def is_of_import(path: Path, line: int) -> bool:
+    """Whether a line stands in no function: a constant, an option."""
+    functions = [
+        one for one in ast.walk(ast.parse(path.read_text())) if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return not any(one.body[0].lineno <= line <= (one.end_lineno or 0) for one in functions)
+
+
 # --- which tests run a line -----------------------------------------------------------------------
 
 
@@ -171,13 +181,17 @@ class Suite:
 
     def of_line(self, file: str, line: int) -> list[str]:
         """Node ids: those of the file's own tests, then of its room, then others; the fastest first."""
-        told = self.data.contexts_by_lineno(str(ROOT / file)).get(line, [])
+        by_line = self.data.contexts_by_lineno(str(ROOT / file))
+        is_read_once = is_of_import(ROOT / file, line)  # then the first test that needed the file is all that is known
+        told = {one for some in by_line.values() for one in some} if is_read_once else by_line.get(line, [])
         found = {context.rpartition("|")[0] for context in told} - {""}
+        found |= {one for one in self.seconds if is_read_once and one.startswith(OF_OPTIONS)}
         path = Path(file).relative_to("src/straw")
         own, room = f"tests/{path.parent}/test_{path.name}", f"tests/{path.parent}/"
-        return sorted(
+        order = sorted(
             found, key=lambda one: (not one.startswith(own), not one.startswith(room), self.seconds.get(one, 0.0))
         )
+        return order[:MOST_ASKED] if is_read_once else order
 
     def limit(self, tests: list[str]) -> float:
         """For tests that are listed, what they took when the machine had nothing else to do, several times over."""

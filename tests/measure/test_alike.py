@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 
@@ -135,3 +136,33 @@ def test_truths_that_are_no_beta_are_held_too() -> None:
     }
     for name, (shares, truth) in mixtures.items():
         assert held(40, 8, 1, shares, truth) >= 0.93, name
+
+
+@pytest.mark.parametrize(
+    "right", [[0, 1, 1, 3, 4, 0, 0, 2], [4, 4, 4, 3, 4], [0, 0, 0, 0, 1, 0, 0], [2] * 30 + [1] * 9]
+)
+@pytest.mark.parametrize("k", [1, 3])
+def test_the_ends_are_those_of_the_model_that_is_described(right: list[int], k: int) -> None:
+    """On a plain fine grid as wide as ours, with scipy's beta-binomial; each end with a prior of its own."""
+    mean = 1 / (1 + np.exp(-np.linspace(-11, 11, 1400)))
+    likeness = 1 / (1 + np.exp(-np.linspace(-8, 8, 120)))[:, None]
+    size = (1 - likeness) / likeness
+    logs = sum(
+        times * betabinom.logpmf(one, 4, mean * size, (1 - mean) * size) for one, times in Counter(right).items()
+    )
+    passed = 1 - np.exp(gammaln((1 - mean) * size + k) - gammaln((1 - mean) * size) + gammaln(size) - gammaln(size + k))
+    ends = []
+    for share, (first, second) in ((0.025, (0.2, 0.8)), (0.975, (0.8, 0.2))):
+        prior = first * np.log(mean) + second * np.log(1 - mean) + 0.5 * np.log(likeness) + 0.5 * np.log(1 - likeness)
+        weights = np.exp(logs + prior - (logs + prior).max())
+        order = np.argsort(passed, axis=None)
+        below = np.cumsum(weights.ravel()[order]) / weights.sum()
+        ends.append(float(passed.ravel()[order][np.searchsorted(below, share)]))
+    assert pass_interval(right, 4, k) == pytest.approx(ends, abs=0.0075)  # ours are ends of grid cells
+
+
+def test_where_every_problem_is_all_right_or_all_wrong_the_interval_is_at_least_the_exact_one() -> None:
+    for right in ([4], [0], [0, 4], [4] * 7, [0] * 30, [4] + [0] * 30):
+        low, high = pass_interval(right, 4, 1)
+        least, most = share_interval(sum(one == 4 for one in right), len(right))
+        assert low <= least and high >= most

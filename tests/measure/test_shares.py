@@ -51,3 +51,18 @@ def test_more_right_than_asked_is_refused() -> None:
         share_interval(3, 2)
     with pytest.raises(ValueError, match="asked >= 1"):
         share_interval(0, 0)
+
+
+@pytest.mark.parametrize(("right", "asked"), [(1, 2), (3, 7), (18, 20), (1, 50), (30, 64), (199, 200)])
+def test_an_end_is_where_an_outcome_stops_to_be_acceptable(right: int, asked: int) -> None:
+    """Blaker's definition by scipy: the smaller tail, and the largest tail on the other side that is no likelier."""
+
+    def acceptable(p: float) -> float:
+        below, above = binom.cdf(np.arange(asked + 1), asked, p), binom.sf(np.arange(asked + 1) - 1, asked, p)
+        tail = min(below[right], above[right])
+        others = above if below[right] <= above[right] else below
+        return float(tail + max([one for one in others if one <= tail * (1 + 1e-9)], default=0.0))
+
+    low, high = share_interval(right, asked)
+    for end, inwards in ((low, 1e-6), (high, -1e-6)):
+        assert acceptable(end + inwards) > 0.05 >= acceptable(end - inwards)

@@ -20,7 +20,7 @@ from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import run_page
 from straw.training.state import rollout_from
-from straw.types import End, Grade, Message, Problem, Rollout, Turn
+from straw.types import End, Grade, Message, Play, Problem, Rollout, ToolCall, Turn
 
 
 @pytest.fixture
@@ -137,3 +137,15 @@ def test_a_run_logs_every_part_apart(made: Path, tmp_path: Path, home: Path) -> 
     assert first["reward"] == sum(first["rewards"].values())
     assert -1.0 <= first["raw_rewards"]["cosine"] <= -0.5  # of a wrong one
     assert first["grade"]["form"]["xmlcount"] == 0.0
+
+
+@pytest.mark.parametrize("by_turn", [None, (0.5, 0.0)])
+def test_so_does_what_happened_in_an_environment(by_turn: tuple[float, ...] | None) -> None:
+    calls = (ToolCall(turn=0, name="add", arguments={"a": [1, 2]}, result="3", status="answered"),)
+    played = Play(
+        environment="game", calls=calls, heard=("3", ""), tools=("add", "look"), reward=0.5, turn_rewards=by_turn,
+        solved=True, reason="", seconds=0.25,
+    )  # fmt: skip
+    one = replace(rollout({}, True), play=played)
+    back = rollout_from(json.loads(json.dumps(asdict(one))))
+    assert back == one and back.play is not None and isinstance(back.play.calls[0], ToolCall)

@@ -216,3 +216,42 @@ def test_a_reply_that_was_paid_less_by_chance_is_not_out() -> None:
 def test_a_token_below_zero_is_refused() -> None:
     with pytest.raises(ValueError, match="from 0 on"):
         Replies([(3, -1), (4, -1)])
+
+
+@pytest.mark.parametrize(
+    ("replies", "nats"),
+    [
+        (made(), {0: -1.5162, 30: 3.0655, 33: 3.0881, 37: 3.0728, 41: -0.9395, 59: -0.8595}),
+        (with_states(), {0: -1.652, 30: 2.658, 33: 2.8693, 37: 9.0166, 41: 3.75, 59: -0.2551}),
+    ],
+    ids=["tokens", "states"],
+)
+def test_what_seven_rewards_say_in_numbers(replies: Replies, nats: dict[int, float]) -> None:
+    """Kernels, shares and falls were chosen on secrets: another one is another learner, whatever its formula."""
+    paid, order = told(37, 60), np.arange(2, 60, 9)
+    belief = Belief(replies, 1.0)
+    belief.append(order, paid[order])
+    found = belief.log_chances()
+    assert {one: float(found[one]) for one in nats} == pytest.approx(nats, abs=1e-3)
+
+
+def test_a_log_of_more_rows_than_are_read_at_once_is_solved_like_a_short_one() -> None:
+    count, sizes = 300, (100, 60, 130, 10)
+    random = np.random.default_rng(1).normal(size=(count, count))
+    K = random @ random.T / count + np.eye(count)
+    factors, begin, rows = Factors(1), 0, []
+    for size in sizes:
+        new = slice(begin, begin + size)
+        rows.append(factors.grow(K[None, :begin, new], K[None, new, new]))
+        begin += size
+    inverse = np.linalg.inv(np.linalg.cholesky(K))
+    np.testing.assert_allclose(factors.inverse[0, :count, :count], inverse, atol=1e-10)
+    np.testing.assert_allclose(rows[2][0], inverse[160:290, :290], atol=1e-10)
+    assert factors.volume[0] == pytest.approx(np.linalg.slogdet(K)[1])
+
+
+def test_of_one_reward_a_belief_can_be_formed() -> None:
+    belief = Belief(made(20), 1.0)
+    belief.append([3], [0.5])
+    found = belief.log_chances()
+    assert found[3] == -np.inf and np.isfinite(np.delete(found, 3)).all()

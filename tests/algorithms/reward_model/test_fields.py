@@ -170,3 +170,17 @@ def test_a_reply_of_full_length_has_a_variance_of_one() -> None:
     numbers = Numbering(4).of([((1, 2, 3),)], 0)
     assert Shape(0.5, 2.0).own(numbers) == pytest.approx([1 - 0.5 / 4])  # three of four places are there
     np.testing.assert_allclose(Shape(0.5, 2.0).kernel(numbers, numbers), [[1 - 0.5 / 4]])
+
+
+def test_what_five_rewards_say_in_numbers() -> None:
+    """Shares and falls were chosen on secrets: another one is another learner, whatever its formula."""
+    said = [number(value) for value in (11, 12, 51, 53, 71)]
+    paid: list[Paid] = [(0.1,), (0.15,), (0.8,), (0.75,), (0.3,)]
+    nats = log_chances(said, paid, [number(value) for value in (50, 72, 95, 5)], 1.0, 1e-4)
+    assert nats.tolist() == pytest.approx([6.24110, 4.31854, 5.32446, 5.95607], abs=1e-3)
+
+
+def test_full_pay_may_be_off_by_the_rounding_of_a_sum_and_by_no_more() -> None:
+    log = {51: 1.0 - 1e-7, 11: 0.1, 71: 0.3}
+    assert shares(log)[51] == 1.0
+    assert shares({**log, 51: 1.0 - 1e-5})[51] < 1.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from straw.algorithms.reward_model.fields import JITTER, Turns
+from straw.algorithms.reward_model.fields import JITTER, Turns, full_shares
 from straw.algorithms.reward_model.likeness import Replies
 from straw.algorithms.reward_model.model import RewardModel, shares
 
@@ -83,3 +83,32 @@ def test_what_was_paid_in_full_is_the_answer_and_equal_pay_leaves_what_was_not_t
     assert Log(20).shares((3, 0.1), (4, 1.0))[4] == 1.0
     found = Log(20).shares((3, 0.1), (4, 0.1))
     assert found[3] == found[4] == 0 and np.ptp(np.delete(found, [3, 4])) == 0
+
+
+def test_full_pay_may_be_off_by_the_rounding_of_a_sum_and_by_no_more() -> None:
+    assert Log(20).shares((3, 0.1), (4, 1.0 - 1e-7))[4] == 1.0
+    assert Log(20).shares((3, 0.1), (5, 0.3), (4, 1.0 - 1e-5))[4] == 0.0
+
+
+def test_where_the_start_would_give_nothing_that_is_left_its_own_shares_stay() -> None:
+    log = Log(4)
+    said = [log.pool[2]]
+    found = shares(log.model, log.make, said, [(0.1,)], log.pool, np.array([0.0, 0.0, 3.0, 0.0]), 1.0)
+    assert found.tolist() == [0, 0, 1, 0]
+
+
+def test_turns_that_are_paid_by_themselves_have_a_field_each() -> None:
+    pool: list[Turns] = [((a, END), (b, END)) for a in range(3) for b in range(3)]
+    said, paid = [pool[0], pool[4], pool[5]], [(0.0, 1.0), (1.0, 0.0), (1.0, 0.5)]
+    prior = np.arange(1.0, 10.0)
+    found = shares(RewardModel(), lambda: pytest.fail("no centre is asked"), said, paid, pool, prior, 2.0)
+    np.testing.assert_array_equal(found, full_shares(said, paid, pool, prior, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("noise", "goes_on"), [(0.1, True), (0.125, True), (0.08, True), (0.126, False), (0.079, False)]
+)
+def test_noise_that_is_a_quarter_more_is_weighed_anew(noise: float, goes_on: bool) -> None:
+    model = RewardModel({"count": 9, "noise": 0.1, "pieces": [2], "rewards": [0.5, 0.25]})
+    assert model.may_go_on(9, [0.5, 0.25, 0.75], noise) is goes_on
+    assert not model.may_go_on(8, [0.5, 0.25], 0.1) and not model.may_go_on(9, [0.5, 0.3], 0.1)

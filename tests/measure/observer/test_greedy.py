@@ -54,3 +54,12 @@ def test_a_guess_that_tells_all_of_a_few_apart_is_taken_from_among_them() -> Non
     codes[0] = np.arange(12)  # it would say as much, and cannot be right
     codes[5] = codes[9] = np.arange(12)
     assert best_guess(codes, 12, np.array([4, 5, 9])) == 5
+
+
+def test_secrets_that_no_guess_tells_apart_are_settled_as_they_are() -> None:
+    """0 and 1 are told from 2 and 3, and these not from each other: one bit for half of them, two for the others."""
+    codes = np.array([[0, 1, 2, 2], [1, 0, 2, 2], [2, 2, 1, 1], [2, 2, 1, 1]])
+    found = greedy_pace(codes, 3)
+    assert found.bits == pytest.approx((0.0, 1.5, 1.5))
+    assert found.to_know is None and found.to_nine_tenths is None
+    assert greedy_pace(np.zeros((1, 1), np.int64), 1).to_know == 0

@@ -84,3 +84,25 @@ def test_the_middle_of_what_a_rate_came_to_is_a_median(monkeypatch: pytest.Monke
     assert rates.tried(1e-3, ["a", "b", "c", "d", "never"]).bits == 3
     assert rates.tried(1e-3, ["a", "b", "c"]).bits == 4
     assert rates.tried(1e-3, ["never"]).bits is None
+
+
+def test_where_the_chosen_rate_was_never_judged_the_commonest_one_is(tmp_path: Path) -> None:
+    for rate, known in ((2e-3, [100, 120, 110]), (5e-3, [150])):
+        make_study(tmp_path, {16: known}, cap=400, name=f"judged-{rate}", learning_rate=rate)
+    tried(tmp_path / "tune", 1e-4, [30, 30], seed=100, secret_seed=100)
+    tried(tmp_path / "tune", 2e-3, [90, 110], seed=100, secret_seed=100)
+    cell = cell_of(tmp_path)
+    assert (cell.how, cell.rate, len(cell.runs)) == (OTHERS, 2e-3, 3)
+
+
+def test_where_the_other_half_was_never_run_with_the_chosen_rate_it_is_judged_where_it_was_chosen(
+    tmp_path: Path,
+) -> None:
+    tried(tmp_path, 1e-4, [50, 50])
+    for secret in (2, 3):
+        make_study(
+            tmp_path, {16: [90]}, cap=400, name=f"other-{secret}", learning_rate=1e-3, seed=secret, secret_seed=secret
+        )
+    cell = cell_of(tmp_path)
+    assert (cell.how, cell.rate) == (SAME, 1e-4)
+    assert [run.secret for run in cell.runs] == ["0", "1"] and len(cell.others) == 2

@@ -62,3 +62,14 @@ def test_what_is_known_in_the_end_is_a_median_between_two_of_the_runs(tmp_path: 
     assert not some.interval.is_range
     assert (some.interval.low, some.value) == pytest.approx((0, 0.97 * 4))
     assert median_last(cell_at(tmp_path / "b"), "accuracy") is None
+
+
+def test_half_a_bit_in_the_mean_is_enough_to_take_a_share_of(tmp_path: Path) -> None:
+    assert efficiency(ledgers(tmp_path / "a", (2.0, 0.75, 0.5), (2.0, 0.25, 0.0)), "eta_absorb").value == 0.5
+    assert efficiency(ledgers(tmp_path / "b", (2.0, 0.5, 0.5), (2.0, 0.49, 0.0)), "eta_absorb") is None
+
+
+def test_the_range_is_that_of_runs_that_have_a_share(tmp_path: Path) -> None:
+    cell = ledgers(tmp_path, (2.0, 2.0, 1.0), (2.0, 0.0, 1.0), (2.0, 4.0, 1.0))
+    found = efficiency(cell, "eta_absorb")
+    assert (found.value, found.interval, found.num_runs) == (0.5, Interval(0.25, 0.5, is_range=True), 3)

@@ -61,3 +61,16 @@ def test_numbers_without_end_cost_nothing() -> None:
         assert not same_output("1", line)
         assert not same_output("1e99999", line)
     assert time.process_time() - begun < 2
+
+
+def test_a_line_of_a_hundred_thousand_characters_is_read_as_numbers_and_no_longer_one() -> None:
+    for length, is_same in ((100_000, True), (100_001, False)):
+        assert same_output("1.0".ljust(length, "0"), "1") is is_same
+        assert same_output("1.0".ljust(length, "0"), "1.0".ljust(length, "0"))
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "is_right_"), [("exited", 0, True), ("exited", 1, False), ("killed", 0, False)]
+)
+def test_a_script_has_to_end_in_good_order(end: str, code: int, is_right_: bool) -> None:
+    assert is_right(Script("3"), "6", Said(end=end, code=code, out="6\n")) is is_right_  # type: ignore[arg-type]

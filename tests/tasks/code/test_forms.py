@@ -6,7 +6,7 @@ import base64
 import json
 import pickle
 import zlib
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import pytest
 from straw.errors import DataError
 from straw.sandbox.programs import Call, Script
 from straw.tasks.code.forms import exercise_in
-from straw.tasks.code.livecodebench import Window, unpacked
+from straw.tasks.code.livecodebench import Window, day_of, unpacked
 from straw.tasks.code.replies import asked, written_in
 
 PLAIN = {
@@ -150,3 +150,8 @@ def test_a_reply_may_go_on_where_the_prompt_ends() -> None:
     whole = "```python\ndef double(x):\n    return x + x\n```"
     assert written_in(whole, exercise).program == "def double(x):\n    return x + x\n"
     assert written_in("double = lambda x: x", exercise).program == "double = lambda x: x"
+
+
+def test_a_date_may_be_one_already() -> None:
+    assert day_of("a:1", datetime(2024, 8, 1, 23, 59)) == date(2024, 8, 1) == day_of("a:1", "2024-08-01T10:00:00")
+    assert day_of("a:1", date(2024, 8, 1)) == date(2024, 8, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import straw
 from straw.config import load_page
 from straw.errors import ConfigError, DataError
 from straw.rewards.tests_passed import TestsPassed
+from straw.tasks.code.options import CodeOptions
 from straw.tasks.code.replies import in_a_block
 from straw.tasks.code.task import SHIPPED, Code
 from straw.types import End, Grade
@@ -144,3 +146,47 @@ def test_levels_are_declared_and_kept_to() -> None:
 
 def test_code_is_found_by_its_name() -> None:
     assert straw.registry.find("tasks", "code") is Code
+
+
+@needs_sandbox
+def test_how_many_problems_have_no_program_of_their_own_is_said(tmp_path: Path) -> None:
+    rows = [{**FUNCTION, "prompt": f"p{number}"} for number in range(3)]
+    rows[0]["solution"] = "def f(x): return 2 * x"
+    bare = [{name: value for name, value in row.items() if name != "solution"} for row in rows[1:]]
+    path = str(written(tmp_path / "train.jsonl", rows[0], *bare))
+    trained = task_of(path=path, train_split="train", eval_path=str(SHIPPED))
+    said = "2 of 3 problems have no program of their own, which nothing can imitate"
+    assert trained.check_golds() == said
+    assert asked_alone(kind="livecodebench", path=path).check_golds() == said
+    whole = task_of(path=str(written(tmp_path / "whole.jsonl", rows[0])), train_split="train", eval_path=str(SHIPPED))
+    assert whole.check_golds() is None
+
+
+def test_an_answer_of_blanks_is_none() -> None:
+    task = task_of(task="one_line")
+    grade = task.grade(task.problem(0), ["  "], End.ANSWERED)
+    assert (grade.text, grade.well_formed, grade.hits) == (None, False, (False,))
+    assert task.grade(task.problem(0), ["x  + 1"], End.ANSWERED).text == "x+1"
+
+
+def test_a_window_has_a_day_at_least() -> None:
+    words = {"task": "livecodebench", "path": str(SHIPPED), "from_date": "2024-08-01"}
+    whole = load_page(None, {**words, "to_date": "2024-08-02"}).page.task
+    assert whole.window == (date(2024, 8, 1), date(2024, 8, 2))
+    with pytest.raises(ConfigError, match="from_date is before to_date"):
+        load_page(None, {**words, "to_date": "2024-08-01"})
+
+
+def test_programs_of_the_data_are_imitated_for_one_pass() -> None:
+    def page(*words: str) -> Any:
+        values = dict(word.split("=", 1) for word in words)
+        return load_page(None, {"task": "code", "path": str(SHIPPED), "model_name": "smollm2", **values}).page
+
+    sft = CodeOptions(kind="code", path=str(SHIPPED)).defaults(page("algorithm=sft"))
+    assert (sft["group_size"], sft["num_epochs"], sft["max_tokens"], sft["batch_size"]) == (1, 1, 512, 4)
+    assert "num_epochs" not in CodeOptions(kind="code", path=str(SHIPPED)).defaults(
+        page("algorithm=sft", "n_batches=7")
+    )
+    grpo = CodeOptions(kind="code", path=str(SHIPPED)).defaults(page())
+    assert grpo["n_batches"] == 100 and "num_epochs" not in grpo
+    assert "n_batches" not in CodeOptions(kind="code", path=str(SHIPPED)).defaults(page("num_epochs=2"))

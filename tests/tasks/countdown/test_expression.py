@@ -67,3 +67,9 @@ def test_the_steps_can_be_worked_out_one_by_one() -> None:
     found = equation("(7+9)*2-4/8")
     assert found is not None
     assert found.steps == ("7 + 9 = 16", "16 * 2 = 32", "4 / 8 = 1/2", "32 - 1/2 = 63/2")
+
+
+def test_an_expression_of_200_characters_and_a_number_of_twelve_digits_are_read_and_no_longer_ones() -> None:
+    exactly = "11" + "+1" * 99
+    assert len(exactly) == 200 and equation(exactly) is not None and equation(exactly + "1") is None
+    assert equation(f"{'9' * 12}+1") is not None and equation(f"{'9' * 13}+1") is None

@@ -89,3 +89,63 @@ def test_a_schema_that_refers_to_itself_ends() -> None:
               "properties": {"a": {"$ref": "#/$defs/A"}}, "required": ["a"]}  # fmt: skip
     found = actions_of(schema)
     assert found is not None and found.names == ("step",)
+
+
+def test_what_is_required_is_asked_and_where_nothing_is_all_of_it() -> None:
+    text, number = {"type": "string"}, {"type": "number"}
+    assert actions_of({"properties": {"message": text}}) == Actions(field="message")
+    assert actions_of({"properties": {"message": text, "note": text}}).field is None  # type: ignore[union-attr]
+    assert actions_of({"properties": {"a": number}, "required": ["a", "metadata"]}, "text").names == ("step",)  # type: ignore[union-attr]
+    both = {"properties": {"first": text, "second": text}, "required": ["second", "first"]}
+    assert actions_of(both, "text") == Actions(field="second")
+    fixed = {"properties": {"a": {"type": "string", "const": "go"}}, "required": ["a"]}
+    assert actions_of(fixed).field is None  # type: ignore[union-attr]
+
+
+def test_a_tool_that_says_nothing_of_itself_acts_in_the_environment() -> None:
+    (tool,) = actions_of({"properties": {"a": {"type": "number"}}}).tools  # type: ignore[union-attr]
+    assert tool["function"]["description"] == "Acts in the environment."
+    (other,) = mcp_tools({"tools": [{"name": "a", "input_schema": {"type": "object"}}]})
+    assert other["function"]["description"] == ""
+
+
+def test_a_field_that_is_called_title_stays_and_titles_go_deep_down_too() -> None:
+    title = {"type": "string", "title": "Title"}
+    properties = {"title": title, "n": {"type": "object", "properties": {"m": {"type": "number", "title": "M"}}}}
+    (tool,) = actions_of({"properties": properties}).tools  # type: ignore[union-attr]
+    assert tool["function"]["parameters"]["properties"] == {
+        "title": {"type": "string"}, "n": {"type": "object", "properties": {"m": {"type": "number"}}}
+    }  # fmt: skip
+
+
+def test_a_choice_of_several_kinds_stays_one_and_references_in_lists_are_read() -> None:
+    schema = {"$defs": {"A": {"type": "integer"}},
+              "properties": {"a": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "string"}, {"type": "null"}]},
+                             "b": {"anyOf": [{"$ref": "#/$defs/A"}, {"type": "null"}], "default": 3}}}  # fmt: skip
+    (tool,) = actions_of(schema).tools  # type: ignore[union-attr]
+    assert tool["function"]["parameters"]["properties"] == {
+        "a": {"anyOf": [{"type": "integer"}, {"type": "string"}, {"type": "null"}]},
+        "b": {"type": "integer", "default": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("observation", "fields", "text"),
+    [
+        ({"a": 0, "b": False, "c": [], "d": {}, "e": ""}, (), "a: 0\nb: false"),
+        ({"reward": 1.0, "done": True, "a": "x"}, (), "x"),
+        ({"reward": 1.0, "a": "x"}, ("reward", "a"), "reward: 1.0\na: x"),
+        ({"a": "é"}, ("a", "b"), "a: é"),
+        ({"a": {"b": "é"}}, ("a",), '{"b": "é"}'),
+        ({"a": None}, ("a",), ""),
+        ({"tool_name": "a", "result": None, "error": "gone"}, (), "{'error': 'gone'}"),
+        ({"tool_name": "a", "result": None, "error": {"code": 1}}, (), "{'error': {'code': 1}}"),
+        ({"tool_name": "a", "result": {"content": [{"type": "image"}, {"text": "x"}, 3, {"text": 4}]}}, (), "x\n4"),
+        ({"tool_name": "a", "result": {"content": [{"type": "image"}], "data": None, "more": 1}}, (),
+         '{"content": [{"type": "image"}], "data": null, "more": 1}'),
+        ({"tool_name": "a", "result": "x"}, (), "x"),
+        ({"tool_name": "a", "text": "x"}, (), "tool_name: a\ntext: x"),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_an_observation(observation: dict[str, Any], fields: tuple[str, ...], text: str) -> None:
+    assert text_of(observation, fields) == text

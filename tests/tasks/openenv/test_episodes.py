@@ -257,3 +257,18 @@ def test_a_place_that_a_page_names_has_to_be_trusted(
     (folder / "app.py").write_text("app = 2\n")
     with pytest.raises(ConfigError, match="trust_code="):
         task_at(str(folder))
+
+
+def test_success_is_known_where_the_page_says_from_which_reward_on() -> None:
+    for options, knows in (({}, False), ({"solved_at": 0.0}, True), ({"solved_at": 1.0}, True)):
+        task = task_at("http://127.0.0.1:9", **options)
+        assert task.knows_success is knows and task.pays and task.name == "127.0.0.1:9"
+
+
+def test_at_the_reward_that_is_named_an_episode_is_solved_and_below_it_is_not() -> None:
+    for at, solved in ((0.3, True), (0.31, False)):
+        with serving() as server:
+            (done,) = played(
+                task_at(server.url, episode_reward="last", solved_at=at), lambda row, turn: "a" * (turn + 1)
+            )
+        assert done.play is not None and done.play.reward == pytest.approx(0.3) and done.play.solved is solved

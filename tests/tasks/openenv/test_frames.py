@@ -70,3 +70,24 @@ def test_what_is_no_text_is_refused_before_it_is_read(data: bytes, why: str) -> 
 def test_a_connection_that_breaks_off_is_over() -> None:
     assert read(b"\x81\x05Hel")[0] == [None]
     assert read(bytes.fromhex("880203e8")) == ([None], [(8, b"\x03\xe8")])
+
+
+def test_a_length_is_written_in_the_fewest_bytes() -> None:
+    """As the standard wants it; a server may refuse the others."""
+    heads = {125: "817d", 126: "817e007e", 65_535: "817effff", 65_536: "817f0000000000010000"}
+    for size, head in heads.items():
+        assert frame(TEXT, b"a" * size, masked=False)[: len(head) // 2].hex() == head
+    assert frame(TEXT, b"a" * 126, masked=True)[:4].hex() == "81fe007e"
+
+
+def test_as_much_as_may_be_said_may_be_said_in_parts_too() -> None:
+    ten = frame(TEXT, b"a" * 10, masked=True)
+    parts = b"\x01\x06" + b"a" * 6 + b"\x00\x03" + b"b" * 3 + b"\x80\x01c"
+    assert read(ten + parts, most=10)[0] == ["a" * 10, "a" * 6 + "bbbc", None]
+    with pytest.raises(BadFrame, match="2 bytes, where 1 are"):
+        read(b"\x01\x06" + b"a" * 6 + b"\x00\x03" + b"b" * 3 + b"\x80\x02cc", most=10)
+
+
+def test_pongs_are_passed_over_and_a_close_is_answered_with_its_code_alone() -> None:
+    assert read(b"\x8a\x02hi" + frame(TEXT, b"a", masked=False))[0] == ["a", None]
+    assert read(b"\x88\x06\x03\xe8done") == ([None], [(8, b"\x03\xe8")])

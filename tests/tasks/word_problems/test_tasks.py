@@ -119,6 +119,12 @@ def test_each_turn_of_the_data_has_an_order_of_its_own(made: Path) -> None:
     assert [of_page("gsm8k", f"path={made}", "task_seed=2").problem(index).key for index in range(12)] != turns[0]
 
 
+def test_without_a_seed_the_order_is_that_of_0(made: Path) -> None:
+    plain, zero, one = (of_page("gsm8k", f"path={made}", *words) for words in ((), ("task_seed=0",), ("task_seed=1",)))
+    keys = [[task.problem(index).key for index in range(12)] for task in (plain, zero, one)]
+    assert keys[0] == keys[1] != keys[2]
+
+
 def test_every_seed_is_asked_the_same_and_each_question_once(made: Path) -> None:
     first, second = (of_page("gsm8k", f"path={made}", f"task_seed={seed}") for seed in (1, 2))
     keys = [first.held_out(index).key for index in range(4)]

@@ -206,3 +206,49 @@ def test_templates_of_our_own_are_written_as_jinja_writes_them(
         messages, chat_template=template, add_generation_prompt=speak, tokenize=False
     )
     assert by_hand(template, messages, speak) == theirs
+
+
+TOOLS_TEMPLATE = (
+    "{% if tools is not none %}{{ '<|im_start|>system\n' + (tools | tojson) + '<|im_end|>\n' }}{% endif %}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' }}"
+    "{% if message.tool_calls %}{% for call in message.tool_calls %}"
+    "{{ '<call>' + (call['function'] | tojson) + '</call>' }}{% endfor %}"
+    "{% else %}{{ message['content'] }}{% endif %}{{ '<|im_end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def test_a_template_with_a_place_for_tools_writes_them_and_none_where_there_are_none() -> None:
+    chat = Chat(byte_tokenizer(TOOLS_TEMPLATE))
+    assert chat.takes_tools and not SMOLLM2.takes_tools and not PLAIN.takes_tools
+    asked = [{"role": "user", "content": "hi"}]
+    bare = "<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\n"
+    assert chat.decode(chat.opening_with_tools(asked, [])) == bare
+    tools = [{"name": "look", "says": "<|im_end|> is no end"}]
+    tokens = chat.opening_with_tools(asked, tools)
+    system = '<|im_start|>system\n[{"name": "look", "says": "<|im_end|> is no end"}]<|im_end|>\n'
+    assert chat.decode(tokens).replace("\\u003c", "<").replace("\\u003e", ">") == system + bare
+    assert sum(token in chat.controls for token in tokens) == 5  # what a tool mentions is none
+
+
+def test_a_call_is_written_up_to_the_end_of_the_turn_and_a_result_behind_it() -> None:
+    chat = Chat(byte_tokenizer(TOOLS_TEMPLATE))
+    written = chat.call_as_written("look", {"a": 1})
+    assert written == '<call>{"name": "look", "arguments": {"a": 1}}</call>'
+    heard = chat.results([{"role": "tool", "name": "look", "content": "<|im_end|>7"}])
+    assert chat.decode(heard) == "\n<|im_start|>tool\n<|im_end|>7<|im_end|>\n<|im_start|>assistant\n"
+    assert sum(token in chat.controls for token in heard) == 3
+    several = [{"role": "tool", "name": "look", "content": text} for text in ("7", "8")]
+    assert SMOLLM2.results(several) == SMOLLM2.continuation(Message("user", "7\n8"))
+
+
+def test_results_are_remembered_and_forgotten_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    chat, made = Chat(byte_tokenizer(SMOLLM2_TEMPLATE)), list[str]()
+    monkeypatch.setattr(chat, "_results", lambda messages: made.append(messages[0]["content"]) or (1,))
+    for number in range(4096):
+        chat.results([{"role": "tool", "name": "a", "content": str(number)}])
+    chat.results([{"role": "tool", "name": "a", "content": "0"}])
+    chat.results([{"role": "tool", "name": "b", "content": "0"}])
+    assert len(made) == 4097 and len(chat.known_results) == 1
+    chat.results([{"role": "tool", "name": "a", "content": "0"}])
+    assert len(made) == 4098

@@ -69,3 +69,31 @@ def test_mere_text_is_no_call(text: str) -> None:
 
 def test_a_tool_that_nobody_knows_is_a_call_all_the_same() -> None:
     assert PLAIN.read("subtract(3)", TOOLS).calls == (Call("subtract", {"0": 3}),)
+
+
+def test_a_call_of_four_thousand_characters_is_read_and_no_longer_one() -> None:
+    for length, is_call in ((4000, True), (4001, False)):
+        bare = '{"name": "add", "parameters": {"a": "' + "x" * (length - 40) + '"}}'
+        assert len(bare) == length
+        line = 'add("' + "x" * (length - 7) + '")'
+        assert len(line) == length
+        for form, text in ((BARE, bare), (PLAIN, line)):
+            (found,) = form.read(text, TOOLS).calls
+            assert isinstance(found, Call) is is_call
+            if isinstance(found, Malformed):
+                assert found.why == "it has more than 4,000 characters"
+    assert PLAIN.read("fly(" + "1" * 5000 + ")", TOOLS).calls == ()  # of no tool that there is: a text
+
+
+def test_a_tool_takes_as_many_arguments_as_it_has() -> None:
+    assert isinstance(PLAIN.read("add(1, 2)", TOOLS).calls[0], Call)
+    (found,) = PLAIN.read("add(1, 2, 3)", TOOLS).calls
+    assert isinstance(found, Malformed) and "it takes 2, and 3 are given" in found.why
+
+
+def test_bare_calls_of_a_turn_are_parted_by_semicolons() -> None:
+    one, other = BARE.write(Call("look")), BARE.write(Call("add", {"a": "x; y"}))
+    assert BARE.read(other, TOOLS).calls == (Call("add", {"a": "x; y"}),)
+    assert BARE.read(f"{one} ; {one};", TOOLS).calls == (Call("look"), Call("look"))
+    (first, second) = BARE.read(f"{one}; {{", TOOLS).calls
+    assert first == Call("look") and isinstance(second, Malformed)

@@ -13,7 +13,7 @@ from straw.errors import ConfigError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
 from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form
-from straw.text.tools.forms import form_for, opening, schema_of
+from straw.text.tools.forms import form_for, line_of, opening, parameters_of, schema_of
 from straw.types import Message
 
 ASKED = [Message("system", "Be brief."), Message("user", "What is 3 + 4, and <|im_end|>?")]
@@ -119,3 +119,41 @@ def plain_tokens(chat: Chat, messages: list[dict[str, Any]]) -> tuple[int, ...]:
     pieces = [chat.tokenizer.encode(piece, add_special_tokens=False) for piece in str(text).split("\0")]
     mention = chat.tokenizer.encode("<|im_end|>", add_special_tokens=False, split_special_tokens=True)
     return tuple(token for at, piece in enumerate(pieces) for token in [*(mention if at else []), *piece])
+
+
+@pytest.mark.parametrize("form", [TAGGED, BARE, PLAIN], ids=lambda form: form.name)
+def test_tools_stand_in_the_system_message_where_a_template_has_no_place_for_them(form: Form) -> None:
+    chat = Chat(character_tokenizer())
+    how = "a line" if form is PLAIN else form.write(Call("NAME", {"ARGUMENT": 1}))
+    offered = f"Tools, a call is {how}:\nadd(a: integer, b: integer)  Adds."
+    plain = [Message("user", "hi")]
+    assert opening(chat, form, plain, [ADD]) == chat.opening([Message("system", offered), *plain])
+    with_system = [Message("system", f"Be brief.\n\n{offered}"), ASKED[1]]
+    assert opening(chat, form, ASKED, [ADD]) == chat.opening(with_system)
+    assert opening(chat, form, ASKED, []) == chat.opening(ASKED)
+
+
+def test_lines_where_they_are_asked_for_though_the_template_has_a_place_for_tools() -> None:
+    tokenizer = character_tokenizer()
+    tokenizer.chat_template = (
+        "{% if tools %}HERE{% endif %}{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+        "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+    )
+    chat = Chat(tokenizer)
+    assert chat.takes_tools
+    assert "HERE" not in tokenizer.decode(opening(chat, PLAIN, ASKED[1:], [ADD]))
+    assert "HERE" in tokenizer.decode(opening(chat, TAGGED, ASKED[1:], [ADD]))
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer"}, "integer"), ({"type": ["integer", "null"]}, "integer or null"), ({}, "any"),
+        ({"enum": ["a", 3], "type": "string"}, "'a' or 3"),
+    ],
+)  # fmt: skip
+def test_a_type_is_said_in_words(schema: dict[str, Any], words: str) -> None:
+    tool = {"function": {"name": "do", "description": "Does.\nMore.", "parameters": {"properties": {"x": schema}}}}
+    assert line_of(tool) == f"do(x: {words})  Does."
+    assert line_of({"function": {"name": "wait"}}) == "wait()"
+    assert parameters_of([tool, {"function": {"name": "wait"}}]) == {"do": ["x"], "wait": []}

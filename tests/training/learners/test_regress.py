@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from types import SimpleNamespace
@@ -12,7 +15,7 @@ import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 from tests.training.learners.test_learners import Dying, groups_of, rows
 
-from straw.errors import ConfigError
+from straw.errors import ConfigError, TrainingError
 from straw.runs.reading import read_metrics, read_rollouts
 from straw.training.learners.regress import SURE, Heard, Regress, centred
 from straw.training.session import resume_run, run_page
@@ -143,3 +146,78 @@ def test_a_run_that_goes_on_has_the_bits_of_one_that_never_stopped_but_not_witho
 def test_problems_that_never_come_again_are_refused() -> None:
     with pytest.raises(ConfigError, match="algorithm=regress keeps a log for every prompt"):
         small_plan("kind=sum_digits algorithm=regress n_batches=1")
+
+
+def test_full_pay_is_three_times_as_sharp_with_four_times_the_updates(home: Path) -> None:
+    parts = Parts(f"{PAGE} candidates=0 most_fits=2 enough_fit=0")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    told = groups_of(parts, size=8)
+    learner.paid.full = math.inf
+    assert learner.learn(1, told, told)["updates"].mean == 2
+    learner.paid.found.add(told[0][0].turns[0].prompt)
+    found = learner.learn(2, told, told)
+    assert learner.sharpness(told[0][0].turns[0].prompt) == 45.0
+    assert found["updates"].mean == 8 and found["log_size"].mean == len(learner.log)
+
+
+def test_a_prompt_with_nothing_new_is_softer_until_something_new_comes(home: Path) -> None:
+    parts = Parts(PAGE)
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    (group,) = groups_of(parts, size=8)
+    replies = {one.turns[0].reply: one for one in group}
+    first, second, third, *_ = replies.values()
+    prompt = first.turns[0].prompt
+    learner.paid.add([[first]])
+    sharpness = []
+    for told in ([first], [second, first], [second], [third], [third], [third], [third]):
+        learner.soften(told)
+        sharpness.append(learner.sharpness(prompt) / 15.0)
+    assert sharpness == pytest.approx([0.7, 0.49, *(min(1.0, 0.49 * 1.1**times) for times in range(1, 6))])
+    for _ in range(9):
+        learner.soften([third])
+    assert learner.sharpness(prompt) == 15.0
+    again = Regress(parts.plan, parts.engine, parts.params)
+    learner.softness[prompt] = 0.3
+    again.load_state_dict(json.loads(json.dumps(learner.state_dict())))
+    assert again.softness == {prompt: 0.3} and not again.paid.is_new(prompt, first.turns[0].reply)
+
+
+def test_without_candidates_nothing_is_softer(home: Path) -> None:
+    parts = Parts(f"{PAGE} candidates=0")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    told = groups_of(parts, size=4)
+    learner.paid.add(told)
+    learner.soften(told[0])
+    assert learner.softness == {}
+
+
+def test_pay_is_a_share_of_what_a_channel_pays_from_its_lowest_to_its_highest(home: Path) -> None:
+    """Right or wrong pays 1 or -1."""
+    parts = Parts("algorithm=regress reward_type=plus_minus")
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    (group,) = groups_of(parts, size=1)
+    for reward, share in ((-1.0, 0.0), (0.5, 0.75), (1.0, 1.0)):
+        learner.log.clear()
+        learner.hear([replace(group[0], rewards={"plus_minus": reward})])
+        assert [one.paid for one in learner.log.values()] == [share]
+
+
+def test_where_a_channel_declares_no_range_pay_is_what_it_is(home: Path, tmp_path: Path) -> None:
+    """Functions of one's own seldom say: least minus infinity made every reward no number."""
+    (tmp_path / "mine.py").write_text("def mine(completions, **columns):\n    return [len(one) for one in completions]")
+    run = train(tmp_path / "run", f"algorithm=regress reward_type={tmp_path}/mine.py:mine n_batches=2").folder
+    assert read_metrics(run)[-1]["fit_error"] < 100
+
+
+def test_numbers_that_are_none_end_the_run_with_advice(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = Parts(PAGE)
+    learner = Regress(parts.plan, parts.engine, parts.params)
+    learner.hear(groups_of(parts, size=4)[0])
+    monkeypatch.setattr(learner, "now", lambda rows: np.full(len(rows), np.nan))
+    with pytest.raises(TrainingError, match="smaller learning_rate"):
+        learner.fitted(1e-3)
+
+
+def test_where_nothing_was_said_there_is_nothing_to_fit(home: Path) -> None:
+    parts = Parts(PAGE)
+    assert Regress(parts.plan, parts.engine, parts.params).fitted(1e-3) == {"updates": 0.0}

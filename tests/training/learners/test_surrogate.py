@@ -58,6 +58,59 @@ def test_the_likeliest_beginnings_are_read_first_and_no_more_than_may_be() -> No
     assert listed(engine, (7,), params(3), 2).read <= 2 and engine.read[0] == ()
 
 
+class Chain:
+    """Ends behind one digit of ten, some likelier than others; or goes on for ever."""
+
+    def __init__(self, shares: dict[int, float], ends: bool = True) -> None:
+        self.shares, self.ends, self.calls = shares, ends, list[tuple[int, int]]()
+
+    def likeliest(self, data: Any, count: int, policy: str) -> list[list[dict[int, float]]]:
+        self.calls.append((len(data), count))
+        behind = {END: 1.0} if self.ends else self.shares
+        return [[{}] * (len(one.tokens) - 1) + [self.shares if len(one.tokens) == 1 else behind] for one in data]
+
+
+def test_what_is_as_unlikely_as_one_in_fifty_thousand_is_not_looked_at() -> None:
+    engine: Any = Chain({1: 0.5, 2: 2.1e-5, 3: 1.9e-5})
+    assert set(listed(engine, (7,), params(3), 100).nats) == {(1, END), (2, END)}
+
+
+def test_nothing_more_is_read_once_nearly_all_is_listed() -> None:
+    for rest, read in ((9e-5, 2), (1.1e-4, 3)):
+        engine: Any = Chain({1: 1 - rest, 2: rest})
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("straw.training.learners.listing.TOGETHER", 1)
+            assert listed(engine, (7,), params(3), 100).read == read
+
+
+def test_what_cannot_become_enough_is_given_up() -> None:
+    """Ten beginnings alike: nine of them hold 0.9 of the share, below 0.99, and all of them everything."""
+    ten = {token: 0.1 for token in range(10, 20)}
+    assert listed(Chain(ten), (7,), params(3), 10).read == 1  # type: ignore[arg-type]
+    assert listed(Chain(ten), (7,), params(3), 11).read == 11  # type: ignore[arg-type]
+    assert listed(Chain({1: 0.991, 2: 0.009}), (7,), params(3), 2).is_whole  # type: ignore[arg-type]
+    assert listed(Chain({1: 0.989, 2: 0.011}), (7,), params(3), 2).read == 1  # type: ignore[arg-type]
+
+
+def test_beginnings_are_read_together_and_the_first_looks_farther() -> None:
+    """256 at once; 2,048 tokens behind nothing, 64 behind something."""
+    engine: Any = Chain({token: 1 / 300 for token in range(10, 310)})
+    assert listed(engine, (7,), params(3), 1000).is_whole
+    assert engine.calls == [(1, 2048), (256, 64), (44, 64)]
+
+
+def test_a_reply_has_at_most_as_many_tokens_as_may_be_sampled() -> None:
+    """One digit and the end are two; what never ends is read to one token less."""
+    assert len(listed(Chain({1: 1.0}), (7,), params(2), 9).nats) == 1  # type: ignore[arg-type]
+    assert listed(Chain({1: 1.0}), (7,), params(1), 9).read == 1  # type: ignore[arg-type]
+    assert listed(Chain({1: 1.0}, ends=False), (7,), params(4), 9).read == 4  # type: ignore[arg-type]
+
+
+def test_what_the_start_would_write_is_whole_from_99_of_100_on() -> None:
+    for share, is_whole in ((0.991, True), (0.989, False)):
+        assert listed(Chain({1: share}), (7,), params(2), 9).is_whole is is_whole  # type: ignore[arg-type]
+
+
 def test_behind_a_beginning_come_the_probabilities_that_the_start_gives(home: Path) -> None:
     parts = Parts()
     prompt = parts.chat.opening(parts.task.problem(0).messages)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from straw.training.monitor.alarms import ALARMS, QUIET, Alarm, Alarms, History, telling
+from straw.training.monitor.alarms import ALARMS, QUIET, RULES, Alarm, Alarms, History, telling
 from straw.training.monitor.tool_alarms import ADVICE
 
 Row = dict[str, float]
@@ -207,3 +207,69 @@ def test_a_batch_without_any_advantage_has_no_gradient_worth_comparing() -> None
     }  # fmt: skip
     assert telling(row | {"groups_without_advantage": 1.0}).keys() == {"reward", "groups_without_advantage"}
     assert telling({"groups_without_advantage": 1.0}).keys() == {"groups_without_advantage"}
+
+
+def seen(*rows: tuple[int, Row], best: float | None = 1.0) -> History:
+    """So many rows of each kind, one kind behind the other."""
+    history = History(best)
+    for count, row in rows:
+        for _ in range(count):
+            history.add(row)
+    return history
+
+
+PEAK = 13  # rows: a level of seven that lies at least seven back is a peak
+POOR = {"reward": 0.5, "hits": 0.04}
+EDGES: list[tuple[str, Callable[[float], History], float, float]] = [
+    # alarm, what was seen, a value that raises it, one that does not
+    ("kl_spike", lambda value: seen((PEAK, {"kl": 1.0}), (7, {"kl": value})), 5.01, 4.99),
+    ("kl_spike", lambda value: seen((PEAK, {"kl": 0.1}), (7, {"kl": value})), 3.01, 2.99),
+    ("gradient_spike", lambda value: seen((PEAK, {"grad_norm": 1.0}), (7, {"grad_norm": value})), 20.1, 19.9),
+    ("advantage_drift", lambda value: seen((PEAK, {"advantage_scale": 1.0}),
+                                           (7, {"advantage_scale": value})), 4.1, 3.9),
+    ("sampler_drift", lambda value: seen((20, {"kl_sampler": value})), 0.101, 0.099),
+    ("sampler_drift", lambda value: seen((20, {"kl_sampler": value})), -0.101, -0.1),
+    ("sampler_drift", lambda value: seen((int(value), {"kl_sampler": 1.0})), 20, 19),
+    ("length_drift", lambda value: seen((20, {"completions/mean_length": 40.0, **POOR}),
+                                        (int(value), {"completions/mean_length": 90.0, **POOR})), 20, 19),
+    ("equal_groups", lambda value: seen((int(value), {"groups_without_advantage": 1.0, "reward": 0.1})), 100, 99),
+    ("equal_groups", lambda value: seen((100, {"groups_without_advantage": 1.0, "reward": value})), 0.89, 0.91),
+    ("entropy_collapse", lambda value: seen((5, {"entropy": 2.0, **POOR}), (15, {"entropy": 9.0, **POOR}),
+                                            (20, {"entropy": value, **POOR})), 0.0999, 0.1001),
+    ("entropy_collapse", lambda value: seen((20, {"entropy": 2.0, **POOR}),
+                                            (int(value), {"entropy": 0.0, **POOR})), 20, 19),
+    ("entropy_collapse", lambda value: seen((20, {"entropy": 2.0, **POOR}),
+                                            (20, {"entropy": 0.0, "reward": value, "hits": 0.0})), 0.5, 0.51),
+    ("lock_in", lambda value: seen((40, {"most_common_reply": value, **POOR})), 0.6, 0.599),
+    ("lock_in", lambda value: seen((int(value), {"most_common_reply": 0.6, **POOR})), 40, 39),
+    ("lock_in", lambda value: seen((40, {"most_common_reply": 0.6, "reward": 0.5, "hits": value})), 0.049, 0.051),
+    ("lock_in", lambda value: seen((20, {"most_common_reply": 0.2, **POOR}),
+                                   (20, {"most_common_reply": value, **POOR})), 1.0, 0.99),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "history", "within", "without"), EDGES)
+def test_every_threshold_lies_where_the_table_in_the_head_says(
+    name: str, history: Callable[[float], History], within: float, without: float
+) -> None:
+    condition = RULES[name].condition
+    assert condition(history(within)) is not None
+    assert condition(history(without)) is None
+
+
+@pytest.mark.parametrize(("name", "within"), [(name, within) for name, _, within, _ in EDGES[:4]])
+def test_an_alarm_says_the_level_that_it_saw(name: str, within: float) -> None:
+    history = next(made for one, made, level, _ in EDGES if (one, level) == (name, within))(within)
+    assert RULES[name].condition(history) == within
+
+
+def test_a_lasting_alarm_comes_again_after_a_hundred_steps_and_no_sooner() -> None:
+    alarms = Alarms()
+    assert [step for step in range(1, 400) if alarms.watch(step, {"loss": nan})] == [1, 101, 301]
+
+
+def test_where_nothing_is_known_of_the_highest_pay_hits_say_whether_all_is_well() -> None:
+    assert seen((20, {"hits": 0.9}), best=None).is_well_paid(20)
+    assert not seen((20, {"hits": 0.89, "reward": 5.0}), best=None).is_well_paid(20)
+    assert not seen((19, {"hits": 1.0}), best=None).is_well_paid(20)
+    assert not seen((19, {"reward": 1.0}), best=1.0).is_well_paid(20)

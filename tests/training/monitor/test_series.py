@@ -57,3 +57,15 @@ def test_it_remembers_a_bounded_number_and_goes_on_from_json_as_if_never_stopped
     assert again == whole
     assert whole.recent == values[-KEPT:] and whole.first == values[:FIRST]
     assert KEPT >= 2 * SPAN
+
+
+def test_a_start_is_the_mean_of_the_first_twenty_and_a_hundred_are_kept() -> None:
+    series = series_of([float(step) for step in range(150)])
+    assert series.start() == sum(range(20)) / 20 and series.start(5) == 2.0
+    assert series.mean(100) == series.mean(1000) == sum(range(50, 150)) / 100
+    assert series_of([1.0] * 100).has(100) and not series_of([1.0] * 99).has(100)
+
+
+def test_nothing_jumps_from_nothing_and_nothing_before_twenty() -> None:
+    assert not series_of([0.0] * 20 + [9.0] * 7).jumped(2)
+    assert not series_of([1.0] * 12 + [9.0] * 7).jumped(2) and series_of([1.0] * 13 + [9.0] * 7).jumped(2)

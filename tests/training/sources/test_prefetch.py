@@ -57,3 +57,8 @@ def test_a_run_that_looks_ahead_leaves_the_bits_of_one_that_does_not(
     assert left_by(tmp_path / "ahead") == left_by(tmp_path / "alone")
     updates = [row.get("updates", row.get("grad_norm")) for row in read_metrics(tmp_path / "ahead")[1:]]
     assert 0.0 in updates and any(updates)
+
+
+def test_128_rows_and_2048_tokens_are_made_together_at_most() -> None:
+    for rows, tokens, most in ((1, 1, 128), (64, 1, 2), (65, 1, 1), (1, 16, 128), (1, 17, 120), (8, 256, 1)):
+        assert Foresight(lambda steps: [], rows, tokens).most == most

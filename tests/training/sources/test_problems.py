@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ from straw.runs.reading import read_done, read_metrics
 from straw.tasks.base import Task
 from straw.training.sources.base import Collector
 from straw.training.sources.pass_rates import PassRates, weight_of
-from straw.training.sources.problems import has_variance, index_at, kept_of, problems_of, redrawn
+from straw.training.sources.problems import has_variance, index_at, kept_of, keys_of, problems_of, redrawn
 from straw.training.step import without_advantages
 from straw.types import End, Grade, Rollout
 
@@ -169,3 +170,37 @@ def test_who_has_no_choice_is_told_so(words: str, why: str) -> None:
 
 def test_passes_over_the_first_problems_are_counted() -> None:
     assert small_plan("num_secrets=9 only_first=4 batch_size=2 num_epochs=3").page.run.n_batches == 6
+
+
+def test_what_is_said_of_pass_rates_is_how_many_are_known_and_their_mean() -> None:
+    rates = PassRates()
+    assert rates.metrics() == {}
+    rates.observe([group(small_plan("num_secrets=4").task, key, [hit]) for key, hit in ((0, True), (1, False))])
+    assert rates.rates == {"secret-0": pytest.approx(0.65), "secret-1": pytest.approx(0.35)}  # 0.7 of a half each
+    rates.rates["secret-1"] = 0.05
+    assert {name: one.mean for name, one in rates.metrics().items()} == {
+        "problems_seen": 2, "pass_rate": pytest.approx(0.35)
+    }  # fmt: skip
+
+
+def test_a_group_is_alike_where_every_turn_was_paid_alike() -> None:
+    (one,) = group(small_plan("num_secrets=4").task, 0, [True])
+    paid = [replace(one, rewards={"a": 1.0}, turn_rewards=turns) for turns in ((1.0, 0.0), (0.0, 1.0))]
+    assert has_variance(paid) and not has_variance([paid[0]] * 3) and not has_variance(paid[:1])
+
+
+def test_keys_are_those_of_the_task_that_is_asked() -> None:
+    first, other = (small_plan(words).task for words in ("num_secrets=4", "kind=countdown"))
+    assert list(keys_of(first, 3)) == [f"secret-{key}" for key in range(3)]
+    assert list(keys_of(other, 3)) == [other.problem(index).key for index in range(3)]
+    assert list(keys_of(first, 4)) == [f"secret-{key}" for key in range(4)]
+
+
+def test_a_curriculum_chooses_what_is_drawn_again_too_by_places_of_its_own() -> None:
+    plan, rates = small_plan("num_secrets=40 curriculum=pass_rate batch_size=4 group_size=2 redraws=2"), PassRates()
+    rates.rates = {f"secret-{key}": 0.5 if key < 5 else 0.0 for key in range(40)}
+    first = [one.key for step in range(1, 60) for one in problems_of(plan, step, rates)]
+    again = [one.key for step in range(1, 60) for number in (1, 2) for one in redrawn(plan, step, number, 2, rates)]
+    assert len(again) == 59 * 4 and again != first
+    assert sum(key in {f"secret-{one}" for one in range(5)} for key in again) > 0.5 * len(again)
+    assert [one.key for one in redrawn(plan, 3, 1, 2, rates)] == [one.key for one in redrawn(plan, 3, 1, 2, rates)]

@@ -56,9 +56,8 @@ def with_offer(messages: Sequence[Message], form: Form, tools: Sequence[Schema])
 
 
 def offer(form: Form, tools: Sequence[Schema]) -> str:
-    example = form.write(Call("NAME", {"argument": 1})).replace("argument", "ARGUMENT")
-    how = "Tools, a call is a line:" if form is PLAIN else f"Tools, a call is {example}:"
-    return "\n".join([how, *map(line_of, tools)])
+    how = "a line" if form is PLAIN else form.write(Call("NAME", {"ARGUMENT": 1}))
+    return "\n".join([f"Tools, a call is {how}:", *map(line_of, tools)])
 
 
 def line_of(tool: Schema) -> str:

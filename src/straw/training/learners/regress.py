@@ -84,7 +84,8 @@ class Regress:
         assert isinstance(plan.page.algorithm, RegressOptions)
         self.plan, self.engine, self.options = plan, engine, plan.page.algorithm
         lowest, highest = plan.channel.lowest, plan.channel.highest
-        self.lowest, self.range = (lowest, highest - lowest) if highest > lowest else (0.0, 1.0)
+        is_declared = -math.inf < lowest < highest < math.inf  # else a reward is taken as it is
+        self.lowest, self.range = (lowest, highest - lowest) if is_declared else (0.0, 1.0)
         is_sure = plan.channel.deterministic and math.isfinite(highest)
         self.candidates = self.options.candidates if is_sure else 0
         self.fresh: Fresh | None = None  # the benchmark draws, and counts, by itself

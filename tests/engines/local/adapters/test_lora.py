@@ -12,7 +12,7 @@ from tests.engines.local.small_models import KINDS, make_small
 from torch import nn
 from transformers import PreTrainedModel
 
-from straw.engines.local.adapters.lora import add_lora, load_adapter, save_adapter, trainable_parameters
+from straw.engines.local.adapters.lora import add_lora, check_size, load_adapter, save_adapter, trainable_parameters
 from straw.errors import ConfigError, ModelError, RunError
 
 TOKENS = torch.arange(10, 40).unsqueeze(0)
@@ -207,3 +207,10 @@ def test_without_peft_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(builtins, "__import__", without_peft)
     with pytest.raises(ConfigError, match=r"pip install 'straw\[peft\]'"):
         add_lora(make_small("llama"), rank=2)
+
+
+@pytest.mark.parametrize(("rank", "alpha"), [(1, 1.0), (1, 0.25), (2, 0.5)])
+def test_the_least_rank_and_an_alpha_below_one_are_sizes_too(rank: int, alpha: float) -> None:
+    check_size(rank, alpha)
+    with pytest.raises(ConfigError, match="a rank of at least 1; got lora_rank="):
+        check_size(rank - 2, alpha)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 import torch.nn.functional as F
 
+from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import (
     FORBIDDEN,
     KEY_TILE,
@@ -15,7 +18,7 @@ from straw.engines.local.forward.attention import (
     from_key_head,
     weigh,
 )
-from straw.engines.local.forward.kv_cache import Decode
+from straw.engines.local.forward.kv_cache import Decode, fewest_keys, keys_for
 from straw.engines.local.forward.packing import Pack, ragged_index
 
 CPU = torch.device("cpu")
@@ -107,3 +110,89 @@ def test_a_row_grows_where_its_kept_tokens_end() -> None:
         values = torch.cat([v, first[kept], second[[row]]])
         weights = (torch.einsum("hd,jhd->hj", second[row], keys) * 0.5).softmax(-1)
         assert torch.allclose(out[row], torch.einsum("hj,jhd->hd", weights, values), atol=1e-5)
+
+
+@pytest.mark.parametrize(("heads", "key_heads"), [(4, 4), (4, 2), (3, 1)])
+def test_queries_that_share_a_key_head_stand_together_and_go_back(heads: int, key_heads: int) -> None:
+    """Also where each has a head of its own, as in models that do not share any."""
+    q = draw(2, 5, heads, 3)
+    found, rep = by_key_head(q, key_heads), heads // key_heads
+    assert found.shape == (2, key_heads, 5 * rep, 3)
+    for token in range(5):
+        for head in range(heads):
+            row = found[:, head // rep, token * rep + head % rep]
+            assert torch.equal(row, q[:, token, head])
+    assert torch.equal(from_key_head(found, 5), q)
+
+
+@pytest.mark.parametrize(
+    ("count", "fewest", "keys"), [(1, 16, 16), (16, 16, 16), (17, 16, 32), (64, 16, 64), (65, 16, 80), (65, 64, 128),
+                                  (129, 32, 160), (5, 64, 64)],
+)  # fmt: skip
+def test_keys_are_looked_at_in_whole_tiles_and_never_few_in_the_last(count: int, fewest: int, keys: int) -> None:
+    assert keys_for(count, fewest) == keys
+
+
+def test_room_for_a_row_s_own_keys_is_made_in_whole_tiles() -> None:
+    """Else the last of them would be looked at in a piece, and its sum be another one than in a trainer."""
+    prompt = Pack([3], [[]], CPU, record=True)
+    x = draw(3, 2, 64)
+    prompt.attend(0, x, x, x, RULE)
+    decode = Decode([prompt], 1)
+    assert decode.fewest_keys == fewest_keys(64) == 16
+    for more, room in ((20, 32), (30, 64), (1, 64), (45, 80)):
+        decode.reserve(more)
+        assert decode.capacity == room
+        decode.grow(more)
+        assert decode.c == keys_for(decode.longest, 16) <= decode.capacity
+        new = draw(more, 2, 64)
+        decode.attend(0, new, new, new, RULE)
+        decode.settle(torch.tensor([more if more != 30 else 0]))
+
+
+@pytest.mark.parametrize("window", [None, 3])
+def test_long_replies_are_trained_on_a_few_rows_of_each_prompt_at_a_time(
+    window: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many as the scores have room for, with the gradient of all at once."""
+    u, g, t, h, d, p = 2, 5, 3, 2, 8, 4
+    parts = [
+        draw(u, g, t, h, d),
+        draw(u, 1, p, d),
+        draw(u, 1, p, d) + 1,
+        draw(u * g, 1, t, d),
+        draw(u * g, 1, t, d) - 1,
+    ]
+    q, *rest = [one.requires_grad_() for one in parts]
+    slots = torch.arange(t).repeat(u, g)
+    bias = torch.cat(
+        [
+            causal_bias(p + slots, torch.arange(p).expand(u, -1), torch.ones(u, p, dtype=torch.bool), window),
+            causal_bias(slots, torch.arange(t), torch.ones(t, dtype=torch.bool), window),
+        ],
+        dim=-1,
+    )
+    given = (q, (rest[0], rest[1]), (rest[2], rest[3]), bias, RULE)
+    whole = attention.attend_prefix_and_own(*given)
+    expected = torch.autograd.grad(whole.sin().sum(), parts)
+    sizes: list[int] = []
+    own = attention.attend_prefix_and_own
+
+    def counted(*some: Any) -> torch.Tensor:
+        sizes.append(some[0].shape[1])
+        return own(*some)
+
+    monkeypatch.setattr(attention, "attend_prefix_and_own", counted)
+    monkeypatch.setattr(attention, "FEW_SCORES", 0)
+    for room, pieces in ((2, [2, 2, 1]), (5, [5]), (0, [1] * 5)):
+        sizes.clear()
+        monkeypatch.setattr(attention, "SCORES", room * u * t * h * (p + t))
+        found = attention.attend_in_pieces(*given)
+        assert sizes == pieces
+        assert torch.allclose(found, whole, atol=1e-6)
+        for one, other in zip(torch.autograd.grad(found.sin().sum(), parts), expected, strict=True):
+            assert torch.allclose(one, other, atol=1e-5)
+    sizes.clear()
+    with torch.no_grad():
+        attention.attend_in_pieces(*given)
+    assert sizes == [5]

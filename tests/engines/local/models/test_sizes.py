@@ -44,3 +44,16 @@ def test_adapters_are_counted_on_every_linear_layer() -> None:
     size = ModelSize.of(model.config)
     adapted = add_lora(model, 4)
     assert size.adapter_parameters(4) == sum(p.numel() for p in adapted.parameters() if p.requires_grad)
+
+
+def test_a_name_of_ours_means_the_weights_that_it_always_meant() -> None:
+    """Checkpoints, warm-ups in the cache and golden curves are of these shapes."""
+    models = {name: make_embedded(name, 0)[0] for name in SHAPES}
+    assert {name: model.num_parameters() for name, model in models.items()} == {
+        "tiny-0.2M": 183_040, "tiny-1M": 1_095_424, "tiny-5M": 4_985_344, "tiny-1M-numbers": 1_226_496,
+        "tiny-1M-3digits": 1_236_224,
+    }  # fmt: skip
+    assert {model.config.max_position_embeddings for model in models.values()} == {2048}
+    assert {name: model.config.num_attention_heads for name, model in models.items()} == {
+        name: 8 if name == "tiny-5M" else 4 for name in SHAPES
+    }

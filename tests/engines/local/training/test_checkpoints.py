@@ -168,3 +168,13 @@ def test_what_lies_beneath_adapters_is_written_into_a_folder_that_is_made_for_it
     found = {"weight": torch.zeros(3)}
     read_base(there, found)
     assert found["weight"].tolist() == [0.0, 1.0, 2.0]
+
+
+def test_to_undo_a_trial_is_a_change_too_for_whoever_samples_with_a_copy_of_the_weights() -> None:
+    """A backend took the trial's weights, and has to take these again."""
+    engine = make_engine("embedded")
+    before = engine.changes
+    with engine.undone():
+        learn(engine)
+        inside = engine.changes
+    assert before < inside < engine.changes

@@ -81,3 +81,9 @@ def test_a_median_is_said_where_there_are_two_runs_and_of_one_it_is_not(tmp_path
     for seed in range(num_runs):
         make_accuracy_run(tmp_path / str(seed), 0.6, seed=seed)
     assert ("in the median" in said(tmp_path, "accuracy on held-out problems")) == (num_runs > 1)
+
+
+def test_a_control_that_is_no_coin_is_told_without_a_verdict(tmp_path: Path) -> None:
+    make_study(tmp_path, {16: [20] * 4}, cap=100, reward_type="shuffled_bins", reward_bins=8)
+    (text,) = [one.text for one in verdicts_at(tmp_path) if one.about == "controls"]
+    assert "(control): 3.88" in text and "bits known at the end (" in text and "coin" not in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,37 @@ def test_the_first_batch_is_known_before_it_is_judged(home: Path) -> None:
     data = own.data(1, groups, groups)
     first = [datum.advantages[0] for datum in data]
     assert min(first) < 0 < max(first)  # and not all of one sign, as against a head that expects nothing
+
+
+def test_the_first_batch_is_learned_fifty_times_and_every_batch_four(home: Path) -> None:
+    parts = Parts("algorithm=ppo_critic reward_type=log_distance")
+    own, groups = Critic(parts.plan, parts.engine, parts.params), groups_of(parts)
+    own.data(1, groups, groups)
+    assert own.head.updates == 54
+    first = own.facts["value_loss"]
+    own.data(2, groups, groups)
+    assert own.head.updates == 58
+    assert own.facts["value_loss"] < first  # of the same batch, before it is learned again
+
+
+def test_a_head_that_is_recalled_learns_on_as_one_that_never_stopped() -> None:
+    random = np.random.default_rng(3)
+    batches = [(random.normal(size=(4, 3)), random.normal(size=4)) for _ in range(6)]
+    alone, before, after = ValueHead(0.01), ValueHead(0.01), ValueHead(0.01)
+    for states, returns in batches:
+        alone.learn(states, returns)
+    for states, returns in batches[:3]:
+        before.learn(states, returns)
+    after.load_state_dict(json.loads(json.dumps(before.state_dict())))
+    for states, returns in batches[3:]:
+        after.learn(states, returns)
+    assert after.state_dict() == alone.state_dict()
+
+
+def test_a_head_begins_with_the_mean_of_what_was_paid_behind_each_token(home: Path) -> None:
+    parts = Parts("algorithm=ppo_critic reward_type=log_distance critic_rate=1e-12")
+    own, groups = Critic(parts.plan, parts.engine, parts.params), groups_of(parts)
+    own.data(1, groups, groups)
+    (group,) = groups
+    paid = [one.reward for one in group for _ in one.turns[0].reply]  # all of it lies behind each of its tokens
+    assert own.head.weights[-1] == pytest.approx(sum(paid) / len(paid), abs=1e-9)

@@ -73,10 +73,6 @@ def unit_names(runs: Sequence[Seen]) -> list[str]:
     return secrets if len(set(seeds)) == len(runs) else min(secrets, seeds, key=lambda names: len(set(names)))
 
 
-def median_with_interval(values: Array, runs: Sequence[Seen]) -> tuple[float, Interval | None]:
-    return float(np.median(values)), interval_of(values, values, units_of(runs))
-
-
 def range_of(values: Array) -> Interval | None:
     """The smallest and the largest, for a number that is no median."""
     return Interval(float(values.min()), float(values.max()), is_range=True) if len(values) > 1 else None
