@@ -1,58 +1,85 @@
-"""The guessing game by hand."""
+"""Guess a number: what is said and paid, by hand, and what blind and careful players win."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from straw.tasks.environments.guess import Guess
+from straw.tasks.environments.guess import WASTED, Guess, drawn
+
+GUESSES = 20  # of the recipe
+Player = Callable[[Random, int, int, int], int]
 
 
-def begun(secret: int) -> Guess:
+def begun(*digits: tuple[int, int, int]) -> Guess:
+    """With these digits, each between its ends."""
     game = Guess()
     game.reset(seed=0)
-    game.secret = secret
+    game.missing = list(digits)
+    game._next()
     return game
 
 
 def test_a_game_by_hand() -> None:
-    game = begun(65)
-    assert game.say(54) == "higher 54-76-99" and (game.turn_reward, game.solved, game.done) == (1.0, False, False)
-    assert game.say(99) == "lower 54-76-99" and game.turn_reward == 0.0  # could not be right any more
-    assert game.say(76) == "lower 54-65-76" and game.turn_reward == 1.0
-    assert game.say(65) == "found" and (game.turn_reward, game.solved, game.done) == (1.0, True, True)
+    game = begun((2, 7, 9), (0, 4, 8))
+    assert (game.say(5), game.turn_reward) == ("higher 5-7-9", 1.0)
+    assert (game.say(9), game.turn_reward, game.done) == ("lower 5-7-9", 0.0, False)
+    assert (game.say(8), game.turn_reward) == ("lower 5-6-8", 0.5)
+    assert (game.say(3), game.turn_reward) == ("higher 5-6-8", 0.0)
+    assert (game.say(7), game.turn_reward) == ("right 0-4-8", 1.0)
+    assert (game.say(1), game.turn_reward) == ("higher 1-4-8", 0.25)
+    assert (game.say(4), game.turn_reward) == ("found", 1.0)
+    assert (game.solved, game.done, game.wasted) == (True, True, 2)
 
 
-@pytest.mark.parametrize(("number", "could_be"), [(10, 0.0), (11, 1.0), (98, 1.0), (99, 0.0), (5, 0.0), (100, 0.0)])
-def test_the_ends_that_are_shown_could_not_be_right(number: int, could_be: float) -> None:
-    game = begun(50)
-    game.say(number)
-    assert game.turn_reward == could_be
-    assert (game.low, game.high) == ({11: 11}.get(number, 10), {98: 98}.get(number, 99))
+def test_guesses_that_could_not_be_right_are_counted_over_all_digits() -> None:
+    game = begun((0, 1, 10), (0, 1, 10))
+    game.say(1)
+    for number in (0, 10, 54, -3):
+        assert game.say(number).split()[1] == "0-5-10" and game.turn_reward == 0 and not game.done
+    game.say(0)
+    assert game.wasted == WASTED and game.done and not game.solved
+    game.reset(seed=0)
+    assert game.wasted == 0 and not game.done
 
 
-def test_the_third_wasted_guess_ends_the_game() -> None:
-    game = begun(50)
-    ends = []
-    for number in (10, 20, 10, 30, 10):
-        game.say(number)
-        ends.append(game.done)
-    assert ends == [False, False, False, False, True] and not game.solved
-    game.reset(seed=3)
-    assert (game.wasted, game.solved, game.done, game.low, game.high) == (0, False, False, 10, 99)
+def test_the_middle_alone_is_paid_in_full_and_the_ends_nothing() -> None:
+    paid = []
+    for digit in range(12):
+        game = begun((0, 1, 10))
+        game.say(digit)
+        paid.append(game.turn_reward)
+    assert paid == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1, 0.8, 0.6, 0.4, 0.2, 0, 0])
 
 
-def test_a_number_that_was_passed_does_not_widen_what_is_left() -> None:
-    game = begun(50)
-    assert game.say(40) == "higher 40-69-99" and game.say(20) == "higher 40-69-99"
-    assert game.say(60) == "lower 40-50-60" and game.say(90) == "lower 40-50-60"
+def share_won(player: Player) -> float:
+    games, random, won = 2000, Random(0), 0
+    for seed in range(games):
+        game = Guess()
+        told = game.reset(seed=seed)
+        for _ in range(GUESSES):
+            told = game.say(player(random, *map(int, told.split()[-1].split("-"))))
+            if game.done:
+                break
+        won += game.solved
+    return won / games
 
 
-def test_secrets_are_those_between_the_ends_and_a_function_of_the_seed() -> None:
-    game, secrets = Guess(), []
-    for seed in range(2000):
-        assert game.reset(seed=seed) == "10-54-99"
-        secrets.append(game.secret)
-    assert secrets[7] == Random(7).randint(11, 98)
-    assert set(secrets) == {*range(11, 99)}
+def test_who_repeats_any_number_loses_and_who_stays_between_the_ends_wins() -> None:
+    assert share_won(lambda random, *told: random.choice(told)) < 0.2
+    assert share_won(lambda random, *told: random.randrange(1, 10)) < 0.1
+    assert share_won(lambda random, low, middle, high: random.randint(low + 1, high - 1)) > 0.99
+    assert share_won(lambda random, low, middle, high: middle) == 1
+
+
+def test_all_ends_come_equally_often_with_any_digit_between_them() -> None:
+    random = Random(0)
+    counts = Counter(drawn(random) for _ in range(45 * 200))
+    by_ends: Counter[tuple[int, int]] = Counter()
+    for (low, _, high), count in counts.items():
+        by_ends[low, high] += count
+    assert len(by_ends) == 45 and all(150 < count < 250 for count in by_ends.values())
+    assert len(counts) == sum(high - low - 1 for low, high in by_ends) and all(a < b < c for a, b, c in counts)

@@ -27,9 +27,9 @@ from straw.text.chat.chat import Chat
 from straw.training.warmup.heartbeat import Patience
 from straw.types import Datum, Rollout
 
-RECIPE = 3  # counts changes to what is done here, so that the cache forgets old ones
+RECIPE = 4  # counts changes to what is done here, so that the cache forgets old ones
 FEW = 0.2  # of the calls: where less is repeated, nobody has to learn it
-PLENTY = 0.8  # of the repeating that is imitated: it goes on until then
+PLENTY = 0.9  # of the repeating that is imitated: it goes on until then
 ENOUGH = 0.4  # of it, where no steps are left
 CHECK_EVERY, CHECKED, RISE = 20, 32, 20  # steps; episodes; steps until the learning rate is full
 ASKED = 4  # worlds whose openings a kept warm-up is known by
