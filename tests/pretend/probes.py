@@ -22,6 +22,7 @@ from straw.engines.encoder import PACKAGE, ByFunction, minilm_folder
 from straw.engines.encoder_bert import BertEncoder
 from straw.engines.local import sampler
 from straw.engines.local.forward import attention
+from straw.engines.local.models.in_transformers import in_transformers
 from straw.training.warmup.frozen_head import most_likely
 from straw.types import Datum
 
@@ -97,6 +98,15 @@ def by_modules() -> Any:
     return engine.logprobs([Datum(prompt=words, tokens=(5, 6), weights=(1.0, 1.0))])
 
 
+def by_own_llama() -> Any:
+    """As its modules say it, and where those of transformers would, whose buffers are their own."""
+    engine = make_engine("embedded", device=NAME)
+    tokens = torch.arange(3, 9, device=NAME)
+    where = {buffer.device.type for buffer in in_transformers(engine.model).buffers()}
+    with torch.no_grad():
+        return engine.model(tokens).tolist(), where
+
+
 def without_doubles() -> Any:
     with pytest.MonkeyPatch.context() as patch, without_float64():
         patch.setattr(sampler, "has_float64", lambda device: device.type != NAME)
@@ -130,14 +140,17 @@ def head_climbed() -> Any:
 
 ALL: dict[str, Callable[[], Any]] = {
     "sampled": sampled, "in slots": in_slots, "trained": trained, "of replies": of_replies, "embedded": embedded,
-    "by modules": by_modules, "read padded": read_padded,
+    "by modules": by_modules, "read padded": read_padded, "by own llama": by_own_llama,
     "without doubles": without_doubles, "encoded by mine": encoded_by_mine, "head climbed": head_climbed,
     **({"encoded": encoded} if has_minilm() else {}),
 }  # fmt: skip
 OWN = {
     "continuous_batching": ("in slots",),
     "encoder": ("encoded by mine",),
-    "prompts": ("sampled", "read padded"),
+    "reading": ("sampled", "read padded"),
+    "blocks": ("sampled", "read padded"),
+    "llama": ("by own llama",),
+    "in_transformers": ("by own llama",),
     "sampler": ("sampled", "in slots", "without doubles", "of replies"),
     "packing": ("sampled", "trained", "by modules"),
     "kv_cache": ("sampled", "in slots"),

@@ -21,7 +21,7 @@ from straw.engines.base import Done, Reply, SamplingParams, Tokens
 from straw.engines.local.forward.attention import ROW_TILE
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.forward.prompts import read_prompts
+from straw.engines.local.forward.prompts.reading import read_prompts
 from straw.engines.local.forward.reader import Reader
 from straw.engines.local.sampler import LOOK, Uniforms, Writing, slots_to_keep
 from straw.engines.precision import is_dear_to_ask

@@ -24,11 +24,11 @@ from straw.engines.local.batches import Flat, flatten, micro_batches
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward import attention
-from straw.engines.local.forward.kept_prompts import KeptPrompts
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
-from straw.engines.local.forward.prompts import together
+from straw.engines.local.forward.prompts.kept import KeptPrompts
+from straw.engines.local.forward.prompts.reading import together
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
 from straw.engines.local.forward.attention import ROW_TILE, round_up
-from straw.engines.local.forward.kept_prompts import KeptPrompts
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.forward.prompts import read_prompts
+from straw.engines.local.forward.prompts.kept import KeptPrompts
+from straw.engines.local.forward.prompts.reading import read_prompts
 from straw.engines.local.forward.reader import Reader
 from straw.engines.precision import has_float64, is_dear_to_ask
 

@@ -74,7 +74,7 @@ class Positions(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-        angles = positions[..., None].float() * self.inv_freq.to(device=x.device, dtype=torch.float)
+        angles = positions[..., None].float() * self.inv_freq.float()
         twice = torch.cat((angles, angles), dim=-1)
         return twice.cos().to(x.dtype), twice.sin().to(x.dtype)
 

@@ -1,7 +1,7 @@
 """Reading prompts: each alone, as LocalEngine does, and in pieces, so that a long one makes nobody wait for all of it.
 
 It is cut between layers. The blocks in which it begins like another that is kept (an earlier turn of the conversation,
-the same examples) are not read again: that changes no bit, see `local.forward.prompt_blocks`.
+the same examples) are not read again: that changes no bit, see `local.forward.prompts.blocks`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from straw.engines.base import Tokens
 from straw.engines.local.forward.attention import full_tile, keeps_bits
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack
-from straw.engines.local.forward.prompts import Alike
+from straw.engines.local.forward.prompts.reading import Alike
+from straw.engines.local.forward.prompts.turns import Turns
 from straw.engines.local.forward.reader import Reader
-from straw.engines.local.forward.turns import Turns
 from straw.engines.tenants.records import Sampled
 from straw.engines.tenants.sampling.keys.prompts import Kept, Prompt, Prompts
 from straw.engines.tenants.sampling.routes import Routes

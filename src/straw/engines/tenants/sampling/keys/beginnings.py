@@ -12,7 +12,7 @@ from collections.abc import Hashable
 from typing import Generic, TypeVar
 
 from straw.engines.base import Tokens
-from straw.engines.local.forward.prompt_blocks import BLOCK, num_reusable
+from straw.engines.local.forward.prompts.blocks import BLOCK, num_reusable
 
 T = TypeVar("T")
 

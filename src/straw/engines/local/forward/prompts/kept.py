@@ -4,9 +4,10 @@
     kept.take(flat, hidden)       the prompts of a batch that was read for its log-probabilities
 
 A prompt has the same keys, values and logits however it was read: alone, beside others of its length, or before its
-replies (see `attention.ROW_TILE`). So nothing depends on what is kept, and a run that goes on, which begins with
-nothing, makes the same bits. That holds for float32 on the CPU; elsewhere nothing is kept. When the weights change all
-is forgotten: who owns one says so by `changes`, and places and versions of the parameters are looked at besides.
+replies (see `attention.ROW_TILE`), as long as it has SAME_BITS tokens at most. So nothing depends on what is kept, and
+a run that goes on, which begins with nothing, makes the same bits. That holds for float32 on the CPU; elsewhere nothing
+is kept. When the weights change all is forgotten: who owns one says so by `changes`, and places and versions of the
+parameters are looked at besides.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from straw.engines.base import Tokens
 from straw.engines.local.batches import Flat
 from straw.engines.local.forward.attention import ROW_TILE, full_tile
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.forward.prompts import Read, read_prompts
+from straw.engines.local.forward.prompts.blocks import SAME_BITS
+from straw.engines.local.forward.prompts.reading import Read, read_prompts
 from straw.engines.local.forward.reader import Reader
 
 MOST_BYTES = 2**25  # of keys and values
@@ -58,7 +60,7 @@ class KeptPrompts:
     def wants(self, flat: Flat) -> bool:
         """Whether a batch that is about to be read has prompts that come out as they do alone, and are new."""
         pack = flat.pack
-        is_alike = self.reader.is_by_token and pack.prompt_index is None and pack.p >= ROW_TILE
+        is_alike = self.reader.is_by_token and pack.prompt_index is None and ROW_TILE <= pack.p <= SAME_BITS
         return is_alike and not all(prompt in self.known() for prompt in prompts_of(flat))
 
     def take(self, flat: Flat, hidden: Tensor) -> None:
@@ -67,7 +69,7 @@ class KeptPrompts:
         last = hidden[: pack.num_prompt_tokens].view(pack.u, pack.p, -1)[:, -1]
         logits = self.head.logits(full_tile(last))[: pack.u]
         for u, prompt in enumerate(prompts):
-            kept = {layer: (k[u : u + 1].clone(), v[u : u + 1].clone()) for layer, (k, v) in pack.kept.items()}
+            kept = {layer: (alone(k, u), alone(v, u)) for layer, (k, v) in pack.kept.items()}
             self._keep(prompt, Kept(Read([pack.p], kept, pack.device), logits[u]))
 
     def _keep(self, prompt: Tokens, kept: Kept) -> None:
@@ -76,6 +78,11 @@ class KeptPrompts:
         if prompt not in self.found and self.num_bytes + size <= MOST_BYTES:
             self.found[prompt] = kept
             self.num_bytes += size
+
+
+def alone(x_UKPD: Tensor, u: int) -> Tensor:
+    """Of one prompt, in the order of memory that a reading of it leaves."""
+    return x_UKPD[u : u + 1].clone(memory_format=torch.contiguous_format)
 
 
 def prompts_of(flat: Flat) -> list[Tokens]:

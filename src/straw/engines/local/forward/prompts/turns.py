@@ -26,7 +26,7 @@ from straw.engines.local.forward.attention import (
     causal_bias,
 )
 from straw.engines.local.forward.kv_cache import fewest_keys, keys_for
-from straw.engines.local.forward.prompts import Kept
+from straw.engines.local.forward.prompts.reading import Kept
 
 BLOCK_ROW = 4  # tokens: `sampler.Rows.append` rounds its blocks up to this
 AT_ONCE = 64  # rows of attention: each has the own keys in a copy of its own

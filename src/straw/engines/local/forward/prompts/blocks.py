@@ -18,6 +18,7 @@ from torch import Tensor
 from straw.engines.local.forward.attention import ROW_TILE, Rule
 
 BLOCK = 32
+SAME_BITS = 192  # up to so many tokens blocks have the bits of a prompt that is read whole
 FEW = 4  # queries alone go to another kernel than behind a block
 
 

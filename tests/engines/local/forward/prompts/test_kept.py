@@ -12,8 +12,9 @@ import torch
 
 from straw.engines.base import AdamParams, Loss, SamplingParams
 from straw.engines.local.engine import LocalEngine, LocalSettings
-from straw.engines.local.forward.kept_prompts import KeptPrompts
-from straw.engines.local.forward.prompts import read_prompts
+from straw.engines.local.forward.prompts.blocks import SAME_BITS
+from straw.engines.local.forward.prompts.kept import KeptPrompts
+from straw.engines.local.forward.prompts.reading import read_prompts
 from straw.engines.local.models.tiny import make_bare
 from straw.text.chat.chat import Chat
 from straw.types import Datum
@@ -61,6 +62,15 @@ def test_a_prompt_read_for_its_answers_has_the_bits_that_it_has_alone(name: str,
         for mine, theirs in zip(one.kept.values(), other.kept.values(), strict=True):
             assert all(torch.equal(a, b) and a.stride() == b.stride() for a, b in zip(mine, theirs, strict=True))
     assert torch.equal(torch.cat(logits), first)
+
+
+def test_a_long_prompt_is_not_kept_from_its_answers_since_a_sampler_reads_it_in_blocks() -> None:
+    engine = made()
+    kept = keeping(engine)
+    long, short = prompt_of(engine, SAME_BITS + 1), prompt_of(engine, SAME_BITS)
+    engine.logprobs(answers(engine, long))
+    engine.logprobs(answers(engine, short))
+    assert set(kept.known()) == {short}
 
 
 @pytest.mark.parametrize("length", [5, 43])
@@ -144,7 +154,7 @@ def test_no_more_is_kept_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch)
     engine = made()
     kept = keeping(engine)
     of_one = 2 * 3 * 64 * 43 * 4  # keys and values of three layers, 64 floats a token
-    monkeypatch.setattr("straw.engines.local.forward.kept_prompts.MOST_BYTES", 2 * of_one)
+    monkeypatch.setattr("straw.engines.local.forward.prompts.kept.MOST_BYTES", 2 * of_one)
     prompts = [prompt_of(engine, 43, first) for first in range(4)]
     found = engine.sample(prompts, 2, PARAMS, [[0, 1]] * 4)
     assert len(kept.known()) == 2 and kept.num_bytes == 2 * of_one

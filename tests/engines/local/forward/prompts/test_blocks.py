@@ -12,8 +12,8 @@ from tests.engines.local.kinds import make_engine
 from straw.engines.base import Tokens
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward.attention import Rule, attend_causally
-from straw.engines.local.forward.prompt_blocks import BLOCK, attend_in_blocks, num_reusable
-from straw.engines.local.forward.prompts import Alike, Kept
+from straw.engines.local.forward.prompts.blocks import BLOCK, attend_in_blocks, num_reusable
+from straw.engines.local.forward.prompts.reading import Alike, Kept
 
 LENGTHS = (49, 64, 130, 161, 191, 192, 193, 301, 523)
 SHAPES = [(4, 4, 32), (9, 3, 64), (4, 2, 16)]  # heads, key heads, width

@@ -6,7 +6,7 @@
 No layer but attention sees more than a token, and there each prompt stands whole: so its keys, values and logits have
 the bits that it has alone, as long as the prompts read together are equally long (what a row of attention rounds to
 depends on the padding behind it) and no product has less than a tile of rows. A prompt whose first blocks were read
-before, by whoever asked for another, is read from there on (`prompt_blocks`).
+before, by whoever asked for another, is read from there on (`blocks`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from straw.engines.local.forward import attention
 from straw.engines.local.forward.attention import ROW_TILE, Rule, attend_causally, causal_bias
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.packing import Pack, is_fused
-from straw.engines.local.forward.prompt_blocks import attend_in_blocks
+from straw.engines.local.forward.prompts.blocks import attend_in_blocks
 from straw.engines.local.forward.reader import Reader
 
 READ_AT_ONCE = 16_384  # tokens of prompts, for attention; and for a card, which is idle with one prompt
