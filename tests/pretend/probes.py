@@ -23,6 +23,7 @@ from straw.engines.encoder_bert import BertEncoder
 from straw.engines.local import sampler
 from straw.engines.local.forward import attention
 from straw.engines.local.models.in_transformers import in_transformers
+from straw.engines.local.models.tiny import make_bare
 from straw.training.warmup.frozen_head import most_likely
 from straw.types import Datum
 
@@ -100,11 +101,10 @@ def by_modules() -> Any:
 
 def by_own_llama() -> Any:
     """As its modules say it, and where those of transformers would, whose buffers are their own."""
-    engine = make_engine("embedded", device=NAME)
-    tokens = torch.arange(3, 9, device=NAME)
-    where = {buffer.device.type for buffer in in_transformers(engine.model).buffers()}
+    model = make_bare("tiny-0.2M", 0)[0].to(NAME)
+    where = {buffer.device.type for buffer in in_transformers(model).buffers()}
     with torch.no_grad():
-        return engine.model(tokens).tolist(), where
+        return model(torch.arange(3, 9, device=NAME)).tolist(), where
 
 
 def without_doubles() -> Any:
