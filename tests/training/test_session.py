@@ -49,11 +49,12 @@ class Falling(Listener):
 
 
 def everything(folder: Path) -> dict[str, object]:
-    """All that a run leaves, but the clock."""
-    rows = [{key: value for key, value in row.items() if key != "time_s"} for row in read_metrics(folder)]
+    """All that a run leaves, but the clock; flat, so that a failing test names what differs."""
+    lines = enumerate(read_metrics(folder))
+    rows = {f"{line} {key}": value for line, row in lines for key, value in row.items() if key != "time_s"}
     last = folder / read_checkpoints(folder)[-1]["folder"]
     files = {path.name: path.read_bytes() for path in last.rglob("*.safetensors")}
-    return {"rows": rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), **files}
+    return {**rows, "rollouts": (folder / "rollouts.jsonl").read_bytes(), **files}
 
 
 @pytest.fixture(scope="module")
