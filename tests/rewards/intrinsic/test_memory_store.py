@@ -183,3 +183,15 @@ def test_a_memory_that_was_read_forgets_the_oldest_question_next() -> None:
     for one in (store, other):
         one.add(key(3), X, X[None])
         assert (key(1) in one, key(2) in one) == (False, True)
+
+
+def test_as_long_as_there_are_few_questions_all_are_looked_at() -> None:
+    """Cells are made of many only; until then an approximate memory is an exact one."""
+    near = random_units(30, 8, seed=4)
+    exact, approximate = MemoryStore(8, 90, 1), MemoryStore(8, 90, 1, approximate=True)
+    for store in (exact, approximate):
+        for number, vector in enumerate(near):
+            store.add(key(number), vector, vector[None])
+    assert approximate.cells is not None and not approximate.cells.is_in_use
+    asked, names = random_units(5, 8, seed=5), [key(5000), key(3), key(5001), key(5002), key(7)]
+    assert approximate.nearest(names, asked, 3) == exact.nearest(names, asked, 3)
