@@ -4,7 +4,8 @@
     python benchmarks/bfloat16_copies.py --tokens 64
 
     recast     as a generator's weights were: float32, without gradients, rounded by autocast at every use
-    copies     the matrices of the layers and the head kept in bfloat16 (`straw.engines.local.halves`)
+    copies     the matrices of the layers and the head kept in bfloat16 (`straw.engines.local.halves`), laid out once
+               as they are multiplied where that has the same bits (`forward.packed_weights`)
     float32    no bfloat16 at all
 
 The replies of the first two have to be equal, bit for bit. Where the processor has no instructions for bfloat16

@@ -211,7 +211,7 @@ def measure(kind: str, one: Side, prompt: list[int], tokens: int, seed: int) -> 
     assert all(len(reply) == tokens for reply in replies), "replies have a fixed length"
     update, _, _ = one.ask("update", prompt, replies)
     sync, _, _ = one.ask("sync")
-    return {"tokens_per_cpu_s": new / cpu, "tokens_per_s": new / wall, "update_s": update, "sync_s": sync}
+    return {"tokens_per_cpu_s": new / cpu, "tokens_per_s": new / wall, "update_s": update, "sync_s": sync, "new": new}
 
 
 def main() -> int:
@@ -247,7 +247,7 @@ def main() -> int:
     if options.only_overlap:
         share = statistics.median(ahead) / statistics.median(waits)
         console.print(f"one ahead {share:.2f} of waiting, peak memory (PSS) {sides['straw'].peak / 2**30:.2f} GiB")
-        return 0 if share <= 0.85 else 1
+        return 0 if share <= 0.7 else 1
     found = figures(rows, {kind: one.peak for kind, one in sides.items()}, waits, ahead)
     show(found, console)
     if options.json:
@@ -287,17 +287,25 @@ def figures(
     faster = middle("straw", "tokens_per_cpu_s") / middle("plain", "tokens_per_cpu_s")
     sync = middle("plain", "sync_s") / middle("straw", "sync_s")
     share = statistics.median(ahead) / statistics.median(waits)
+    bound = least_share(rows["straw"], cores=2)
     return [
         line("new tokens per CPU-second", middle("plain", "tokens_per_cpu_s"), middle("straw", "tokens_per_cpu_s"),
-             f"{faster:.1f} times, at least 8 wanted", faster >= 8),
+             f"{faster:.1f} times, at least 12 wanted", faster >= 12),
         line("new tokens per second", middle("plain", "tokens_per_s"), middle("straw", "tokens_per_s"), "", True),
         line("weight sync, s", middle("plain", "sync_s"), middle("straw", "sync_s"),
              f"{sync:.1f} times faster, at least 10 wanted", sync >= 10),
         line("peak memory (PSS), GiB", peaks["plain"] / 2**30, peaks["straw"] / 2**30,
-             "under 5 wanted", peaks["straw"] < 5 * 2**30),
+             "at most 4 wanted", peaks["straw"] <= 4 * 2**30),
         line("one ahead / waiting, wall s", statistics.median(waits), statistics.median(ahead),
-             f"{share:.2f}, at most 0.85 wanted", share <= 0.85),
+             f"{share:.2f}, at most 0.7 wanted; two cores allow {bound:.2f}", share <= 0.7),
     ]  # fmt: skip
+
+
+def least_share(rows: list[dict[str, float]], cores: int) -> float:
+    """What no arrangement goes below: two generators wait for one trainer, or all cores are busy all the time."""
+    train = statistics.median(row["update_s"] for row in rows)
+    write = statistics.median(row["new"] / row["tokens_per_s"] for row in rows)
+    return max(train, write, (NUM_GENERATORS * write + train) / cores) / (train + write)
 
 
 def show(found: list[dict[str, Any]], console: Console) -> None:

@@ -230,7 +230,7 @@ def test_a_run_its_adapter_and_its_exported_model_say_the_same(place: Path) -> N
     assert main(["export", "run", "out=model"]) == 0
     said = []
     for model in ("run", "adapter", "model"):
-        words = ["model=" + model, "max_tokens=6", "dtype=float32", "device=cpu", "out=of-" + model]
+        words = ["model=" + model, "max_tokens=6", "temperature=0", "dtype=float32", "device=cpu", "out=of-" + model]
         assert main(["eval", "gsm8k", "path=data", *words, "--quiet"]) == 0
         said.append([line["reply"] for line in read_graded(f"of-{model}")])
     assert said[0] == said[1] == said[2]

@@ -10,6 +10,7 @@ our own reading of the model shows what it does with them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.packed_weights import Packed, can_pack, pack_layers
 
 if TYPE_CHECKING:
     from straw.engines.local.engine import LocalEngine
@@ -32,7 +34,7 @@ def halved_weights(engine: LocalEngine) -> dict[str, nn.Parameter]:
     return {name: weight for name, weight in engine.model.named_parameters() if id(weight) in found}
 
 
-def halve_frozen(engine: LocalEngine) -> HeadCopy:
+def halve_frozen(engine: LocalEngine) -> Halved:
     """In place, and for good: nobody may ask this engine for the frozen weights it came with.
 
     Not where they came from a seed: then they are part of what a run keeps.
@@ -40,22 +42,33 @@ def halve_frozen(engine: LocalEngine) -> HeadCopy:
     for weight in {} if engine.is_made else halved_weights(engine).values():
         if not weight.requires_grad:
             weight.data = weight.data.bfloat16()
-    return HeadCopy(engine)
+    return Halved(engine)
 
 
-class HeadCopy:
-    """In the engine's head instead of an embedding that takes no gradient; to be renewed when that is another."""
+def packed_bytes(engine: LocalEngine) -> int:
+    """What a process that only samples lays out once more."""
+    is_packed = can_pack() and engine.device.type == "cpu"
+    return 2 * sum(weight.numel() for weight in halved_weights(engine).values()) if is_packed else 0
+
+
+class Halved:
+    """Matrices as they are multiplied: packed ones, and a copy in the head's place of a tied, frozen embedding."""
 
     def __init__(self, engine: LocalEngine) -> None:
+        self.engine, self.packed = engine, pack_layers(engine.model)
         self.source = weight = engine.head.weight
         self.copy: Tensor | None = None
-        self.is_trained = any(weight is one for one in engine.trained.values())
         is_tied = weight is engine.model.get_input_embeddings().weight
         if is_tied and not weight.requires_grad and halved_weights(engine):
             self.copy = weight.detach().bfloat16()
-            engine.head = replace(engine.head, weight=self.copy)
+            engine.head = replace(engine.head, weight=self.copy, packed=Packed(self.copy) if can_pack() else None)
 
     @torch.no_grad()
-    def renew(self) -> None:
-        if self.copy is not None:
+    def renew(self, changed: Collection[Tensor]) -> None:
+        """These weights of the engine have other numbers now."""
+        for matrix in self.packed:
+            matrix.renew(changed)
+        if self.copy is not None and any(weight is self.source for weight in changed):
             self.copy.copy_(self.source)
+            if self.engine.head.packed is not None:
+                self.engine.head.packed.renew([self.copy])

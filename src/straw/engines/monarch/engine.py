@@ -33,7 +33,7 @@ from straw.engines.base import (
     TrainOutput,
 )  # fmt: skip
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.halves import halved_weights
+from straw.engines.local.halves import halved_weights, packed_bytes
 from straw.engines.monarch.generator import Generator, Version
 from straw.engines.monarch.hosts.attachment import memory_by_name
 from straw.engines.monarch.hosts.hosts import Hosts
@@ -96,10 +96,11 @@ class MonarchEngine(Engine):
     def _check_room(self, start: LocalEngine) -> None:
         self.trained_size = start.trained_bytes
         self.whole_size = whole = sum(p.nbytes for p in start.model.parameters())
+        self.packed_size = packed_bytes(start)
         check_files(self.num_generators)
         check_room(
             self.where.num_generators(None), self.trained_size, whole, num_slots(self.page), are_copied=self.is_pushed,
-            trains=self.where.trainer is None,
+            trains=self.where.trainer is None, packed_bytes=self.packed_size,
         )  # fmt: skip
 
     def _share(self, start: LocalEngine) -> None:
@@ -118,6 +119,7 @@ class MonarchEngine(Engine):
             return
         memory = memory_by_name(self.slots, self.base)
         needs = {"trained_bytes": self.trained_size, "model_bytes": self.whole_size, "slots": len(self.slots)}
+        needs["packed_bytes"] = self.packed_size
         self.hosts = Hosts(self.page.engine, self.where, memory, needs, self._tell, self._log)
         self.hosts.attach()
 

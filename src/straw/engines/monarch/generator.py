@@ -72,11 +72,12 @@ class Generator:
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
-        self.head = halve_frozen(self.engine)
+        self.halved = halve_frozen(self.engine)
         self.reach = mapped if source is None else self._fetched(source, page.engine.load_s)
-        for name, tensor in (self.reach(base) if base is not None else {}).items():
+        beneath = self.reach(base) if base is not None else {}
+        for name, tensor in beneath.items():
             put(parameters[name], tensor)
-        self.head.renew()
+        self.halved.renew([parameters[name] for name in beneath])
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)
@@ -111,8 +112,7 @@ class Generator:
         tensors = self.reach(handle)
         for name, parameter in self.engine.trained.items():
             put(parameter, tensors[name])
-        if self.head.is_trained:
-            self.head.renew()
+        self.halved.renew(list(self.engine.trained.values()))
         if self.has_first_weights:
             give_back_heap()  # that nobody reads any more
             self.has_first_weights = False

@@ -168,7 +168,9 @@ class Bank:
 
     def head_of(self, model: PreTrainedModel) -> BankedHead:
         plain = Head.of(model)
-        return BankedHead(plain.weight, plain.bias, plain.multiplier, plain.softcap, self.switch, self.head)
+        return BankedHead(
+            plain.weight, plain.bias, plain.multiplier, plain.softcap, switch=self.switch, name=self.head
+        )  # fmt: skip
 
     @contextmanager
     def acting(self, route: Route | None) -> Iterator[None]:

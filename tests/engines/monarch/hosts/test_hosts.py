@@ -32,7 +32,7 @@ from straw.engines.monarch.trainer import Trainer
 from straw.errors import ConfigError, EngineFailed
 
 WEIGHTS = {"a": torch.arange(400_000.0), "b": torch.tensor([7.0])}
-NEEDS = {"trained_bytes": 100, "model_bytes": 100, "slots": 2}
+NEEDS = {"trained_bytes": 100, "model_bytes": 100, "slots": 2, "packed_bytes": 0}
 
 
 @pytest.fixture(scope="module")

@@ -75,6 +75,14 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
 
 
+def as_multiplied(x: Tensor) -> Tensor:
+    """Rounded once for all matrices that read it; on a way back their gradients are summed before they are rounded."""
+    kind = x.device.type
+    if torch.is_grad_enabled() or not torch.is_autocast_enabled(kind):
+        return x
+    return x.to(torch.get_autocast_dtype(kind))
+
+
 def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
     """residual + layer(x), in one matmul where the layer is a plain one, or a wrapper that says it is one now."""
     layer = getattr(layer, "plain", layer)
@@ -138,12 +146,12 @@ class LlamaReader:
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         heads = layer.self_attn
-        n = rms_norm(x, layer.input_layernorm.weight, self.eps)
+        n = as_multiplied(rms_norm(x, layer.input_layernorm.weight, self.eps))
         projections = (heads.q_proj, heads.k_proj, heads.v_proj)
         q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in projections)
         rule = Rule(heads.scaling, self.windows[index])
         turned = Rotate.apply if torch.is_grad_enabled() else rotate
         seen = layout.attend(index, turned(q, *turn), turned(k, *turn), v, rule)
         x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
-        m = rms_norm(x, layer.post_attention_layernorm.weight, self.eps)
+        m = as_multiplied(rms_norm(x, layer.post_attention_layernorm.weight, self.eps))
         return residual_linear(layer.mlp.down_proj, F.silu(layer.mlp.gate_proj(m)) * layer.mlp.up_proj(m), x)

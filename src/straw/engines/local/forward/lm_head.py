@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from straw.engines.batch_invariant import again
 from straw.engines.local import heartbeat as pulse
+from straw.engines.local.forward.packed_weights import Packed
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -35,6 +36,7 @@ class Head:
     bias: Tensor | None
     multiplier: float = 1.0
     softcap: float | None = None
+    packed: Packed | None = None  # the matrix again, where it takes no gradient
 
     @classmethod
     def of(cls, model: PreTrainedModel) -> Head:
@@ -53,6 +55,8 @@ class Head:
         return z if temperature == 1.0 else z / temperature
 
     def raw(self, hidden: Tensor) -> Tensor:
+        if self.packed is not None and not torch.is_grad_enabled():
+            return self.packed.times(hidden)
         return torch.nn.functional.linear(hidden, self.weight, self.bias)
 
     def low_rank(self) -> LowRank | None:

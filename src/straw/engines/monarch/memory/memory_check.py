@@ -29,12 +29,16 @@ def check_room(
     available: int | None = None,
     are_copied: bool = False,
     trains: bool = True,
+    packed_bytes: int = 0,
 ) -> None:
-    """Refuse what would not fit, and say what would. `trains`: whether the trainer is here, too."""
+    """Refuse what would not fit, and say what would. `trains`: whether the trainer is here, too.
+
+    `packed_bytes`: of matrices that each generator lays out once more (see `engines.local.forward.packed_weights`).
+    """
     frozen_bytes = model_bytes - trained_bytes
     there = available if available is not None else available_memory()
     fixed = (PROCESS + 5 * trained_bytes if trains else 0) + slots * trained_bytes + frozen_bytes
-    each = PROCESS + frozen_bytes + (trained_bytes if are_copied else 0)
+    each = PROCESS + frozen_bytes + (trained_bytes if are_copied else 0) + packed_bytes
     fits = (there - fixed) // each
     if num_generators > fits:
         wanted = (fixed + num_generators * each) / 2**30

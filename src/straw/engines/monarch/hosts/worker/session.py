@@ -71,8 +71,9 @@ class Session:
             room = value["room"]
             check_files(room["num_generators"])
             check_room(
-                room["num_generators"], room["trained_bytes"], room["model_bytes"], room["slots"], trains=room["trains"]
-            )
+                room["num_generators"], room["trained_bytes"], room["model_bytes"], room["slots"],
+                trains=room["trains"], packed_bytes=room["packed_bytes"],
+            )  # fmt: skip
             self.greeted.set()
         return self.facts
 
