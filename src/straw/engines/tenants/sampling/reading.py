@@ -1,8 +1,8 @@
 """Reading prompts: those of one length that wait together, as LocalEngine does, and in pieces, so that a long one makes
 nobody wait for all of it.
 
-A reading is cut between layers. The blocks in which it begins like another that is kept (an earlier turn of the conversation,
-the same examples) are not read again: that changes no bit, see `local.forward.prompt_blocks`.
+A reading is cut between layers. The blocks in which it begins like another that is kept (an earlier turn of the
+conversation, the same examples) are not read again: that changes no bit, see `local.forward.prompt_blocks`.
 """
 
 from __future__ import annotations
