@@ -129,3 +129,24 @@ def test_equal_hashes_of_other_tokens_are_seen_through(
         request = request_for(some(Random(number), 100), number)
         assert the_same(ask(engine, None, request), ask(forgetful, None, request))
     assert engine.sampler.prompt_reader.num_tokens_read == 400
+
+
+def test_prompts_of_one_length_that_wait_are_read_together_and_none_of_them_counts_as_read_before(
+    forgetful: TenantEngine,
+) -> None:
+    engine, random = tenants(SHAPES), Random(4)
+    begins = some(random, 20)
+    prompts = [(*begins, *some(random, 40)) for _ in range(6)] + [some(random, 50), some(random, 61)]
+    for number, prompt in enumerate([*prompts, prompts[0]]):
+        asks = number == 2
+        engine.begin(str(number), "first", Sampling(prompt=prompt, seeds=(number,), max_tokens=5, prompt_logprobs=asks))
+    found = finish(engine)
+    assert engine.sampler.prompt_reader.num_tokens_read == 20 + 6 * 40 + 50 + 61
+    for number, prompt in enumerate(prompts):
+        expected = ask(forgetful, "first", Sampling(prompt=prompt, seeds=(number,), max_tokens=5))
+        assert as_replies(found[str(number)].sequences) == as_replies(expected.sequences)
+        assert found[str(number)].cached_prompt_tokens == 0
+    assert found["8"].cached_prompt_tokens == 60
+    alone = ask(forgetful, "first", Sampling(prompt=prompts[2], seeds=(2,), max_tokens=5, prompt_logprobs=True))
+    assert alone.prompt_logprobs is not None and found["2"].prompt_logprobs is not None
+    assert found["2"].prompt_logprobs.tobytes() == alone.prompt_logprobs.tobytes()

@@ -185,11 +185,12 @@ class TenantSampler:
     def _read_prompts(self) -> list[Result]:
         """A prompt that somebody has read already waits for none that is being read."""
         work, failed, room = self.settings.read_work, [], self._room_to_read()
-        for request in self._unread():
+        unread = self._unread()
+        for place, request in enumerate(unread):
             held = self.prompts.held_bytes
             may_read = room > 0 or not (held or self.places.lanes)
             try:
-                work = self._read(request, work if may_read else 0.0)
+                work = self._read(request, work if may_read else 0.0, unread[place + 1 :])
             except Exception as error:
                 failed.append(self._fail(request, error))
             room -= 2 * (self.prompts.held_bytes - held)
@@ -202,13 +203,13 @@ class TenantSampler:
         unread = [one for one in self.requests.values() if one.facts is None]
         return unread[:1] + sorted(unread[1:], key=self.prompt_reader.num_unread)
 
-    def _read(self, request: Request, work: float) -> float:
+    def _read(self, request: Request, work: float, waiting: list[Request]) -> float:
         if self.prompt_reader.knows(request):
             return work
         busy = self.prompt_reader.request
         if work <= 0 or (busy is not None and busy is not request):
             return work
-        return self.prompt_reader.read(request, work)
+        return self.prompt_reader.read(request, work, waiting)
 
     def _room_to_read(self) -> int:
         """A prompt that is read takes a place next, where its keys lie a second time."""

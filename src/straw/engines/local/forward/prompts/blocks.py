@@ -11,6 +11,8 @@ it cuts its sums depends on the length of all. Up to 192 tokens it has blocks of
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -50,6 +52,7 @@ def attend_in_blocks(q_UNHD: Tensor, k_UKPD: Tensor, v_UKPD: Tensor, rule: Rule)
     return torch.cat(out, dim=2).transpose(1, 2)
 
 
+@lru_cache(maxsize=8)  # for all layers
 def triangle(p: int, device: torch.device) -> Tensor:
     """[BLOCK, P + BLOCK]: zeros, and in the last columns what a block's queries may not see of its own keys."""
     mask = torch.zeros(BLOCK, p + BLOCK, device=device)

@@ -100,13 +100,14 @@ class Alike:
 
     def __init__(self, prompts: Sequence[Tokens], device: torch.device, known: Kept | None = None) -> None:
         u, p = len(prompts), len(prompts[0])
-        begins = num_in_common(prompts)
         self.steps = torch.arange(p, device=device)
-        own = torch.arange(u * (p - begins), device=device).view(u, -1) + begins
-        self.index = torch.cat([self.steps[:begins].expand(u, -1), own], dim=1)
-        cells = torch.arange(u * p, device=device).view(u, p)
-        self.back = torch.cat([cells[0, :begins], cells[:, begins:].flatten()])
         self.is_alone = u == 1  # then both ways are a reshape
+        if not self.is_alone:
+            begins = num_in_common(prompts)
+            own = torch.arange(u * (p - begins), device=device).view(u, -1) + begins
+            self.index = torch.cat([self.steps[:begins].expand(u, -1), own], dim=1)
+            cells = torch.arange(u * p, device=device).view(u, p)
+            self.back = torch.cat([cells[0, :begins], cells[:, begins:].flatten()])
         self.known = known or {}
         start = next((keys.shape[2] for keys, _ in self.known.values()), 0)
         self.tokens = self.distinct(torch.tensor(prompts, device=device)[:, start:])

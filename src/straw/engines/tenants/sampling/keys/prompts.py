@@ -29,6 +29,7 @@ class Prompt:
     logits: Tensor  # [1, V], of the first token behind it
     is_in_blocks: bool = False  # then another that begins alike need not read the beginning again
     turns: tuple[int, ...] = ()  # of a conversation: the keys are those of what was said behind its opening
+    is_news: bool = False  # read for somebody who has not taken it yet
     holders: int = 0
     num_bytes: int = field(init=False)
 
@@ -62,6 +63,11 @@ class Prompts:
             self.held[key] = prompt
             self.held_bytes += prompt.num_bytes
         prompt.holders += 1
+
+    def keep(self, prompt: Prompt) -> None:
+        """One that nobody holds yet."""
+        self.hold(prompt)
+        self.let_go(prompt)
 
     def let_go(self, prompt: Prompt) -> None:
         prompt.holders -= 1
