@@ -32,7 +32,8 @@ HARMLESS = (  # indices that are made on the CPU either way, and a matrix that a
     "torch.tensor([token for text in texts for token in text]", "torch.tensor(list(tokens)",
     "nn.Linear(sizes.hidden_size, sizes.vocab_size",
 )  # fmt: skip
-ON_CPUS = ("engines/local/forward/prompts/turns.py",)  # asked only where bits are kept
+# asked only where bits are kept
+ON_CPUS = ("engines/local/forward/prompts/blocks.py", "engines/local/forward/prompts/turns.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

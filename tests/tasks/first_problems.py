@@ -41,7 +41,7 @@ def of_worlds() -> Iterator[str]:
         yield f"calculator seed={seed}: {Calculator().reset(seed=seed)}"
         game = Guess()
         game.reset(seed=seed)
-        yield f"guess seed={seed}: {game.secret}"
+        yield f"guess seed={seed}: {[(game.low, game.right, game.high), *game.missing]}"
 
 
 def problems_of(words: str) -> Iterator[tuple[str, str]]:

@@ -20,6 +20,7 @@ from straw.runs.reading import (
     read_metrics,
     state_of,
 )  # fmt: skip
+from straw.sandbox.programs import SPENT
 from straw.training.session import continue_page, resume_run, run_page
 
 WORDS = "n_batches=6 eval_every=2 save_every=2 keep_last=0 replay=1 kl_coef=0.1 baseline=ema learning_rate=1e-3"
@@ -92,6 +93,13 @@ def test_a_run_that_fell_over_goes_on_as_if_it_had_not(home: Path, tmp_path: Pat
     assert [event["step"] for event in read_events(resumed.folder) if event["event"] == "resumed"] == [
         (at - 1) // 2 * 2
     ]
+
+
+def test_programs_that_ran_before_a_run_are_in_none_of_its_steps(home: Path, tmp_path: Path) -> None:
+    with SPENT:
+        pass
+    rows = read_metrics(train(tmp_path / "run", "n_batches=1 eval_every=1").folder)
+    assert not [name for row in rows for name in row if name.startswith("sandbox/")]
 
 
 def test_a_run_that_was_asked_to_stop_keeps_the_step_it_was_in(home: Path, tmp_path: Path, made: Path) -> None:

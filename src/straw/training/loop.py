@@ -26,6 +26,7 @@ from straw.runs.metrics import metrics_row
 from straw.runs.records import rollout_record
 from straw.runs.store import RunFolder
 from straw.runs.tracking.tracker import Tracker
+from straw.sandbox.programs import SPENT
 from straw.tasks.base import Enumerable
 from straw.training.intrinsic import intrinsic_of
 from straw.training.learners.registry import keeps_a_log, learner_of, own_learner
@@ -83,6 +84,7 @@ class Loop:
     def run(self) -> dict[str, float]:
         """All steps, or those up to the one in which somebody asked to stop; returns the last measurement."""
         self.open_source()
+        SPENT.taken()  # in this process so far, and in no step of this run
         with self.source.opened():
             if self.state.step == 0:
                 self.is_better(self.log({}, self.measured()))

@@ -12,7 +12,7 @@ from tests.engines.local.kinds import make_engine
 from straw.engines.base import Tokens
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward.hf_reader import ModulesReader
-from straw.engines.local.forward.prompts.reading import reading
+from straw.engines.local.forward.prompts import reading
 
 LENGTHS = (3, 15, 16, 16, 17, 40, 40, 40, 64, 65, 65, 130)
 
