@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 import numpy as np
 import pytest
-import torch
 from tests.engines.tenants.tenants_here import SHAPES, as_replies, ask, finish, in_process, local, tenants
 
 from straw.engines.base import Tokens
@@ -19,12 +17,7 @@ from straw.engines.tenants.sampling.sampler import SamplerSettings
 NOTHING_KEPT = SamplerSettings(prompts_room=0)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 import pytest
-import torch
 from tests.engines.tenants.made import engine_of
 from tests.engines.tenants.tenants_here import SHAPES, as_replies, ask, finish, local, tenants
 
@@ -25,12 +23,7 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def some(random: Random, length: int) -> Tokens:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
 
@@ -12,13 +10,7 @@ from straw.engines.local.forward import fewest_rows as measured
 from straw.engines.local.forward.attention import ROW_TILE, Rule, attend_prefix_and_own
 from straw.engines.local.forward.fewest_rows import fewest_rows
 
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def attended(width: int, prompt: int, rows: int) -> torch.Tensor:

@@ -64,6 +64,18 @@ def test_other_numbers_are_laid_out_anew_when_that_is_said() -> None:
     assert torch.equal(one(x), before)
 
 
+@needs_packing
+@torch.no_grad()
+def test_weights_that_come_unrounded_are_multiplied_as_autocast_would_round_them() -> None:
+    """A generator looks at what the trainer shows, which on some arrangements is float32."""
+    one, x = layer(), drawn(16, 64)
+    (packed,) = pack_layers(one)
+    one.weight.data = drawn(96, 64)
+    packed.renew([one.weight])
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert torch.equal(one(x), F.linear(x, one.weight))
+
+
 def test_only_frozen_plain_matrices_in_bfloat16_that_are_no_adapters() -> None:
     assert may_be_packed(layer())
     assert not may_be_packed(layer(bias=True))

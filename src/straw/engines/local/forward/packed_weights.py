@@ -43,7 +43,7 @@ class Packed:
     def times(self, x: Tensor) -> Tensor:
         """linear(x, weight) without a way back, in bfloat16."""
         if self.laid_out is None:
-            self.laid_out = laid_out(self.weight.detach())
+            self.laid_out = laid_out(self.weight.detach().bfloat16())  # it may lie unrounded in shared memory
         rows = x.to(torch.bfloat16).reshape(-1, x.shape[-1])
         return multiply(rows, self.laid_out).view(*x.shape[:-1], -1)
 

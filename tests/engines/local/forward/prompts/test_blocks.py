@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -19,12 +18,7 @@ LENGTHS = (49, 64, 130, 161, 191, 192, 193, 301, 523)
 SHAPES = [(4, 4, 32), (9, 3, 64), (4, 2, 16)]  # heads, key heads, width
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made(length: int, heads: int, key_heads: int, width: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 import pytest
@@ -17,13 +16,7 @@ from straw.engines.local.forward.prompts import reading
 LENGTHS = (3, 15, 16, 16, 17, 40, 40, 40, 64, 65, 65, 130)
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """As runs have it: on more, a library may cut a product as it likes."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def slow(*values: object) -> list[object]:
