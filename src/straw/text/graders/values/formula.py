@@ -30,7 +30,7 @@ UNIT = re.compile(rf"(?<=[\w}})\]!])(?:\s*+\\text\{{[^{{}}\\]*\}}(?:\^\{{?[23]\}
 NAME = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z](?:,\s*[A-Za-z])*\))?\s*")
 CUT_SHORT = re.compile(r"[*/^_=,].*|.*(?:[-+*/^_=,(\[{]|\\cdot|\\times|\\div)", re.DOTALL)
 MISPLACED = re.compile(r"(?<![A-Za-z])'|%(?!$)|\.[0-9]*\.|[,(\[{]\s*,|,\s*[)\]}]|(?<!\\frac)(?<!\\frac )[0-9]\s+[0-9.]")
-BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
+BASE = re.compile(r"[0-9]\s*+_\s*+\{?\s*+([0-9]++)\s*+\}?\s*+$")
 STEPS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
