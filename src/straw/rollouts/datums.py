@@ -37,7 +37,7 @@ def token_weights(rollouts: Sequence[Rollout], weigh: str) -> list[float]:
 
 
 def weighed_data(rollouts: Sequence[Rollout], weigh: str) -> tuple[list[Rollout], list[Datum]]:
-    """Those that count, and their data: what failed is in the batch and teaches nothing, and may have no turn at all."""
+    """Those that count, and their data: what failed is in the batch, teaches nothing, and may have no turn at all."""
     pairs = zip(rollouts, token_weights(rollouts, weigh), strict=True)
     sound = [(one, weight) for one, weight in pairs if one.turns and one.end is not End.FAILED]
     return [one for one, _ in sound], [datum_of(one, weight) for one, weight in sound]
