@@ -112,4 +112,4 @@ def in_brackets(text: str) -> str:
 def has_its_base(said: str, gold: str) -> bool:
     """52 may be said for 52_8, but neither 52_9 nor 52_8 for 52."""
     ours, theirs = BASE.search(said), BASE.search(gold)
-    return ours is None or (theirs is not None and ours[1] == theirs[1])
+    return ours is None or (theirs is not None and ours[1] == theirs[1] and said.count("_") == gold.count("_"))
