@@ -7,7 +7,7 @@
     extra        right replies unlike the other right ones of their group    kinds/extra.py
     repeats      wrong replies that were wrong before: blamed                kinds/repeats.py
 
-One of your own is a class with the methods of `trace.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
+One of your own is a class with the methods of `base.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
 `needs_encoder = True`; where it has options it is made by `from_options(memory section, width, seed)`.
 """
 
