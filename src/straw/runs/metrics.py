@@ -21,10 +21,10 @@ ROW = ("step", "episodes", "time_s")
 TAKEN = frozenset({  # names that a run writes, and judges itself by; with a slash it has whole families
     *ROW, *MEASURED, "accuracy_low", "accuracy_high", "advantage_scale", "answer_entropy_bits", "bits_known_clamped",
     "bits_known_normalised", "distance_to_uniform", "distinct_answers", "distinct_right", "entropy",
-    "fit_error", "format_compliance", "format_errors", "frac_reward_zero_std", "grad_norm", "groups_without_advantage", "hits",
-    "kl", "kl_from_belief", "kl_sampler", "kl_to_teacher", "lag", "learning_rate", "loss", "member_reward_std", "most_common_reply",
-    "num_tokens", "p_secret", "pass_rate", "problems_seen", "redrawn_groups", "reward", "reward_std", "stale_groups",
-    "unpaid_draws", "updates", "valid_mass",
+    "fit_error", "format_compliance", "format_errors", "frac_reward_zero_std", "grad_norm", "groups_without_advantage",
+    "hits", "kl", "kl_from_belief", "kl_sampler", "kl_to_teacher", "lag", "learning_rate", "loss", "member_reward_std",
+    "most_common_reply", "num_tokens", "p_secret", "pass_rate", "problems_seen", "redrawn_groups", "reward",
+    "reward_std", "stale_groups", "unpaid_draws", "updates", "valid_mass",
 })  # fmt: skip
 FAMILIES = (
     "completions/", "diversity/", "environments/", "ledger/", "logged/", "memory/", "pass@", "rewards/", "sandbox/",

@@ -252,3 +252,10 @@ def test_rows_that_a_program_holds_become_a_file_in_the_cache(home: Path) -> Non
         kept_rows(["text"])
     with pytest.raises(DataError, match="at least one row"):
         kept_rows([])
+
+
+def test_a_completion_stands_in_the_column_that_is_named(tmp_path: Path) -> None:
+    """The option was there, and nobody read it."""
+    rows = [{"prompt": f"after {n}?", "said": f"{n + 1}"} for n in range(20)]
+    problem = task_with(lines_in(tmp_path, rows), "completion_field=said").problem(0)
+    assert problem.reference == (problem.columns["said"],) != ("",)

@@ -24,7 +24,10 @@ def test_every_name_that_a_run_writes_is_taken(home: Path, tmp_path: Path) -> No
     for number, (task, more) in enumerate(
         [
             ("secret", {"N": 8, "kl_coef": 0.1, "entropy_coef": 0.1, "redraws": 1}),
-            ("sum_digits", {"curriculum": "pass_rate", "only_first": 8, "algorithm": "ppo", "eval_replies": 2, "eval_samples": 2}),
+            (
+                "sum_digits",
+                {"curriculum": "pass_rate", "only_first": 8, "algorithm": "ppo", "eval_replies": 2, "eval_samples": 2},
+            ),
             ("secret", {"N": 8, "algorithm": "es"}),
         ]
     ):

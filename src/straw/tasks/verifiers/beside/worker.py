@@ -28,7 +28,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 TOLD = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
 HARNESS, ENOUGH = "straw_chat", "straw_enough"
-NO_BOUND = 1 << 62
 
 
 def tell(**said: Any) -> None:
