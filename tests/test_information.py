@@ -4,7 +4,6 @@ from math import comb, inf, isclose, log, log2
 from typing import Any
 
 import pytest
-from hypothesis import strategies as st
 
 from straw.information import (
     binary_entropy_bits,
@@ -20,8 +19,6 @@ from straw.information import (
     ratio,
     smoothed_absorbed_bits,
 )
-
-LOGPS = st.lists(st.floats(-60, 0), min_size=1, max_size=20)
 
 
 @pytest.mark.parametrize(
