@@ -335,7 +335,7 @@ def test_an_error_in_a_function_keeps_its_file_and_line(home: Path, tmp_path: Pa
 
 LACKING = {  # a class that the docs could be taken to ask for, and what it lacks
     "task": ("def problem(self, index): ...", r"lacks next_message and grade\. Write class Mine\(straw\.SimpleTask\)"),
-    "algorithm": ("def learn(self, step, told, groups): ...", "lacks state_dict, load_state_dict: see examples/my_lear"),
+    "algorithm": ("def learn(self, step, told, groups): ...", "lacks state_dict, load_state_dict: see"),
     "use_ir": ("def raw(self, traces): ...", "lacks write, counts, arrays, load: see examples/my_novelty.py"),
 }
 

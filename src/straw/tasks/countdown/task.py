@@ -61,7 +61,7 @@ class CountdownOptions(MadeOptions):
     min_number: int = option(1, "the smallest number that is given", at_least=0, at_most=999_999)
     max_number: int = option(99, "the largest number that is given", at_least=1, at_most=999_999)
     max_target: int = option(100, "the largest target; the smallest is 1", at_least=1, at_most=999_999)
-    operators: str = option("+-*/", "the operators that targets are made with; a reply may use all four")
+    operators: str = option("+-*/", "the operators that targets are made with; a completion may use all four")
     grader: str | None = option(
         None, "left open: a reply is right when its value is", example="none", registry="graders"
     )

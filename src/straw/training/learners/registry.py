@@ -36,7 +36,6 @@ from straw.training.learners.supervised import Supervised
 from straw.training.plan import Plan
 from straw.training.updates import Updates
 
-
 STATE = ("state_dict", "load_state_dict")
 
 
