@@ -36,7 +36,7 @@ from straw.types import Datum, Rollout
 
 @dataclass(frozen=True, kw_only=True)
 class SecondTryOptions(Algorithm):
-    distill_coef: float = option(1.0, "the weight of rltf_sd's second replies, learned as first ones", at_least=0)
+    distill_coef: float = option(1.0, "the weight of rltf_sd's second completions, learned as first ones", at_least=0)
 
 
 class TextFeedback:
