@@ -96,9 +96,9 @@ class RandomCalls:
 
     def complaint(self, found: InForm) -> str:
         return (
-            f"a warm-up has to bring {self.well_formed:.0%} of the turns into form, with {self.repeats_enough:.0%} of the "
-            f"numbers that are read repeated; got {found.line()}. Ask for less with warmup_accuracy, allow more with "
-            "warmup_steps, or write warmup=none."
+            f"a warm-up has to bring {self.well_formed:.0%} of the turns into form, with "
+            f"{self.repeats_enough:.0%} of the numbers that are read repeated; got {found.line()}. Ask for less with "
+            "warmup_accuracy, allow more with warmup_steps, or write warmup=none."
         )
 
     def made_of(self, chat: Chat, task: Task) -> tuple[object, ...]:
