@@ -169,7 +169,9 @@ def _told_slowly(line: bytes, number: int, start: int) -> tuple[Line, bytes, byt
 
 def is_paid(reward: object) -> bool:
     """None, or what can be put in order: a number, which true, an infinity and a whole number of any length are not."""
-    return reward is None or isinstance(reward, float | int) and not isinstance(reward, bool) and abs(reward) <= LARGEST
+    if isinstance(reward, bool) or not isinstance(reward, float | int):
+        return reward is None
+    return abs(reward) <= LARGEST
 
 
 def _chosen(file: BinaryIO, index: Index, count: int, tokens: bool) -> Samples:
