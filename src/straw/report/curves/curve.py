@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from straw.runs.metric_rows import column
+from straw.runs.metric_rows import column, full_column
 from straw.runs.reading import read_metrics
 
 MOST = 1e15  # of anything that is counted or measured
@@ -94,7 +94,7 @@ def metric_curve(rows: Sequence[Mapping[str, Any]], name: str, label: str) -> Cu
     episodes: list[float] = []
     values: list[float] = []
     step, before = inf, nan
-    for at, value in zip(column(rows, "episodes"), column(rows, name), strict=True):
+    for at, value in zip(full_column(rows, "episodes"), column(rows, name), strict=True):
         if not is_number(at):
             continue
         step, before = (step if isnan(before) else min(step, at - before)), at
