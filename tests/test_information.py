@@ -15,6 +15,7 @@ from straw.information import (
     bits_to_nats,
     entropy_bits,
     kl_bits,
+    log_total,
     miller_madow_bits,
     nats_to_bits,
     num_bits,
@@ -94,6 +95,16 @@ def test_renormalised_answers_add_up_to_one(logps: Any) -> None:
     assert isclose(probabilities[0], exp(logps[0]) / sum(exp(logp) for logp in logps))
 
 
+def test_the_mass_on_answers_is_their_sum_however_small() -> None:
+    assert isclose(log_total([log(0.1), log(0.2), log(0.05)]), log(0.35))
+    assert isclose(log_total([-1e4, -1e4 - log(3)]), -1e4 + log(4 / 3))
+    assert log_total([-inf, -inf]) == -inf and log_total([-inf, log(0.5)]) == log(0.5)
+
+
+def test_what_is_known_of_one_of_several_answers() -> None:
+    assert isclose(bits_known_among([log(1 / 8), log(1 / 4), log(1 / 16), log(1 / 16)], 1), 1.0)
+
+
 def test_no_mass_at_all_cannot_be_renormalised() -> None:
     assert all(isnan(p) for p in renormalised([-inf, -inf]))
 
@@ -148,6 +159,17 @@ def test_one_hit_in_four_is_worth_less_than_it_looks() -> None:
 def test_divergence_by_hand() -> None:
     assert kl_bits([0.5, 0.5], [0.5, 0.5]) == 0
     assert kl_bits([1.0, 0.0], [0.25, 0.75]) == 2
+    assert isclose(kl_bits([0.25, 0.75], [0.5, 0.5]), 0.75 * log2(1.5) - 0.25)
+    assert isclose(kl_bits([0.5, 0.25, 0.25], [0.25, 0.5, 0.25]), 0.25)
+    with pytest.raises(ValueError, match="zip"):
+        kl_bits([0.5, 0.5], [0.5, 0.25, 0.25])
+
+
+def test_entropy_of_three_symbols_is_mended_by_two_over_twice_the_count() -> None:
+    assert plug_in_entropy_bits([2, 1, 1]) == 1.5
+    assert isclose(miller_madow_bits([2, 1, 0, 1], None), 1.5 + 2 / (8 * log(2)))
+    assert miller_madow_bits([2, 1, 1], 3) == log2(3)
+    assert miller_madow_bits([0, 5, 0], 8) == miller_madow_bits([], 8) == 0.0
 
 
 def test_bits_of_a_pass_rate() -> None:
@@ -158,4 +180,6 @@ def test_bits_of_a_pass_rate() -> None:
 
 def test_an_efficiency_of_nothing_is_none() -> None:
     assert ratio(1.0, 4.0) == 0.25
+    assert ratio(1.0, 0.5) == 2.0 and ratio(0.0, 0.5) == 0.0
+    assert ratio(1.0, -1.0) is None
     assert ratio(1.0, 0.0) is ratio(None, 1.0) is ratio(1.0, None) is None
