@@ -85,4 +85,4 @@ def test_what_nobody_says_is_nothing() -> None:
     assert (call.arguments, call.result, call.status) == ({}, "", "answered")
     play = Play(environment="game")
     assert (play.calls, play.heard, play.tools, play.reason, play.seconds) == ((), (), (), "", 0.0)
-    assert play.reward is play.turn_rewards is play.solved is None
+    assert (play.reward, play.turn_rewards, play.solved) == (None, None, None)
