@@ -76,6 +76,16 @@ def test_each_of_those_that_did_not_fail_meets_its_own_draw() -> None:
     assert [one.total for one in found] == [0.0, 0.0, 1.0]
 
 
+@pytest.mark.parametrize("environment", [None, EnvironmentPay()])
+def test_a_channel_that_pays_fewer_than_there_are_is_refused(environment: Any) -> None:
+    class Few(Binary):
+        def pay(self, rollouts: Any, draws: Any, step: int) -> Any:
+            return super().pay(rollouts[:1], draws[:1], step)
+
+    with pytest.raises(ValueError, match="zip"):
+        paid(BesideEnvironment(Few(), environment), played(1.0), played(2.0))
+
+
 def test_without_an_environment_there_is_no_part_and_turns_of_others_are_paid_all_the_same() -> None:
     bare = Rollout(problem=PROBLEM, turns=(), replies=(), end=End.ANSWERED, grade=Grade(hits=(True,), well_formed=True))
     assert paid(EnvironmentPay(), bare) == [(0.0, {}, None)]

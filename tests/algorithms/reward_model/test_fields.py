@@ -212,6 +212,15 @@ def test_every_turn_is_asked_for_its_part_of_full_reward() -> None:
     np.testing.assert_allclose(full_shares(said, paid, replies, prior, 3.0), expected / expected.sum())
 
 
+@pytest.mark.parametrize("paid", [[(0.5,)], [(0.5,), (0.2,), (0.1,)]])
+def test_every_reply_of_a_log_was_paid(paid: list[Paid]) -> None:
+    said, replies = [number(1), number(2)], [number(value) for value in range(4)]
+    with pytest.raises(ValueError, match="zip"):
+        full_shares(said, paid, replies, np.ones(4), 1.0)
+    with pytest.raises(ValueError, match="zip"):
+        log_chances(said, paid, replies, 1.0, JITTER)
+
+
 def test_a_reply_that_ends_before_a_turn_has_said_nothing_in_it() -> None:
     found = Numbering(3).of([((1,),), ((1,), (2,)), ((1,), ())], 1)
     assert found.tokens.tolist() == [[0, 0, 0], [3, 0, 0], [0, 0, 0]]

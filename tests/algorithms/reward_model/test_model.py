@@ -104,6 +104,12 @@ def test_a_likelihood_that_no_float_holds_leaves_shares_all_the_same() -> None:
     assert found.sum() == pytest.approx(1) and np.isfinite(found).all() and found[150] == 0
 
 
+def test_every_reply_of_a_log_was_paid() -> None:
+    log = Log(4)
+    with pytest.raises(ValueError, match="zip"):
+        shares(log.model, log.make, [log.pool[0]], [(0.1,), (0.2,)], log.pool, np.ones(4), 1.0)
+
+
 def test_a_new_model_has_formed_nothing() -> None:
     assert RewardModel().state_dict() == {"count": 0, "noise": 1e-4, "pieces": [], "rewards": []}
 

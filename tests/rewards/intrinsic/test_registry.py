@@ -65,7 +65,7 @@ class Chosen:
 
 def test_a_class_of_somebody_else_says_whether_it_has_options_and_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, judge in (("plain", Plain), ("chosen", Chosen)):
-        monkeypatch.setitem(INTRINSIC, name, judge)  # type: ignore[arg-type]
+        monkeypatch.setitem(INTRINSIC, name, judge)
     plain, chosen = kind_named("plain"), kind_named("chosen")
     assert isinstance(plain.make(Memory(), 5, 7), Plain) and plain.encoder is None
     assert chosen.make(Memory(), 5, 7) == (Chosen, 5, 7) and chosen.encoder == "minilm"
