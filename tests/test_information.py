@@ -11,6 +11,7 @@ from straw.information import (
     bits_known_clamped,
     entropy_bits,
     kl_bits,
+    log_total,
     miller_madow_bits,
     nats_to_bits,
     num_bits,
@@ -65,6 +66,12 @@ def test_a_fair_coin_starts_below_zero_when_n_is_no_power_of_two(N: int, expecte
     assert isclose(bits_known(N, num_bits(N) * log(0.5)), expected, abs_tol=5e-4)
 
 
+def test_the_mass_on_answers_is_their_sum_however_small() -> None:
+    assert isclose(log_total([log(0.1), log(0.2), log(0.05)]), log(0.35))
+    assert isclose(log_total([-1e4, -1e4 - log(3)]), -1e4 + log(4 / 3))
+    assert log_total([-inf, -inf]) == -inf and log_total([-inf, log(0.5)]) == log(0.5)
+
+
 def test_smoothing_costs_little_at_the_top_and_bounds_the_bottom() -> None:
     assert isclose(smoothed_absorbed_bits(64, 0.0), log2(0.99 * 64 + 0.01))
     assert 0 < 6 - smoothed_absorbed_bits(64, 0.0) < 0.015
@@ -109,6 +116,17 @@ def test_one_hit_in_four_is_worth_less_than_it_looks() -> None:
 def test_divergence_by_hand() -> None:
     assert kl_bits([0.5, 0.5], [0.5, 0.5]) == 0
     assert kl_bits([1.0, 0.0], [0.25, 0.75]) == 2
+    assert isclose(kl_bits([0.25, 0.75], [0.5, 0.5]), 0.75 * log2(1.5) - 0.25)
+    assert isclose(kl_bits([0.5, 0.25, 0.25], [0.25, 0.5, 0.25]), 0.25)
+    with pytest.raises(ValueError, match="zip"):
+        kl_bits([0.5, 0.5], [0.5, 0.25, 0.25])
+
+
+def test_entropy_of_three_symbols_is_mended_by_two_over_twice_the_count() -> None:
+    assert plug_in_entropy_bits([2, 1, 1]) == 1.5
+    assert isclose(miller_madow_bits([2, 1, 0, 1], None), 1.5 + 2 / (8 * log(2)))
+    assert miller_madow_bits([2, 1, 1], 3) == log2(3)
+    assert miller_madow_bits([0, 5, 0], 8) == miller_madow_bits([], 8) == 0.0
 
 
 def test_bits_of_a_pass_rate() -> None:
@@ -119,4 +137,6 @@ def test_bits_of_a_pass_rate() -> None:
 
 def test_an_efficiency_of_nothing_is_none() -> None:
     assert ratio(1.0, 4.0) == 0.25
+    assert ratio(1.0, 0.5) == 2.0 and ratio(0.0, 0.5) == 0.0
+    assert ratio(1.0, -1.0) is None
     assert ratio(1.0, 0.0) is ratio(None, 1.0) is ratio(1.0, None) is None

@@ -68,6 +68,22 @@ def test_columns_go_before_facts() -> None:
     assert arguments([one], TrainerState(1), Told())["level"] == [2]
 
 
+def test_of_a_prompt_that_is_a_text_the_last_message_is_the_prompt() -> None:
+    messages = (Message("system", "Be brief."), Message("user", "Before?"), Message("user", "Now?"))
+    one = said("x")
+    problem = Problem(key="a", messages=messages, reference=("",))
+    asked = Rollout(problem=problem, turns=one.turns, replies=one.replies, end=one.end, grade=GRADE)
+    assert arguments([asked], TrainerState(1), Told())["prompts"] == ["Now?"]
+
+
+def test_what_is_no_plain_value_is_logged_as_a_text() -> None:
+    told = Told()
+    told.log_extra("kind", ["a", 1, 0.5, None, True, [2]])
+    told.log_metric("seen", 2)
+    assert told.extra == {"kind": ["a", 1, 0.5, None, True, "[2]"]} and told.metrics == {"seen": 2.0}
+    assert told.extra_of(5) == {"kind": "[2]"}
+
+
 def test_conversations_are_lists_of_messages() -> None:
     one = said("x", conversation=True)
     given = arguments([one], TrainerState(1), Told())
