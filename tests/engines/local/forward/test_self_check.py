@@ -91,8 +91,14 @@ def test_a_model_without_marked_layers_cannot_be_checkpointed_and_says_so() -> N
 def test_a_thousandth_of_a_nat_apart_is_the_limit_for_either_reply(
     gaps: tuple[float, float], refused: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engine, left, read = make_engine("embedded"), list(gaps), []
-    monkeypatch.setattr(self_check, "apart", lambda *given: read.append(given[3].tolist()) or left.pop(0))
+    engine, left = make_engine("embedded"), list(gaps)
+    read: list[list[int]] = []
+
+    def apart(logits_of: object, tokens: object, logprobs: object, positions: torch.Tensor) -> float:
+        read.append(positions.tolist())
+        return left.pop(0)
+
+    monkeypatch.setattr(self_check, "apart", apart)
     if refused:
         with pytest.raises(ModelError, match=r"come out 0\.0011 nats away from its own"):
             check_reading(engine.model, engine.reader, engine.head)
@@ -103,12 +109,10 @@ def test_a_thousandth_of_a_nat_apart_is_the_limit_for_either_reply(
 
 def test_what_goes_wrong_is_said_in_the_model_s_name_and_a_setting_as_it_is() -> None:
     model = make_engine("embedded").model
-    with pytest.raises(
-        ModelError, match="straw cannot read a llama model \\('no such thing'\\): choose a model like Llama"
-    ):
-        with self_check.refusing(model):
-            raise KeyError("no such thing")
-    with pytest.raises(ConfigError, match="^write another$"), self_check.refusing(model):
+    said = r"straw cannot read a llama model \('no such thing'\): choose a model like Llama"
+    with pytest.raises(ModelError, match=said), self_check.refusing(model):
+        raise KeyError("no such thing")
+    with pytest.raises(ConfigError, match=r"^write another$"), self_check.refusing(model):
         raise ConfigError("write another")
 
 

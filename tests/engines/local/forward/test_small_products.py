@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -123,6 +124,16 @@ def test_a_bias_is_repeated_for_the_heads_that_stand_together() -> None:
 # --- sums over keys
 
 
+def counting(counted: list[int], count: Callable[..., int], real: Callable[..., Any]) -> Callable[..., Any]:
+    """The real one, and `count` of what it is given is written down."""
+
+    def called(*given: Any) -> Any:
+        counted.append(count(*given))
+        return real(*given)
+
+    return called
+
+
 @pytest.mark.parametrize(
     ("keys", "dtype", "trains", "whole"),
     [
@@ -136,7 +147,7 @@ def test_a_long_sum_is_cut_into_tiles_where_bits_are_kept_that_way(
     keys: int, dtype: torch.dtype, trains: bool, whole: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(attention, "weighted_sum", lambda w, v: asked.append(w.shape[-1]) or w @ v)
+    monkeypatch.setattr(attention, "weighted_sum", counting(asked, lambda w, v: w.shape[-1], torch.matmul))
     weights, values = draw(2, 16, keys).to(dtype).requires_grad_(trains), draw(2, keys, 8).to(dtype)
     found = weigh(weights, values)
     assert asked == [keys] * whole
@@ -146,7 +157,7 @@ def test_a_long_sum_is_cut_into_tiles_where_bits_are_kept_that_way(
 @pytest.mark.usefixtures("elsewhere")
 def test_where_no_bits_are_promised_a_long_sum_is_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
-    monkeypatch.setattr(attention, "weighted_sum", lambda w, v: asked.append(w.shape[-1]) or w @ v)
+    monkeypatch.setattr(attention, "weighted_sum", counting(asked, lambda w, v: w.shape[-1], torch.matmul))
     weigh(draw(2, 16, 200), draw(2, 200, 8))
     assert asked == [200]
 
@@ -165,11 +176,8 @@ def test_few_scores_are_kept_and_one_more_goes_in_pieces(
     few: int, num_pieces: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
-    monkeypatch.setattr(
-        attention,
-        "attend_prefix_and_own",
-        lambda *given: calls.append(given[0].shape[1]) or attend_prefix_and_own(*given),
-    )
+    counted = counting(calls, lambda *given: given[0].shape[1], attend_prefix_and_own)
+    monkeypatch.setattr(attention, "attend_prefix_and_own", counted)
     monkeypatch.setattr(attention, "FEW_SCORES", few)
     monkeypatch.setattr(attention, "SCORES", 1)
     q, prefix, own = parts(u=2, g=5, t=3, h=2, p=4)
