@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +12,7 @@ from tests.engines.local.kinds import make_engine
 from torch import nn
 
 from straw.engines.local.forward.attention import Rule
-from straw.engines.local.forward.hf_reader import ModulesReader, attention_through_layout
+from straw.engines.local.forward.hf_reader import ModulesReader, attention_through_layout, recomputing
 from straw.engines.local.forward.llama_reader import (
     LlamaReader,
     RmsNorm,
@@ -174,6 +175,26 @@ def test_attention_of_transformers_is_handed_to_the_layout_head_by_head() -> Non
     assert weights is None and torch.equal(out, v.transpose(1, 2))
     attention_through_layout(module, q, k, v, None, straw_layout=layout, scaling=0.0, sliding_window=5, softcap=30.0)
     assert layout.asked == [(2, Rule(0.25, None, None)), (2, Rule(0.0, 5, 30.0))]
+
+
+def test_layers_are_computed_again_only_inside_and_are_as_they_were_afterwards() -> None:
+    """Where something goes wrong in between, too."""
+    calls: list[int] = []
+
+    def times(n: int, x: torch.Tensor) -> torch.Tensor:
+        calls.append(n)
+        return n * x * x
+
+    layers: list[Any] = [SimpleNamespace(forward=partial(times, n)) for n in (2, 3)]
+    forwards = [layer.forward for layer in layers]
+    x = torch.ones(1, requires_grad=True)
+    with pytest.raises(KeyError), recomputing(layers):
+        out = layers[1].forward(layers[0].forward(x))
+        assert calls == [2, 3]
+        out.backward()  # 12 x^4
+        assert sorted(calls) == [2, 2, 3, 3] and x.grad is not None and x.grad.item() == 48.0
+        raise KeyError
+    assert [layer.forward for layer in layers] == forwards
 
 
 def test_sinks_and_a_model_that_hands_nothing_on_are_refused() -> None:

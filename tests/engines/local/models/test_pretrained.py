@@ -29,8 +29,9 @@ from straw.engines.local.models.pretrained import (
     what_is_wrong,
     without_bars,
 )
-from straw.engines.local.models.resolve import HUB_NAME, nothing_called, untie
+from straw.engines.local.models.resolve import HUB_NAME, load_model, nothing_called, untie
 from straw.errors import ModelError
+from straw.runs.reading import CONFIG
 
 
 def model_of(rows: int) -> Any:
@@ -171,3 +172,28 @@ def make_small_tokenizer() -> Any:
     from straw.text.chat.character_tokenizer import CharacterTokenizer
 
     return CharacterTokenizer("tiny-0.2M")
+
+
+def refusal(name: str) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_model(name)
+    return str(caught.value)
+
+
+def test_a_path_goes_before_the_hub_and_endings_have_no_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "org").mkdir()
+    (tmp_path / "org" / "name").touch()
+    assert refusal("org/name") == "a model is a folder or a .gguf file; 'org/name' is another file"
+    assert refusal("org/NAME.GGUF").startswith("there is no file org/NAME.GGUF")
+
+
+def test_a_run_is_no_model_and_no_name_is_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAW_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "first").mkdir()
+    for folder in (tmp_path / "first", tmp_path):
+        (folder / CONFIG).write_text("{}")
+    assert refusal("first").startswith("first is a run and no model: straw export first makes one of it")
+    assert refusal("").startswith("there is no model ''")
