@@ -154,3 +154,9 @@ def test_fewer_rows_than_a_tile_are_refused() -> None:
 def test_a_conversation_cannot_leave_its_place() -> None:
     with pytest.raises(ConfigError, match=r"got rows_at_once=16 with several turns\. Leave rows_at_once out"):
         small_page("rows_at_once=16 env_type=multi_step")
+
+
+def test_towards_the_end_slots_that_stay_empty_are_read_no_more(engine: LocalEngine, counted: type[Counted]) -> None:
+    limited(engine, 64, 20, 5, 13)
+    assert counted.rows[0] == 60 and 16 <= counted.rows[-1] <= 20
+    assert counted.rows == sorted(counted.rows, reverse=True)

@@ -10,8 +10,9 @@ from tests.engines.contract import CROSS_ENTROPY, STEP, lesson, prompts_of
 from tests.engines.local.kinds import make_engine
 
 from straw.engines.base import SamplingParams
+from straw.engines.local import halves
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.halves import halve_frozen, halved_weights
+from straw.engines.local.halves import halve_frozen, halved_weights, packed_bytes
 
 
 def coarse(kind: str, halved: bool, frozen: bool = False) -> LocalEngine:
@@ -64,3 +65,35 @@ def test_weights_that_a_run_keeps_stay_whole() -> None:
     halve_frozen(made)
     assert before and all(torch.equal(before[name], weight) for name, weight in made.frozen().items())
     assert replace(made.head).weight.dtype == torch.bfloat16  # a copy, and the rounding of it alone is spared
+
+
+def test_a_copy_of_a_tied_head_follows_the_embedding_when_that_is_said_to_be_other() -> None:
+    engine = coarse("embedded", halved=False, frozen=True)
+    table = engine.model.get_input_embeddings().weight
+    halved = halve_frozen(engine)
+    assert halved.copy is not None and engine.head.weight is halved.copy and halved.source is table
+    before = halved.copy.clone()
+    with torch.no_grad():
+        table.mul_(2)
+    halved.renew([torch.zeros(1)])
+    assert torch.equal(halved.copy, before)
+    halved.renew([torch.zeros(1), table])
+    assert torch.equal(halved.copy, 2 * before) and engine.head.weight is halved.copy
+
+
+def test_a_head_that_trains_or_is_no_embedding_has_no_copy() -> None:
+    assert halve_frozen(coarse("embedded", halved=False)).copy is None
+    engine = coarse("llama", halved=False, frozen=True)
+    assert halve_frozen(engine).copy is None and engine.head.weight.dtype == torch.bfloat16
+    assert halve_frozen(make_engine("embedded")).copy is None
+
+
+@pytest.mark.parametrize(("packs", "device", "counts"), [(True, "cpu", 2), (False, "cpu", 0), (True, "meta", 0)])
+def test_a_packed_matrix_is_laid_out_in_two_bytes_a_number(
+    packs: bool, device: str, counts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halves, "can_pack", lambda: packs)
+    engine = coarse("llama", halved=False, frozen=True)
+    engine.device = torch.device(device)
+    numbers = sum(p.numel() for name, p in engine.model.named_parameters() if "proj" in name or "lm_head" in name)
+    assert numbers and packed_bytes(engine) == counts * numbers

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import torch
 from tests.engines.contract import lesson, prompts_of
 from tests.small_runs import small_plan
 
@@ -82,3 +83,17 @@ def test_nobody_is_called_where_nobody_watches(beats: list[int]) -> None:
     beats.clear()
     sample(engine)
     assert beats == []
+
+
+def test_the_way_back_beats_at_the_first_that_takes_a_gradient_and_at_no_other(beats: list[int]) -> None:
+    frozen, first, second = torch.ones(2), torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    pulse.layer(frozen, first, second)
+    assert len(beats) == 1
+    (frozen * first * second).sum().backward()
+    assert len(beats) == 2
+    pulse.layer(frozen)
+    assert len(beats) == 3
+    pulse.watch(None)
+    pulse.layer(second)
+    (2 * second).sum().backward()
+    assert len(beats) == 3

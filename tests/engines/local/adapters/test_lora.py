@@ -215,3 +215,30 @@ def test_the_least_rank_and_an_alpha_below_one_are_sizes_too(rank: int, alpha: f
     check_size(rank, alpha)
     with pytest.raises(ConfigError, match="a rank of at least 1; got lora_rank="):
         check_size(rank - 2, alpha)
+
+
+def test_adapters_that_nobody_sized_have_an_alpha_of_32_on_every_layer_and_the_seed_0() -> None:
+    adapted = add_lora(make_small("llama"), 2)
+    config = adapted.peft_config["default"]
+    assert (config.r, config.lora_alpha, config.lora_dropout) == (2, 32.0, 0.0)
+    assert len(config.target_modules) == 7
+    pairs = zip(
+        trainable_parameters(adapted), trainable_parameters(add_lora(make_small("llama"), 2, seed=0)), strict=True
+    )
+    assert all(torch.equal(a, b) for a, b in pairs)
+
+
+def test_adapters_that_are_loaded_train_unless_that_is_not_wanted(tmp_path: Path) -> None:
+    save_adapter(trained(make_small("llama")), tmp_path / "adapter", base="a")
+    loaded = load_adapter(make_small("llama"), tmp_path / "adapter")
+    assert trainable_parameters(loaded) and not loaded.training
+    assert not trainable_parameters(load_adapter(make_small("llama"), tmp_path / "adapter", trainable=False))
+
+
+def test_of_weights_that_do_not_fit_the_last_is_named(tmp_path: Path) -> None:
+    save_adapter(trained(make_small("llama")), tmp_path / "adapter", base="a")
+    other = make_small("llama")
+    for layer in other.model.layers:
+        layer.mlp.up_proj = nn.Linear(32, 48, bias=False)
+    with pytest.raises(ModelError, match=r"another model than this one: size mismatch for .*layers\.1\.mlp\.up_proj"):
+        load_adapter(other, tmp_path / "adapter")

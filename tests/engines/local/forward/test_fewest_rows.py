@@ -56,3 +56,24 @@ def test_fewer_rows_than_that_round_otherwise(monkeypatch: pytest.MonkeyPatch) -
     among = attended(32, 576, 40)
     monkeypatch.setattr(attention, "fewest_rows", lambda width: 1)
     assert not torch.equal(attended(32, 576, 1), among)
+
+
+@pytest.mark.parametrize("others", ["queries", "weights", "both", "neither"])
+def test_rows_are_enough_when_both_products_have_the_bits_of_a_tile(
+    others: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The product with a prompt's keys, and that with its values, over the first 64 of them at a time."""
+    asked: set[tuple[int, int, int]] = set()
+
+    def same(left: torch.Tensor, right: torch.Tensor, rows: int) -> bool:
+        asked.add((left.shape[-1], right.shape[-1], rows))
+        return not (others == "both" or (others == "queries") == (left.shape[-1] == 32)) or others == "neither"
+
+    monkeypatch.setattr(measured, "same", same)
+    assert measured.is_enough(4, 32, 192) is (others == "neither")
+    assert others != "neither" or asked == {(32, 192, 4), (64, 32, 4)}
+
+
+def test_few_rows_are_the_same_when_each_has_the_bits_it_has_in_the_tile() -> None:
+    left, right = torch.randn(1, 1, ROW_TILE, 8), torch.randn(1, 1, 8, 5)
+    assert measured.same(left, right, ROW_TILE)

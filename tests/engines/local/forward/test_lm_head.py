@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from math import log
+from math import log, tanh
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from tests.engines.local.test_gradients import other_model
-from torch import Tensor
+from torch import Tensor, nn
 
 from straw.engines.local.forward import lm_head as head_module
 from straw.engines.local.forward.lm_head import Head, log_probabilities
@@ -102,6 +104,65 @@ def test_what_an_architecture_does_to_its_logits_is_read_from_its_config(
     head = Head.of(other_model(kind))
     assert {"softcap": head.softcap, "multiplier": head.multiplier, "bias": head.bias is not None} == expected
     assert head.is_plain == (kind in ("granite", "mistral"))
+
+
+def config_of(**numbers: float | None) -> Any:
+    """A model whose config has these."""
+    layer, config = nn.Linear(WIDTH, VOCABULARY, bias=False), SimpleNamespace(**numbers)
+    config.get_text_config = lambda: config
+    return SimpleNamespace(get_output_embeddings=lambda: layer, config=config)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "multiplier"),
+    [
+        ({"logit_scale": 0.0625}, 0.0625),  # Cohere multiplies
+        ({"logits_scaling": 8.0}, 0.125),  # Granite divides
+        ({"logit_scale": 0.5, "logits_scaling": 8.0}, 0.5),
+        ({"logit_scale": None, "logits_scaling": None}, 1.0),
+        ({}, 1.0),
+    ],
+)
+def test_a_scale_multiplies_or_divides_by_what_it_is_called(numbers: dict[str, Any], multiplier: float) -> None:
+    head = Head.of(config_of(**numbers))
+    assert (head.multiplier, head.softcap, head.bias) == (multiplier, None, None)
+    assert Head.of(config_of(final_logit_softcapping=30.0)).softcap == 30.0
+
+
+def test_logits_are_scaled_then_capped_then_cooled() -> None:
+    hidden = torch.tensor([[2.0, 1.0]])
+    weight, bias = torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([2.0, 1.0])  # 4 + 2 and 5 + 1
+    assert Head(weight, bias).logits(hidden).tolist() == [[6.0, 6.0]]
+    assert Head(weight, None, multiplier=0.5).logits(hidden, 4.0).tolist() == [[0.5, 0.625]]
+    capped = Head(weight, bias, multiplier=0.5, softcap=2.0).logits(hidden, 0.5)
+    assert capped.tolist() == [[pytest.approx(2 * tanh(1.5) / 0.5)] * 2]
+    assert not Head(weight, bias).is_plain and not Head(weight, None, softcap=1.0).is_plain
+    assert Head(weight, None, multiplier=3.0).is_plain and Head(weight, None).low_rank() is None
+
+
+def test_logits_at_once_are_192_mebibytes_of_float32() -> None:
+    assert head_module.BUDGET * 4 == 192 * 2**20
+
+
+def test_an_adapter_beside_the_head_has_the_values_and_gradients_of_the_formula(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """z = W h + share B A h, in one piece and in pieces of two states."""
+    head, hidden = made("multiplier")
+    generator = torch.Generator().manual_seed(3)
+    a, b = (torch.randn(shape, generator=generator).requires_grad_() for shape in ((3, WIDTH), (VOCABULARY, 3)))
+    monkeypatch.setattr(Head, "low_rank", lambda self: (a, b, 0.5))
+    whole = Head(head.weight + 0.5 * b @ a, None, multiplier=0.25)
+    wanted = by_formula(whole, hidden, 0.6)
+    pull = torch.linspace(-1, 2, len(ROWS)), torch.linspace(1, -1, POSITIONS)
+    inputs = [hidden, head.weight, a, b]
+    theirs = torch.autograd.grad(sum((x * y).sum() for x, y in zip(wanted, pull, strict=True)), inputs)  # type: ignore[arg-type]
+    for budget in (2**20, 2 * VOCABULARY):
+        monkeypatch.setattr(head_module, "BUDGET", budget)
+        found = log_probabilities(head, hidden, ROWS, TARGETS, 0.6)
+        ours = torch.autograd.grad(sum((x * y).sum() for x, y in zip(found, pull, strict=True)), inputs)  # type: ignore[arg-type]
+        for one, other in zip([*found, *ours], [*wanted, *theirs], strict=True):
+            torch.testing.assert_close(one.double(), other.double(), atol=1e-5, rtol=1e-4)
 
 
 PEAK = """

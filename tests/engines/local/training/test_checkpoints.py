@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.engines.contract import CROSS_ENTROPY, STEP, learn, lesson, state
 from tests.engines.local.kinds import KINDS, make_engine
+from torch import Tensor, nn
 
 from straw.engines.base import AdamParams, Loss
 from straw.engines.local.adapters.lora import add_lora, load_adapter
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.models.resolve import load_model
-from straw.engines.local.training.checkpoints import read_base, write_base
+from straw.engines.local.training.checkpoints import Adam, read_adam, read_base, write_base, write_checkpoint
 from straw.errors import StrawError
 
 
@@ -178,3 +179,28 @@ def test_to_undo_a_trial_is_a_change_too_for_whoever_samples_with_a_copy_of_the_
         learn(engine)
         inside = engine.changes
     assert before < inside < engine.changes
+
+
+@pytest.mark.parametrize("version", [None, [1], [1, 0, 0]])
+def test_an_optimizer_without_a_policy_version_is_refused(version: list[int] | None, tmp_path: Path) -> None:
+    weight = nn.Parameter(torch.zeros(2, 3))
+    moments = {"w|step": torch.tensor(3.0), "w|exp_avg": torch.ones(2, 3)}
+    more = {} if version is None else {"version": torch.tensor(version)}
+    save_file({**moments, **more}, tmp_path / "optimizer.safetensors")
+    with pytest.raises(StrawError, match="names no policy version: use another checkpoint"):
+        read_adam(tmp_path, {"w": weight})
+
+
+@pytest.mark.parametrize("is_published", [False, True])
+def test_moments_and_version_come_back_by_their_parameter(is_published: bool, tmp_path: Path) -> None:
+    """A parameter that took no step has no moments."""
+    trained = {"w": nn.Parameter(torch.zeros(2, 3)), "idle": nn.Parameter(torch.zeros(1))}
+    state: dict[Tensor, dict[str, Tensor]] = {
+        trained["w"]: {"step": torch.tensor(3.0), "exp_avg": torch.ones(3, 2).t(), "exp_avg_sq": torch.ones(2, 3)}
+    }
+    write_checkpoint(tmp_path, trained, Adam(state, 7, is_published))
+    found = read_adam(tmp_path, trained)
+    assert (found.policy_version, found.is_published) == (7, is_published) and list(found.state) == [trained["w"]]
+    assert float(found.state[trained["w"]]["step"]) == 3.0 and len(found.state[trained["w"]]) == 3
+    write_checkpoint(tmp_path, trained, None)
+    assert set(load_file(tmp_path / "weights.safetensors")) == {"w", "idle"}

@@ -10,6 +10,7 @@ import torch
 from straw.engines.local.training.microbatch_budget import (
     ELSEWHERE,
     bytes_of_token,
+    free_bytes,
     room_on,
     rows_at_once,
     tokens_at_once,
@@ -59,3 +60,64 @@ def test_the_processor_has_what_it_had_and_a_card_elsewhere_is_guessed(monkeypat
     assert tokens_at_once(SMALL, "cpu", False) == 2**29 // 1_428_480
     assert rows_at_once(SMALL, "cpu", 100_000, 512) == rows_at_once(SMALL, "cuda", 100_000, 512) == 512
     assert room_on("cuda") == ELSEWHERE
+
+
+def test_a_guess_is_eight_gibibytes_and_a_card_that_is_nearly_full_gets_a_mebibyte(card: pytest.MonkeyPatch) -> None:
+    assert ELSEWHERE == 8 * GIB
+    free(card, 0.001)
+    assert room_on("cuda") == 2**20
+    free(card, 4)
+    assert room_on("cuda") == GIB  # a power of two is its own
+    free(card, 3.999)
+    assert room_on("cuda") == GIB // 2
+
+
+def test_no_more_than_8192_tokens_are_read_at_once_and_never_none(card: pytest.MonkeyPatch) -> None:
+    tiny = SimpleNamespace(hidden_size=8, intermediate_size=8, num_hidden_layers=1)
+    huge = SimpleNamespace(hidden_size=10**8, intermediate_size=8, num_hidden_layers=1)
+    assert tokens_at_once(tiny, "cpu", False) == 8192 and tokens_at_once(huge, "cpu", False) == 1
+    assert tokens_at_once(SMALL, "cpu", True) == 2**29 // (4 * 30 * 2 * 576) == 3883
+
+
+def test_a_config_without_a_feed_forward_width_has_four_times_its_own() -> None:
+    for config in (
+        SimpleNamespace(hidden_size=10, num_hidden_layers=3),
+        SimpleNamespace(hidden_size=10, num_hidden_layers=3, intermediate_size=None),
+    ):
+        assert bytes_of_token(config, checkpointing=False) == 4 * 3 * (10 * 10 + 4 * 40)
+
+
+@pytest.mark.parametrize(
+    ("more", "of_row"),
+    [
+        ({}, 2 * 4 * 3 * 4 * 16 * 100),  # as many key heads as heads, of 64 / 4
+        ({"num_key_value_heads": None, "head_dim": None}, 2 * 4 * 3 * 4 * 16 * 100),
+        ({"num_key_value_heads": 2}, 2 * 4 * 3 * 2 * 16 * 100),
+        ({"num_key_value_heads": 2, "head_dim": 48}, 2 * 4 * 3 * 2 * 48 * 100),
+    ],
+)
+def test_a_row_takes_its_keys_and_values_whatever_the_config_leaves_out(
+    more: dict[str, int | None], of_row: int, card: pytest.MonkeyPatch
+) -> None:
+    config = SimpleNamespace(hidden_size=64, num_hidden_layers=3, num_attention_heads=4, **more)
+    for rows in (1, 7):
+        card.setattr(torch.cuda, "mem_get_info", lambda device, rows=rows: (4 * rows * of_row, 0))
+        assert rows_at_once(config, "cuda", 100, 512) == rows
+        card.setattr(torch.cuda, "mem_get_info", lambda device, rows=rows: (4 * rows * of_row - 1, 0))
+        assert rows_at_once(config, "cuda", 100, 512) == max(1, rows - 1)
+    free(card, 40)
+    assert rows_at_once(config, "cuda", 100, 5) == 5
+    assert rows_at_once(config, "cpu", 10**9, 5) == 5
+
+
+def test_a_device_says_what_is_free_and_one_that_is_not_here_says_nothing(card: pytest.MonkeyPatch) -> None:
+    free(card, 2)
+    assert free_bytes("cuda:1") == 2 * GIB and free_bytes("cpu") is None
+    card.setattr(torch.cuda, "is_available", lambda: False)
+    assert free_bytes("cuda") is None
+    card.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert free_bytes("mps") is None
+    card.setattr(torch.backends.mps, "is_available", lambda: True)
+    card.setattr(torch.mps, "recommended_max_memory", lambda: 10 * GIB)
+    card.setattr(torch.mps, "driver_allocated_memory", lambda: 3 * GIB)
+    assert free_bytes("mps") == 7 * GIB

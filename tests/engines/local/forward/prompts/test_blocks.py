@@ -11,7 +11,7 @@ from tests.engines.local.kinds import make_engine
 from straw.engines.base import Tokens
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward.attention import Rule, attend_causally
-from straw.engines.local.forward.prompts.blocks import BLOCK, attend_in_blocks, num_reusable
+from straw.engines.local.forward.prompts.blocks import BLOCK, SAME_BITS, attend_in_blocks, num_reusable
 from straw.engines.local.forward.prompts.reading import Alike, Kept
 
 LENGTHS = (49, 64, 130, 161, 191, 192, 193, 301, 523)
@@ -84,3 +84,4 @@ def test_a_last_tile_of_tokens_is_always_read() -> None:
     assert [num_reusable(known, 64) for known in (0, 31, 32, 47, 48, 64)] == [0, 0, 32, 32, 32, 32]
     assert num_reusable(64, 80) == 64 and num_reusable(64, 79) == 32
     assert num_reusable(10, 12) == 0
+    assert (BLOCK, SAME_BITS) == (32, 192)

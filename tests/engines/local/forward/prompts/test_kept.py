@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from straw.engines.base import AdamParams, Loss, SamplingParams
+from straw.engines.local.batches import flatten
 from straw.engines.local.engine import LocalEngine, LocalSettings
 from straw.engines.local.forward.prompts.blocks import SAME_BITS
-from straw.engines.local.forward.prompts.kept import KeptPrompts
+from straw.engines.local.forward.prompts.kept import MOST_BYTES, KeptPrompts
 from straw.engines.local.forward.prompts.reading import read_prompts
 from straw.engines.local.models.tiny import make_bare
 from straw.text.chat.chat import Chat
@@ -166,3 +167,26 @@ def test_where_bits_depend_on_the_company_nothing_is_kept() -> None:
     engine = LocalEngine(model, Chat(tokenizer), LocalSettings(dtype="bfloat16"))
     engine.keep_prompts()
     assert engine.kept is None
+
+
+def test_only_new_prompts_of_one_length_and_of_a_tile_at_least_are_wanted() -> None:
+    engine = made()
+    kept = keeping(engine)
+
+    def wants(*prompts: tuple[int, ...]) -> bool:
+        data = answers(engine, *prompts, count=2)
+        groups = [[2 * place, 2 * place + 1] for place in range(len(prompts))]
+        return kept.wants(flatten(data, groups, CPU, every_token=True))
+
+    one, other = prompt_of(engine, 16), prompt_of(engine, 16, 3)
+    assert wants(one) and wants(one, other)
+    assert not wants(prompt_of(engine, 15))
+    assert not wants(one, prompt_of(engine, 17))
+    engine.logprobs(answers(engine, one))
+    assert not wants(one) and wants(one, other)
+    engine.reader.is_by_token = False
+    assert not wants(other)
+
+
+def test_there_is_room_for_32_mebibytes_of_keys_and_values() -> None:
+    assert MOST_BYTES == 32 * 2**20

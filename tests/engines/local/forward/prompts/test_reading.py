@@ -10,6 +10,8 @@ from tests.engines.local.kinds import make_engine
 
 from straw.engines.base import Tokens
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.forward import attention
+from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.hf_reader import ModulesReader
 from straw.engines.local.forward.prompts import reading
 
@@ -89,3 +91,61 @@ def test_a_long_beginning_is_not_read_anew_for_every_prompt() -> None:
     assert reading.num_together(length=1000, begins=600) == 1
     assert reading.num_together(length=600, begins=0) == 1
     assert reading.num_together(length=51, begins=33) == (512 - 33) // 18
+    assert reading.num_together(length=49, begins=33) == 29, "479 tokens of their own, 16 each"
+    assert reading.num_together(length=565, begins=560) == 28, "16,384 cells of attention"
+
+
+def test_prompts_of_a_tile_of_tokens_are_read_together_and_shorter_ones_alone() -> None:
+    for length, together in ((15, [[0], [1]]), (16, [[0, 1]])):
+        assert list(reading.alike([(7,) * length, (8,) * length], True)) == together
+
+
+def test_prompts_are_read_together_while_all_of_them_padded_have_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "READ_AT_ONCE", 9)
+    of = [(0,) * length for length in range(20)]
+    assert reading.together([of[3], of[3], of[3], of[1]]) == [[of[3], of[3], of[3]], [of[1]]]
+    assert reading.together([of[3], of[3], of[4]]) == [[of[3], of[3]], [of[4]]]
+    assert reading.together([of[4], of[1], of[1]]) == [[of[4], of[1]], [of[1]]]
+    assert reading.together([of[19], of[1]]) == [[of[19]], [of[1]]]
+    assert reading.together([of[1], of[19]]) == [[of[1]], [of[19]]]
+
+
+def test_no_prompts_are_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a device that promises no bits texts are read many at a time, and there may be none."""
+    assert reading.together([]) == []
+    engine = make_engine("embedded")
+    monkeypatch.setattr(attention, "keeps_bits", lambda device: False)
+    assert engine.embed([]) == []
+
+
+def test_padded_together_prompts_mean_what_they_mean_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = make_engine("embedded")
+    prompts = [(5, 6, 7), (8, 9), (10, 11, 12, 13, 14), (6,)]
+    alone, logits = read(engine, prompts)
+    monkeypatch.setattr(attention, "keeps_bits", lambda device: False)
+    monkeypatch.setattr(reading, "READ_AT_ONCE", 10)
+    padded, others = read(engine, prompts)
+    assert [tuple(one.prompt_lengths) for one in padded] == [(3, 2), (5, 1)] and [one.p for one in padded] == [3, 5]
+    torch.testing.assert_close(others, logits, atol=1e-4, rtol=1e-4)
+    for (chunk, place), mine in zip([(0, 0), (0, 1), (1, 0), (1, 1)], alone, strict=True):
+        for layer, pair in mine.kept.items():
+            for x, theirs in zip(pair, padded[chunk].kept[layer], strict=True):
+                torch.testing.assert_close(theirs[place : place + 1, :, : mine.p], x, atol=1e-4, rtol=1e-4)
+
+
+def test_only_float32_without_a_window_that_closes_is_read_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = torch.zeros(1, 2, 40, 8)
+    assert reading.in_blocks(Rule(1.0), keys) and reading.in_blocks(Rule(1.0, window=40), keys)
+    assert not reading.in_blocks(Rule(1.0, window=39), keys)
+    assert not reading.in_blocks(Rule(1.0), keys.bfloat16())
+    monkeypatch.setattr(attention, "keeps_bits", lambda device: False)
+    assert not reading.in_blocks(Rule(1.0), keys)
+
+
+def test_blocks_of_a_layer_with_a_window_are_not_to_be_read_on_from() -> None:
+    """A longer prompt would close the window over them."""
+    for window, is_in_blocks in ((None, True), (100, False), (20, False)):
+        layout = reading.Alike([tuple(range(40))], torch.device("cpu"))
+        x = torch.randn(40, 2, 8, generator=torch.Generator().manual_seed(0))
+        layout.attend(0, x, x, x, Rule(0.5, window))
+        assert layout.is_in_blocks is is_in_blocks

@@ -167,9 +167,9 @@ def read_padded(reader: Reader, prompts: Sequence[Tokens], device: torch.device)
 
 def together(prompts: Sequence[Tokens]) -> list[list[Tokens]]:
     """Neighbours, as many as make READ_AT_ONCE tokens when all are as long as the longest of them."""
-    chunks: list[list[Tokens]] = [[]]
+    chunks: list[list[Tokens]] = []
     for prompt in prompts:
-        if chunks[-1] and max(len(prompt), *map(len, chunks[-1])) * (len(chunks[-1]) + 1) > READ_AT_ONCE:
+        if not chunks or max(len(prompt), *map(len, chunks[-1])) * (len(chunks[-1]) + 1) > READ_AT_ONCE:
             chunks.append([])
         chunks[-1].append(prompt)
     return chunks
