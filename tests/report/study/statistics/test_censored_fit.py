@@ -91,9 +91,9 @@ def test_a_search_begins_with_a_flat_line_through_the_middle_of_the_upper_ends()
 
 
 def test_a_step_lets_the_spread_grow_fourfold_at_most_and_shrink_to_a_hundredth_at_most() -> None:
-    at = np.array([[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]])
-    found = moved(at, np.array([[0.5, -9.0], [0.5, 500.0], [0.5, 1.0]]))
-    assert found.tolist() == [[1.5, 0.5], [1.5, 100.0], [1.5, 3.0]]
+    at = np.tile([1.0, 9.0, 2.0], (3, 1))
+    found = moved(at, np.array([[0.5, -300.0, -9.0], [0.5, 400.0, 500.0], [0.5, 0.0, 1.0]]))
+    assert found.tolist() == [[1.5, -291.0, 0.5], [1.5, 409.0, 100.0], [1.5, 9.0, 3.0]]
 
 
 def level(at: Array) -> float:
