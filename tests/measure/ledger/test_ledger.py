@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from math import log2
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.measure.ledger.test_received import GAMES, REPLIES, game, rollout, to
 
 from straw.algorithms.baselines import Credit
 from straw.information import miller_madow_bits, plug_in_entropy_bits
-from straw.measure.ledger.ledger import Ledger, efficiencies, rewards_of
+from straw.measure.ledger.ledger import Ledger, efficiencies, rewards_of, told_by
 from straw.training.step import credited
 from straw.types import Rollout
 
@@ -211,3 +212,53 @@ def test_entropies_of_a_group_are_in_order(counts: Any) -> None:
     assert plain <= corrected + 1e-9 <= log2(levels) + 2e-9
     if sum(map(bool, counts)) == 1:
         assert plain == corrected == 0
+
+
+def advantages(groups: Groups, *values: tuple[float, ...]) -> Groups:
+    told = iter(values)
+    return [[replace(one, advantages=next(told)) for one in group] for group in groups]
+
+
+def test_a_group_is_usable_where_any_of_its_turns_has_an_advantage() -> None:
+    ledger, groups = groups_of("", [["0", "7"], ["1", "2"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (0.0,), (-0.5,)))
+    found = numbers(ledger)
+    assert 0 < found["wasted_bits"] < found["offered_bits"] and found["usable_bits"] > 0
+    turns, more = groups_of("", [["0", "7"]])
+    turns.enter(more, advantages(more, (0.0, 0.0), (0.0, 1.0)))
+    assert numbers(turns)["wasted_bits"] == 0
+
+
+def test_groups_of_one_count_together_and_a_group_of_two_beside_them_alone() -> None:
+    ledger, groups = groups_of("", [["0"], ["7"], ["3"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (1.0,)))
+    assert numbers(ledger)["wasted_bits"] == 0
+    ledger, groups = groups_of("", [["0"], ["7"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,)))
+    assert numbers(ledger)["usable_bits"] == 0
+    ledger, groups = groups_of("", [["0"], ["7", "3"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (1.0,)))
+    assert 0 < numbers(ledger)["wasted_bits"] < numbers(ledger)["offered_bits"]
+
+
+def test_capacity_is_a_bit_a_rollout_for_two_levels_and_two_for_four() -> None:
+    assert numbers(entered("", [["0", "3", "7"]]))["capacity_bits"] == 3
+    assert numbers(entered("reward_type=binned_log_distance reward_bins=4", [["0", "3", "7"]]))["capacity_bits"] == 6
+    assert numbers(Ledger.of(*game("")))["capacity_bits"] == 0
+
+
+def test_the_symbol_of_a_rollout_is_its_pay_and_the_words_that_go_with_it() -> None:
+    def told(reward: float, turns: tuple[float, ...] | None = None, words: str = "") -> str:
+        return told_by(SimpleNamespace(reward=reward, turn_rewards=turns, words=words))  # type: ignore[arg-type]
+
+    assert (told(0.5), told(0.5, (1.0, 0.0)), told(1.0, words="too high")) == ("0.5", "1.0 0.0", "1.0 too high")
+
+
+@pytest.mark.parametrize(("num_problems", "kept"), [(None, {"all"}), (2, {"all", "prompt secret-0"})])
+def test_prompts_are_forgotten_where_they_never_come_back(num_problems: int | None, kept: set[str]) -> None:
+    ledger, groups = groups_of("", [["0", "7"]])
+    ledger.repeats = num_problems is not None
+    ledger.enter(groups, advantages(groups, (0.0,), (1.0,)))
+    assert ledger.code is not None and set(ledger.code.counts) == kept
+    task_like = SimpleNamespace(num_problems=num_problems)
+    assert Ledger(task_like).repeats == (num_problems is not None) and Ledger().repeats  # type: ignore[arg-type]
