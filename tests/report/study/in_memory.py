@@ -23,7 +23,7 @@ def run_of(
     return Seen(
         name="run", folder=Path("nowhere"), state="done", options={name: str(value) for name, value in told.items()},
         config={}, ceiling_bits=ceiling, episodes=episodes, step=step, columns=found, command=[], cpu_s=cpu_s,
-        is_trial=is_trial, condition=condition,
+        condition=condition, **({"is_trial": True} if is_trial else {}),
     )  # fmt: skip
 
 

@@ -61,6 +61,7 @@ def test_a_run_that_has_written_nothing_yet_is_one_without_numbers(tmp_path: Pat
     write_run(tmp_path / "young", [], done=False, N=8)
     (run,) = gathered([tmp_path]).runs
     assert (run.state, run.episodes, run.column("bits_known").last) == ("stopped", 0, None)
+    assert (run.step, run.cpu_s, run.is_trial) == (0, None, False)
 
 
 def test_runs_below_tune_found_a_learning_rate(tmp_path: Path) -> None:
@@ -174,10 +175,11 @@ def test_a_run_says_how_far_it_came_how_it_was_begun_and_what_it_cost(tmp_path: 
 
 def test_a_folder_without_metrics_or_with_bits_of_an_unknown_task_is_named_with_the_reason(tmp_path: Path) -> None:
     (write_run(tmp_path / "lost", curve_rows(0.0, 1.0), N=8) / "metrics.jsonl").unlink()
+    (write_run(tmp_path / "mute", curve_rows(0.0, 1.0), N=8) / "rollouts.jsonl").unlink()  # which no figure needs
     write_run(tmp_path / "odd", curve_rows(0.0, 1.0), kind="sum_digits")
     write_run(tmp_path / "fine", curve_rows(0.0, 1.0), N=8)
     found = gathered([tmp_path])
     reasons = dict(found.left_out)
-    assert [run.name for run in found.runs] == ["fine"]
+    assert [run.name for run in found.runs] == ["fine", "mute"]
     assert reasons["lost"] == "metrics.jsonl missing"
     assert reasons["odd"].startswith("bits were measured, and of how many its page does not say")

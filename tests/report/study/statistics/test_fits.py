@@ -9,6 +9,7 @@ from scipy.stats import gumbel_l, norm
 from tests.made_studies import by_bits, in_proportion, scattered
 from tests.report.study.waiting import waited
 
+from straw.report.study.statistics import fits
 from straw.report.study.statistics.censored_fit import Between, Line, likeliest
 from straw.report.study.statistics.fits import (
     LINEAR,
@@ -216,6 +217,8 @@ def test_episodes_a_bit_are_the_median_of_times_over_the_bits_of_N() -> None:
 def test_sizes_without_runs_or_without_bits_are_no_sizes_of_a_law() -> None:
     found = scaling_of([1, 16, 32, 64], [waited([4.0]), waited([16.0, 20]), waited([]), waited([64.0, 70])])
     assert found is not None and found.sizes == [16, 64]
+    found = scaling_of([2, 16], [waited([4.0, 5]), waited([16.0, 20])])
+    assert found is not None and found.sizes == [2, 16]
 
 
 def test_errors_are_of_the_family_with_the_lowest_aic() -> None:
@@ -224,3 +227,17 @@ def test_errors_are_of_the_family_with_the_lowest_aic() -> None:
     even = scaled({N: list(N * np.exp(0.5 * rng.normal(size=40))) for N in SIZES})
     assert (luck.errors, even.errors) == ("Weibull", "log-normal")
     assert luck.fits[0].aic <= luck.fits[1].aic <= luck.fits[2].aic
+
+
+def test_of_two_families_the_one_with_the_best_law_is_taken_whatever_its_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aics = {"log-normal": (10.0, 11.0, 12.0), "Weibull": (9.0, 50.0, 60.0)}
+    monkeypatch.setattr(
+        fits,
+        "fits_of",
+        lambda points, name: [
+            Fit(law=law, a=1, b=1, sigma=1, aic=aic) for law, aic in zip("abc", aics[name], strict=True)
+        ],
+    )
+    assert scaled({16: [16.0, 20], 64: [30.0, 42]}).errors == "Weibull"

@@ -16,7 +16,7 @@ from straw.report.study.pairs import Apart
 from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Fit
 from straw.report.study.statistics.intervals import Interval
 from straw.report.study.statistics.survival import Median
-from straw.report.study.verdicts import answer, capacity, cautions, compared, growth, ledger, levels, outcomes, pace
+from straw.report.study.verdicts import answer, capacity, compared, growth, ledger, levels, pace
 from straw.report.study.verdicts.verdict import Verdict
 
 
@@ -115,10 +115,31 @@ def test_a_run_knew_nothing_where_no_bit_moved_before_its_hit() -> None:
         return run_of({"bits_known": (at[: len(bits)], bits), "hits": (at, hits)})
 
     assert capacity.knew_nothing(run(0.5, 0.5, 4)) and capacity.knew_nothing(run(0, 0.9e-6, 4))
-    assert not capacity.knew_nothing(run(0, 1e-5, 4))
+    assert not capacity.knew_nothing(run(0, 1.2e-6, 4))
     assert capacity.knew_nothing(run(0, 3, 4, hits=(0, 1, 1)))  # the hit was at 4: only 0 lies before it
     assert not capacity.knew_nothing(run(0, 0, 0, hits=(1, 1, 1)))  # nothing was measured before it
     assert not capacity.knew_nothing(run_of({"bits_known": ([0, 4], [0, 0])}, algorithm="sft"))
+
+
+def test_what_learns_matters_at_the_level_and_not_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named are the fastest and the slowest of three; of medians that are not reached, the one that fewer came to."""
+    cells = [cell_of(run_of(model_name=name), label=name) for name in ("tiny-1M", "tiny-2M", "tiny-3M")]
+    medians = [median(inf, 3), median(8), median(inf, 2)]
+    study: Any = SimpleNamespace(
+        times={cell.label: {"known": None} for cell in cells},
+        medians={cell.label: {"known": one} for cell, one in zip(cells, medians, strict=True)},
+    )
+    monkeypatch.setattr(capacity, "unseen", lambda times, level: f"; unseen {len(times)}")
+    ends = "tiny-2M, all weights 8 and tiny-3M, all weights not reached by half in 900 episodes"
+    said = {}
+    for p in (None, 0.05, 0.051):
+        monkeypatch.setattr(capacity, "same_pace", lambda *times, unlikely: p)  # noqa: B023
+        said[p] = capacity.difference(study, wait(*cells, what="known"), 0.05)
+    assert said == {
+        None: f"{ends}, and so few runs cannot tell them apart",
+        0.05: f"it matters what learns (p = 0.05): {ends}",
+        0.051: f"{ends}, not told apart (p = 0.051); unseen 3",
+    }
 
 
 def wait(*cells: Cell, what: str = "found") -> Any:
@@ -253,83 +274,3 @@ def test_six_conditions_are_told_and_more_are_counted(count: int, more: str) -> 
     assert found is not None and found.about == "bits"
     assert found.text.startswith(f"Episodes to 0.9 of the bits: {told}{more} (N = 16, ") and "coin" not in found.text
     assert answer.by_time(SimpleNamespace(with_bits=[control]), 0.05) is None  # type: ignore[arg-type]
-
-
-# --- cautions and outcomes ------------------------------------------------------------------------
-
-
-def rated(how: str, label: str = "a", *, is_at_edge: bool = False) -> Any:
-    return SimpleNamespace(how=how, label=label, chosen=3e-4, is_at_edge=is_at_edge)
-
-
-def test_how_rates_were_chosen_is_told_by_kind_and_only_what_misleads_is_a_warning() -> None:
-    study: Any = SimpleNamespace(
-        rates=[*[rated("other secrets")] * 2, rated("other draws"), *[rated("half of the secrets")] * 3,
-               rated("the same secrets", "b"), rated("the same secrets", "c", is_at_edge=True)]
-    )  # fmt: skip
-    found = list(cautions.rates(study))
-    assert [one.text for one in found] == [
-        "Learning rates were chosen on other secrets than those judged for 2 conditions.",
-        "Learning rates were chosen with other draws, of secrets that are judged, for 1 condition.",
-        "Learning rates were chosen on half of the secrets, and judged on the others, for 3 conditions.",
-        "The learning rate of b and c was chosen on the same secrets that are judged: read those as what can be "
-        "reached, not as what to expect.",
-        "The best learning rate lies at the edge of those tried, and a better one may lie beyond: c (0.0003).",
-    ]
-    assert [one.is_warning for one in found] == [False, False, False, True, True]
-    assert {one.about for one in found} == {"rates"}
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(4, ": a (0.0003), a (0.0003), a (0.0003) and a (0.0003)."), (5, ": 5 of 6 conditions.")]
-)
-def test_rates_at_the_edge_are_named_up_to_four_and_counted_beyond(count: int, words: str) -> None:
-    study: Any = SimpleNamespace(rates=[*[rated("given", is_at_edge=True)] * count, rated("given")])
-    (found,) = cautions.rates(study)
-    assert found.text.endswith(words) and found.is_warning
-
-
-def test_a_reward_is_blind_where_it_tells_less_than_nine_tenths_of_the_bits() -> None:
-    cell = cell_of(knowing(0, 1), label="a")  # four bits
-    found = [cautions.is_blind(SimpleNamespace(identifiable=told), cell) for told in ({"a": 3.59}, {"a": 3.6}, {})]  # type: ignore[arg-type]
-    assert found == [True, False, False]
-
-
-def test_models_are_told_where_several_ran() -> None:
-    def study(*pairs: tuple[str, str]) -> Any:
-        return SimpleNamespace(cells=[cell_of(run_of(model_name=model), label=name) for model, name in pairs])
-
-    assert list(cautions.models(study(("tiny-1M", "a"), ("tiny-1M", "b")))) == []
-    (found,) = cautions.models(study(("tiny-1M", "a"), ("tiny-5M", "b"), ("tiny-1M", "c"), ("tiny-1M", "a")))
-    assert found.text.endswith("compare their pace with care. tiny-1M: a and c; tiny-5M: b.") and found.is_warning
-
-
-def test_what_was_drawn_unpaid_is_told_or_that_nobody_counted() -> None:
-    columns = {"updates": ([4, 8], [8.0, 6.0]), "unpaid_draws": ([4, 8], [4096.0, 64.0])}
-    run = run_of(columns, step=2, episodes=8)
-    assert cautions.drawn_by(cell_of(run)) == "drew 4,160 and made 14 updates beside 8 episodes"
-    for missing in columns:
-        less = run_of({name: both for name, both in columns.items() if name != missing}, step=2)
-        assert cautions.drawn_by(cell_of(less)) == "did not count them"
-
-
-def test_a_coin_leaks_at_the_level_and_not_above_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    cell = cell_of(knowing(0, 1, reward_type="random"), label="random")
-    for p, leaks in ((0.05, True), (0.051, False)):
-        monkeypatch.setattr(outcomes, "law_of_nothing", lambda cell: SimpleNamespace(p=p))  # noqa: B023
-        found = outcomes.coin(SimpleNamespace(), cell, 0.05)  # type: ignore[arg-type]
-        assert found.is_warning == leaks == ("more than a coin can tell" in found.text)
-    monkeypatch.setattr(outcomes, "law_of_nothing", lambda cell: None)
-    assert not outcomes.coin(SimpleNamespace(), cell, 0.05).is_warning  # type: ignore[arg-type]
-
-
-def test_accuracy_is_told_from_the_median_of_the_starts_of_runs_that_were_measured() -> None:
-    runs = [
-        run_of({"accuracy": ([0, 40], both)}, ceiling=None, kind="gsm8k", episodes=40)
-        for both in ((0.1, 0.5), (0.3, 0.6), (0.2, 0.9))
-    ]
-    study: Any = SimpleNamespace(with_accuracy=[cell_of(*runs, run_of(episodes=999), label="weighted")])
-    (found,) = outcomes.accuracy(study)
-    assert found.text.startswith(
-        "Weighted: accuracy on held-out problems from 0.200 to 0.6 (0.5 to 0.9) in the median after 40 episodes ("
-    )
