@@ -229,7 +229,7 @@ def test_what_is_left_shares_all_that_can_be() -> None:
 
 
 def test_the_shares_of_a_posterior_are_as_likely_as_what_was_paid_makes_them() -> None:
-    """e = 1/4: a paid guess is three times as likely as before, one that was not paid a third, and 12 is no secret."""
+    """e = 1/4: a paid guess is three times as likely as before, one that was not paid a third."""
     task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
     observer = observer_of(task, channel)
     for guess, coin in (("3", 0.9), ("5", 0.9), ("3", 0.9), ("0", 0.1)):
@@ -275,3 +275,14 @@ def test_candidates_of_any_number_are_kept_and_come_back() -> None:
     two.load_state_dict(json.loads(json.dumps(one.state_dict())))
     assert {prompt: left.tolist() for prompt, left in two.left.items()} == {"a": [0, 7, 8, 9], "b": [3]}
     assert two.received_bits == pytest.approx(log2(10 / 4) + log2(10))
+
+
+def test_bits_that_spell_a_number_beyond_the_secrets_move_no_odds() -> None:
+    """Ten secrets in four bits: a pay for 10 is a flip for sure, and one for 9 may be none."""
+    task, channel = game("env_type=multi_step reward_type=noisy_binary flip_probability=0.25", 9)
+    observer = observer_of(task, channel)
+    assert isinstance(observer, Posterior)
+    beyond = observe(observer, task, rollout(task, channel, ("1", "0", "1", "0"), coin=0.9))
+    assert beyond == pytest.approx(-log2(0.75)) and observer.nats["secret-0"] == {}
+    right = observe(observer, task, rollout(task, channel, ("1", "0", "0", "1"), coin=0.9))
+    assert right == pytest.approx(-log2(0.3)) and observer.nats["secret-0"].keys() == {"9"}

@@ -131,3 +131,19 @@ def test_offsets_of_one_number_reach_from_the_lowest_guess_to_the_highest() -> N
     assert paid[5] == paid.max() and paid[:5].tolist() == paid[:5:-1].tolist() and len(set(paid[5:].tolist())) == 6
     told = bits.of((7,), np.arange(6))
     assert told[:3].tolist() == [0, 0, 0] and (np.diff(told[2:]) > 0).all()  # five off or more is paid nothing
+
+
+def test_a_game_has_one_turn_and_one_part_unless_more_are_said() -> None:
+    found = Classes(ByForm(), 8)
+    assert (found.num_turns, found.length, found.space, found.by_bits) == (1, 1, 8, False)
+
+
+def test_two_bits_spell_one_number_more_than_three_secrets_have() -> None:
+    found = classes("N=3 env_type=multi_step reward_type=log_distance")
+    assert found is not None and len(found.of((3,), np.arange(3))) == 3
+    paid = found.of((3,), np.arange(3))
+    assert paid[2] > paid[1] >= paid[0]
+
+
+def test_turns_with_parts_of_a_reward_are_not_sorted_however_few_they_are() -> None:
+    assert classes("N=4 env_type=multi_step reward_type=weighted reward_weights=correctness=1,integer=0.5") is None
