@@ -262,3 +262,28 @@ def test_prompts_are_forgotten_where_they_never_come_back(num_problems: int | No
     assert ledger.code is not None and set(ledger.code.counts) == kept
     task_like = SimpleNamespace(num_problems=num_problems)
     assert Ledger(task_like).repeats == (num_problems is not None) and Ledger().repeats  # type: ignore[arg-type]
+
+
+def test_entropies_are_those_of_a_groups_symbols_as_often_as_it_has_rollouts() -> None:
+    """Two misses and a hit, and then three misses, of which nothing is unexpected."""
+    found = numbers(entered("", [["0", "3", "7"], ["0", "1", "7"]]))
+    assert found["offered_entropy_bits"] == pytest.approx(3 * plug_in_entropy_bits([2, 1]))
+    assert found["offered_entropy_mm_bits"] == pytest.approx(3 * miller_madow_bits([2, 1], 2))
+
+
+@pytest.mark.parametrize(("pays_by_length", "lengths", "is_new"), [(True, (5, 6), True), (True, (5, 5), False),
+                                                                   (False, (5, 6), False)])  # fmt: skip
+def test_a_reply_of_another_length_is_another_one_where_a_part_of_the_reward_pays_by_it(
+    pays_by_length: bool, lengths: tuple[int, int], is_new: bool
+) -> None:
+    task, channel = game("", 3)
+    one = rollout(task, channel, ("no",))
+    raw = {"length": 1.0} if pays_by_length else {}
+    group = [
+        replace(one, raw_rewards=raw, grade=replace(one.grade, num_tokens=length), advantages=(1.0,))
+        for length in lengths
+    ]
+    ledger = Ledger.of(task, channel)
+    ledger.enter([group], [group])
+    assert ledger.code is not None and ledger.code.counts["all"] == {"0.0": 2 if is_new else 1}
+    assert ledger.episodes == 2
