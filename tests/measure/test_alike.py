@@ -6,10 +6,26 @@ from functools import cache
 
 import numpy as np
 import pytest
-from scipy.special import gammaln
+from scipy.special import expit, gammaln
 from scipy.stats import betabinom, binom
 
-from straw.measure.alike import pass_interval
+from straw.measure.alike import (
+    LIKENESSES as LIKENESS_GRID,
+)
+from straw.measure.alike import (
+    MEANS as MEAN_GRID,
+)
+from straw.measure.alike import (
+    Beliefs,
+    beliefs,
+    failed,
+    leaning,
+    narrowed,
+    pass_interval,
+    quantile,
+    refined,
+    rising,
+)
 from straw.measure.pass_at_k import mean_pass
 from straw.measure.shares import share_interval
 
@@ -166,3 +182,66 @@ def test_where_every_problem_is_all_right_or_all_wrong_the_interval_is_at_least_
         low, high = pass_interval(right, 4, 1)
         least, most = share_interval(sum(one == 4 for one in right), len(right))
         assert low <= least and high >= most
+
+
+# --- each step by hand ---------------------------------------------------------------------------
+
+
+def test_a_rising_product_has_as_many_factors_as_it_is_told() -> None:
+    start = np.array([2.0, 3.0])
+    assert rising(start, 3) == pytest.approx(np.log([2 * 3 * 4, 3 * 4 * 5]))
+    assert rising(start, 1) == pytest.approx(np.log(start)) and rising(start, 0).tolist() == [0, 0]
+
+
+def test_a_prior_leans_by_its_two_exponents() -> None:
+    assert leaning(np.array([0.25]), (2.0, 3.0)) == pytest.approx(2 * np.log(0.25) + 3 * np.log(0.75))
+
+
+def test_to_fail_k_times_is_the_mean_of_a_power_of_a_beta() -> None:
+    """Of a = 1, b = 2 it is 2/3, and twice 2/3 x 3/4."""
+    found = Beliefs(np.zeros(1), np.zeros(1), np.array([1.0]), np.array([2.0]))
+    assert [float(failed(found, k)[0]) for k in (1, 2)] == pytest.approx([2 / 3, 1 / 2])
+
+
+def test_beliefs_are_the_beta_binomials_of_all_problems_and_the_prior_of_the_likeness() -> None:
+    counts, means, likenesses = np.array([3, 0, 1, 2]), np.array([-1.0, 0.5]), np.array([-2.0, 0.0, 1.5])
+    found = beliefs(counts, means, likenesses)
+    mean, likeness = expit(means), expit(likenesses)[:, None]
+    size = (1 - likeness) / likeness
+    assert found.mean == pytest.approx(mean)
+    assert found.a == pytest.approx(mean * size) and found.b == pytest.approx((1 - mean) * size)
+    expected = 0.5 * (np.log(likeness) + np.log(1 - likeness)) + np.zeros_like(size * mean)
+    for right, ways in ((0, 1), (2, 3), (3, 1)):
+        expected = expected + counts[right] * (betabinom.logpmf(right, 3, found.a, found.b) - np.log(ways))
+    assert found.log_likelihood == pytest.approx(expected)
+
+
+def test_a_quantile_lies_between_the_middles_of_what_each_point_weighs() -> None:
+    """Weights 1 and 3: a middle at an eighth and one at five eighths. Points come in any order and in rows."""
+    weights = np.log([[3.0, 1.0]]) + 700  # only their ratio counts
+    assert [quantile(np.array([[20.0, 10.0]]), weights, share) for share in (0.125, 0.375, 0.625, 0.99)] == (
+        pytest.approx([10, 15, 20, 20])
+    )
+
+
+def test_a_grid_is_drawn_anew_with_as_many_points_from_one_before_what_counts_to_one_behind() -> None:
+    grid = np.array([0.0, 1, 2, 3, 4, 5])
+    assert refined(grid, np.array([False, False, True, True, False, False])) == pytest.approx(np.linspace(1, 4, 6))
+    assert refined(grid, np.array([True, False, False, False, False, True])) == pytest.approx(grid)
+    assert refined(grid, np.array([False, True, False, False, False, False])) == pytest.approx(np.linspace(0, 2, 6))
+
+
+def test_what_lies_18_below_the_top_does_not_count_under_either_prior() -> None:
+    """Each axis by itself: where any point of its row or column counts."""
+    logs = np.full((len(LIKENESS_GRID), len(MEAN_GRID)), -1000.0)
+    middle = len(MEAN_GRID) // 2  # a mean of a half, where both priors are alike
+    logs[10, middle], logs[12, middle + 1], logs[20, middle - 3], logs[14, middle + 4] = 0, -17.9, -17.5, -18.6
+    means, likenesses = narrowed(Beliefs(expit(MEAN_GRID), logs, logs, logs))
+    assert (means[0], means[-1], len(means)) == (MEAN_GRID[middle - 4], MEAN_GRID[middle + 2], len(MEAN_GRID))
+    assert (likenesses[0], likenesses[-1]) == (LIKENESS_GRID[9], LIKENESS_GRID[21])
+
+
+def test_one_problem_between_keeps_the_interval_of_the_model() -> None:
+    """All of the others are all right or all wrong; the exact interval of their number is no bound any more."""
+    low, high = pass_interval([4] * 3 + [2] + [0] * 3, 4, 1)
+    assert share_interval(3, 7)[0] < low < 0.5 < high < share_interval(4, 7)[1]

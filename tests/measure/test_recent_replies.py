@@ -157,3 +157,22 @@ def test_what_a_run_said_stands_in_its_checkpoints(home: Path, tmp_path: Path) -
         state = json.loads((folder / "state.json").read_text())
         assert state["said"].get("newest", {}) == ({"secret-0": newest} if kept else {})
         assert "valid_mass" in read_metrics(tmp_path / name)[-1]
+
+
+@pytest.mark.parametrize(("max_answers", "asked"), [(9, [8, 8]), (8, [8, 8]), (7, [5, 5])])
+def test_just_as_many_answers_as_there_are_are_all_asked_for(max_answers: int, asked: list[int]) -> None:
+    """Of seven places two are kept for what will be said."""
+    parts = Parts("N=8 fixed_secret=3 warmup=none")
+    engine = Locked(parts)
+    measure_secrets(engine, parts.task, Start(), is_start=False, max_answers=max_answers)
+    assert engine.asked == [("current", asked[0]), ("start", asked[1])]
+
+
+def test_every_prompt_is_measured_and_their_efforts_add_up() -> None:
+    one, two = (Parts(f"N=8 num_secrets={count} warmup=none") for count in (1, 2))
+    found = [measure_secrets(Locked(parts), parts.task, Start(), is_start=False) for parts in (one, two)]
+    assert [len(known) for known, _ in found] == [1, 2]
+    assert found[1][1] == pytest.approx(2 * found[0][1]) and found[0][1] > 0
+    start = Start()
+    _, effort = measure_secrets(Locked(two), two.task, start, is_start=True)
+    assert effort == 0 and set(start.answers) == {"secret-0", "secret-1"}

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from math import log, log2
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from straw.measure.ledger.absorbed import (
     rollouts_kl_bits,
 )
 from straw.tasks.digits import ReverseDigits
+from straw.types import Message, Problem
 
 
 def nats(*probabilities: float) -> dict[int, float]:
@@ -108,3 +110,62 @@ def test_what_was_learned_of_the_format_cancels(home: Path) -> None:
     learned = Shifted(parts, form=0.5, answer=3 * log(2))
     assert gold_bits(learned, parts.task, Start(), is_start=False) == pytest.approx(3)
     assert gold_bits(learned, parts.task, Start(), is_start=True) == 0
+
+
+def asking(*references: str, num_problems: int | None = None, max_turns: int = 1) -> Any:
+    def problem(index: int) -> Problem:
+        text = references[index % len(references)]
+        return Problem(key=str(index), messages=(Message("user", str(index)),), reference=(text,))
+
+    return SimpleNamespace(problem=problem, num_problems=num_problems, max_turns=max_turns)
+
+
+def told(task: Any) -> list[tuple[str, list[str]]]:
+    return [(problem.key, [text[0] for text in texts]) for problem, texts in gold_cases(task)]
+
+
+def test_decoys_are_the_next_three_other_references_each_once() -> None:
+    assert told(asking("a", "b", "b", "a", "c", "d", num_problems=6)) == [
+        ("0", ["a", "b", "c", "d"]), ("1", ["b", "a", "c", "d"]), ("2", ["b", "a", "c", "d"]),
+        ("3", ["a", "c", "d", "b"]), ("4", ["c", "d", "a", "b"]), ("5", ["d", "a", "b", "c"]),
+    ]  # fmt: skip
+    assert len(told(asking("a", "b"))) == 8 and len(told(asking("a", "b", num_problems=20))) == 8
+
+
+def test_without_two_answers_or_in_a_conversation_there_is_no_gold() -> None:
+    assert told(asking("a", "a")) == told(asking("a", num_problems=1)) == told(asking("a", "b", max_turns=2)) == []
+    assert told(asking("a", "a", "b", num_problems=3)) == [("0", ["a", "b"]), ("1", ["a", "b"]), ("2", ["b", "a"])]
+    nobody: Any = None
+    assert gold_bits(nobody, asking("a", "a"), Start(), is_start=True) is None
+
+
+def test_gold_is_the_gain_of_the_reference_less_that_of_its_decoys_in_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two problems: 2 - (0 + 1) / 2 and 4 - 1, in nats; and the start is what it was when it was first asked for."""
+    answers = {"current": [[-1.0, -5.0, -4.0], [-1.0, -4.0]], "start": [[-3.0, -5.0, -5.0], [-5.0, -5.0]]}
+    asked: list[str] = []
+
+    def logprobs(engine: Any, task: Any, cases: Any, policy: str = "current") -> list[list[float]]:
+        asked.append(policy)
+        return answers[policy]
+
+    monkeypatch.setattr("straw.measure.ledger.absorbed.case_logprobs", logprobs)
+    start, nobody, task = Start(), None, asking("a", "b", "c", num_problems=3)
+    for _ in range(2):
+        assert gold_bits(nobody, task, start, is_start=False) == pytest.approx((1.5 + 3) / 2 / log(2))  # type: ignore[arg-type]
+    assert asked == ["current", "start", "current"]
+
+
+def test_effort_is_a_mean_over_replies_of_sums_over_their_tokens() -> None:
+    """d = ln 2 at two tokens of the first reply, and at none of the others."""
+    one = 2 - log(2) - 1
+    found = rollouts_kl_bits([[-1.0, -2.0], [-1.0], [-3.0]], [[-1.0 + log(2), -2.0 + log(2)], [-1.0], [-3.0]])
+    assert found == pytest.approx(2 * one / 3 / log(2))
+
+
+def test_an_answer_that_the_start_gave_nothing_is_no_infinite_effort() -> None:
+    """As if it had had 10^-18: half of log2 (1/2 / 10^-18), and half of log2 (1/2 / 1)."""
+    found = answers_kl_bits(2, nats(0.5, 0.5), {0: -1e9, 1: 0.0}, 0)
+    assert found == pytest.approx(0.5 * log2(0.5 / 1e-18) + 0.5 * log2(0.5), abs=1e-6)
+    assert answers_kl_bits(2, nats(0.25, 0.25), nats(0.5, 0.5 - 1e-15), 0) == pytest.approx(
+        0.5 * log2(0.5) + 0.5 * log2(0.5 / 1e-9), abs=1e-6
+    )

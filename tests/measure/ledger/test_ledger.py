@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import product
 from math import log2
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from tests.measure.ledger.test_received import GAMES, REPLIES, game, rollout, to
 
 from straw.algorithms.baselines import Credit
 from straw.information import miller_madow_bits, plug_in_entropy_bits
-from straw.measure.ledger.ledger import Ledger, efficiencies, rewards_of
+from straw.measure.ledger.ledger import Ledger, efficiencies, rewards_of, told_by
 from straw.training.step import credited
 from straw.types import Rollout
 
@@ -211,3 +212,78 @@ def test_entropies_of_a_group_are_in_order(counts: Any) -> None:
     assert plain <= corrected + 1e-9 <= log2(levels) + 2e-9
     if sum(map(bool, counts)) == 1:
         assert plain == corrected == 0
+
+
+def advantages(groups: Groups, *values: tuple[float, ...]) -> Groups:
+    told = iter(values)
+    return [[replace(one, advantages=next(told)) for one in group] for group in groups]
+
+
+def test_a_group_is_usable_where_any_of_its_turns_has_an_advantage() -> None:
+    ledger, groups = groups_of("", [["0", "7"], ["1", "2"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (0.0,), (-0.5,)))
+    found = numbers(ledger)
+    assert 0 < found["wasted_bits"] < found["offered_bits"] and found["usable_bits"] > 0
+    turns, more = groups_of("", [["0", "7"]])
+    turns.enter(more, advantages(more, (0.0, 0.0), (0.0, 1.0)))
+    assert numbers(turns)["wasted_bits"] == 0
+
+
+def test_groups_of_one_count_together_and_a_group_of_two_beside_them_alone() -> None:
+    ledger, groups = groups_of("", [["0"], ["7"], ["3"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (1.0,)))
+    assert numbers(ledger)["wasted_bits"] == 0
+    ledger, groups = groups_of("", [["0"], ["7"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,)))
+    assert numbers(ledger)["usable_bits"] == 0
+    ledger, groups = groups_of("", [["0"], ["7", "3"]])
+    ledger.enter(groups, advantages(groups, (0.0,), (0.0,), (1.0,)))
+    assert 0 < numbers(ledger)["wasted_bits"] < numbers(ledger)["offered_bits"]
+
+
+def test_capacity_is_a_bit_a_rollout_for_two_levels_and_two_for_four() -> None:
+    assert numbers(entered("", [["0", "3", "7"]]))["capacity_bits"] == 3
+    assert numbers(entered("reward_type=binned_log_distance reward_bins=4", [["0", "3", "7"]]))["capacity_bits"] == 6
+    assert numbers(Ledger.of(*game("")))["capacity_bits"] == 0
+
+
+def test_the_symbol_of_a_rollout_is_its_pay_and_the_words_that_go_with_it() -> None:
+    def told(reward: float, turns: tuple[float, ...] | None = None, words: str = "") -> str:
+        return told_by(SimpleNamespace(reward=reward, turn_rewards=turns, words=words))  # type: ignore[arg-type]
+
+    assert (told(0.5), told(0.5, (1.0, 0.0)), told(1.0, words="too high")) == ("0.5", "1.0 0.0", "1.0 too high")
+
+
+@pytest.mark.parametrize(("num_problems", "kept"), [(None, {"all"}), (2, {"all", "prompt secret-0"})])
+def test_prompts_are_forgotten_where_they_never_come_back(num_problems: int | None, kept: set[str]) -> None:
+    ledger, groups = groups_of("", [["0", "7"]])
+    ledger.repeats = num_problems is not None
+    ledger.enter(groups, advantages(groups, (0.0,), (1.0,)))
+    assert ledger.code is not None and set(ledger.code.counts) == kept
+    task_like = SimpleNamespace(num_problems=num_problems)
+    assert Ledger(task_like).repeats == (num_problems is not None) and Ledger().repeats  # type: ignore[arg-type]
+
+
+def test_entropies_are_those_of_a_groups_symbols_as_often_as_it_has_rollouts() -> None:
+    """Two misses and a hit, and then three misses, of which nothing is unexpected."""
+    found = numbers(entered("", [["0", "3", "7"], ["0", "1", "7"]]))
+    assert found["offered_entropy_bits"] == pytest.approx(3 * plug_in_entropy_bits([2, 1]))
+    assert found["offered_entropy_mm_bits"] == pytest.approx(3 * miller_madow_bits([2, 1], 2))
+
+
+@pytest.mark.parametrize(("pays_by_length", "lengths", "is_new"), [(True, (5, 6), True), (True, (5, 5), False),
+                                                                   (False, (5, 6), False)])  # fmt: skip
+def test_a_reply_of_another_length_is_another_one_where_a_part_of_the_reward_pays_by_it(
+    pays_by_length: bool, lengths: tuple[int, int], is_new: bool
+) -> None:
+    task, channel = game("", 3)
+    one = rollout(task, channel, ("no",))
+    raw = {"length": 1.0} if pays_by_length else {}
+    group = [
+        replace(one, raw_rewards=raw, grade=replace(one.grade, num_tokens=length), advantages=(1.0,))
+        for length in lengths
+    ]
+    ledger = Ledger.of(task, channel)
+    ledger.enter([group], [group])
+    assert ledger.code is not None and ledger.code.counts["all"] == {"0.0": 2 if is_new else 1}
+    assert ledger.episodes == 2

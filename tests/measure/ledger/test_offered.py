@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import json
 from itertools import product
-from math import fsum, isclose, log2
+from math import fsum, inf, isclose, log2
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from straw.measure.ledger.offered import CausalCode, escape_bits, fresh_bits_for, is_zero, kt_bits, symbol_of
+from straw.measure.ledger.offered import (
+    CausalCode,
+    escape_bits,
+    fresh_bits_for,
+    is_zero,
+    kt_bits,
+    shares_of,
+    symbol_of,
+)
 
 SYMBOLS = st.lists(st.sampled_from(["0.0", "1.0"]), max_size=40)
 ONES = st.lists(st.sampled_from(["1.0", "0.5"]), max_size=40)
@@ -259,3 +267,43 @@ def test_a_run_that_was_begun_with_counts_alone_goes_on_with_them(before: Any, a
         assert going.charge("secret-0", f"later {place}", symbol, 0.5) == pytest.approx(
             kt_bits((before + after[:place]).count(symbol), len(before) + place, 2)
         )
+
+
+# --- what a channel declares -----------------------------------------------------------------------
+
+
+def test_pay_without_an_end_needs_the_bits_of_any_float_and_declares_what_ends() -> None:
+    assert [fresh_bits_for(-inf, 0), fresh_bits_for(0, inf)] == [64, 64]
+    code = CausalCode(levels=None, lowest=-inf, highest=2.0)
+    assert (code.fresh_bits, code.known, code.bets) == (64, {"0.0": 1, "2.0": 1}, ["zeros"])
+    assert CausalCode(levels=None, lowest=-1.0, highest=inf).known == {"0.0": 1, "-1.0": 1}
+    assert CausalCode(levels=2, lowest=-1.0).known == {} and CausalCode(levels=2, lowest=-1.0).bets == [
+        "zeros",
+        "lowest",
+    ]
+
+
+def test_a_symbol_costs_by_how_often_it_came_among_how_many() -> None:
+    assert kt_bits(3, 7, 4) == pytest.approx(-log2(3.5 / 9)) and kt_bits(0, 0, 8) == 3
+    assert escape_bits(3, 7) == pytest.approx(3 - log2(3)) and escape_bits(0, 7, 10.0) == 3 + 10
+    assert escape_bits(0, 0) == 24
+
+
+def test_each_first_code_has_half_of_what_is_left_and_the_counts_share_the_rest() -> None:
+    assert shares_of(["a", "b", "c"], ["d", "e"]) == {"a": 1 / 2, "b": 1 / 4, "c": 1 / 8, "d": 1 / 16, "e": 1 / 16}
+    assert shares_of([], ["d", "e"]) == {"d": 1 / 2, "e": 1 / 2}
+
+
+def test_pay_is_written_with_six_digits_in_its_order() -> None:
+    assert symbol_of((0.1234567, -0.0000004, 2)) == "0.123457 0.0 2.0"
+
+
+def test_what_stood_last_is_kept_for_each_prompt() -> None:
+    code = CausalCode(levels=2, deterministic=False)
+    for prompt, symbol in (("a", "1.0"), ("b", "0.0"), ("a", "0.0")):
+        code.charge(prompt, "x", symbol)
+    assert code.last == {"a": "0.0", "b": "0.0"}
+    assert code.counts["behind 1.0 a"] == {"0.0": 1} and code.counts["behind  b"] == {"0.0": 1}
+    assert code.counts["all"] == {"1.0": 1, "0.0": 2} and code.counts["prompt a"] == {"1.0": 1, "0.0": 1}
+    code.forget_prompts()
+    assert (code.last, set(code.counts), code.scored) == ({}, {"all"}, {})

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from straw.config import load_page, parse_overrides
-from straw.measure.ledger.received import Candidates, Observer, Posterior, observer_of
+from straw.measure.ledger.received import Candidates, Deaf, Observer, Posterior, observer_of
 from straw.measure.observer import game_of
 from straw.rewards.channel import Channel
 from straw.rewards.controls import NoisyBinary
@@ -200,3 +200,89 @@ def test_flips_that_never_come_are_no_logarithm_of_nothing() -> None:
 
 def test_too_many_secrets_are_not_listed() -> None:
     assert observer_of(*game("N=100000")) is None
+
+
+def test_who_hears_a_channel_depends_on_what_it_lets_an_observer_conclude() -> None:
+    kinds = {
+        "": Candidates, "reward_type=noisy_binary flip_probability=0.2": Posterior, "reward_type=random": Deaf,
+    }  # fmt: skip
+    assert {words: type(observer_of(*game(words))) for words in kinds} == kinds
+
+
+def test_a_fair_coin_costs_a_bit_for_every_reply_that_was_read() -> None:
+    task, channel = game("reward_type=random", 3)
+    observer = observer_of(task, channel)
+    assert [observe(observer, task, rollout(task, channel, (text,))) for text in ("3", "no", "4")] == [1, 0, 1]
+    assert observer.received_bits == 0 and observer.state_dict() == {}
+
+
+def test_what_is_left_shares_all_that_can_be() -> None:
+    task, channel = game("", 3)
+    observer = observer_of(task, channel)
+    assert observer.shares("secret-0").tolist() == [0.1] * 10
+    for guess in ("0", "9"):
+        observe(observer, task, rollout(task, channel, (guess,)))
+    assert observer.shares("secret-0") == pytest.approx([0, *[1 / 8] * 8, 0])
+    assert observer.shares("another") == pytest.approx([0.1] * 10)
+    observe(observer, task, rollout(task, channel, ("3",)))
+    assert observer.shares("secret-0").tolist() == [float(secret == 3) for secret in range(10)]
+
+
+def test_the_shares_of_a_posterior_are_as_likely_as_what_was_paid_makes_them() -> None:
+    """e = 1/4: a paid guess is three times as likely as before, one that was not paid a third."""
+    task, channel = game("reward_type=noisy_binary flip_probability=0.25", 3)
+    observer = observer_of(task, channel)
+    for guess, coin in (("3", 0.9), ("5", 0.9), ("3", 0.9), ("0", 0.1)):
+        observe(observer, task, rollout(task, channel, (guess,), coin=coin))
+    weights = np.ones(10)
+    weights[[0, 3, 5]] = 3, 9, 1 / 3
+    assert observer.shares("secret-0") == pytest.approx(weights / weights.sum())
+    assert observer.received_bits == pytest.approx(log2(10 * 9 / weights.sum()))
+    assert observer.shares("another") == pytest.approx([0.1] * 10)
+
+
+def test_a_sequence_that_is_flipped_is_one_guess_of_all_its_parts() -> None:
+    """3 1 of sixteen is the fourteenth, and paid for: e = 1/4 makes it three of 18."""
+    task, channel = game("N=4 length=2 reward_type=noisy_binary flip_probability=0.25", 3)
+    assert task.target_index(task.problem(0)) == 13
+    observer = observer_of(task, channel)
+    assert isinstance(observer, Posterior)
+    observe(observer, task, rollout(task, channel, ("3 1",), coin=0.9))
+    assert observer.nats["secret-0"].keys() == {"13"}
+    assert observer.received_bits == pytest.approx(log2(16 * 3 / 18))
+    observe(observer, task, rollout(task, channel, ("1 2",), coin=0.9))
+    assert observer.nats["secret-0"].keys() == {"13", "6"}
+
+
+def test_prompts_that_are_flipped_have_odds_of_their_own() -> None:
+    task, channel = game("num_secrets=2 reward_type=noisy_binary flip_probability=0.25")
+    observer = observer_of(task, channel)
+    for place in (0, 1):
+        problem = task.problem(place)
+        grade = task.grade(problem, problem.reference, End.ANSWERED)
+        told = Rollout(problem=problem, turns=(TURN,), replies=tuple(problem.reference), end=End.ANSWERED, grade=grade,
+                       rewards={channel.name: channel(grade, 0.9).total})  # fmt: skip
+        observe(observer, task, told)
+    assert observer.received_bits == pytest.approx(2 * log2(10 * 3 / 12))
+
+
+def test_candidates_of_any_number_are_kept_and_come_back() -> None:
+    """Ten secrets fill a byte and a quarter."""
+    task, channel = game("reward_type=binned_log_distance reward_bins=4", 9)
+    one, two = observer_of(task, channel), observer_of(task, channel)
+    assert isinstance(one, Candidates) and isinstance(two, Candidates)
+    one.left = {"a": np.array([0, 7, 8, 9]), "b": np.array([3])}
+    two.load_state_dict(json.loads(json.dumps(one.state_dict())))
+    assert {prompt: left.tolist() for prompt, left in two.left.items()} == {"a": [0, 7, 8, 9], "b": [3]}
+    assert two.received_bits == pytest.approx(log2(10 / 4) + log2(10))
+
+
+def test_bits_that_spell_a_number_beyond_the_secrets_move_no_odds() -> None:
+    """Ten secrets in four bits: a pay for 10 is a flip for sure, and one for 9 may be none."""
+    task, channel = game("env_type=multi_step reward_type=noisy_binary flip_probability=0.25", 9)
+    observer = observer_of(task, channel)
+    assert isinstance(observer, Posterior)
+    beyond = observe(observer, task, rollout(task, channel, ("1", "0", "1", "0"), coin=0.9))
+    assert beyond == pytest.approx(-log2(0.75)) and observer.nats["secret-0"] == {}
+    right = observe(observer, task, rollout(task, channel, ("1", "0", "0", "1"), coin=0.9))
+    assert right == pytest.approx(-log2(0.3)) and observer.nats["secret-0"].keys() == {"9"}

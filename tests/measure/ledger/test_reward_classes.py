@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +82,68 @@ def test_a_channel_that_pays_by_form_pays_every_offset_by_the_form_of_the_reply(
         paid = [ByForm()(replace(graded(row), well_formed=well_formed), 0.0).total for row in offsets]
         assert sorted_by.of((5, 2)[:length], secrets, grade) == pytest.approx(paid)
     assert len(sorted_by.tables) == 2
+
+
+def said(words: str, replies: tuple[str, ...], offsets: tuple[int | None, ...], target: int) -> Any:
+    found: Any = classes(words)
+    return found.said(SimpleNamespace(replies=replies, grade=SimpleNamespace(offsets=offsets)), target)
+
+
+def test_a_guess_is_the_secret_and_what_it_is_off_by_in_each_part() -> None:
+    assert said("N=8", ("6",), (1,), 5) == (6,) and said("N=8", ("4",), (-1,), 5) == (4,)
+    assert said("N=8", ("no",), (None,), 5) is None and said("N=8", ("no",), (), 5) is None
+    assert said("N=4 length=2", ("2 3",), (-1, 2), 13) == (2, 3)  # 13 is 3 1
+    assert said("N=4 length=2", ("2 no",), (-1, None), 13) is None
+
+
+def test_turns_that_are_paid_alone_are_read_alone_and_those_that_never_came_are_none() -> None:
+    bits = "N=16 env_type=multi_step"
+    assert said(bits, ("1", "no", "0", "1"), (), 5) == (1, None, 0, 1)
+    assert said(bits, ("1", "0"), (), 5) == (1, 0, None, None)
+
+
+def test_bits_are_classed_by_how_they_are_paid_and_one_that_was_not_read_hits_nothing() -> None:
+    """By turn every bit is told; in sum only how many are right."""
+    secrets = np.arange(8)
+    by_turn, summed = classes("N=8 env_type=multi_step"), classes("N=8 env_type=multi_step credit=sum")
+    assert by_turn is not None and summed is not None
+    assert len(set(by_turn.of((1, 0, 1), secrets).tolist())) == 8
+    assert len(set(by_turn.of((1, None, 1), secrets).tolist())) == 4
+    counts: dict[int, list[int]] = {}
+    for secret, found in zip(secrets, summed.of((1, 0, 1), secrets), strict=True):
+        counts.setdefault(int(found), []).append(int(secret))
+    assert sorted(counts.values(), key=len) == [[2], [5], [0, 3, 6], [1, 4, 7]]
+    again = summed.of((0, 0, 0), secrets)
+    assert again[5] == summed.of((1, 0, 1), secrets)[0]  # one right of three both times
+
+
+def test_too_many_secrets_are_not_sorted_and_just_as_many_as_can_be_are() -> None:
+    assert classes("N=65536") is not None and classes("N=65537") is None
+    assert classes("N=256 length=2") is not None and classes("N=257 length=2") is None
+    assert classes("kind=secret N=4").space == 4
+
+
+def test_offsets_of_one_number_reach_from_the_lowest_guess_to_the_highest() -> None:
+    """Guesses of bits may spell a number beyond N - 1: of six secrets up to 7."""
+    plain, bits = classes("N=6 reward_type=log_distance"), classes("N=6 env_type=multi_step reward_type=log_distance")
+    assert plain is not None and bits is not None
+    paid = plain.of_offsets(np.arange(-5, 6))
+    assert paid[5] == paid.max() and paid[:5].tolist() == paid[:5:-1].tolist() and len(set(paid[5:].tolist())) == 6
+    told = bits.of((7,), np.arange(6))
+    assert told[:3].tolist() == [0, 0, 0] and (np.diff(told[2:]) > 0).all()  # five off or more is paid nothing
+
+
+def test_a_game_has_one_turn_and_one_part_unless_more_are_said() -> None:
+    found = Classes(ByForm(), 8)
+    assert (found.num_turns, found.length, found.space, found.by_bits) == (1, 1, 8, False)
+
+
+def test_two_bits_spell_one_number_more_than_three_secrets_have() -> None:
+    found = classes("N=3 env_type=multi_step reward_type=log_distance")
+    assert found is not None and len(found.of((3,), np.arange(3))) == 3
+    paid = found.of((3,), np.arange(3))
+    assert paid[2] > paid[1] >= paid[0]
+
+
+def test_turns_with_parts_of_a_reward_are_not_sorted_however_few_they_are() -> None:
+    assert classes("N=4 env_type=multi_step reward_type=weighted reward_weights=correctness=1,integer=0.5") is None

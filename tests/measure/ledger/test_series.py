@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.made_runs import write_run
 
-from straw.measure.ledger.series import efficiencies_of, ledger_of
+from straw.measure.ledger.series import efficiencies_of, ledger_of, reason, series_from
 from straw.report.ledger import ledger_rows
 
 ROWS = [
@@ -56,3 +56,30 @@ def test_why_nothing_was_received_is_said(tmp_path: Path, options: dict[str, Any
 def test_reading_a_ledger_and_an_observer_needs_no_torch() -> None:
     code = "import sys, straw.report.ledger, straw.report.curves.observer; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_newest_value_that_was_measured_is_the_last() -> None:
+    rows: list[dict[str, float]] = [{"episodes": at} for at in (0, 4, 8)]
+    rows[0]["ledger/eta"], rows[1]["ledger/eta"] = 0.25, 0.5
+    found = series_from({}, rows)
+    assert (found.last("eta"), found.last("gold_bits"), found["eta"]) == (0.5, None, [0.25, 0.5, None])
+    secret = series_from({"task": {"kind": "secret", "N": 8, "length": 1}}, rows)
+    assert (found.bound, secret.bound) == ("none", "law")
+
+
+def test_up_to_65536_secrets_could_have_been_listed() -> None:
+    many = "there are more than 65536 secrets"
+    assert reason({"kind": "secret", "N": "256", "length": "2"}).startswith("the ledger does not sort secrets")
+    assert reason({"kind": "secret", "N": "257", "length": "2"}) == many
+    assert reason({"kind": "secret", "N": "65536", "length": "1"}).startswith("the ledger does not sort secrets")
+    assert reason({"kind": "secret", "N": "65537", "length": "1"}) == many
+    assert reason({}) == "answers cannot be listed"
+
+
+def test_an_efficiency_over_runs_lacks_what_one_of_them_lacks() -> None:
+    def ended(**bits: float) -> Any:
+        return series_from({}, [{"episodes": 4, **{f"ledger/{name}_bits": value for name, value in bits.items()}}])
+
+    both = ended(offered=4, received=2, absorbed=1), ended(offered=4, absorbed=2)
+    assert efficiencies_of(both) == {"eta_channel": None, "eta_absorb": None, "eta": 3 / 8}
+    assert efficiencies_of([]) == {"eta_channel": None, "eta_absorb": None, "eta": None}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from tests.measure.observer.watched import table
 
-from straw.measure.observer.draws import PATIENCE, Runs, draw_pace, stuck
+from straw.measure.observer.draws import PATIENCE, Runs, draw_pace, started, stuck
 from straw.measure.observer.ideal import VERSION
 from straw.measure.observer.noisy import noisy_pace
 
@@ -75,3 +75,28 @@ def test_secrets_that_no_reward_tells_apart_are_never_known() -> None:
         found = draw_pace(codes, group=group, runs=8, seed=0)
         assert found.to_know is found.to_know_error is found.to_nine_tenths is None
         assert found.bits_at(64) == 1.0 and found.episodes[-1] == 128
+
+
+def test_each_run_keeps_the_secrets_that_would_have_been_paid_alike_in_their_order() -> None:
+    codes = np.array([[0, 1, 1, 2, 1], [3, 0, 3, 3, 3], [0, 0, 0, 0, 0], [1, 1, 2, 0, 2], [1, 2, 3, 4, 0]])
+    fits = np.array([[0, 1, 2, 3, 4], [0, 1, 2, 3, 4], [1, 2, 4, 0, 0], [2, 4, 0, 0, 0]], np.uint16)
+    runs = Runs(np.arange(4), np.array([2, 3, 4, 2]), fits, np.array([5, 5, 3, 2]), np.array([1, 1, 1, 1]))
+    runs.observe(codes, np.array([0, 0, 1, 2]), 9)
+    assert runs.sizes.tolist() == [3, 1, 2, 2] and runs.moved_at.tolist() == [9, 9, 9, 1]
+    assert [runs.fits[run, :size].tolist() for run, size in enumerate(runs.sizes)] == [[1, 2, 4], [3], [2, 4], [2, 4]]
+    runs.observe(codes, np.array([2, 2, 2, 2]), 10)
+    assert runs.sizes.tolist() == [3, 1, 2, 2] and runs.moved_at.tolist() == [9, 9, 9, 1]  # no news
+    runs.keep(np.array([False, True, True, False]))
+    assert (runs.place.tolist(), runs.secrets.tolist(), runs.sizes.tolist()) == ([1, 2], [3, 4], [1, 2])
+    assert (runs.moved_at.tolist(), runs.fits.shape) == ([9, 9], (2, 2))
+    runs.keep(np.array([False, False]))
+    assert len(runs.place) == 0
+
+
+def test_secrets_are_spread_evenly_over_the_runs_and_everything_fits() -> None:
+    runs = started(8, 4, np.random.default_rng(0))
+    assert sorted(np.diff(sorted(runs.secrets))) == [2, 2, 2] and sorted(
+        started(5, 10, np.random.default_rng(0)).secrets
+    ) == [one for one in range(5) for _ in range(2)]
+    assert runs.sizes.tolist() == [8] * 4 and runs.moved_at.tolist() == [0] * 4 and runs.place.tolist() == [0, 1, 2, 3]
+    assert (runs.fits == np.arange(8)).all()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from tests.measure.observer.watched import table, watch
 
-from straw.measure.observer.greedy import best_guess, greedy_pace, partition_bits, split
+from straw.measure.observer import greedy
+from straw.measure.observer.greedy import best_guess, greedy_pace, partition_bits, share_bits, split
 
 
 @pytest.mark.parametrize(
@@ -63,3 +64,34 @@ def test_secrets_that_no_guess_tells_apart_are_settled_as_they_are() -> None:
     assert found.bits == pytest.approx((0.0, 1.5, 1.5))
     assert found.to_know is None and found.to_nine_tenths is None
     assert greedy_pace(np.zeros((1, 1), np.int64), 1).to_know == 0
+
+
+def test_the_bits_of_a_guess_are_the_entropy_of_its_parts_however_many_are_counted_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Parts of 1, 1 and 2 of four are 1.5 bits; among 0, 2 and 3 alone one of three is told: 0.918."""
+    codes = np.array([[0, 1, 2, 2], [0, 0, 0, 0], [0, 0, 1, 1], [0, 1, 2, 3]])
+    third = np.log2(3) - 2 / 3
+    for at_once in (1 << 22, 8, 1):
+        monkeypatch.setattr(greedy, "AT_ONCE", at_once)
+        assert partition_bits(codes, np.arange(4), 4) == pytest.approx([1.5, 0, 1, 2])
+        assert partition_bits(codes, np.array([0, 2, 3]), 4) == pytest.approx([third, 0, third, np.log2(3)])
+
+
+def test_a_part_tells_the_bits_of_its_size_as_often_as_it_comes() -> None:
+    assert (share_bits(2, 8), share_bits(1, 8), share_bits(8, 8)) == (2 / 8 * 2, 3 / 8, 0)
+
+
+def test_when_it_is_known_and_nearly_known_is_counted_for_each_secret() -> None:
+    """The first guess tells 0 and 1; 2 and 3 are told by the next: 1, 1, 2 and 2 episodes. Then three of four bits."""
+    codes = np.array([[0, 1, 2, 2], [0, 1, 2, 2], [3, 3, 1, 0], [3, 3, 1, 0]])
+    found = greedy_pace(codes, 4)
+    assert found.bits == pytest.approx((0, 1.5, 2)) and (found.to_know, found.to_nine_tenths) == (1.5, 1.5)
+
+
+def test_sixteen_secrets_are_looked_at_among_themselves_and_seventeen_are_not() -> None:
+    """A guess from among them that tells all apart is taken at once, and beyond that the first that says as much."""
+    for count, guess in ((16, 5), (17, 5)):
+        codes = np.zeros((count + 4, count + 4), np.int64)
+        codes[0] = codes[5] = codes[7] = np.arange(count + 4)
+        assert best_guess(codes, count + 4, np.arange(3, count + 3)) == guess

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.made_runs import write_run
+from tests.report.study.in_memory import cell_of, knowing, run_of
 
+from straw.report.study import equal as equals
 from straw.report.study.analysis import studied
 from straw.report.study.cells import cells_of
-from straw.report.study.equal import Equal, bits_at, equals_of, name_in
+from straw.report.study.equal import Equal, bits_at, cpu_s, draws_unpaid, equals_of, is_told, name_in, shortest
 from straw.report.study.load_runs import gathered
 from straw.report.study.verdicts import verdicts_of
 
@@ -114,3 +117,75 @@ def test_of_eleven_conditions_with_six_secrets_the_worst_are_told_from_the_best(
         learner(tmp_path, f"g{place}", [place / 3 + 0.1 * one for one in range(6)], entropy_coef=0.01 * (place + 1))
     equal = equal_at(tmp_path)
     assert 3 <= equal.num_told_apart(0.01) <= 9
+
+
+# --- in memory ------------------------------------------------------------------------------------
+
+
+def test_the_shortest_is_that_of_who_went_on_and_of_who_was_measured() -> None:
+    knew = run_of({"bits_known": ([0, 4], [0, 4]), "p_secret": ([4], [0.95])}, stop_at=0.9)
+    assert shortest(cell_of(knew, knowing(0, 0, 0), knowing(0, 0, 0, 0), run_of())) == 8
+    assert shortest(cell_of(knew)) == np.inf
+
+
+def test_where_all_knew_enough_there_is_no_place_to_compare_them() -> None:
+    knew = [
+        run_of({"bits_known": ([0, 4], [0, 4]), "p_secret": ([4], [0.95])}, stop_at=0.9, N=16, kl_coef=kl)
+        for kl in (0, 1)
+    ]
+    assert list(equals_of([cell_of(run) for run in knew])) == []
+    (found,) = equals_of([cell_of(knew[0]), cell_of(knowing(0, 1)), cell_of(run_of(N=16)), cell_of(knowing(0, 1, N=8))])
+    assert (found.episodes, len(found.cells)) == (4, 2)
+
+
+def test_learners_that_are_told_the_formula_stand_behind_the_others_in_their_own_order() -> None:
+    ends = {"plain": 1, "better": 3, "reward_aware": 4, "surrogate": 2}
+    cells = [
+        cell_of(knowing(0, bits, algorithm=name if name in ("reward_aware", "surrogate") else "reinforce"), label=name)
+        for name, bits in ends.items()
+    ]
+    found = Equal(reward="binary", N=16, episodes=4, cells=cells)
+    assert [cell.label for cell in found.fair] == ["better", "surrogate", "plain"]
+    assert [cell.label for cell in found.told] == ["reward_aware"]
+    assert [cell.label for cell in found.ranked] == ["better", "surrogate", "plain", "reward_aware"]
+    assert [is_told(cell) for cell in cells] == [False, False, True, False]
+    assert [draws_unpaid(cell) for cell in cells] == [False, False, False, True]
+    assert draws_unpaid(cell_of(knowing(0, 1, algorithm="regress")))
+
+
+def test_the_order_is_that_of_mean_ranks_and_equals_keep_theirs() -> None:
+    """By a sum of ranks the one with three runs would come first."""
+    one = cell_of(knowing(0, 4), label="one")
+    three = cell_of(*[knowing(0, 2, secret=secret) for secret in range(3)], label="three")
+    same = cell_of(knowing(0, 2), label="same")
+    found = Equal(reward="binary", N=16, episodes=4, cells=[three, same, one])
+    assert [cell.label for cell in found.ordered(found.cells)] == ["one", "three", "same"]
+    assert found.ordered([]) == []
+
+
+def test_from_the_last_one_upward_each_is_told_from_the_first_until_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [cell_of(*[knowing(0, 4 - place, secret=secret) for secret in range(6)]) for place in range(4)]
+    found = Equal(reward="binary", N=16, episodes=4, cells=cells)
+    chances = {4: 0.01, 3: 0.05, 2: 0.051}
+    monkeypatch.setattr(equals, "chance_of_range", lambda runs: chances[runs.num_groups])
+    assert (found.num_told_apart(0.05), found.num_told_apart(0.04)) == (2, 1)
+    chances[2] = 0.01
+    assert found.num_told_apart(0.05) == 3
+    monkeypatch.setattr(equals, "can_tell", lambda runs, level: runs.num_groups > 3)
+    assert found.num_told_apart(0.05) == 1
+
+
+def test_what_a_run_cost_is_a_mean_over_those_that_say_it() -> None:
+    assert cpu_s(cell_of(run_of(cpu_s=2.0), run_of(), run_of(cpu_s=4.0))) == 3
+    assert cpu_s(cell_of(run_of())) is None
+
+
+def test_bits_are_the_median_after_so_many_episodes() -> None:
+    cell = cell_of(knowing(0, 1, 3), knowing(0, 2, 4, secret=1), run_of(), knowing(0, 3, 3.5, secret=2))
+    assert (bits_at(cell, 4).value, bits_at(cell, 8).value, bits_at(cell, 4).num_runs) == (2, 3.5, 3)
+
+
+def test_a_name_beside_others_leaves_out_the_reward_that_all_have() -> None:
+    found = Equal(reward="8 bins", N=16, episodes=4, cells=[])
+    names = [name_in(cell_of(run_of(), label=name), found) for name in ("8 bins, replay=1", "8 bins", "mine, 8 bins")]
+    assert names == ["replay=1", "as it is by default", "mine, 8 bins"]

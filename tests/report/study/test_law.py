@@ -6,10 +6,25 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from tests.made_runs import write_run
+from tests.report.study.in_memory import Measured, cell_of, run_of
 
 from straw.report.study.cells import Cell, cells_of
-from straw.report.study.law import BROKEN, KEPT, UNTOLD, chance_of_gain, first_look, law, law_of_nothing
-from straw.report.study.load_runs import gathered
+from straw.report.study.law import (
+    BROKEN,
+    KEPT,
+    UNTOLD,
+    Law,
+    chance_of_gain,
+    end_of,
+    first_look,
+    last_look,
+    law,
+    law_of,
+    law_of_nothing,
+    most_at,
+    power_at,
+)
+from straw.report.study.load_runs import Seen, gathered
 
 NAMES = ("ledger/offered_bits", "ledger/received_bits", "ledger/absorbed_bits")
 
@@ -103,3 +118,73 @@ def test_the_first_look_is_the_first_behind_the_start_however_soon_it_comes() ->
     assert first_look([measured(0, 1, 8)], ["bits_known"]) == 1
     assert first_look([measured(0, 1, 8), measured(0, 4)], ["bits_known"]) == 4
     assert first_look([measured(0)], ["bits_known"]) == 0
+
+
+# --- in memory ------------------------------------------------------------------------------------
+
+BOTH = ("ledger/absorbed_bits", "ledger/offered_bits")
+
+
+def kept(*ledger: tuple[float, float], step: int = 4, p_secret: float = 0.0, **options: object) -> Seen:
+    """What was absorbed and offered after 0, 4, 8 ... episodes."""
+    at = [place * step for place in range(len(ledger))]
+    columns: dict[str, Measured] = {
+        name: (at, values) for name, values in zip(BOTH, zip(*ledger, strict=True), strict=True)
+    }
+    return run_of(columns | {"p_secret": ([at[-1]], [p_secret])}, stop_at=0.9, **options)
+
+
+def test_the_power_is_of_what_was_absorbed_less_what_was_offered_by_then() -> None:
+    run = kept((0, 0), (3, 1), (5, 2))
+    assert [power_at(run, BOTH, episodes) for episodes in (0, 4, 7.9, 8, 99)] == [1, 4, 4, 8, 8]
+    assert power_at(run, BOTH[:1], 4) == 8
+
+
+def test_the_last_look_is_where_the_shortest_of_those_ended_that_did_not_know() -> None:
+    """Where all knew, the longest: a run that stops when it knows tells its secret by when it stops."""
+    knew, short, long_ = kept((0, 0), (1, 1), p_secret=0.95), kept(*[(0, 0)] * 3), kept(*[(0, 0)] * 6)
+    assert [end_of(run, BOTH) for run in (knew, short, long_)] == [4, 8, 20]
+    assert last_look([knew, long_, short], BOTH) == 8 and last_look([knew, long_], BOTH) == 20
+    assert last_look([knew, kept((0, 0), (1, 1), (2, 2), p_secret=0.9)], BOTH) == 8
+    uneven = run_of({BOTH[0]: ([0, 4, 8], [0, 0, 0]), BOTH[1]: ([0, 4], [0, 0])})
+    assert end_of(uneven, BOTH) == 4
+
+
+def test_who_was_over_by_then_could_know_everything_and_who_was_not_what_it_did() -> None:
+    """Of two secrets of four bits each eight bits; what was offered stays as it was."""
+    knew = kept((0, 0), (3, 2), p_secret=0.95)
+    assert (most_at(knew, BOTH, 4), most_at(knew, BOTH, 8)) == (2**1, 2 ** (4 - 2))
+    assert most_at(kept((0, 0), (3, 2), p_secret=0.95, num_secrets=2), BOTH, 8) == 2 ** (8 - 2)
+    assert most_at(knew, BOTH[:1], 8) == 2**4
+    assert most_at(kept((0, 0), (3, 2), p_secret=0.5), BOTH, 8) == 2
+
+
+def test_the_law_is_asked_of_runs_that_kept_a_ledger_and_could_know_a_secret() -> None:
+    there = [kept((0, 0), (1, 2), secret_seed=seed) for seed in (0, 1, 1)]
+    others = [kept((0, 0), (9, 0), ceiling=None, secret_seed=7), run_of({BOTH[0]: ([0, 4], [0, 9])}, secret_seed=8)]
+    found = law(cell_of(*there, *others), "offered_bits")
+    assert found is not None and (found.value, found.num_secrets, found.episodes) == (0.5, 2, 4)
+    assert found.p == 1
+    assert law(cell_of(*others), "offered_bits") is None and law(cell_of(*there), "received_bits") is None
+
+
+def test_the_bet_is_on_the_end_where_nobody_stopped_and_on_the_first_look_where_one_did() -> None:
+    going = [kept((0, 0), (0, 0), (4, 0), secret_seed=seed) for seed in range(6)]
+    stopped = kept((0, 0), (0, 0), (4, 0), p_secret=0.95, secret_seed=9)
+    assert law_of(cell_of(*going), *BOTH).p == pytest.approx(chance_of_gain(np.full(6, 16.0)))
+    assert law_of(cell_of(*going, stopped), *BOTH).p == pytest.approx(chance_of_gain(np.full(7, 1.0))) == 1
+
+
+def test_an_outcome_is_broken_at_the_level_kept_at_one_and_not_told_between() -> None:
+    def outcome(value: float, p: float, num_secrets: int = 3) -> str:
+        return Law(value=value, p=p, num_secrets=num_secrets, episodes=4).outcome(0.05)
+
+    assert (outcome(9, 0.05), outcome(9, 0.051), outcome(1, 0.5)) == (BROKEN, UNTOLD, KEPT)
+    assert (outcome(1.001, 0.5), outcome(1, 0.5, 2), outcome(0.5, 0.01)) == (UNTOLD, UNTOLD, BROKEN)
+
+
+def test_stakes_are_spread_from_a_twentieth_to_all_but_a_twentieth() -> None:
+    """By hand, for two runs that gained 4 and lost to a quarter."""
+    owned = [(1 + 3 * share) * (1 - 0.75 * share) for share in np.linspace(0.05, 0.95, 19)]
+    assert chance_of_gain(np.array([4.0, 0.25])) == pytest.approx(min(1, 1 / np.mean(owned)))
+    assert chance_of_gain(np.zeros(40_000)) == 1  # whoever staked anything owns less than a float can tell

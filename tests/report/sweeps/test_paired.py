@@ -66,3 +66,30 @@ def test_who_is_first_does_not_matter_to_p(differences: Any) -> None:
     p = swapped_p(differences)
     assert 2 / 2 ** len(differences) <= p <= 1 or not any(differences)
     assert swapped_p([-one for one in differences]) == p
+
+
+def test_two_values_have_an_interval_of_one_degree_of_freedom() -> None:
+    """Their deviation is 2 / root 2 and its error 1."""
+    assert sure([1, 3]) == pytest.approx((2, 2 - 12.706, 2 + 12.706), abs=0.001)
+
+
+@pytest.mark.parametrize(("freedom", "told"), [(1, 3.078), (2, 1.886)])
+def test_the_formulas_for_one_and_two_hold_for_other_shares(freedom: int, told: float) -> None:
+    assert t_quantile(freedom, 0.9) == pytest.approx(told, abs=0.001)
+
+
+def test_two_pairs_are_a_test_and_the_difference_is_ours_less_theirs() -> None:
+    found = against({0: 5.0, 1: 7.0}, {0: 4.0, 1: 4.0})
+    assert found is not None and (found.difference.mean, found.p, found.num_pairs) == (2, 2 / 4, 2)
+
+
+def test_sums_that_are_equal_but_for_rounding_are_equal() -> None:
+    """0.1 + 0.2 - 0.3 is no more than 0.1 - 0.3 + 0.2."""
+    assert swapped_p([0.1, 0.2, 0.3]) == 2 / 8 and swapped_p([0.1, 0.2, -0.3]) == 1
+
+
+def test_of_more_than_can_be_counted_as_many_are_drawn() -> None:
+    """Of two that differ, half of the ways have them on one side. And p is a share of 65,536."""
+    assert swapped_p([1.0] + [0.0] * 16) == 1
+    p = swapped_p([2.0, 1.0] + [0.0] * 15)
+    assert p == pytest.approx(0.5, abs=0.01) and p * 65_536 == round(p * 65_536)

@@ -30,7 +30,7 @@ def three(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     text = f"{value:.3g}"
-    return f"{value:.10f}".rstrip("0") if "e" in text and abs(value) > 1e-9 else text.replace("e-", "e−")
+    return f"{float(text):.10f}".rstrip("0") if "e" in text and abs(value) > 1e-9 else text.replace("e-", "e−")
 
 
 def spread(values: Sequence[float]) -> str:

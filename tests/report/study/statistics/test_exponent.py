@@ -4,10 +4,17 @@ from math import inf, log
 
 import numpy as np
 import pytest
-from scipy.stats import CensoredData, ecdf
+from scipy.stats import CensoredData, ecdf, norm
 
 from straw.report.study.statistics import exponent
-from straw.report.study.statistics.exponent import Grown, chance_of_exponent, exponent_of, lateness, prentice
+from straw.report.study.statistics.exponent import (
+    Grown,
+    chance_of_exponent,
+    crossing,
+    exponent_of,
+    lateness,
+    prentice,
+)
 
 SIZES = (16, 64, 256, 1024)
 
@@ -93,3 +100,59 @@ def test_runs_that_rule_nothing_out_have_no_interval(monkeypatch: pytest.MonkeyP
     assert exponent_of(nothing) == (1.0, None)
     _, half = exponent_of(nothing)
     assert half is not None and (half.low, half.high) == (-inf, 3.0)
+
+
+def test_where_something_falling_crosses_0_is_found_within_16_and_behind_it_is_endless() -> None:
+    for root in (-15.9, 0.0, 3.25, 15.9):
+        assert crossing(lambda beta: root - beta) == pytest.approx(root, abs=1e-7)  # noqa: B023
+    assert crossing(lambda beta: -16.1 - beta) == -inf
+    assert crossing(lambda beta: 16.1 - beta) == inf
+    assert crossing(lambda beta: -16 - beta) == pytest.approx(-16)
+    assert crossing(lambda beta: 16 - beta) == pytest.approx(16)
+
+
+def test_lateness_is_a_sum_over_runs_in_standard_deviations_by_hand() -> None:
+    """Four runs: -0.6, -0.2, 0.2 and 0.6 from the earliest on. With N^3 taken out they come in another order."""
+    runs = Grown(np.array([0.0, 0, 1, 2]), np.array([1.0, 5, 7, 9]), np.ones(4, bool), np.arange(4))
+    aside, late = np.array([-0.75, -0.75, 0.25, 1.25]), np.array([-0.6, -0.2, 0.2, 0.6])
+    spread = (0.36 + 0.04 + 0.04 + 0.36) * (aside**2).sum() / 3
+    assert lateness(0.0, runs) == pytest.approx((aside * late).sum() / spread**0.5)
+    assert chance_of_exponent(0.0, runs) == pytest.approx(2 * norm.sf(lateness(0.0, runs)))
+    assert lateness(3.0, runs) == pytest.approx((aside * np.array([-0.6, 0.6, 0.2, -0.2])).sum() / spread**0.5)
+
+
+def test_runs_of_one_unit_are_one_sum_at_their_mean_size() -> None:
+    runs = Grown(np.array([0.0, 2, 1, 5]), np.array([1.0, 3, 2, 4]), np.ones(4, bool), np.array([0, 0, 1, 2]))
+    aside, late = np.array([1.0, 1, 5]) - 7 / 3, np.array([-0.6 + 0.2, -0.2, 0.6])
+    spread = (late**2).sum() * (aside**2).sum() / 2
+    assert lateness(0.0, runs) == pytest.approx((aside * late).sum() / spread**0.5)
+
+
+def test_where_all_sizes_are_one_or_all_times_are_nothing_is_later() -> None:
+    same = np.ones(4)
+    assert lateness(0.0, Grown(same, np.arange(4.0), same.astype(bool), np.arange(4))) == 0
+    assert lateness(0.0, Grown(np.arange(4.0), same, same.astype(bool), np.arange(4))) == 0
+
+
+def test_of_equal_times_who_got_there_stands_before_who_did_not() -> None:
+    scores = prentice(np.array([2.0, 2.0, 1.0]), np.array([False, True, True]))
+    assert scores == pytest.approx([2 / 4 - 1, 2 * 2 / 4 - 1, 2 * 3 / 4 - 1])
+
+
+@pytest.mark.parametrize(("low", "high", "is_told"), [(-inf, inf, False), (-inf, 1.0, True), (1.0, inf, True)])
+def test_an_interval_that_is_open_on_one_side_is_told(
+    monkeypatch: pytest.MonkeyPatch, low: float, high: float, is_told: bool
+) -> None:
+    ends = iter([low, 0.5, high])
+    monkeypatch.setattr(exponent, "crossing", lambda falling: next(ends))
+    middle, interval = exponent_of(Grown(*(np.ones(1) for _ in range(4))))
+    assert middle == 0.5 and interval == ((low, high, False) if is_told else None)
+
+
+def test_the_interval_ends_where_the_runs_are_1_96_deviations_late_or_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The low end is the exponent under which larger N would be too late."""
+    monkeypatch.setattr(exponent, "lateness", lambda beta, runs: 3 - beta)
+    middle, interval = exponent_of(Grown(*(np.ones(1) for _ in range(4))))
+    assert (interval.low, middle, interval.high) == pytest.approx(
+        (3 + norm.ppf(0.025), 3, 3 + norm.ppf(0.975)), abs=1e-5
+    )

@@ -9,8 +9,20 @@ from scipy.stats import gumbel_l, norm
 from tests.made_studies import by_bits, in_proportion, scattered
 from tests.report.study.waiting import waited
 
-from straw.report.study.statistics.censored_fit import Between, likeliest
-from straw.report.study.statistics.fits import LINEAR, LOG, POWER, Fit, Scaling, scaling_of
+from straw.report.study.statistics import fits
+from straw.report.study.statistics.censored_fit import Between, Line, likeliest
+from straw.report.study.statistics.fits import (
+    LINEAR,
+    LOG,
+    POWER,
+    Fit,
+    Scaling,
+    can_tell,
+    fit_of,
+    grown_of,
+    points_of,
+    scaling_of,
+)
 
 SIZES = [16, 64, 256, 1024]
 
@@ -138,3 +150,94 @@ def test_points_on_a_line_are_as_sharp_as_can_be_told() -> None:
     known = Between(2 * x + 1 - 1e-6, 2 * x + 1 + 1e-6, np.ones(4, bool))
     line = likeliest(known, x, np.ones((1, 4)), "log-normal")
     assert line.sigma[0] == pytest.approx(0.01, abs=1e-4) and line.slope[0] == pytest.approx(2, abs=1e-3)
+
+
+def test_two_sizes_need_four_runs_each_and_three_sizes_three() -> None:
+    assert not can_tell([3, 3]) and not can_tell([3, 4])  # 20 and 35 ways
+    assert can_tell([4, 4]) and can_tell([3, 3, 3]) and can_tell([3, 5])  # 70, 1,680 and 56
+    assert not can_tell([2, 50]) and not can_tell([2, 2, 2])
+
+
+def test_a_time_is_known_between_two_measurements_or_to_a_thousandth() -> None:
+    """What was over at the first measurement lies above a quarter of an episode, and no time below half of one."""
+    times = waited([8.0, 4, 0.1, 90], cap=60, step=4)
+    points = points_of([(16, times), (64, waited([5.0]))])
+    assert np.exp(points.log_N) == pytest.approx([16, 16, 16, 16, 64])
+    assert np.exp(points.log_T.upper) == pytest.approx([8, 4, 4, 60, 5])
+    assert np.exp(points.log_T.lower) == pytest.approx([4, 0.25, 0.25, 60, 5 * np.exp(-1e-3)])
+    assert points.log_T.happened.tolist() == [True, True, True, False, True]
+    assert np.exp(points_of([(16, waited([0.0]))]).log_T.upper) == pytest.approx([0.5])
+
+
+def test_for_the_exponent_a_time_lies_in_the_middle_of_its_gap() -> None:
+    """One that has not happened counts from where watching ended; runs of one secret are one unit, of one N alone."""
+    grown = grown_of([(16, waited([8.0, 4, 90], cap=60, step=4)), (64, waited([0.0, 4]))])
+    assert np.exp(grown.log_T) == pytest.approx([6, 2, 60, 0.5, 4])
+    assert np.exp(grown.log_N) == pytest.approx([16, 16, 16, 64, 64])
+    assert grown.happened.tolist() == [True, True, False, True, True]
+    assert grown.unit.tolist() == [0, 1, 2, 3, 4]
+    crossed: Any = waited([4.0, 8, 12, 16], step=4)
+    for place, run in enumerate(crossed.runs):
+        run.secret, run.seed = str(place // 2), str(place)
+    assert grown_of([(16, crossed)]).unit.tolist() == [0, 0, 1, 1]
+    for place, run in enumerate(crossed.runs):
+        run.secret, run.seed = str(place // 2), str(place % 2)
+    assert grown_of([(16, crossed), (64, crossed)]).unit.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_aic_counts_two_for_each_parameter_and_takes_two_likelihoods_off() -> None:
+    line = Line(*(np.array([value]) for value in (1.0, 2.0, 0.3, -40.0, 0.0)))
+    fit = fit_of(POWER, line, 5.0, 7.0, 3)
+    assert (fit.law, fit.a, fit.b, fit.sigma, fit.aic) == (POWER, 5, 7, 0.3, 2 * 3 + 2 * 40)
+
+
+def test_a_line_has_three_parameters_a_power_three_and_a_log_law_two() -> None:
+    """Where a series fits every law exactly, the likelihoods are equal and AIC is that of the parameters alone."""
+    found = scaled({16: [50.0] * 5, 64: [75.0] * 5})
+    assert found.fits[0].law == LOG
+    assert [found.behind(law) for law in (POWER, LINEAR)] == pytest.approx([2, 2], abs=0.01)
+
+
+def test_a_line_may_begin_above_or_below_0() -> None:
+    """The smallest times lie far below those in proportion to N, or far above."""
+    below = scaled({N: [3.0 * N - 40] * 3 for N in SIZES})
+    assert below.fits[0].law == LINEAR
+    assert (below.fit(LINEAR).a, below.fit(LINEAR).b) == pytest.approx((3, -40), rel=1e-2)
+    assert below.fit(LINEAR).at(64) == pytest.approx(152, rel=1e-2)
+
+
+def test_episodes_a_bit_are_the_median_of_times_over_the_bits_of_N() -> None:
+    """4, 5 and 6 episodes for each of four bits, and 5, 7 and 9 for each of six; who is not over may take longer."""
+    found = scaled({16: [16.0, 20, 24], 64: [30.0, 42, 54]}, cap=50)
+    assert found.bit == pytest.approx((5 + 6) / 2)
+    assert found.per_bit is not None and found.per_bit[:2] == (4, np.inf)
+    assert (found.num_censored, found.num_runs, found.sizes, found.secrets) == (1, 6, [16, 64], [3, 3])
+
+
+def test_sizes_without_runs_or_without_bits_are_no_sizes_of_a_law() -> None:
+    found = scaling_of([1, 16, 32, 64], [waited([4.0]), waited([16.0, 20]), waited([]), waited([64.0, 70])])
+    assert found is not None and found.sizes == [16, 64]
+    found = scaling_of([2, 16], [waited([4.0, 5]), waited([16.0, 20])])
+    assert found is not None and found.sizes == [2, 16]
+
+
+def test_errors_are_of_the_family_with_the_lowest_aic() -> None:
+    rng = np.random.default_rng(4)
+    luck = scaled({N: list(N * rng.exponential(size=40)) for N in SIZES})
+    even = scaled({N: list(N * np.exp(0.5 * rng.normal(size=40))) for N in SIZES})
+    assert (luck.errors, even.errors) == ("Weibull", "log-normal")
+    assert luck.fits[0].aic <= luck.fits[1].aic <= luck.fits[2].aic
+
+
+def test_of_two_families_the_one_with_the_best_law_is_taken_whatever_its_others_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    aics = {"log-normal": (10.0, 11.0, 12.0), "Weibull": (9.0, 50.0, 60.0)}
+    monkeypatch.setattr(
+        fits,
+        "fits_of",
+        lambda points, name: [
+            Fit(law=law, a=1, b=1, sigma=1, aic=aic) for law, aic in zip("abc", aics[name], strict=True)
+        ],
+    )
+    assert scaled({16: [16.0, 20], 64: [30.0, 42]}).errors == "Weibull"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from straw.report.study.statistics.intervals import Interval, interval_of, ranks, units_of
+from straw.report.study.statistics.intervals import Interval, interval_of, range_of, ranks, unit_names, units_of
 
 
 def runs_of(*pairs: tuple[int, int]) -> list[SimpleNamespace]:
@@ -80,3 +80,34 @@ def test_runs_of_one_secret_are_one_and_tell_as_much() -> None:
 )
 def test_how_many_runs_are_independent(pairs: Any, count: int) -> None:
     assert units_of(runs_of(*pairs)) == count
+
+
+def test_two_numbers_have_a_range_and_their_order_does_not_matter() -> None:
+    assert interval_of(np.array([9.0, 4.0]), np.array([9.0, inf]), 2) == Interval(4, inf, is_range=True)
+    values = np.array([30.0, 10, 60, 20, 50, 40])
+    assert interval_of(values, values, 6) == Interval(10, 60)
+
+
+def test_where_runs_share_a_secret_the_ends_lie_no_nearer_than_those_of_the_secrets() -> None:
+    """Of nine secrets the second and the eighth: of 18 runs the third and the sixteenth, of 20 the second and later."""
+    values = np.arange(1.0, 19)
+    assert interval_of(values, values, 9) == Interval(3, 16)
+    values = np.arange(1.0, 21)
+    assert interval_of(values, values, 9) == Interval(
+        3, 18
+    )  # 20 / 9 = 2.2 lie below, and 20 x 8 / 9 = 17.8 up to there
+
+
+def test_names_of_what_is_independent_are_secrets_or_seeds_or_the_fewer_of_both() -> None:
+    assert unit_names(runs_of((0, 7), (1, 7), (2, 8))) == ["0", "1", "2"]
+    assert unit_names(runs_of((5, 0), (5, 1), (5, 1))) == ["0", "1", "1"]
+    assert unit_names(runs_of((0, 0), (0, 1), (1, 2))) == ["0", "0", "1"]
+    crossed = [(secret, seed) for secret in range(3) for seed in range(2)]
+    assert unit_names(runs_of(*crossed)) == ["0", "1"] * 3
+    assert unit_names(runs_of(*((seed, secret) for secret, seed in crossed))) == ["0", "1"] * 3
+
+
+def test_a_range_is_that_of_two_numbers_at_least() -> None:
+    assert range_of(np.array([3.0, 1.0, 2.0])) == Interval(1, 3, is_range=True)
+    assert range_of(np.array([3.0, 1.0])) == Interval(1, 3, is_range=True)
+    assert range_of(np.array([3.0])) is None

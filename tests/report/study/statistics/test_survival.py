@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.report.study.waiting import waited
 
 from straw.report.study.statistics.intervals import Interval
-from straw.report.study.statistics.survival import km_median, median_of
+from straw.report.study.statistics.survival import endless, km_median, median_of, middle
 
 
 def test_a_censored_time_counts_as_long_as_it_was_watched() -> None:
@@ -38,3 +38,29 @@ def test_the_interval_lies_between_two_runs_and_ends_nowhere_where_one_was_censo
 def test_three_runs_have_a_range_and_one_has_nothing() -> None:
     assert median_of(waited([52, 48, 60])).interval == Interval(48, 60, is_range=True)
     assert median_of(waited([52])).interval is None
+
+
+def test_no_run_has_no_median_and_none_that_happened_an_endless_one() -> None:
+    assert median_of(waited([])) is None
+    found = median_of(waited([10, 20, 40], cap=5))
+    assert (found.value, found.happened, found.total, found.longest) == (inf, 0, 3, 5)
+
+
+def test_what_has_not_happened_may_take_for_ever() -> None:
+    assert endless(waited([10, 400, 20], cap=300)).tolist() == [10, inf, 20]
+
+
+def test_a_median_lies_between_the_first_time_with_half_left_and_the_first_with_less() -> None:
+    at = np.array([3.0, 5, 8, 9])
+    assert middle(at, np.array([0.75, 0.5, 0.5, 0.0])) == (5 + 9) / 2
+    assert middle(at, np.array([0.8, 0.6, 0.4, 0.2])) == 8
+    assert middle(at, np.array([0.75, 0.5 + 1e-12, 0.5 - 1e-12, 0.25])) == (5 + 9) / 2  # rounding is no less than half
+    assert middle(at, np.array([0.9, 0.8, 0.7, 0.5])) == inf  # half are left for ever
+    assert middle(at, np.array([0.9, 0.8, 0.7, 0.6])) == inf
+
+
+def test_the_interval_counts_runs_of_one_secret_once() -> None:
+    times: Any = waited([10, 20, 30, 40, 50, 60, 70, 80])
+    for run in times.runs:
+        run.secret, run.seed = str(int(run.secret) // 2), str(int(run.secret) % 2)
+    assert median_of(times).interval == Interval(10, 80, is_range=True)

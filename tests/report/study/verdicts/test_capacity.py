@@ -93,8 +93,9 @@ def test_one_learner_is_no_comparison(tmp_path: Path) -> None:
 
 
 def test_of_medians_that_were_not_reached_the_one_that_fewer_runs_came_to_is_slower() -> None:
-    def median(value: float, happened: int) -> Median:
-        return Median(value=value, interval=None, happened=happened, total=10, longest=100.0)
+    def median(value: float, happened: int, total: int = 10) -> Median:
+        return Median(value=value, interval=None, happened=happened, total=total, longest=100.0)
 
     few, many, reached = median(inf, 2), median(inf, 4), median(64.0, 9)
     assert sorted([few, reached, many], key=pace_of) == [reached, many, few]
+    assert pace_of(median(inf, 2, 4)) < pace_of(many)  # the share counts: two of four are more than four of ten
