@@ -67,7 +67,7 @@ def test_without_data_there_is_no_update_and_nothing_to_publish() -> None:
 
 
 def test_entropy_and_kl_are_means_by_weight_and_the_rest_are_sums() -> None:
-    sums = {"loss": 8.0, "entropy": 8.0, "kl_sampler": 2.0, "kl": 1.0, "clipped": 8.0}
+    sums: dict[str, Any] = {"loss": 8.0, "entropy": 8.0, "kl_sampler": 2.0, "kl": 1.0, "clipped": 8.0}
     found = Counting(weight=4.0, **sums).updates().one(DATA, LOSS, 1)
     assert found == {
         "loss": 8.0, "entropy": 2.0, "kl_sampler": 0.5, "kl": 0.25, "clipped": 8.0, "grad_norm": 0.5,

@@ -72,13 +72,17 @@ def test_a_learner_of_its_own_is_made_with_plan_engine_and_sampling(monkeypatch:
 
 def test_what_a_learner_can_do_decides_who_makes_the_updates() -> None:
     updates: Any = SimpleNamespace(engine=None, num_steps=4)
-    rest: Any = (None, updates, BestReplay(0))
-    assert isinstance(learner_of(plan_of(is_sft=True), *rest, None), Supervised)
-    assert isinstance(learner_of(plan_of(), *rest, None), PolicyGradient)
-    assert isinstance(learner_of(plan_of(), *rest, MakesData()), FromData)
-    assert isinstance(learner_of(plan_of(), *rest, Believes()), Toward)
+    engine: Any = None
+
+    def made(plan: Any, own: Any) -> Any:
+        return learner_of(plan, engine, updates, BestReplay(0), own)
+
+    assert isinstance(made(plan_of(is_sft=True), None), Supervised)
+    assert isinstance(made(plan_of(), None), PolicyGradient)
+    assert isinstance(made(plan_of(), MakesData()), FromData)
+    assert isinstance(made(plan_of(), Believes()), Toward)
     own = Learns()
-    assert learner_of(plan_of(), *rest, own) is own
+    assert made(plan_of(), own) is own
 
 
 def test_a_learner_keeps_a_log_unless_it_says_otherwise_and_a_policy_gradient_keeps_none() -> None:

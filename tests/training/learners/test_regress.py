@@ -302,7 +302,12 @@ def test_a_fit_that_is_just_good_enough_takes_no_update_and_one_reply_alone_neve
 
 def test_the_rate_is_that_of_the_step_and_draws_that_nobody_paid_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     learner, rates = by_hand(Recording()), list[float]()
-    monkeypatch.setattr(learner, "fitted", lambda rate: rates.append(rate) or {})
+
+    def fitted(rate: float) -> dict[str, float]:
+        rates.append(rate)
+        return {}
+
+    monkeypatch.setattr(learner, "fitted", fitted)
     silent = [cast(Any, SimpleNamespace(turns=()))]
     assert learner.learn(1, [silent], []) == {"unpaid_draws": Metric(0.0)}
     learner.fresh = cast(Any, SimpleNamespace(unpaid_draws=5))

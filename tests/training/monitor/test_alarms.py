@@ -330,5 +330,5 @@ def test_half_as_long_for_the_same_pay_is_an_alarm_and_for_better_pay_none() -> 
 def test_alarms_know_no_highest_pay_and_silence_nothing_where_nobody_says() -> None:
     alarms = Alarms()
     assert alarms.seen.best is None and alarms.silence == frozenset()
-    assert (Alarms(("nan",), 2.0).seen.best, Alarms(("nan",), 2.0).silence) == (2.0, {"nan"})
+    assert (Alarms(("nan",), 2.0).seen.best, Alarms(("nan",), 2.0).silence) == (2.0, frozenset({"nan"}))
     assert Alarms(("nan",)).watch(1, {"loss": nan}) == []
