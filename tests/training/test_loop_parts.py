@@ -160,6 +160,20 @@ def test_episodes_are_those_of_every_step_and_those_that_were_drawn_again() -> N
 # --- what is said
 
 
+def test_what_a_source_tells_is_said_aloud_or_an_event_of_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Any] = []
+    monkeypatch.setattr(loop_module, "source_of", lambda *what: made.append(what))
+    loop = bare(step=2)
+    loop.sampling = "sampling"
+    loop.open_source()
+    ((plan, engine, sampling, state, say, tell),) = made
+    assert (plan, engine, sampling, state) == (loop.plan, loop.engine, "sampling", loop.state)
+    say("hello")
+    at(loop, 3)
+    tell("stale_group", group=7)
+    assert (loop.watcher.lines, loop.folder.events) == (["hello"], [("stale_group", 3, {"group": 7})])
+
+
 def test_out_of_patience_is_an_event_and_a_line_and_before_that_nothing_is() -> None:
     loop = bare(patience=Patience("accuracy", 2), step=4)
     loop.state.known = {"accuracy": 0.25}

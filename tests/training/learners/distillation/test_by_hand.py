@@ -65,7 +65,7 @@ def test_a_mean_advantage_is_over_all_tokens_that_train_and_0_of_none() -> None:
 def test_what_is_taught_are_shares_that_add_up_to_one_and_nothing_of_who_wrote_it() -> None:
     one = replace(datum((0.5, 0.5), (-1.0, -1.0)), advantages=(1.0, 1.0))
     found = towards(one, [{1: 0.25, 2: 0.5}, {7: 0.125}])
-    assert found.soft_targets == ({1: pytest.approx(1 / 3), 2: pytest.approx(2 / 3)}, {7: 1.0})
+    assert [*(found.soft_targets or ())] == [{1: pytest.approx(1 / 3), 2: pytest.approx(2 / 3)}, {7: 1.0}]
     assert (found.advantages, found.logprobs, found.weights) == ((), (), (0.5, 0.5))
 
 
@@ -82,7 +82,7 @@ def test_words_are_for_channels_that_speak_and_tasks_of_one_turn() -> None:
     task: Any = SimpleNamespace(name="it", max_turns=1)
     check_words("sdpo", task, channel)
     with pytest.raises(ConfigError, match=r"algorithm=sdpo is told about one reply, and it has several turns\."):
-        check_words("sdpo", SimpleNamespace(name="it", max_turns=2), channel)  # type: ignore[arg-type]
+        check_words("sdpo", SimpleNamespace(name="it", max_turns=2), channel)
     with pytest.raises(ConfigError, match=r"learns from words, and it has none\."):
         check_words("sdpo", task, SimpleNamespace(name="it", speaks=False))  # type: ignore[arg-type]
 
@@ -130,7 +130,7 @@ def test_sdpo_by_drawn_tokens_has_the_page_s_loss_and_says_how_far_its_teacher_i
     first, second = own.data(1, [], [[rollout(0.0), rollout(0.0, (2, 3))]])
     assert (first.advantages, second.advantages) == ((0.75,), (0.75, 0.75))
     assert own.facts == {"kl_to_teacher": -0.75} and teacher.asked[0][1:] == ("current", 0.5, 0.0)
-    assert first.weights == (pytest.approx(1 / 3),)
+    assert first.weights == pytest.approx((1 / 3,))
 
 
 @pytest.mark.parametrize(("kl", "tokens", "is_refused"), [(0.0, 100, False), (0.1, 0, False), (0.1, 1, True)])

@@ -206,6 +206,6 @@ def test_members_are_compared_and_processes_are_copies_on_a_cpu(more: dict[str, 
 def test_the_source_has_the_sigma_and_the_processes_of_the_page() -> None:
     own, engine = learner(es_processes=2)
     source: Any = own.source(SimpleNamespace(plan=own.plan))  # type: ignore[arg-type]
-    assert source is own.helpers and source.count == 2 and source.move == own.move
+    assert own.helpers == source and source.count == 2 and source.move == own.move
     assert (source.members.sigma, source.members.greedy, source.members.engine) == (0.25, True, engine)
     assert source.members.size == 3 and source.members.seeds(2) == own.seeds(2)
