@@ -108,4 +108,4 @@ def test_a_rollout_of_three_turns_lies_behind_its_first_prompt_however_long_that
     rollout = rollout_of([(1, 2), (2, 1), (1, 0)], prompt=5)
     assert spans(rollout) == [(0, 1), (3, 5), (6, 7)] and tokens_behind_prompt(rollout) == (1, 0, 0, 2, 3, 0, 4)
     datum = datum_of(rollout, 0.25)
-    assert datum.advantages == (1, 0, 0, 2, 2, 0, 3) and datum.weights == (0.25, 0, 0, 0.25, 0.25, 0, 0.25)
+    assert [*datum.advantages] == [1, 0, 0, 2, 2, 0, 3] and [*datum.weights] == [0.25, 0, 0, 0.25, 0.25, 0, 0.25]

@@ -136,9 +136,10 @@ def test_a_reply_is_written_down_and_what_is_heard_stands_behind_it() -> None:
     first, second = reply("one"), reply("two", stopped=False)
     heard = CHAT.continuation(Message("user", "more"))
     assert table.hear(seat, first) == heard and seat.prompt == (7, *first.tokens, *heard)
-    assert not seat.was_cut
+    cut_at_first = seat.was_cut
     again = (CHAT.end, *CHAT.continuation(Message("user", "and more")))
-    assert table.hear(seat, second) == again and seat.was_cut and seat.is_talking
+    assert table.hear(seat, second) == again and seat.is_talking
+    assert (cut_at_first, seat.was_cut) == (False, True)
     assert seat.prompt == (7, *first.tokens, *heard, *second.tokens, *again)
     assert [turn.prompt for turn in seat.turns] == [(7,), (7, *first.tokens, *heard)]
     assert {turn.policy_version for turn in seat.turns} == {5} and seat.replies == ["one", "two"]
