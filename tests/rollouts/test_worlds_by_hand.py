@@ -198,6 +198,16 @@ def test_an_episode_is_left_as_it_ended(end: End | None, was_cut: bool, reason: 
     assert len(done.turns) == 2 and done.play is not None and done.play.reason == reason
 
 
+def test_an_environment_is_given_back_with_its_problem_by_whoever_pays() -> None:
+    table, seat = table_of(), seat_of()
+    given: list[Any] = []
+    table.task.give_back = lambda *what: given.append(what)  # type: ignore[method-assign]
+    done = table.leave(seat)
+    assert given == []
+    done.leave()
+    assert given == [(PROBLEM, seat.episode)]
+
+
 # --- who sits where
 
 

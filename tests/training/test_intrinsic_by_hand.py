@@ -89,7 +89,8 @@ def test_what_was_measured_stands_in_the_record_and_a_flaw_instead_of_all_pay() 
 def test_metrics_are_means_over_the_replies_that_have_a_score() -> None:
     trace = Trace(key="a", question=torch.zeros(0), text="", vectors=torch.zeros(1, 0), is_right=False)
     scores: dict[str, list[float | None]] = {"exploit": [1.0, 1.0, 1.0], "explore": [None, 9.0, 0.5]}
-    for novelty, is_said in (("outside", True), ("inside", False)):
+    cases: list[tuple[Any, bool]] = [("outside", True), ("inside", False)]
+    for novelty, is_said in cases:
         pay = scored(Memory(use_ir="knn+", novelty=novelty), None, _1="not finite")
         found = pay._metrics(scores, [], [trace] * 3, 0)
         assert found.get("rewards/explore/mean") == (Metric(0.25, 2) if is_said else None)
