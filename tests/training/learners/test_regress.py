@@ -344,3 +344,9 @@ def test_full_pay_is_known_of_a_channel_that_is_sure_and_bounded(
     learner = Regress(plan, cast(Any, None), cast(Any, None))
     assert (learner.lowest, learner.range, learner.candidates, learner.paid.full) == (lowest, span, candidates, full)
     assert (learner.fresh, learner.log, learner.softness) == (None, {}, {})
+
+
+def test_a_page_that_says_nothing_fits_as_documented() -> None:
+    options = RegressOptions()
+    assert (options.sharpness, options.candidates, options.remembered) == (15.0, 128, 512)
+    assert (options.most_fits, options.enough_fit) == (8, 0.3)

@@ -419,3 +419,9 @@ def test_what_is_not_whole_is_no_pool(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         student.list_replies(log_of, (7,))
     assert (student.read, log_of.is_whole, log_of.pool) == (6, False, {})
+
+
+def test_a_page_that_says_nothing_knows_no_dictionary_and_draws_as_documented() -> None:
+    options = SurrogateOptions()
+    assert (options.dictionary_order, options.pool, options.layers) == (False, None, None)
+    assert (options.fresh, options.listed) == (256, 2048)
