@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.rollouts.datums import datum_of, spans, token_weights, tokens_behind_prompt
+from straw.rollouts.datums import datum_of, spans, token_weights, tokens_behind_prompt, weighed_data
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 4)), min_size=1, max_size=4)  # reply, then heard
@@ -109,3 +109,11 @@ def test_a_rollout_of_three_turns_lies_behind_its_first_prompt_however_long_that
     assert spans(rollout) == [(0, 1), (3, 5), (6, 7)] and tokens_behind_prompt(rollout) == (1, 0, 0, 2, 3, 0, 4)
     datum = datum_of(rollout, 0.25)
     assert [*datum.advantages] == [1, 0, 0, 2, 2, 0, 3] and [*datum.weights] == [0.25, 0, 0, 0.25, 0.25, 0, 0.25]
+
+
+def test_what_failed_is_counted_in_the_batch_and_is_no_data() -> None:
+    whole = rollout_of([(2, 0)])
+    failed, empty = (replace(whole, end=End.FAILED, **what) for what in ({}, {"turns": (), "advantages": ()}))
+    kept, data = weighed_data([empty, whole, failed, whole], "rollout")
+    assert kept == [whole, whole]
+    assert [datum.weights for datum in data] == [(0.25, 0.25)] * 2

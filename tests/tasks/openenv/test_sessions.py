@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from straw.tasks.openenv.sessions import Refused, Server, Session, answered, is_loopback, said_in
-from straw.tasks.openenv.web_socket import SocketGone
+from straw.tasks.openenv.web_socket import SocketGone, why
 
 
 def test_reasons_are_told_by_field_and_not_at_any_length() -> None:
@@ -71,3 +71,9 @@ def test_a_session_with_no_time_left_is_not_asked() -> None:
     with pytest.raises(SocketGone):
         asyncio.run(session.ask("step", {"a": 1}, 2.0))
     assert Socket.said == [({"type": "state"}, 0.5), ({"type": "step", "data": {"a": 1}}, 2.0)]
+
+
+def test_why_a_socket_failed_is_always_a_word() -> None:
+    assert why(OSError(111, "Connection refused")) == "Connection refused"
+    assert why(OSError("Multiple exceptions")) == "Multiple exceptions"  # as asyncio raises it: no strerror
+    assert why(ConnectionResetError()) == "ConnectionResetError"
