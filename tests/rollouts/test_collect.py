@@ -11,10 +11,11 @@ from tests.small_runs import Parts
 
 from straw.engines.base import SamplingParams
 from straw.rewards.controls import Random
-from straw.rollouts.collect import SeedKey, collect, finish
+from straw.rollouts.collect import SeedKey, collect, finish, paid_by_step, pay, plain
 from straw.rollouts.datums import datum_of, spans
+from straw.seeds import seed_for, uniform_for
 from straw.tasks.secret.bit_by_bit import SecretBits
-from straw.types import End, Message, Problem, Rollout, Turn
+from straw.types import End, Grade, Message, Payment, Played, Problem, Rollout, Turn
 
 SINGLE, MULTI = "N=8 num_secrets=2", "N=8 num_secrets=2 env_type=multi_step"
 
@@ -161,3 +162,82 @@ def test_a_channel_s_coins_are_those_of_the_place(both: Any) -> None:
         expected = [Random()(rollout.grade, place.coin(sample)).total for sample, rollout in enumerate(group)]
         assert [rollout.reward for rollout in group] == expected
     assert {rollout.reward for group in groups for rollout in group} == {0.0, 1.0}
+
+
+# --- by hand
+
+
+def test_a_seed_is_a_function_of_run_step_group_sample_and_turn_and_a_coin_of_all_but_the_turn() -> None:
+    key = SeedKey(seed=3, step=5, group=7)
+    assert key.sample_seed(2, 4) == seed_for(3, "sample", 5, 7, 2, 4)
+    assert key.coin(2) == uniform_for(3, "channel", 5, 7, 2)
+
+
+@dataclass
+class Paying:
+    """A channel that pays as told, and says what it was asked."""
+
+    payments: list[Payment]
+    name: str = "paying"
+
+    def __post_init__(self) -> None:
+        self.asked: list[Any] = []
+
+    def pay(self, rollouts: Any, coins: Any, step: int) -> list[Payment]:
+        self.asked.append((list(rollouts), list(coins), step))
+        return [self.payments.pop(0) for _ in rollouts]
+
+
+def one(reply: str = "1") -> Rollout:
+    turn = Turn(prompt=(1,), reply=(2,), logprobs=(0.0,), policy_version=0)
+    problem = Problem(key="a", messages=(Message("user", "?"),), reference=("1",))
+    grade = Grade(hits=(True,), well_formed=True)
+    return Rollout(problem=problem, turns=(turn,), replies=(reply,), end=End.ANSWERED, grade=grade)
+
+
+def test_a_rollout_is_paid_in_all_or_in_named_parts_with_all_that_the_channel_says() -> None:
+    whole = Payment(total=0.5)
+    parts = Payment(
+        total=2.0, per_turn=(2.0,), words="higher", parts={"right": 1.5, "form": 0.5}, raw={"right": 3.0},
+        extra={"log": 1}, metrics={"m": 2.0},
+    )  # fmt: skip
+    channel: Any = Paying([whole, parts, Payment(total=1.0, parts={})])
+    first, second, third = pay([one(), one(), one()], channel, [0.25, 0.5, 0.75], 4)
+    assert channel.asked == [([one(), one(), one()], [0.25, 0.5, 0.75], 4)]
+    assert (first.rewards, first.turn_rewards, first.words) == ({"paying": 0.5}, None, "")
+    assert (second.rewards, second.raw_rewards) == ({"right": 1.5, "form": 0.5}, {"right": 3.0})
+    assert (second.turn_rewards, second.words, second.extra, second.metrics) == ((2.0,), "higher", {"log": 1}, {"m": 2})
+    assert third.rewards == {}  # none of its parts could be computed
+
+
+def test_an_environment_is_given_back_by_whoever_pays_and_once() -> None:
+    left: list[str] = []
+    shared = {name: getattr(one(), name) for name in ("problem", "turns", "replies", "end", "grade")}
+    played = Played(**shared, environment="it", leave=lambda: left.append("it"))
+    channel: Any = Paying([Payment(total=0.5)])
+    (paid,) = pay([played], channel, [0.5], 1)
+    assert left == ["it"] and type(paid) is Rollout and paid.replies == ("1",)
+    assert plain(one()) == one() and left == ["it"]
+
+
+def test_all_rollouts_of_a_step_are_paid_together_and_come_back_in_their_places() -> None:
+    """Groups 0 and 2 are of step 5, group 1 of step 6."""
+    keys = [SeedKey(0, 5, 0), SeedKey(0, 6, 0), SeedKey(0, 5, 1)]
+    rollouts = {group: [one(f"{group}{sample}") for sample in range(2)] for group in range(3)}
+    coins = {group: [group + sample / 2 for sample in range(2)] for group in range(3)}
+    channel: Any = Paying([Payment(total=float(total)) for total in range(6)])
+    found = paid_by_step(channel, keys, rollouts, coins)
+    assert [(step, [one.replies[0] for one in asked], drawn) for asked, drawn, step in channel.asked] == [
+        (5, ["00", "01", "20", "21"], [0, 0.5, 2, 2.5]), (6, ["10", "11"], [1, 1.5]),
+    ]  # fmt: skip
+    assert [[(one.replies[0], one.reward) for one in group] for group in found] == [
+        [("00", 0), ("01", 1)], [("10", 4), ("11", 5)], [("20", 2), ("21", 3)],
+    ]  # fmt: skip
+
+
+def test_a_grade_knows_how_many_tokens_were_written_in_all_turns(both: Any) -> None:
+    parts = both[MULTI]
+    reply = parts.chat.encode_reply("1")
+    turn = Turn(prompt=(1,), reply=reply, logprobs=(0.0,) * len(reply), policy_version=0)
+    found = finish(parts.chat, parts.task, parts.task.problem(0), [(turn, True)] * 3)
+    assert found.grade.num_tokens == 6 and found.replies == ("1", "1", "1") and len(found.turns) == 3

@@ -93,6 +93,24 @@ def test_an_unknown_weighing_is_a_bug() -> None:
         token_weights(BATCH, "words")
 
 
+def test_rollouts_of_which_nothing_was_said_weigh_no_more_than_one_token_each() -> None:
+    silent = replace(BATCH[0], turns=(), replies=(), advantages=())
+    assert token_weights([silent, BATCH[1]], "reply") == [1 / 2, 1 / 10]
+    assert token_weights([silent, silent], "token") == [1.0, 1.0]
+    assert token_weights([silent, BATCH[1], BATCH[0]], "token") == [1 / 6] * 3
+
+
+def test_a_rollout_is_taken_as_drawn_where_nobody_says_that_it_is_replayed() -> None:
+    assert datum_of(rollout_of([(2, 0)]), 1.0).logprobs == pytest.approx((-0.1, -0.2))
+
+
+def test_a_rollout_of_three_turns_lies_behind_its_first_prompt_however_long_that_is() -> None:
+    rollout = rollout_of([(1, 2), (2, 1), (1, 0)], prompt=5)
+    assert spans(rollout) == [(0, 1), (3, 5), (6, 7)] and tokens_behind_prompt(rollout) == (1, 0, 0, 2, 3, 0, 4)
+    datum = datum_of(rollout, 0.25)
+    assert [*datum.advantages] == [1, 0, 0, 2, 2, 0, 3] and [*datum.weights] == [0.25, 0, 0, 0.25, 0.25, 0, 0.25]
+
+
 def test_what_failed_is_counted_in_the_batch_and_is_no_data() -> None:
     whole = rollout_of([(2, 0)])
     failed, empty = (replace(whole, end=End.FAILED, **what) for what in ({}, {"turns": (), "advantages": ()}))

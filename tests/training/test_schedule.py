@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.config import Optimizer
-from straw.training.schedule import learning_rate_at, share_left
+from straw.training.schedule import learning_rate_at, rising_steps, share_left
 
 
 def rates(num_steps: int, **options: object) -> list[float]:
@@ -48,3 +48,14 @@ def test_every_step_moves_and_none_exceeds_the_full_rate(num_steps: Any, rise: A
 
 def test_what_is_left_of_a_run() -> None:
     assert [share_left(step, 4) for step in range(4)] == [1, 0.75, 0.5, 0.25]
+
+
+def test_a_page_without_a_rate_moves_nothing_and_a_rise_is_a_number_of_steps_or_a_share() -> None:
+    assert learning_rate_at(Optimizer(learning_rate=None), 0, 4) == 0.0
+    assert rising_steps(Optimizer(lr_warmup_steps=3), 10) == 3
+    assert [rising_steps(Optimizer(lr_warmup=share), 10) for share in (0.0, 0.3, 0.31)] == [0, 3, 4]
+
+
+def test_the_last_step_of_a_rise_has_the_full_rate_and_so_has_the_next() -> None:
+    for schedule in ("constant", "linear", "cosine"):
+        assert rates(4, schedule=schedule, lr_warmup_steps=2)[:3] == [0.5, 1.0, 1.0]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -8,8 +9,17 @@ import pytest
 from straw.algorithms.baselines import Credit
 from straw.algorithms.replay import BestReplay
 from straw.engines.base import Loss
-from straw.training.step import credited, replayed, training_data, weighed
-from straw.types import End, Grade, Message, Problem, Rollout, Turn
+from straw.training.step import (
+    credited,
+    paid,
+    replayed,
+    training_data,
+    turn_ratios,
+    weighed,
+    with_bonuses,
+    without_advantages,
+)
+from straw.types import End, Grade, Message, Play, Problem, Rollout, Turn
 
 PLAIN = Loss(name="importance_sampling")
 
@@ -167,3 +177,91 @@ def test_of_turns_paid_one_by_one_each_weighs_by_what_led_up_to_it() -> None:
 def test_what_has_become_unlikely_is_hardly_learned_again() -> None:
     (one,) = weighed(replayed([[rollout(0.0)]], remembering(rollout(1.0))), [(-1.0 + math.log(0.01),)], cap=2)
     assert one.advantages == pytest.approx((0.01,))
+
+
+def failed(turns: int = 1) -> Rollout:
+    """What an environment that failed leaves of so many turns."""
+    return replace(rollout(0.0, *[0.0] * turns), end=End.FAILED, turn_rewards=None, rewards={})
+
+
+def played(reward: float, *turn_rewards: float) -> Rollout:
+    return replace(rollout(reward, *turn_rewards), play=Play(environment="it"))
+
+
+def test_a_rollout_whose_environment_failed_is_compared_with_nobody_and_keeps_its_place() -> None:
+    groups = [[rollout(1.0), failed(), rollout(0.0)], [failed(2), failed(0)], [rollout(2.0), rollout(1.0), failed()]]
+    assert advantages(groups) == [[(0.5,), (0.0,), (-0.5,)], [(0.0, 0.0), (0.0,)], [(0.5,), (-0.5,), (0.0,)]]
+    assert advantages([[failed()], [failed(3)]]) == [[(0.0,)], [(0.0, 0.0, 0.0)]]
+    assert credited(groups, Credit(baseline="group"))[0][1].end is End.FAILED
+
+
+def test_a_failure_moves_no_running_mean() -> None:
+    credit = Credit(baseline="ema", decay=0.5, moves="batch")
+    assert [one.advantages for one in credited([[failed(), rollout(1.0)]], credit)[0]] == [(0.0,), (1.0,)]
+    assert credit.running_mean == 0.5
+
+
+def test_one_group_of_one_among_larger_ones_is_compared_with_itself() -> None:
+    assert advantages([[rollout(1.0)], [rollout(2.0), rollout(0.0)]]) == [[(0.0,)], [(1.0,), (-1.0,)]]
+    three = [[rollout(1.0)], [rollout(0.0)], [rollout(0.5)]]
+    assert advantages(three) == [[(0.5,)], [(-0.5,)], [(0.0,)]]
+
+
+def test_in_an_environment_a_turn_is_compared_with_those_alone_that_came_as_far() -> None:
+    """The second turn was paid 1 and 3 where there was one: 2 in the mean, and not 4/3."""
+    group = [[played(2.0, 1, 1), played(4.0, 1, 3), played(1.0, 1)]]
+    assert advantages(group) == [[(0, -1.0), (0, 1.0), (0,)]]
+    elsewhere = [[rollout(2.0, 1, 1), rollout(4.0, 1, 2), rollout(1.0, 1)]]
+    assert advantages(elsewhere) == [[(0, 0.0), (0, 1.0), (0,)]]  # what never came was paid nothing
+
+
+def test_a_turn_beyond_those_that_were_paid_was_paid_nothing() -> None:
+    assert [paid(rollout(3.0, 1, 2), turn) for turn in range(4)] == [1, 2, 0.0, 0.0]
+    assert paid(rollout(3.0), 0) == 0.0
+
+
+def test_bonuses_are_added_up_behind_the_credit_on_every_turn_of_their_own_rollout() -> None:
+    one = replace(rollout(0.0, 0, 0), advantages=(0.5, -1.0), bonuses={"explore": 0.25, "repeats": -0.75})
+    other = replace(one, bonuses={})
+    assert [two.advantages for two in with_bonuses([[one, other]])[0]] == [(0.0, -1.5), (0.5, -1.0)]
+
+
+def test_a_group_that_is_not_learned_from_has_an_advantage_of_nothing_a_turn() -> None:
+    group = [replace(rollout(0.0, 0, 0), advantages=(0.5, -1.0)), rollout(1.0)]
+    assert [one.advantages for one in without_advantages(group)] == [(0.0, 0.0), (0.0,)]
+
+
+def test_a_ratio_is_of_a_whole_rollout_unless_its_turns_are_paid_one_by_one() -> None:
+    """Written with -1 a token; four times as likely in the first turn, half as likely in the second and third."""
+    now = [-1 + math.log(4), -9.0, -1 - math.log(2), -9.0, -1 - math.log(2)]
+    one = rollout(3.0, 1, 1, 1)
+    assert turn_ratios(one, now, cap=100) == pytest.approx([4, 2, 1])
+    assert turn_ratios(one, now, cap=3) == pytest.approx([3, 2, 1])
+    assert turn_ratios(replace(one, turn_rewards=None), now, cap=100) == pytest.approx([1, 1, 1])
+
+
+def test_several_replayed_rollouts_are_weighed_each_by_its_own() -> None:
+    extra = [replace(rollout(1.0), advantages=(2.0,)), replace(rollout(1.0), advantages=(1.0,))]
+    found = weighed(extra, [(-1.0 + math.log(2),), (-1.0 - math.log(4),)], cap=5)
+    assert [one.advantages for one in found] == [pytest.approx((4.0,)), pytest.approx((0.25,))]
+
+
+def test_what_failed_or_said_nothing_is_held_to_no_reference() -> None:
+    silent = replace(rollout(0.0), turns=(), advantages=())
+    group = [replace(one, advantages=(0.0,) * len(one.turns)) for one in (rollout(0.0), silent, failed())]
+    data = training_data([group], [], "rollout", replace(PLAIN, kl_coef=0.25))
+    assert [datum.weights for datum in data] == [(1 / 3,)]
+
+
+def test_episodes_are_learned_the_shortest_first_and_other_rollouts_as_they_came() -> None:
+    def lengths(make: Callable[..., Rollout]) -> list[int]:
+        group = [replace(make(1.0, *[1] * turns), advantages=(1.0,) * turns) for turns in (3, 1, 2)]
+        return [len(datum.tokens) for datum in training_data([group], [], "token", PLAIN)]
+
+    assert lengths(played) == [1, 3, 5] and lengths(rollout) == [5, 1, 3]
+
+
+def test_a_rollout_of_which_one_turn_teaches_is_learned_from() -> None:
+    one = replace(rollout(1.0, 0, 1), advantages=(0.0, 0.5))
+    (datum,) = training_data([[one]], [], "rollout", PLAIN)
+    assert datum.advantages == (0.0, 0.0, 0.5)  # a token of the other side stands between them

@@ -80,3 +80,34 @@ def test_groups_are_of_one_problem_each() -> None:
 
 def test_distinct_rewards_make_every_group_teach() -> None:
     assert unanimous([[index / 32 for index in range(32)]], 4, mean) < 1e-4
+
+
+def test_a_forecast_is_the_mean_over_problems_of_the_share_that_each_has() -> None:
+    """Half of one problem's rollouts are paid, a quarter of the other's: of groups of two 1/2 and 5/8 are alike."""
+    some = [rollout(1.0), rollout(0.0)]
+    found = forecast_groups([some * 4, [rollout(1.0), *[rollout(0.0)] * 3]], 2, mean)
+    assert (found.rollouts, found.group_size, found.share) == (12, 2, 0.5625) and not found.is_bad
+    assert found.at_least < 0.5625 < found.at_most
+
+
+def test_what_is_alike_everywhere_is_known_by_the_fewest_rollouts_at_one_problem() -> None:
+    found = forecast_groups([[rollout(0.0)] * 30, [rollout(0.0)] * 12], 2, mean)
+    assert (found.rollouts, found.at_least, found.share) == (42, 0.5625, 1.0)  # 1 - 3/12, squared
+    assert forecast_groups([[rollout(0.0)] * 2], 2, mean).at_least == 0.0  # nothing is known of two
+
+
+def test_a_forecast_is_bad_above_nine_tenths_and_then_says_what_helps() -> None:
+    bad = Forecast(rollouts=32, group_size=4, at_least=0.95, share=0.95, at_most=0.95)
+    assert bad.line.startswith(
+        "forecast: 95% of groups of 4 will teach nothing at first (32 rollouts tried, nearly all paid alike). The run "
+        "waits for a lucky one."
+    )
+    edge = Forecast(rollouts=32, group_size=4, at_least=0.9, share=0.9, at_most=0.9)
+    assert (
+        not edge.is_bad and edge.line == "forecast: 90% of groups of 4 will teach nothing at first (32 rollouts tried)"
+    )
+
+
+def test_turns_that_not_all_came_to_are_compared_as_far_as_all_came() -> None:
+    assert columns_of([rollout(1.0, (1.0, 0.0)), rollout(1.0, (1.0,)), rollout(0.0, (0.0, 0.5, 1.0))]) == [[1, 1, 0]]
+    assert columns_of([rollout(1.0), rollout(0.5)]) == [[1.0, 0.5]]

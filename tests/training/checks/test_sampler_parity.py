@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import replace
 from math import isnan, nan
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +14,10 @@ import torch
 from tests.small_runs import Parts
 
 from straw.config import Model
-from straw.engines.base import AdamParams, Loss, Reply
+from straw.engines.base import AdamParams, Loss, Reply, SamplingParams
 from straw.engines.local.engine import LocalEngine
 from straw.errors import TrainingError
+from straw.seeds import seed_for
 from straw.tasks.teacher_forcing import forced
 from straw.training.checks.sampler_parity import check_sampler, check_update, elsewhere, gap, limit_of
 from straw.types import Datum
@@ -143,3 +147,99 @@ def test_the_gap_is_the_largest_difference_and_nan_is_never_small() -> None:
 )
 def test_the_gate_is_as_narrow_as_was_measured(words: dict[str, Any], limit: float) -> None:
     assert limit_of(Model(**{"device": "cpu", **words})) == limit
+
+
+@pytest.mark.parametrize(
+    ("words", "limit"),
+    [
+        ({"dtype": "auto"}, 0.5), ({"dtype": "auto", "device": "cpu", "threads": 1}, 0.5),
+        ({"dtype": "bfloat16", "device": "cpu", "threads": 1}, 1e-3),
+        ({"dtype": "float32", "device": "cuda", "threads": 2}, 1e-4),
+    ],
+)  # fmt: skip
+def test_a_generator_is_taken_for_exact_where_nobody_says_otherwise(words: dict[str, Any], limit: float) -> None:
+    assert limit_of(Model(**words)) == limit
+    others = 1e-2 if words["dtype"] == "float32" else 0.5
+    assert limit_of(Model(**words), exact=False) == others
+
+
+FLOAT = Model(dtype="float32", device="cpu")
+
+
+class Numbers:
+    """A trainer whose tokens move by so much with each step, and a sampler that is so far from it."""
+
+    def __init__(self, step: float = 0.0, apart: float = 0.0, apart_after: float | None = None) -> None:
+        self.step, self.apart, self.apart_after = step, apart, apart if apart_after is None else apart_after
+        self.at, self.told, self.seeds = 0.0, list[Any](), list[Any]()
+        self.chat = SimpleNamespace(opening=lambda messages: (1, 2, 3))
+
+    def sample(self, prompts: Any, count: int, params: Any, seeds: Any) -> Any:
+        self.seeds.append((prompts, count, seeds))
+        off = self.apart_after if self.at else self.apart
+        return [[Reply((7, 8), (self.at + off, self.at), True) for _ in range(count)]]
+
+    def logprobs(self, data: Any, policy: str, temperature: float) -> list[list[float]]:
+        assert (policy, temperature) == ("current", 0.5)
+        return [[self.at] * 2 for _ in data]
+
+    def forward_backward(self, data: Any, loss: Loss) -> None:
+        self.told.append(([one.tokens for one in data], loss.name))
+
+    def optim_step(self, params: AdamParams) -> None:
+        self.told.append(params.learning_rate)
+        self.at += self.step
+
+    def publish(self) -> None:
+        self.told.append("publish")
+
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        yield
+        self.at = 0.0
+
+
+TASK: Any = SimpleNamespace(problem=lambda index: SimpleNamespace(messages=index))
+PARAMS = SamplingParams(max_tokens=2, temperature=0.5)
+
+
+def test_a_sampler_is_asked_for_four_replies_by_seeds_of_their_own_and_may_be_just_so_far_apart() -> None:
+    engine: Any = Numbers(apart=1e-4)
+    assert check_sampler(engine, TASK, PARAMS, FLOAT) == 1e-4
+    assert engine.seeds == [([(1, 2, 3)], 4, [[seed_for("gate", row) for row in range(4)]])]
+    further: Any = Numbers(apart=1.1e-4)
+    with pytest.raises(TrainingError, match=r"0\.00011 apart: .* Try fast_llama=false, or dtype=float32"):
+        check_sampler(further, TASK, PARAMS, FLOAT)
+    assert check_sampler(further, TASK, PARAMS, FLOAT, exact=False) == 1.1e-4
+    foreign: Any = Numbers(apart=0.02)
+    with pytest.raises(TrainingError, match=r"agree within 0\.01 nats .* Try generator=straw, or dtype=float32"):
+        check_sampler(foreign, TASK, PARAMS, FLOAT, exact=False)
+
+
+def test_an_update_stops_as_soon_as_it_can_be_seen_and_is_taken_back() -> None:
+    engine: Any = Numbers(step=2**-14)  # 6e-5: two of them are beyond 1e-4
+    assert check_update(engine, TASK, PARAMS, FLOAT) == 2**-13
+    assert engine.told == [([(1, 2)] * 4, "cross_entropy"), 1e-3, "publish"] * 2 and engine.at == 0.0
+
+
+def test_an_update_takes_twenty_steps_at_the_most_and_has_to_move_a_tenth_of_the_limit() -> None:
+    slow: Any = Numbers(step=1.1e-5 / 20)
+    assert check_update(slow, TASK, PARAMS, FLOAT) == pytest.approx(1.1e-5)
+    assert slow.told.count("publish") == 20
+    for still in (0.9e-5 / 20, 0.0):
+        engine: Any = Numbers(step=still)
+        with pytest.raises(TrainingError, match="it reads other weights than the trainer writes"):
+            check_update(engine, TASK, PARAMS, FLOAT)
+
+
+def test_a_sampler_that_an_update_does_not_reach_is_caught_though_the_trainer_moved() -> None:
+    stale: Any = Numbers(step=1.0, apart_after=-1.0)
+    with pytest.raises(TrainingError, match=r"moved the trainer by 1 nats the sampler is 1 apart from it \(limit 0"):
+        check_update(stale, TASK, PARAMS, FLOAT)
+    near: Any = Numbers(step=1.0, apart_after=0.9e-4)
+    assert check_update(near, TASK, PARAMS, FLOAT) == 1.0
+
+
+def test_a_long_reply_is_taught_as_many_words_as_its_prompt_has() -> None:
+    datum = Datum(prompt=(1, 2), tokens=(7, 8, 9), weights=(1.0, 0.5, 0.25), logprobs=(-1.0, -1.0, -1.0))
+    assert elsewhere(datum) == Datum(prompt=(1, 2), tokens=(1, 2), weights=(1.0, 0.5))

@@ -15,10 +15,13 @@ import pytest
 from tests.small_runs import Listener, Parts, small_page, small_plan, train
 from tests.training.learners.test_learners import Dying, groups_of, rows
 
+from straw.config import Optimizer
 from straw.errors import ConfigError, TrainingError
 from straw.runs.reading import read_metrics, read_rollouts
-from straw.training.learners.regress import SURE, Heard, Regress, centred
+from straw.training.learners.regress import SURE, Heard, Regress, RegressOptions, centred, whole
 from straw.training.session import resume_run, run_page
+from straw.training.sources.fresh import AlreadyPaid
+from straw.types import Datum, Metric
 
 PAGE = "algorithm=regress reward_type=log_distance"
 
@@ -221,3 +224,129 @@ def test_numbers_that_are_none_end_the_run_with_advice(home: Path, monkeypatch: 
 def test_where_nothing_was_said_there_is_nothing_to_fit(home: Path) -> None:
     parts = Parts(PAGE)
     assert Regress(parts.plan, parts.engine, parts.params).fitted(1e-3) == {"updates": 0.0}
+
+
+# --- by hand
+
+
+class Recording:
+    """An engine whose replies have these log-probabilities; it writes down what it is asked to learn."""
+
+    def __init__(self, *nats: list[float], **found: float) -> None:
+        self.nats, self.found, self.learned, self.rates = [*nats], found, list[Any](), list[float]()
+
+    def logprobs(self, data: Any, policy: str = "current") -> list[list[float]]:
+        return self.nats[: len(data)]
+
+    def forward_backward(self, data: Any, loss: Any) -> None:
+        self.learned.append((data, loss.name))
+
+    def optim_step(self, params: Any) -> dict[str, float]:
+        self.rates.append(params)
+        return self.found
+
+    def publish(self) -> None: ...
+
+
+def by_hand(engine: Any, **options: Any) -> Regress:
+    learner = object.__new__(Regress)
+    learner.engine, learner.options = engine, RegressOptions(**options)
+    learner.plan = cast(Any, SimpleNamespace(
+        adam=lambda rate: rate,
+        page=SimpleNamespace(optimizer=Optimizer(learning_rate=1.0, schedule="linear"),
+                             run=SimpleNamespace(n_batches=4)),
+    ))  # fmt: skip
+    learner.paid, learner.log, learner.softness, learner.fresh = AlreadyPaid(1.0), {}, {}, None
+    learner.lowest, learner.range, learner.candidates = 0.0, 1.0, 8
+    return learner
+
+
+def heard(reply: int, paid: float, *, prompt: int = 9, start: float = -1.5) -> Heard:
+    return Heard((prompt,), (reply, 7), (1.0, 0.5), start, paid)
+
+
+def test_an_update_pulls_each_reply_by_its_share_of_the_error_against_it() -> None:
+    engine = Recording(grad_norm=0.25)
+    learner = by_hand(engine)
+    found = learner.update([heard(1, 0), heard(2, 0), heard(3, 0)], np.array([2.0, 0.0, -6.0]), 0.5)
+    ((data, loss),) = engine.learned
+    assert [(one.tokens, one.weights) for one in data] == [((1, 7), (-0.25, -0.125)), ((3, 7), (0.75, 0.375))]
+    assert (loss, engine.rates, found) == ("cross_entropy", [0.5], {"grad_norm": 0.25})
+    engine.found = {}
+    assert learner.update([heard(1, 0)], np.array([2.0]), 0.5) == {"grad_norm": 0.0}
+
+
+def test_the_fit_aims_at_the_start_and_the_sharpness_times_the_pay_prompt_by_prompt() -> None:
+    """Aims -1.5 + 4 * 0.5 and -3.5 + 4 * 0.25; log-probabilities -2 and -3.5: errors -2.5 and -1, less their mean."""
+    engine = Recording([-2.0, -9.0], [-3.0, -0.5])
+    learner = by_hand(engine, sharpness=4.0, most_fits=1, enough_fit=0.0)
+    rows = [heard(1, 0.5), heard(2, 0.25, start=-3.5)]
+    rows[0].weights = (1.0, 0.0)  # a token that is only read is none that was said
+    learner.log = {("a", (number,)): row for number, row in enumerate(rows)}
+    found = learner.fitted(0.5)
+    assert found == {"updates": 1.0, "fit_error": 0.75, "grad_norm": 0.0, "log_size": 2.0, "learning_rate": 0.5}
+    learner.softness = {(9,): 0.5}
+    assert learner.fitted(0.5)["fit_error"] == 0.5  # aims -0.5 and -3: errors -1.5 and -0.5
+
+
+def test_a_fit_that_is_just_good_enough_takes_no_update_and_one_reply_alone_never_does() -> None:
+    engine = Recording([-2.0, 0.0], [-3.0, 0.0])
+    for enough, updates in ((0.5, 0), (0.49, 2)):
+        learner = by_hand(engine, sharpness=1.0, most_fits=2, enough_fit=enough)
+        learner.log = {("a", (1,)): heard(1, 0.0), ("a", (2,)): heard(2, 0.0)}
+        assert learner.fitted(0.5)["updates"] == updates
+    alone = by_hand(engine, enough_fit=0.0)
+    alone.log = {("a", (1,)): heard(1, 1.0)}
+    assert alone.fitted(0.5) == {"updates": 0.0, "fit_error": 0.0, "log_size": 1.0, "learning_rate": 0.5}
+
+
+def test_the_rate_is_that_of_the_step_and_draws_that_nobody_paid_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    learner, rates = by_hand(Recording()), list[float]()
+
+    def fitted(rate: float) -> dict[str, float]:
+        rates.append(rate)
+        return {}
+
+    monkeypatch.setattr(learner, "fitted", fitted)
+    silent = [cast(Any, SimpleNamespace(turns=()))]
+    assert learner.learn(1, [silent], []) == {"unpaid_draws": Metric(0.0)}
+    learner.fresh = cast(Any, SimpleNamespace(unpaid_draws=5))
+    assert learner.learn(4, [silent], []) == {"unpaid_draws": Metric(5.0)}
+    assert rates == [1.0, 0.25]
+
+
+def test_what_a_model_said_is_all_that_counts_of_a_log_probability() -> None:
+    datum = Datum(prompt=(1,), tokens=(2, 3, 4), weights=(1.0, 0.0, 0.5))
+    assert whole([-1.0, -10.0, -2.0], datum) == -3.0
+
+
+def test_a_reply_weighs_by_what_it_is_pulled() -> None:
+    found = heard(1, 0.5).datum(-2.0)
+    assert (found.prompt, found.tokens, found.weights) == ((9,), (1, 7), (-2.0, -1.0))
+    fresh = Heard((9,), (1,), (1.0,), -1.0)
+    assert (fresh.paid, fresh.times) == (0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("channel", "lowest", "span", "candidates", "full"),
+    [
+        ({"lowest": -1.0, "highest": 3.0, "deterministic": True}, -1.0, 4.0, 128, 3.0),
+        ({"lowest": -1.0, "highest": 3.0, "deterministic": False}, -1.0, 4.0, 0, math.inf),
+        ({"lowest": -math.inf, "highest": 3.0, "deterministic": True}, 0.0, 1.0, 128, 3.0),
+        ({"lowest": 0.0, "highest": math.inf, "deterministic": True}, 0.0, 1.0, 0, math.inf),
+        ({"lowest": 2.0, "highest": 2.0, "deterministic": True}, 0.0, 1.0, 128, 2.0),
+    ],
+)
+def test_full_pay_is_known_of_a_channel_that_is_sure_and_bounded(
+    channel: dict[str, Any], lowest: float, span: float, candidates: int, full: float
+) -> None:
+    plan: Any = SimpleNamespace(page=SimpleNamespace(algorithm=RegressOptions()), channel=SimpleNamespace(**channel))
+    learner = Regress(plan, cast(Any, None), cast(Any, None))
+    assert (learner.lowest, learner.range, learner.candidates, learner.paid.full) == (lowest, span, candidates, full)
+    assert (learner.fresh, learner.log, learner.softness) == (None, {}, {})
+
+
+def test_a_page_that_says_nothing_fits_as_documented() -> None:
+    options = RegressOptions()
+    assert (options.sharpness, options.candidates, options.remembered) == (15.0, 128, 512)
+    assert (options.most_fits, options.enough_fit) == (8, 0.3)

@@ -273,3 +273,62 @@ def test_where_nothing_is_known_of_the_highest_pay_hits_say_whether_all_is_well(
     assert not seen((20, {"hits": 0.89, "reward": 5.0}), best=None).is_well_paid(20)
     assert not seen((19, {"hits": 1.0}), best=None).is_well_paid(20)
     assert not seen((19, {"reward": 1.0}), best=1.0).is_well_paid(20)
+
+
+WRONG_AND_ALIKE = {"most_common_reply": 0.625, "reward": 0.5, "hits": 0.0}
+AT_THE_EDGE: list[tuple[str, History]] = [
+    ("kl_spike", seen((PEAK, {"kl": 1.0}), (7, {"kl": 5.0}))),
+    ("kl_spike", seen((PEAK, {"kl": 0.125}), (7, {"kl": 3.0}))),
+    ("gradient_spike", seen((PEAK, {"grad_norm": 1.0}), (7, {"grad_norm": 20.0}))),
+    ("advantage_drift", seen((PEAK, {"advantage_scale": 1.0}), (7, {"advantage_scale": 4.0}))),
+    ("sampler_drift", seen((20, {"kl_sampler": 0.1}))),
+    ("entropy_collapse", seen((20, {"entropy": 20.0, **POOR}), (20, {"entropy": 1.0, **POOR}))),
+    ("lock_in", seen((40, {**WRONG_AND_ALIKE, "hits": 0.05}))),
+    ("equal_groups", seen((99, {"groups_without_advantage": 1.0}), (1, {"groups_without_advantage": 0.75}))),
+]
+
+
+@pytest.mark.parametrize(("name", "history"), AT_THE_EDGE)
+def test_what_is_exactly_at_a_threshold_raises_nothing(name: str, history: History) -> None:
+    assert RULES[name].condition(history) is None
+
+
+def test_a_lock_in_looks_at_hits_and_replies_of_forty_steps_and_at_no_others() -> None:
+    lock_in = RULES["lock_in"].condition
+    before = {**WRONG_AND_ALIKE, "hits": 1.0, "most_common_reply": 0.0}
+    assert lock_in(seen((40, before), (40, WRONG_AND_ALIKE))) == 0.5
+    assert lock_in(seen((20, {**WRONG_AND_ALIKE, "hits": 0.125}), (20, WRONG_AND_ALIKE))) is None
+
+
+def test_nobody_is_stuck_before_forty_rewards_are_known_nor_while_they_rise_or_are_full() -> None:
+    assert not seen((1, {}), (39, {"reward": 0.5})).is_stuck()
+    assert seen((40, {"reward": 0.5})).is_stuck()
+    assert not seen((20, {"reward": 0.25}), (20, {"reward": 0.5})).is_stuck()
+    assert not seen((40, {"reward": 1.0})).is_stuck() and seen((40, {"reward": 1.0}), best=None).is_stuck()
+    assert not seen((20, {"reward": 0.5, "hits": 0.0}), (20, {"reward": 0.5, "hits": 1.0})).is_stuck()
+
+
+def test_what_alarms_say_is_the_mean_of_the_last_steps() -> None:
+    low = seen((20, {"entropy": 4.0, **POOR}), (20, {"entropy": 0.125, **POOR}))
+    assert RULES["entropy_collapse"].condition(low) == 0.125
+    equal = seen((50, {"reward": 1.0}), (50, {"reward": 0.0, "groups_without_advantage": 1.0}),
+                 (50, {"reward": 0.5, "groups_without_advantage": 1.0}))  # fmt: skip
+    assert RULES["equal_groups"].condition(equal) == 0.25
+    long = seen((20, {"completions/mean_length": 8.0, **POOR}), (30, {"completions/mean_length": 32.0, **POOR}))
+    assert RULES["length_drift"].condition(long) == 32.0
+
+
+def test_half_as_long_for_the_same_pay_is_an_alarm_and_for_better_pay_none() -> None:
+    def shorter(pay: float) -> History:
+        return seen((20, {"completions/mean_length": 64.0, "reward": 0.5}),
+                    (20, {"completions/mean_length": 16.0, "reward": pay}))  # fmt: skip
+
+    rule = RULES["length_drift"].condition
+    assert (rule(shorter(0.5)), rule(shorter(0.25)), rule(shorter(0.625))) == (16.0, 16.0, None)
+
+
+def test_alarms_know_no_highest_pay_and_silence_nothing_where_nobody_says() -> None:
+    alarms = Alarms()
+    assert alarms.seen.best is None and alarms.silence == frozenset()
+    assert (Alarms(("nan",), 2.0).seen.best, Alarms(("nan",), 2.0).silence) == (2.0, frozenset({"nan"}))
+    assert Alarms(("nan",)).watch(1, {"loss": nan}) == []

@@ -69,3 +69,32 @@ def test_a_start_is_the_mean_of_the_first_twenty_and_a_hundred_are_kept() -> Non
 def test_nothing_jumps_from_nothing_and_nothing_before_twenty() -> None:
     assert not series_of([0.0] * 20 + [9.0] * 7).jumped(2)
     assert not series_of([1.0] * 12 + [9.0] * 7).jumped(2) and series_of([1.0] * 13 + [9.0] * 7).jumped(2)
+
+
+def test_a_level_of_just_so_many_peaks_is_no_jump() -> None:
+    assert not series_of([1.0] * 20 + [8.0] * 7).jumped(8) and series_of([1.0] * 20 + [8.125] * 7).jumped(8)
+    assert not series_of([1.0] * 20 + [8.0] * 7).jumped(2, floor=8.0)
+    assert series_of([0.015625] * 20 + [0.25] * 7).jumped(8)  # no floor but what is asked for
+
+
+def test_a_peak_is_the_median_of_seven_that_lie_seven_back_and_stays() -> None:
+    assert series_of([3.0, 1.0, 2.0, 9.0, 9.0, 0.0, 0.0, *[1.0] * 7]).peak == 2.0
+    assert series_of([5.0] * 7 + [1.0] * 30).peak == 5.0
+    assert series_of([-1.0] * 30).peak == 0.0
+    assert series_of([1.0, 2.0, 3.0, 4.0, 9.0, 9.0, 9.0, 9.0]).level == 9.0  # of the last seven, and no more
+
+
+def test_a_rise_is_beyond_the_standard_error_of_both_halves() -> None:
+    """Halves of variance 1/4: the error of the difference is (1/2 / 20) ** 0.5 = 0.158."""
+    coin, sure = [0.0, 1.0] * 10, [0.5] * 20
+    assert not series_of(coin + [one + 0.15 for one in coin]).is_rising()
+    assert series_of(coin + [one + 0.17 for one in coin]).is_rising()
+    for before, now in ((coin, sure), (sure, coin)):  # one half alone varies: 0.112
+        assert not series_of([*before, *(one + 0.105 for one in now)]).is_rising()
+        assert series_of([*before, *(one + 0.12 for one in now)]).is_rising()
+
+
+def test_twenty_values_are_compared_with_the_twenty_before_them() -> None:
+    assert series_of([99.0, *[0.0] * 20, *[1.0] * 20]).is_rising()
+    assert not series_of([*[0.0] * 21, *[1.0] * 19, -19.0]).is_rising()
+    assert series_of([9.0, 0.0, 0.0, 1.0, 1.0]).is_rising(2) and not series_of([9.0, 0.0, 0.0, 1.0]).is_rising(2)

@@ -88,11 +88,11 @@ class Free(NoRollouts):
 
     def begin(self, step: int, missing: int) -> None:
         """As much as there is room for, and as the steps that are left want: `missing` of this one's."""
-        left = (self.last - step) * self.size + missing
+        most = min((self.last - step) * self.size + missing, self.most_ahead)
         there = len(self.waiting) + sum(map(len, self.under_way.values()))
         piece = max(1, self.size // self.page.engine.num_generators)
-        while there < min(left, self.most_ahead):
-            numbers = range(self.next_group, self.next_group + min(piece, left - there))
+        while there < most:
+            numbers = range(self.next_group, self.next_group + min(piece, most - there))
             self.under_way[self.writers.submit(self.written, numbers)] = numbers
             self.next_group, there = numbers.stop, there + len(numbers)
 

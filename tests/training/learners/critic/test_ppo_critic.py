@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from tests.small_runs import Parts
 from tests.training.plain_objective import plainly
 
 from straw.rollouts.collect import SeedKey, collect
-from straw.training.learners.critic.ppo_critic import Critic, token_rewards, written
+from straw.training.learners.critic.ppo_critic import Critic, CriticOptions, spread, token_rewards, written
 from straw.training.learners.critic.value_head import ValueHead, gae
 from straw.training.step import credited
+from straw.types import Datum
 
 
 def test_gae_by_hand() -> None:
@@ -126,3 +128,53 @@ def test_a_head_begins_with_the_mean_of_what_was_paid_behind_each_token(home: Pa
     (group,) = groups
     paid = [one.reward for one in group for _ in one.turns[0].reply]  # all of it lies behind each of its tokens
     assert own.head.weights[-1] == pytest.approx(sum(paid) / len(paid), abs=1e-9)
+
+
+# --- by hand
+
+
+def talk(*replies: int, reward: float, turn_rewards: tuple[float, ...] | None = None) -> Any:
+    """Turns with so many tokens each, three of the other side between them, behind a prompt of two."""
+    turns, length = [], 2
+    for size in replies:
+        turns.append(SimpleNamespace(prompt=(9,) * length, reply=(1,) * size))
+        length += size + 3
+    return SimpleNamespace(turns=turns, reward=reward, turn_rewards=turn_rewards)
+
+
+def test_all_of_a_rollout_is_paid_on_its_last_token_unless_turns_are_paid_one_by_one() -> None:
+    assert token_rewards(talk(2, 1, 3, reward=0.5)) == [0, 0, 0, 0, 0, 0.5]
+    assert token_rewards(talk(2, 1, 3, reward=0.5, turn_rewards=(1.0, 0.0, 2.0))) == [0, 1.0, 0.0, 0, 0, 2.0]
+    assert token_rewards(talk(2, 1, reward=0.5, turn_rewards=(1.0, 0.25, 2.0))) == [0, 1.0, 0.25]
+
+
+def test_a_token_s_worth_stands_at_its_own_place_and_what_was_only_read_has_none() -> None:
+    one = talk(2, 1, reward=0.5)
+    assert written(one) == [0, 1, 5]
+    datum = Datum(prompt=(9, 9), tokens=(1, 1, 9, 9, 9, 1), weights=(1.0,) * 6)
+    assert spread(datum, one, [0.5, -1.0, 2.0]).advantages == (0.5, -1.0, 0.0, 0.0, 0.0, 2.0)
+
+
+def test_a_head_that_learned_nothing_expects_what_it_began_with_of_every_state() -> None:
+    head = ValueHead(0.5)
+    head.begin_at(0.25, 3)
+    assert head.values(np.arange(6.0).reshape(2, 3)).tolist() == [0.25, 0.25]
+    assert ValueHead(0.5).values(np.ones((2, 3))).tolist() == [0.0, 0.0] and head.updates == 0
+
+
+def test_the_first_batch_is_known_by_what_was_paid_behind_each_token_and_the_loss_is_that_before_it_learned() -> None:
+    page = SimpleNamespace(algorithm=CriticOptions(critic_rate=1e-9))
+    plan: Any = SimpleNamespace(page=page)
+    nobody: Any = None
+    own = Critic(plan, nobody, nobody)
+    assert own.facts == {"value_loss": 0.0}
+    paid = [talk(1, 1, 1, reward=7.0, turn_rewards=(1.0, 2.0, 4.0)), talk(1, reward=5.0)]
+    own.begin(paid, [np.zeros((3, 2)), np.zeros((1, 2))])
+    assert own.head.weights.tolist() == pytest.approx([0, 0, (7 + 6 + 4 + 5) / 4], abs=1e-6)
+    own.teach([np.zeros((2, 2))], [np.array([5.5, 7.5])])
+    assert own.facts["value_loss"] == pytest.approx((0 + 4) / 2 / 2, abs=1e-6) and own.head.updates == 54
+
+
+def test_what_a_page_says_nothing_of_is_as_published() -> None:
+    options = CriticOptions()
+    assert (options.gamma, options.gae_lambda, options.critic_rate, options.critic_updates) == (1.0, 0.95, 0.01, 4)
