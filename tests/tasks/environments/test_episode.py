@@ -109,7 +109,7 @@ def test_none_at_the_end_adds_nothing() -> None:
     assert episode.close().reward == 4.0
 
 
-@pytest.mark.parametrize("paid", [nan, inf, "much", [1]])
+@pytest.mark.parametrize("paid", [nan, inf, "much", [1], 10**400], ids=lambda one: f"{one!r:.9}")
 def test_an_end_that_pays_no_number_has_failed(paid: Any) -> None:
     episode = begun()
     episode.open()
@@ -117,10 +117,10 @@ def test_an_end_that_pays_no_number_has_failed(paid: Any) -> None:
     episode.answer(buys(4))
     play = episode.close()
     assert play.reward is None and play.turn_rewards is None
-    assert play.reason == f"Shop.get_reward gives a finite number or None, and gave {paid!r}"
+    assert play.reason == f"Shop.get_reward gives a finite number or None, and gave {paid!r:.40}"
 
 
-@pytest.mark.parametrize("paid", [nan, -inf, "much", True])
+@pytest.mark.parametrize("paid", [nan, -inf, "much", True, 10**400], ids=lambda one: f"{one!r:.9}")
 def test_a_turn_that_pays_no_number_ends_the_episode(paid: Any) -> None:
     class Odd(Shop):
         def buy(self, count: int) -> str:
@@ -136,7 +136,7 @@ def test_a_turn_that_pays_no_number_ends_the_episode(paid: Any) -> None:
     episode.open()
     assert episode.answer(buys(1)) is None
     play = episode.close()
-    assert play.reason == f"Odd.turn_reward is a finite number, and is {paid!r}" and play.reward is None
+    assert play.reason == f"Odd.turn_reward is a finite number, and is {paid!r:.40}" and play.reward is None
 
 
 def test_done_ends_an_episode_only_where_the_page_says_so() -> None:
@@ -164,6 +164,25 @@ def test_calls_that_come_to_nothing_are_told_and_counted() -> None:
         ("", {}, "malformed", "{'error': 'this is no call, odd'}"),
         ("buy", {"count": -1}, "failed", "{'error': 'nothing is sold back'}"),
     ]  # fmt: skip
+
+
+def test_what_a_tool_gives_and_cannot_be_written_out_is_an_error_for_the_model() -> None:
+    """Python writes no number of more than 4,300 digits."""
+
+    class Large(Shop):
+        def buy(self, count: int) -> int:
+            """Buys.
+
+            Args:
+                count: How many.
+            """
+            return 10 ** (5_000 * count)
+
+    episode = begun(Large, limits=Limits(turns=4, seconds=5.0, result=400))
+    episode.open()
+    found = episode.answer(buys(1, 0))
+    assert found is not None and found[0]["content"].startswith("{'error': ") and found[1]["content"] == "1"
+    assert [one.status for one in episode.calls] == ["failed", "answered"] and not episode.reason
 
 
 def test_a_text_that_is_too_long_keeps_three_quarters_and_a_quarter() -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from straw.tasks.environments.calling import CALL, Hung
-from straw.tasks.environments.contract import Contract, is_number, said_of
+from straw.tasks.environments.contract import Contract, is_finite, said_of
 from straw.tasks.environments.luck import Luck
 from straw.text.tools.calls import Call, Malformed, Read
 from straw.types import Message, Play, ToolCall
@@ -117,12 +117,12 @@ class Episode:
         if tool is None:
             return self.noted(turn, call.name, call.arguments, error(f"Tool {call.name} not found."), "unknown")
         try:
-            result = self.run(call.name, lambda: tool(**call.arguments), is_tool=True)
+            result = text_of(self.run(call.name, lambda: tool(**call.arguments), is_tool=True))
         except Failed:
             raise
         except Exception as raised:
             return self.noted(turn, call.name, call.arguments, error(str(raised)), "failed")
-        return self.noted(turn, call.name, call.arguments, text_of(result), "answered")
+        return self.noted(turn, call.name, call.arguments, result, "answered")
 
     def noted(self, turn: int, name: str, arguments: Mapping[str, Any], result: str, status: str) -> ToolCall:
         text = shortened(result, self.limits.result)
@@ -130,7 +130,7 @@ class Episode:
 
     def take_turn_reward(self) -> None:
         paid, self.instance.turn_reward = getattr(self.instance, "turn_reward", 0.0), 0.0
-        if not (is_number(paid) and math.isfinite(paid)):
+        if not is_finite(paid):
             self.reason = f"{self.contract.name}.turn_reward is a finite number, and is {paid!r:.40}"
             paid = 0.0
         self.turn_rewards.append(float(paid))
@@ -164,7 +164,7 @@ class Episode:
             return None
         try:
             number = float(reward)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise Failed(f"{self.contract.name}.get_reward gives a finite number or None, and gave {reward!r:.40}")
