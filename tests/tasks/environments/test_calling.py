@@ -62,3 +62,26 @@ def test_what_sits_in_the_system_is_left_behind_and_what_waits_is_cancelled() ->
         call(lambda: 3, 0.0)  # no time is left
     assert time.monotonic() - began < 2
     assert call(lambda: 4, 1.0) == 4
+
+
+def test_a_wait_that_fails_with_an_error_of_its_own_is_told_from_one_that_is_too_long() -> None:
+    async def theirs() -> None:
+        await asyncio.sleep(0)
+        raise TimeoutError("theirs")
+
+    call = Caller()
+    with pytest.raises(TimeoutError, match="theirs"):
+        call(theirs, 1.0)
+    with pytest.raises(Hung):
+        call(lambda: 3, -1.0)
+
+
+def test_the_thread_keeps_nothing_alive_and_is_replaced_where_it_has_ended() -> None:
+    call = Caller()
+    first = call(threading.current_thread, 1.0)
+    assert first.daemon and first.name == "environment"
+    call.inbox.put(None)
+    first.join(5)
+    assert not first.is_alive()
+    second = call(threading.current_thread, 1.0)
+    assert second is not first and call(threading.current_thread, 1.0) is second

@@ -106,9 +106,19 @@ class Episode:
         self.heard.append("\n".join(one.result for one in found))
         if self.contract.pays_by_turn:
             self.take_turn_reward()
-        if not found or self.reason or (self.limits.stops_when_done and getattr(self.instance, "done", False) is True):
+        if not found or self.reason or self.is_done():
             return None
         return [{"role": "tool", "name": one.name or "unknown", "content": one.result} for one in found]
+
+    def is_done(self) -> bool:
+        """Where the page asks for it; an attribute may be a property, which fails as a method does."""
+        if not self.limits.stops_when_done:
+            return False
+        try:
+            return self.run("done", lambda: getattr(self.instance, "done", False)) is True
+        except Failed as failure:
+            self.reason = str(failure)
+            return True
 
     def called(self, call: Call | Malformed, turn: int) -> ToolCall:
         if isinstance(call, Malformed):
@@ -137,9 +147,11 @@ class Episode:
 
     def close(self) -> Play:
         """What it paid at the end goes to the last turn, where turns are paid."""
-        reward = None
+        reward = solved = None
         try:
-            reward = None if self.reason else self.paid()
+            if not self.reason:
+                reward = self.paid()
+                solved = self.run("solved", lambda: getattr(self.instance, "solved", None))
         except Failed as failure:
             self.reason = str(failure)
         by_turn: tuple[float, ...] | None = None
@@ -149,7 +161,6 @@ class Episode:
             *before, last = self.turn_rewards
             by_turn = (*before, last + (reward or 0.0))
             reward = math.fsum(by_turn)
-        solved = getattr(self.instance, "solved", None)
         return Play(
             environment=self.contract.name, calls=tuple(self.calls), heard=tuple(self.heard),
             tools=self.contract.tools, reward=reward, turn_rewards=by_turn,
