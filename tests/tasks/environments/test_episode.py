@@ -149,6 +149,12 @@ def test_done_ends_an_episode_only_where_the_page_says_so() -> None:
         assert (episode.answer(buys(9)) is None) is stops
 
 
+def test_an_environment_that_does_not_say_when_it_is_done_goes_on() -> None:
+    quiet = begun(Quiet, limits=Limits(turns=4, seconds=5.0, result=40, stops_when_done=True))
+    quiet.open()
+    assert quiet.answer(Read("", (Call("look"),))) is not None
+
+
 def test_an_attribute_that_is_a_property_and_raises_has_failed() -> None:
     """By far too long a number that a model said, for example."""
 
