@@ -149,6 +149,24 @@ def test_done_ends_an_episode_only_where_the_page_says_so() -> None:
         assert (episode.answer(buys(9)) is None) is stops
 
 
+def test_a_turn_reward_that_an_environment_has_taken_away_is_none() -> None:
+    class Forgetful:
+        def __init__(self) -> None:
+            self.turn_reward = 1.0
+
+        def reset(self) -> None: ...
+
+        def look(self) -> str:
+            """Looks."""
+            del self.turn_reward
+            return "gone"
+
+    episode = begun(Forgetful)
+    episode.open()
+    episode.answer(Read("", (Call("look"),)))
+    assert episode.turn_rewards == [0.0] and not episode.reason
+
+
 def test_an_environment_that_does_not_say_when_it_is_done_goes_on() -> None:
     quiet = begun(Quiet, limits=Limits(turns=4, seconds=5.0, result=40, stops_when_done=True))
     quiet.open()
