@@ -200,3 +200,15 @@ def test_a_mixture_has_golds_where_each_task_has_or_does_not_say_otherwise() -> 
             str(place): Part("a", **({} if flag is None else {"has_golds": flag})) for place, flag in enumerate(flags)
         }
         assert Mixture(tasks=tasks, weights={}).has_golds is has
+
+
+def test_a_mixture_runs_for_a_hundred_steps_and_a_model_from_nothing_is_warmed_up() -> None:
+    filled = {"mix_filled": ("sum_digits.prompt=short",), "n_batches": 100}
+    tiny = load_page(None, {"kind": "mixture", "model_name": "tiny-0.2M"}).page
+    assert options("sum_digits").defaults(tiny) == filled | {
+        "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000
+    }  # fmt: skip
+    real = load_page(None, {"kind": "mixture", "model_name": "smollm2"}).page
+    assert options("largest").defaults(real) == {"mix_filled": ("largest.wording=largest",), "n_batches": 100}
+    chosen = options("largest", mix_options=("largest.wording=biggest",))
+    assert chosen.defaults(real)["mix_filled"] == ()
