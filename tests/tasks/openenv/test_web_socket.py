@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from straw.tasks.openenv.frames import CLOSE, PING, PONG, TEXT, accepted, frame
-from straw.tasks.openenv.web_socket import SocketGone, WebSocket, shake_hands, why
+from straw.tasks.openenv.web_socket import Background, SocketGone, WebSocket, in_thread, shake_hands, why
 
 
 class Writer:
@@ -234,3 +235,33 @@ def test_what_cannot_be_written_is_told_by_whoever_listens() -> None:
         socket.listening.cancel()
 
     asyncio.run(talk())
+
+
+# --- the thread
+
+
+def test_one_thread_that_keeps_nothing_alive_answers_for_all() -> None:
+    async def here() -> threading.Thread:
+        return threading.current_thread()
+
+    first, second = in_thread(here()).result(5), in_thread(here()).result(5)
+    assert first is second and first.daemon and first is not threading.main_thread()
+
+
+def test_with_the_program_all_that_waits_is_ended_and_a_fork_leaves_it_to_its_parent() -> None:
+    background = Background()
+    loop = background.running()
+    assert background.running() is loop
+    waits = [asyncio.run_coroutine_threadsafe(asyncio.sleep(60), loop) for _ in range(3)]
+    made_by, background.pid = background.pid, -1  # as a process finds it that was forked
+    background.end()
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), loop).result(5)
+    assert not any(one.done() for one in waits)
+    background.pid = made_by
+    background.end()
+    assert all(one.cancelled() for one in waits)
+    background.pid = -1
+    assert background.running() is not loop  # a process that was forked makes its own
+    loop.call_soon_threadsafe(loop.stop)
+    background.loop.call_soon_threadsafe(background.loop.stop)
+    background.pid = -1  # nothing is left to end
