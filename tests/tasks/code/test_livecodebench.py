@@ -97,6 +97,20 @@ def test_a_window_without_a_first_day_goes_up_to_the_day_before_its_last(tmp_pat
     )
 
 
+def test_a_single_contest_that_is_in_no_window_is_told_and_no_contest_at_all_is_no_matter_of_dates(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"contest_date": "2024-01-01"}\n')
+    window = Window(path=str(path), since=date(2025, 1, 1))
+    with pytest.raises(DataError, match="they go from 2024-01-01 to 2024-01-01"):
+        list(window.rows("test"))
+    path.write_text("")
+    with pytest.raises(DataError) as caught:
+        list(window.rows("test"))
+    assert "in these dates" not in str(caught.value)
+
+
 def test_a_date_is_the_first_ten_characters_and_what_is_none_is_told_with_its_place() -> None:
     assert day_of("a:1", "2024-08-01 and more") == date(2024, 8, 1)
     for value in (None, "soon", 7, "2024-8-1"):
