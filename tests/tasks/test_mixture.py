@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,6 +128,12 @@ def test_what_is_enough_is_the_mean_by_weight_of_what_each_task_finds_enough() -
     assert options("sum_digits=3", "largest=1").enough_accuracy == pytest.approx((3 * 0.05 + 0.5) / 4)
     assert options("largest=7").enough_accuracy == pytest.approx(0.5)
     assert options("largest", "code").enough_accuracy is None
+
+
+def test_a_task_that_finds_nothing_enough_counts_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = {"sum_digits": 0.0, "largest": 0.8}
+    monkeypatch.setattr(MixtureOptions, "section", lambda self, name: SimpleNamespace(enough_accuracy=enough[name]))
+    assert options("sum_digits=1", "largest=3").enough_accuracy == pytest.approx(0.6)
 
 
 def test_options_belong_to_the_task_that_they_name_and_what_is_said_goes_before_what_was_filled_in() -> None:
