@@ -185,9 +185,10 @@ class Suite:
         is_read_once = is_of_import(ROOT / file, line)  # then the first test that needed the file is all that is known
         told = {one for some in by_line.values() for one in some} if is_read_once else by_line.get(line, [])
         found = {context.rpartition("|")[0] for context in told} - {""}
-        found |= {one for one in self.seconds if is_read_once and one.startswith(OF_OPTIONS)}
         path = Path(file).relative_to("src/straw")
         own, room = f"tests/{path.parent}/test_{path.name}", f"tests/{path.parent}/"
+        # what reads a constant runs no line of its file
+        found |= {one for one in self.seconds if is_read_once and one.startswith((OF_OPTIONS, own))}
         order = sorted(
             found, key=lambda one: (not one.startswith(own), not one.startswith(room), self.seconds.get(one, 0.0))
         )

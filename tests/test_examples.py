@@ -98,7 +98,7 @@ def test_a_learner_of_one_s_own_has_options_of_its_own(
     run_page(load_page(None, parse_overrides(words_of([learner], tmp_path / "run"))), Listener())
     written = (tmp_path / "run" / "config.toml").read_text()
     assert re.search(r"^newest = false +# default$", written, flags=re.MULTILINE)
-    assert re.search(r"^most_updates = 8 +# tuned: BestSoFar$", written, flags=re.MULTILINE)
+    assert re.search(r"^most_updates = 8 +# not tuned: BestSoFar$", written, flags=re.MULTILINE)
     assert "pool" not in written
     branch = ["resume", str(tmp_path / "run"), "--branch", "--at", "2", "--quiet", f"run_dir={tmp_path / 'b'}"]
     assert main([*branch, "newest=true"]) == 0
@@ -268,7 +268,7 @@ def test_where_every_value_came_from_stands_in_the_page(letters: Path) -> None:
     lines = (letters / "config.toml").read_text().splitlines()
     assert [line.split() for line in lines if line.startswith("size")] == [["size", "=", "3", "#", "command", "line"]]
     origins = {line.partition(" = ")[0]: line.rpartition("  # ")[2] for line in lines if " = " in line}
-    assert origins["learning_rate"] == "tuned: starts_with_a_digit" and origins["baseline"] == "algorithm reinforce"
+    assert origins["learning_rate"] == "not tuned: starts_with_a_digit" and origins["baseline"] == "algorithm reinforce"
     assert origins["device"] == "this machine" and origins["beta1"] == "default"
     assert read_config(letters)["task"]["size"] == 3
 
@@ -331,6 +331,21 @@ def test_an_error_in_a_function_keeps_its_file_and_line(home: Path, tmp_path: Pa
     with pytest.raises(ZeroDivisionError) as caught:
         run_page(load_page(None, parse_overrides(words)), Listener())
     assert caught.traceback[-1].path == tmp_path / "mine.py" and caught.traceback[-1].lineno == 1
+
+
+LACKING = {  # a class that the docs could be taken to ask for, and what it lacks
+    "task": ("def problem(self, index): ...", r"lacks next_message and grade\. Write class Mine\(straw\.SimpleTask\)"),
+    "algorithm": ("def learn(self, step, told, groups): ...", "lacks state_dict, load_state_dict: see"),
+    "use_ir": ("def raw(self, traces): ...", "lacks write, counts, arrays, load: see examples/my_novelty.py"),
+}
+
+
+@pytest.mark.parametrize("what", LACKING)
+def test_a_class_without_what_its_kind_has_is_refused_before_it_runs(home: Path, tmp_path: Path, what: str) -> None:
+    has, lacks = LACKING[what]
+    (tmp_path / "mine.py").write_text(f"class Mine:\n    {has}\n")
+    with pytest.raises(ConfigError, match=lacks):
+        plan_of(load_page(None, parse_overrides([f"{what}={tmp_path}/mine.py:Mine"])))
 
 
 @pytest.mark.parametrize("what", ["reward_type", "baseline", "loss_fn", "algorithm", "use_ir", "engine"])

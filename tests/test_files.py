@@ -50,6 +50,12 @@ def test_neither_a_link_nor_a_pipe_nor_a_folder_is_opened(flags: Any, tmp_path: 
     assert (tmp_path / "mine").read_text() == "mine" and not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_can_have_is_an_os_error_too(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no file can have such a name"):
+        open_file(tmp_path / name)
+
+
 def test_what_a_person_named_may_be_a_link_and_is_a_file_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "mine").write_text("mine")
     assert read_file(link(tmp_path / "link", tmp_path / "mine"), 10, follow=True) == b"mine"

@@ -41,7 +41,7 @@ UNITS = (
     "<answer>1", "[ANSWER] ", "[ANSWER]", "answer is ", "\\text{", "\\mbox{", "\\frac{", "\\frac{1}", "\\sqrt",
     "\\boxed{", "boxed", "he answer is ", "final answer is $", "$. I hope", "**9", "1^1", "hundred ", "billion ",
     "five-", "kg ", "####", "1..", "e9", "a/", "^(", "^a.", '{"a":', '"step":1,"problem":"', "1K", "0-", "\x1b[", "x=",
-    "7!", "18 or ", "cuda:1", "A, ",
+    "7!", "18 or ", "cuda:1", "A, ", "``` ", "```\n", '\\"', "<tool_call>", "add(",
 )  # fmt: skip
 ASKED = ("sum_digits", "reverse_digits", "countdown")  # tasks that need neither data nor another library
 ENDS = ("", "x", "1", "}", " ", "\n", ">", '"', "$", ".")

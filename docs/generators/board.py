@@ -11,6 +11,8 @@ from straw.benchmark.words import interval_words, median_words, total_words
 from straw.text.shown.markdown import table
 
 BOARD, MOST = Path("benchmarks/board"), 6  # games that a table of text has room for
+COSTS = "What episodes do not show, of all runs together. A draw that nobody paid for is no episode, and is work.\n"
+WORK = ("came to know", "updates", "unpaid draws", "CPU s")
 HEAD = """# The board
 
 Episodes until a learner knows 0.9 of the bits of a secret: for each game the median with its 95% interval, and for
@@ -38,16 +40,21 @@ def board_page() -> str:
 def form_of(form: str, entries: list[Entry]) -> list[str]:
     cells = [cell for cell in cells_of(form) if any(entry.runs.get(cell.name) for entry in entries)]
     cells = cells if len(cells) <= MOST else []
-    header = ["learner", "all games", *(cell.short for cell in cells), "came to know", "CPU s"]
-    return [f"## The {form} form\n", table(header, [row_of(entry, cells) for entry in entries]), ""]
+    episodes = table(["learner", "all games", *(cell.short for cell in cells)], [row_of(one, cells) for one in entries])
+    return [f"## The {form} form\n", episodes, "", COSTS, table(["learner", *WORK], map(work_of, entries)), ""]
 
 
 def row_of(entry: Entry, cells: list[Cell]) -> list[str]:
     scores, total = entry.scored()
-    runs = [run for found in entry.runs.values() for run in found]
     told = [game(cell, scores.get(cell.name)) for cell in cells]
+    return [entry.submission.title, total_words(total), *told]
+
+
+def work_of(entry: Entry) -> list[str]:
+    runs = [run for found in entry.runs.values() for run in found]
     known = f"{sum(run.known for run in runs)} of {len(runs)}"
-    return [entry.submission.title, total_words(total), *told, known, f"{entry.cpu_s:,.0f}"]
+    updates, draws = sum(run.updates for run in runs), sum(run.unpaid_draws for run in runs)
+    return [entry.submission.title, known, f"{updates:,}", f"{draws:,}", f"{entry.cpu_s:,.0f}"]
 
 
 def game(cell: Cell, score: object) -> str:

@@ -36,6 +36,8 @@ def open_file(path: Path | str, flags: int = os.O_RDONLY, *, mode: int = MODE, f
         if problem.errno == errno.ELOOP:
             raise OSError(errno.ELOOP, "it is a link, and leads elsewhere", str(path)) from None
         raise
+    except ValueError:  # a null character, or half of one that no encoding has
+        raise OSError(errno.EINVAL, "no file can have such a name", str(path)) from None
     try:
         check_is_regular(descriptor, path, is_written=flags & os.O_ACCMODE != os.O_RDONLY)
     except OSError:

@@ -16,10 +16,6 @@ def nats_to_bits(nats: float) -> float:
     return nats / math.log(2)
 
 
-def bits_to_nats(bits: float) -> float:
-    return bits * math.log(2)
-
-
 def num_bits(N: int) -> int:
     """Binary digits that write every number below N, at least one: 6 for 64, 7 for 65."""
     return max(1, (N - 1).bit_length())
@@ -33,11 +29,6 @@ def bits_known(N: int, logp_nats: float) -> float:
 def bits_known_clamped(N: int, logp_nats: float) -> float:
     """For pictures. The ledger's law holds for the raw and the smoothed value, not for this one."""
     return max(0.0, bits_known(N, logp_nats))
-
-
-def bits_known_among(logps_nats: Sequence[float], target: int) -> float:
-    """log2 N + log2 [p(S) / sum of p(s)]: knowledge of the secret with that of the format taken out."""
-    return bits_known(len(logps_nats), logps_nats[target] - log_total(logps_nats))
 
 
 def smoothed_absorbed_bits(N: int, logp_nats: float, e: float = 0.01) -> float:
@@ -57,20 +48,8 @@ def log_total(logps_nats: Sequence[float]) -> float:
     return top + math.log(math.fsum(math.exp(logp - top) for logp in logps_nats))
 
 
-def renormalised(logps_nats: Sequence[float]) -> list[float]:
-    """The distribution over these answers alone. No answer has any mass: nothing to renormalise, all nan."""
-    total = log_total(logps_nats)
-    return [math.exp(logp - total) for logp in logps_nats]
-
-
 def entropy_bits(probabilities: Sequence[float]) -> float:
     return math.fsum(-p * math.log2(p) for p in probabilities if p > 0)
-
-
-def total_variation_from_uniform(probabilities: Sequence[float]) -> float:
-    """Half the sum of |p - 1/N|: the share of mass that would have to move. 0 uniform, 1 - 1/N one answer."""
-    uniform = 1 / len(probabilities)
-    return 0.5 * math.fsum(abs(p - uniform) for p in probabilities)
 
 
 def binary_entropy_bits(p: float) -> float:

@@ -106,10 +106,10 @@ def short(name: str) -> str:
     return name.rpartition(":")[2] if is_spelled(name) else name
 
 
-def load(name: str) -> Any:
+def load(name: str, keyword: str = "environment") -> Any:
     """The attribute that is named, from a file or a module that somebody trusts, or what was handed in."""
     if HANDED.fullmatch(name):
-        return handed_in(name)
+        return handed_in(name, keyword)
     found = FILE.fullmatch(name)
     if found is None:
         module, _, attribute = name.partition(":")
@@ -123,12 +123,12 @@ def load(name: str) -> Any:
     return attribute_of(executed(source), found["name"], name)
 
 
-def handed_in(name: str) -> Any:
+def handed_in(name: str, keyword: str) -> Any:
     """An object by its name; a run goes on with the one that it began with, as far as its source tells."""
     if (found := handed.get(name)) is None:
         raise ConfigError(
-            f"{name} is no file, but an object that a Python program handed in: hand it in again, for example "
-            f"straw.resume(RUN, reward={short(name)})"
+            f"{name} is no file, but an object that a Python program handed in: hand it in again by "
+            f"the keyword that it had, for example straw.resume(RUN, {keyword}={short(name)})"
         )
     kept = copies.get(name)
     if kept is not None and kept.hash != found.source.hash:

@@ -105,6 +105,7 @@ OPTIONS = {  # the option by which a person writes a name of each kind
     "learners": "learner", "graders": "grader", "encoders": "encoder", "intrinsic": "use_ir", "engines": "engine",
     "generators": "countdown_generator", "backends": "generator",
 }  # fmt: skip
+KEYWORDS = {"rewards": "reward", "learners": "algorithm"}  # by which Python hands one in, where it is another
 
 
 def find(kind: str, name: str) -> Any:
@@ -116,7 +117,7 @@ def find(kind: str, name: str) -> Any:
     if name in declared(kind):
         return declared(kind)[name].load()
     if outside.is_spelled(name) and not is_like_a_family(kind, name):
-        return checked(kind, name, outside.load(name))
+        return checked(kind, name, outside.load(name, KEYWORDS.get(kind, OPTIONS[kind])))
     raise ConfigError(f"there is no {OPTIONS[kind]} {name!r}: {hint(name, names(kind))}")
 
 

@@ -8,7 +8,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.algorithms.advantages import against_constant, against_ema, centred, moved_by_each, rloo, zscore
+from straw.algorithms.advantages import (
+    against_constant,
+    against_ema,
+    centred,
+    moved_by_each,
+    optimistic,
+    rloo,
+    zscore,
+)
 from straw.algorithms.baselines import Credit
 
 REWARDS = st.lists(st.floats(-10, 10), min_size=2, max_size=16)
@@ -16,6 +24,21 @@ REWARDS = st.lists(st.floats(-10, 10), min_size=2, max_size=16)
 
 def test_a_constant_that_nobody_names_is_a_half() -> None:
     assert Credit(baseline="constant").advantages([[1.0, 0.0]]) == [[0.5, -0.5]]
+
+
+def test_optimism_that_nobody_names_goes_a_tenth_of_the_way_to_the_best() -> None:
+    assert Credit(baseline="optimistic").advantages([[0.5, 0.0]])[0] == pytest.approx([0.175, -0.325])
+
+
+def test_a_running_mean_of_which_nothing_is_said_starts_at_0_and_goes_a_tenth_with_every_reply() -> None:
+    credit = Credit(baseline="ema")
+    assert credit.advantages([[1.0, 0.0], [1.0]]) == [[1.0, 0.0], [1.0]]
+    assert credit.running_mean == pytest.approx(0.181)  # 0.1, 0.09, 0.181
+
+
+def test_the_best_that_optimism_expects_may_be_another_than_one() -> None:
+    assert optimistic([0.0, 1.0], 0.25, best=3.0) == [-1.125, -0.125]  # against 0.75 x 0.5 + 0.25 x 3
+    assert optimistic([0.0, 1.0], 0.25) == [-0.625, 0.375]
 
 
 def test_centring_takes_the_mean_away() -> None:
@@ -69,6 +92,12 @@ def test_first_batch_is_scored_against_the_starting_baseline() -> None:
     advantages, after = against_ema([1.0, 0.0], baseline=0.0, decay=0.9)
     assert advantages == [1.0, 0.0]
     assert isclose(after, 0.05)  # 0.9 x 0 + 0.1 x 0.5
+
+
+def test_a_running_mean_moves_from_where_it_stood() -> None:
+    advantages, after = against_ema([1.0, 0.0, 0.5], baseline=2.0, decay=0.75)
+    assert advantages == [-1.0, -2.0, -1.5] and isclose(after, 0.75 * 2 + 0.25 * 0.5)
+    assert moved_by_each([1.0, 0.0], baseline=2.0, decay=0.75) == 1.3125  # 1.75, 1.3125
 
 
 def test_a_running_mean_that_each_reply_moves_forgets_sooner() -> None:

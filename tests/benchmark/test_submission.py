@@ -66,7 +66,8 @@ def test_what_is_no_learner_is_refused(learner: str, why: str) -> None:
         submitted(learner, {})
 
 
-def test_a_file_that_is_no_python_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "mine.py").write_text("class")
+@pytest.mark.parametrize("text", ["class", "a " * 50_000, "-" * 50_000 + "1"])
+def test_a_file_that_is_no_python_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(text)
     with pytest.raises(ConfigError, match="no Python"):
         submitted(f"{tmp_path / 'mine.py'}:Mine", {})

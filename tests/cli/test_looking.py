@@ -53,6 +53,18 @@ def test_show_tells_what_a_run_is_how_far_it_came_and_what_it_wrote(
     assert "python 3." in shown
 
 
+def test_show_shows_what_a_stranger_wrote_for_a_command(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    about = json.loads((place / "runs/binary/about.json").read_text())
+    (place / "runs/binary/about.json").write_text(json.dumps(about | {"command": ["a\x1b[2J", 1, {}, None]}))
+    assert "'a\\u001b[2J' 1 '{}' None" in printed(capsys, "show", "binary")
+
+
+def test_rows_without_episodes_are_refused_in_a_line(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "runs/binary/metrics.jsonl").write_text("{}\n" * 3)
+    assert "has episodes, and one has none" in refused(capsys, "show", "binary")
+    assert "has episodes, and one has none" in refused(capsys, "compare", "binary", "sweep/bins")
+
+
 def test_show_tells_events_alarms_and_checkpoints(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (place / "runs/binary/done.json").unlink()  # what is done is never written to
     with RunFolder.open(place / "runs/binary") as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -182,3 +183,14 @@ def test_programs_on_a_page_are_python(page: Path) -> None:
 
 def test_headings_are_spelled_as_links_spell_them() -> None:
     assert slug("Tasks of `mine.py`: one, two") == "tasks-of-minepy-one-two"
+
+
+def test_the_board_tells_the_work_that_no_episode_shows() -> None:
+    """Updates and draws that nobody paid for, of each learner: some learn from far more of them than from episodes."""
+    text = (ROOT / "docs" / "board.md").read_text()
+    assert "| learner | came to know | updates | unpaid draws | CPU s |" in text
+    for name in ("regress", "surrogate"):
+        cells = json.loads((ROOT / "benchmarks" / "board" / f"{name}-short.json").read_text())["cells"]
+        runs = [run for cell in cells for run in cell["runs"]]
+        updates, draws = (sum(run[what] for run in runs) for what in ("updates", "unpaid_draws"))
+        assert f"| {name} | 24 of 24 | {updates:,} | {draws:,} |" in text

@@ -56,7 +56,7 @@ def test_a_run_with_a_function_goes_on_with_it_and_comes_out_the_same(
     halved = straw.train(ROWS, reward=long, callbacks=[stop_at(1)], **options)
     assert (whole.state, halved.state, halved.checkpoints) == ("done", "stopped", [1])
     forget(monkeypatch)
-    with pytest.raises(ConfigError, match=r"hand it in again, for example straw\.resume\(RUN, reward=long\)"):
+    with pytest.raises(ConfigError, match=r"hand it in again by .*, for example straw\.resume\(RUN, reward=long\)"):
         straw.resume(tmp_path / "halved", quiet=True)
     again = shutil.copytree(halved.path, tmp_path / "again")
     assert straw.resume(tmp_path / "halved", reward=long, quiet=True).state == "done"
@@ -221,3 +221,17 @@ def test_what_objects_cannot_do_is_said_in_a_line(home: Path, tmp_path: Path) ->
         straw.load("secret", lr=1e-3, learning_rate=1e-4)
     with pytest.raises(ConfigError, match="which an object cannot reach"):
         straw.train("secret", N=8, loss=example("my_algorithm").squared_ratio, engine="monarch")
+
+
+def test_an_object_that_is_missing_is_asked_for_by_its_own_keyword(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`reward=` would be no way to hand a grader in."""
+    mine = example("my_algorithm")
+    pages = {
+        "grader=ends_with_gold": straw.load(ROWS, reward="binary", grader=example("my_grader").ends_with_gold),
+        "baseline=median_baseline": straw.load("secret", N=8, baseline=mine.median_baseline),
+        "algorithm=BestSoFar": straw.load("secret", N=8, algorithm=example("my_learner").BestSoFar),
+    }
+    forget(monkeypatch)
+    for told, page in pages.items():
+        with pytest.raises(ConfigError, match=rf"straw\.resume\(RUN, {told}\)"):
+            plan_of(page.loaded)

@@ -31,6 +31,7 @@ NOT_A_TENSOR = ("LocalSettings",)
 HARMLESS = (  # indices that are made on the CPU either way, and a matrix that another takes the place of
     "torch.tensor([token for text in texts for token in text]", "torch.tensor(list(tokens)",
     "nn.Linear(sizes.hidden_size, sizes.vocab_size",
+    "torch.arange(u * ",  # of several prompts in one row, which are read so only where bits are kept
 )  # fmt: skip
 # asked only where bits are kept
 ON_CPUS = ("engines/local/forward/prompts/blocks.py", "engines/local/forward/prompts/turns.py")

@@ -71,6 +71,7 @@ BAD = {
     "rows of no numbers": rows({"step": "one", "episodes": "four"}),
     "rows of other kinds": rows({"episodes": [1]}, {"episodes": None}),
     "rows past all bounds": rows({"episodes": 10**300}, {"episodes": float("inf")}),
+    "rows that go back": rows({"episodes": 8}, {"step": 2, "episodes": 4}),
     "rate is no number": config(learning_rate='"fast"'),
 }
 ODD = {  # can be read, and is no number that anybody could print

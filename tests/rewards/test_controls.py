@@ -64,6 +64,7 @@ def test_a_noisy_hit_is_paid_unless_it_is_flipped() -> None:
     assert [channel(graded(0), draw).total for draw in (0.0, 0.2499, 0.25, 0.99)] == [0.0, 0.0, 1.0, 1.0]
     assert [channel(graded(3), draw).total for draw in (0.0, 0.2499, 0.25, 0.99)] == [1.0, 1.0, 0.0, 0.0]
     assert isclose(channel.identifiable_ceiling_bits(64), 6.0)
+    assert (channel.noise, channel.plateau, channel.levels) == (0.25, 0, 2)
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(-63, 63))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from straw.rewards.controls import HigherLower
+from straw.rewards.controls import HigherLower, NoisyBinary
 from straw.rewards.environment import BesideEnvironment, EnvironmentPay
 from straw.rewards.outcome import Binary
 from straw.types import End, Grade, Message, Play, Problem, Rollout
@@ -60,6 +60,42 @@ def test_another_channel_is_asked_for_those_that_did_not_fail_and_the_environmen
     alone = BesideEnvironment(Named())
     assert paid(alone, one, failed) == [(2.0, {"mine": 2.0}, None), (0.0, {}, None)]
     assert paid(both, failed) == [(0.0, {}, None)]
+
+
+def test_a_channel_that_names_no_parts_is_one_beside_what_the_environment_pays() -> None:
+    both = BesideEnvironment(Binary(), EnvironmentPay())
+    assert paid(both, played(3.0), played(0.5, right=False), played(None), played(2.0, failed=True)) == [
+        (4.0, {"binary": 1.0, "game": 3.0}, None), (0.5, {"binary": 0.0, "game": 0.5}, None),
+        (1.0, {"binary": 1.0}, None), (0.0, {}, None),
+    ]  # fmt: skip
+
+
+def test_each_of_those_that_did_not_fail_meets_its_own_draw() -> None:
+    flips = BesideEnvironment(NoisyBinary(flip_probability=0.25))
+    found = flips.pay([played(None, failed=True), played(None), played(None)], [0.9, 0.1, 0.5], 1)
+    assert [one.total for one in found] == [0.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize("environment", [None, EnvironmentPay()])
+def test_a_channel_that_pays_fewer_than_there_are_is_refused(environment: Any) -> None:
+    class Few(Binary):
+        def pay(self, rollouts: Any, draws: Any, step: int) -> Any:
+            return super().pay(rollouts[:1], draws[:1], step)
+
+    with pytest.raises(ValueError, match="zip"):
+        paid(BesideEnvironment(Few(), environment), played(1.0), played(2.0))
+
+
+def test_without_an_environment_there_is_no_part_and_turns_of_others_are_paid_all_the_same() -> None:
+    bare = Rollout(problem=PROBLEM, turns=(), replies=(), end=End.ANSWERED, grade=Grade(hits=(True,), well_formed=True))
+    assert paid(EnvironmentPay(), bare) == [(0.0, {}, None)]
+    assert paid(EnvironmentPay(), bare, played(3.0, (1.0, 2.0))) == [(0.0, {}, None), (3.0, {"game": 3.0}, (1.0, 2.0))]
+
+
+def test_nothing_is_known_of_what_an_environment_pays() -> None:
+    pay = EnvironmentPay()
+    assert (pay.levels, pay.lowest, pay.highest, pay.plateau) == (None, -math.inf, math.inf, None)
+    assert pay.reads_replies and not pay.deterministic and pay.full(Grade(hits=(True,), well_formed=True)) is None
 
 
 def test_its_levels_are_those_of_the_other_where_the_environment_pays_nothing() -> None:

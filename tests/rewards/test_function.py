@@ -68,6 +68,22 @@ def test_columns_go_before_facts() -> None:
     assert arguments([one], TrainerState(1), Told())["level"] == [2]
 
 
+def test_of_a_prompt_that_is_a_text_the_last_message_is_the_prompt() -> None:
+    messages = (Message("system", "Be brief."), Message("user", "Before?"), Message("user", "Now?"))
+    one = said("x")
+    problem = Problem(key="a", messages=messages, reference=("",))
+    asked = Rollout(problem=problem, turns=one.turns, replies=one.replies, end=one.end, grade=GRADE)
+    assert arguments([asked], TrainerState(1), Told())["prompts"] == ["Now?"]
+
+
+def test_what_is_no_plain_value_is_logged_as_a_text() -> None:
+    told = Told()
+    told.log_extra("kind", ["a", 1, 0.5, None, True, [2]])
+    told.log_metric("seen", 2)
+    assert told.extra == {"kind": ["a", 1, 0.5, None, True, "[2]"]} and told.metrics == {"seen": 2.0}
+    assert told.extra_of(5) == {"kind": "[2]"}
+
+
 def test_conversations_are_lists_of_messages() -> None:
     one = said("x", conversation=True)
     given = arguments([one], TrainerState(1), Told())
@@ -100,7 +116,8 @@ def test_of_an_episode_a_completion_has_its_calls_and_what_they_gave() -> None:
 def test_what_is_logged_goes_with_each_rollout_and_with_the_step() -> None:
     def logs(completions: list[str], log_extra: Any, log_metric: Any) -> list[float | None]:
         log_extra("kind", ["short", object])
-        log_metric("seen", 2)
+        log_metric("seen", 1)
+        log_metric("seen", 3)  # the mean, as in TRL
         return [1, None]
 
     one, other = paid(logs, said("a"), said("b"))
@@ -123,6 +140,7 @@ def test_a_function_may_be_async() -> None:
         (lambda completions: [1.0], "gave 1 for 2"), (lambda completions: [1.0, 2.0, 3.0], "gave 3 for 2"),
         (lambda completions: [1.0, math.nan], "gave nan"), (lambda completions: [1.0, math.inf], "gave inf"),
         (lambda completions: [1.0, "much"], "gave 'much'"), (lambda completions: [[1.0], 2.0], r"gave \[1.0\]"),
+        (lambda completions: 1.0, "gave 1.0 for 2"),  # nothing that has numbers in it
         (lambda completion: [1.0, 2.0], "asks for completion, and there is completion_ids, completions"),
         (lambda log_extra: log_extra("kind", ["a"]) or [1.0, 2.0], "gave 1 of kind for 2"),
     ],

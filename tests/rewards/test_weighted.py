@@ -8,11 +8,14 @@ from hypothesis import strategies as st
 
 from straw.config import Reward
 from straw.errors import ConfigError
+from straw.rewards import weighted as module
+from straw.rewards.channel import Game
+from straw.rewards.function import FunctionReward
 from straw.rewards.outcome import make_channel
 from straw.rewards.parts import PARTS
-from straw.rewards.weighted import Weighted, read_weights
+from straw.rewards.weighted import Weighted, is_outside, read_weights
 from straw.text.reading.answer_tags import form_of
-from straw.types import Grade
+from straw.types import End, Grade, Message, Payment, Problem, Rollout
 
 FULL = "<reasoning>\n2 + 3 = 5\n</reasoning>\n<answer>\n5\n</answer>\n"
 STUDY = Reward().reward_weights
@@ -129,3 +132,118 @@ def test_pay_lies_between_lowest_and_highest_and_parts_add_up(
     assert payment.total == sum((payment.parts or {}).values())
     if num_tokens is not None and is_right:
         assert payment.total <= channel.full(grade(reply, is_right, num_tokens)) + 1e-9
+
+
+def test_an_overlong_reply_loses_and_is_owed_no_more_than_its_length_leaves() -> None:
+    channel = weighted("overlong=2", limit=20)
+    assert [channel(grade(FULL, num_tokens=count), 0).total for count in (16, 18, 20)] == pytest.approx([0, -1, -2])
+    assert (channel.lowest, channel.highest, channel.plateau) == (-2.0, 0.0, None)
+    assert channel.full(grade(FULL, num_tokens=18)) == pytest.approx(-1)
+    with pytest.raises(ConfigError, match=r"the reward part overlong measures .* Write for example max_tokens=200"):
+        weighted("overlong=0", limit=None)
+
+
+@pytest.mark.parametrize("name", ["cosine", "overlong"])
+def test_a_length_is_measured_where_it_is_known_and_so_is_its_limit(name: str) -> None:
+    pays = PARTS[name].pays
+    assert pays(grade(FULL, num_tokens=5), None) is None and pays(grade(FULL, num_tokens=None), 9) is None
+    assert pays(grade(FULL, num_tokens=9), 9) == pytest.approx({"cosine": 0.5, "overlong": -1}[name])
+
+
+def test_which_parts_have_a_few_values_and_which_point_at_the_answer() -> None:
+    assert {name for name, part in PARTS.items() if part.values is None} == {"xmlcount", "cosine", "overlong"}
+    assert {part.values for part in PARTS.values()} == {None, (0.0, 1.0)}
+    assert {name for name, part in PARTS.items() if part.points_at_the_answer} == {"correctness", "cosine"}
+    assert {name for name, part in PARTS.items() if part.needs_limit} == {"cosine", "overlong"}
+    assert {name: (part.lowest, part.highest) for name, part in PARTS.items()} == {
+        **dict.fromkeys(PARTS, (0.0, 1.0)), "cosine": (-1.0, 1.0), "overlong": (-1.0, 0.0)
+    }  # fmt: skip
+
+
+def test_formats_say_how_many_levels_they_have_together() -> None:
+    assert weighted("integer=0.25", "soft_format=0.5", "strict_format=1").levels == 8
+
+
+# --- with functions of somebody else
+
+
+def short(completions: list[str]) -> list[float]:
+    return [-float(len(one)) for one in completions]
+
+
+def silent(completions: list[str], log_extra: Any, log_metric: Any) -> list[float | None]:
+    log_extra("told", ["nothing" for _ in completions])
+    log_metric("silent", len(completions))
+    return [None for _ in completions]
+
+
+short.lowest, short.highest, short.deterministic = -2, 5, True  # type: ignore[attr-defined]
+OUTSIDE = {"mine.py:short": short, "a=b.py:silent": silent}
+ASKED = Problem(key="a", messages=(Message("user", "?"),), reference=("",))
+
+
+def rollout(reply: str, is_right: bool) -> Rollout:
+    return Rollout(problem=ASKED, turns=(), replies=(reply,), end=End.ANSWERED, grade=grade(reply, is_right))
+
+
+@pytest.fixture
+def found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find", lambda kind, name: OUTSIDE[name] if kind == "rewards" else None)
+
+
+def from_words(*words: str) -> Weighted:
+    return Weighted.from_options(Reward(reward_weights=words), Game(reply_limit=200, num_steps=9))
+
+
+@pytest.mark.usefixtures("found")
+def test_functions_stand_beside_parts_with_weights_of_their_own_or_one() -> None:
+    both = from_words("correctness=2", " mine.py:short = 0.5", "a=b.py:silent=3", "mine.py:short ")
+    assert both.weights == (("correctness", 2.0),) and both.limit == 200
+    assert both.functions == tuple((FunctionReward(one, 9), w) for one, w in ((short, 0.5), (silent, 3), (short, 1)))
+    assert from_words("mine.py:short").weights == ()
+    with pytest.raises(ConfigError, match="reward_weights names none"):
+        from_words()
+    with pytest.raises(ConfigError, match=r"got mine\.py:short=-1 in reward_weights"):
+        from_words("mine.py:short=-1")
+
+
+def test_a_channel_is_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "find", lambda kind, name: Weighted)
+    with pytest.raises(ConfigError, match=r"mine\.py:Mine is a channel\. Write reward_type=mine\.py:Mine"):
+        from_words("mine.py:Mine=1")
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [("mine.py:f", True), (" mine.py:f ", True), ("mine.py:f =1", True), ("module:f=0.5", True), ("integer=1", False)],
+)
+def test_a_word_that_names_code_is_told_from_a_part(word: str, expected: bool) -> None:
+    assert is_outside(word) == expected
+
+
+@pytest.mark.usefixtures("found")
+def test_parts_and_functions_are_added_up_and_logged_each_under_its_name() -> None:
+    channel = from_words("correctness=2", "integer=0", "mine.py:short=0.5", "a=b.py:silent=3")
+    one, other = channel.pay([rollout("12", True), rollout("a", False)], [0.0, 0.0], 1)
+    assert one == Payment(
+        total=1.0, parts={"correctness": 2.0, "short": -1.0, **one_of(one, "integer")},
+        raw={"correctness": 1.0, "short": -2.0, **one_of(one, "integer", raw=True)},
+        extra={"told": "nothing"}, metrics={"silent": 2.0},
+    )  # fmt: skip
+    assert other.total == -0.5 and (other.parts or {})["short"] == -0.5 and other.raw["short"] == -1.0
+
+
+def one_of(paid: Payment, name: str, *, raw: bool = False) -> dict[str, float]:
+    """A part that is measured and not paid, where the form tells it."""
+    return {key: value for key, value in (paid.raw if raw else paid.parts or {}).items() if key == name}
+
+
+@pytest.mark.usefixtures("found")
+def test_bounds_are_those_of_parts_and_functions_together() -> None:
+    channel = from_words("cosine=1", "mine.py:short=0.5")
+    assert (channel.lowest, channel.highest) == (-2.0, 3.5)
+    assert (channel.levels, channel.plateau, channel.full(grade(FULL))) == (None, None, None)
+    assert channel.reads_replies and channel.deterministic
+    unknown = from_words("cosine=1", "a=b.py:silent=0")  # of weight 0 its bounds do not count
+    assert (unknown.lowest, unknown.highest, unknown.deterministic) == (-1.0, 1.0, False)
+    assert not from_words("cosine=1").reads_replies and from_words("cosine=1").deterministic

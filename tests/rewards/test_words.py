@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 from tests.small_runs import small_plan, train
 
+from straw.config import Reward
 from straw.errors import ConfigError
 from straw.measure.ledger.ledger import Ledger
 from straw.measure.observer.table import table_of
+from straw.rewards.channel import Game
 from straw.rewards.words import ToldInWords, ToldWhichDigit
 from straw.rollouts.collect import pay
 from straw.runs.files.jsonl import read_lines
 from straw.tasks.secret.numbers import Hidden
 from straw.tasks.secret.single_step import Secret
-from straw.types import End, Rollout, Turn
+from straw.types import End, Grade, Rollout, Turn
 
 CHANNELS = {"told_in_words": ToldInWords, "told_which_digit": ToldWhichDigit}
 
@@ -111,6 +113,31 @@ def test_words_are_kept_with_a_run(home: Path, tmp_path: Path) -> None:
     folder = train(tmp_path / "run", "reward_type=told_in_words n_batches=1").folder
     rows = list(read_lines(folder / "rollouts.jsonl"))
     assert all(row["words"] in ("right", "higher", "lower", "unreadable") for row in rows)
+
+
+@pytest.mark.parametrize(("N", "levels"), [(1, 3), (10, 3), (11, 4), (100, 4), (101, 5), (1000, 5), (1001, 6)])
+def test_digits_are_those_of_the_largest_number(N: int, levels: int) -> None:
+    options = Reward(reward_type="told_which_digit")
+    assert ToldWhichDigit.from_options(options, Game(num_guesses=N)) == ToldWhichDigit(N=N)
+    assert ToldWhichDigit(N=N).levels == levels
+
+
+def test_of_three_digits_the_first_wrong_one_is_named() -> None:
+    secrets = np.array([407, 417, 408, 507, 517, 7])
+    assert ToldWhichDigit(N=1000).tells_apart(407, secrets).tolist() == [0, 2, 3, 1, 1, 1]
+
+
+def test_a_rollout_without_a_reply_could_not_be_read() -> None:
+    task = Secret(Hidden(N=64, fixed_secret=3))
+    nothing = Grade(hits=(False,), well_formed=False)
+    one = Rollout(problem=task.problem(0), turns=(), replies=(), end=End.FAILED, grade=nothing)
+    assert ToldInWords(N=64).words_for(one) == "unreadable"
+
+
+@pytest.mark.parametrize("game", [Game(num_guesses=8, num_turns=2), Game(num_guesses=8, length=2)], ids=str)
+def test_two_turns_or_two_numbers_are_too_many(game: Game) -> None:
+    with pytest.raises(ConfigError, match=f"got {game.num_turns} turns and length={game.length}"):
+        ToldInWords.from_options(Reward(), game)
 
 
 def test_it_speaks_of_one_number_in_one_reply() -> None:

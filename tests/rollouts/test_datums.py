@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from math import isclose
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.rollouts.datums import datum_of, spans, token_weights, tokens_behind_prompt
+from straw.rollouts.datums import datum_of, spans, token_weights, tokens_behind_prompt, weighed_data
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
 
 LENGTHS = st.lists(st.tuples(st.integers(1, 5), st.integers(0, 4)), min_size=1, max_size=4)  # reply, then heard
@@ -90,3 +91,11 @@ def test_each_reply_counts_the_same_when_replies_are_weighed(batch: Any) -> None
 def test_an_unknown_weighing_is_a_bug() -> None:
     with pytest.raises(ValueError, match="unknown weighing 'words'"):
         token_weights(BATCH, "words")
+
+
+def test_what_failed_is_counted_in_the_batch_and_is_no_data() -> None:
+    whole = rollout_of([(2, 0)])
+    failed, empty = (replace(whole, end=End.FAILED, **what) for what in ({}, {"turns": (), "advantages": ()}))
+    kept, data = weighed_data([empty, whole, failed, whole], "rollout")
+    assert kept == [whole, whole]
+    assert [datum.weights for datum in data] == [(0.25, 0.25)] * 2

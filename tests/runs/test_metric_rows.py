@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from straw.errors import RunError
 from straw.runs.metric_rows import MetricRows, column, full_column, names_in, newest_first
 
 VALUES = (
@@ -57,7 +58,7 @@ def test_what_every_row_has_is_missed_where_one_has_not() -> None:
     for rows in ([{"a": 1, "b": 1}, {"b": 2}], [{"b": 1}, {"a": 1, "b": 2}], [{"b": 1}, {"b": 2}]):
         assert [*full_column(MetricRows(rows), "b")] == [*full_column(rows, "b")] == [1, 2]
         for kind in (MetricRows(rows), rows):
-            with pytest.raises(KeyError, match="a"):
+            with pytest.raises(RunError, match="has a, and one has none"):
                 list(full_column(kind, "a"))
     assert [*full_column(MetricRows([]), "a")] == []
 

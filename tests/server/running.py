@@ -85,5 +85,5 @@ def program(server: Server, file: Path, *words: str, python: str = sys.executabl
         [python, str(file), *words], capture_output=True, text=True, timeout=280,
         env={**ENVIRONMENT, "TINKER_BASE_URL": server.url, "TINKER_API_KEY": "tml-test", **environment},
     )  # fmt: skip
-    assert found.returncode == 0, f"{found.stdout}\n{found.stderr}\n{server.log.read_text()}"
+    assert found.returncode == 0, f"{found.returncode}\n{found.stdout}\n{found.stderr}\n{server.log.read_text()}"
     return found.stdout.strip().splitlines()[-1]

@@ -101,6 +101,17 @@ def multiple(completions: list[Any], prompts: list[Any], goal: list[int], **colu
     return [float(number) for number in goal]
 
 
+@pytest.mark.parametrize("words", [{"algorithm": "ppo_critic"}, {"algorithm": "opd", "teacher": "tiny-0.2M"}])
+def test_who_makes_advantages_of_its_own_passes_over_what_failed(
+    home: Path, tmp_path: Path, words: dict[str, str]
+) -> None:
+    """One that failed at its beginning has no turn, and one that could not be paid has turns that nobody judged."""
+    rows = [{"prompt": "a", "how": how} for how in ("", "nan", "reset", "none")] * 3
+    run = straw.train(rows, environment=Broken, run_dir=tmp_path / "run", **SMALL | {"n_batches": 4} | words)
+    assert {one["end"] for one in rollouts_of(run)} > {"failed"}
+    assert run.state == "done"
+
+
 def test_environments_that_fail_are_counted_and_never_paid_and_the_run_goes_on(home: Path, tmp_path: Path) -> None:
     rows = [{"prompt": "a", "how": how} for how in ("", "nan", "reset", "none")] * 3
     run = straw.train(rows, environment=Broken, run_dir=tmp_path / "run", **SMALL | {"n_batches": 6})

@@ -274,6 +274,15 @@ def test_a_run_whose_checkpoints_are_gone_is_refused_and_its_history_stays(cut: 
     assert files_of(cut) == before
 
 
+def test_checkpoints_whose_lines_are_gone_too_are_missed_by_the_events(cut: Path) -> None:
+    gone(cut)
+    (cut / "checkpoints.jsonl").write_text("")
+    before = files_of(cut)
+    with pytest.raises(RunError, match=r"none of its checkpoints left \(checkpoints.jsonl gone or damaged"):
+        resume_run(cut, Listener())
+    assert files_of(cut) == before
+
+
 def test_without_its_start_either_it_is_a_new_run_of_the_same_page(cut: Path) -> None:
     gone(cut)
     shutil.rmtree(cut / "start")

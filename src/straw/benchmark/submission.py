@@ -146,8 +146,8 @@ def declared(text: str, name: str, learner: str) -> tuple[str, bool]:
     """What a learner says it knows, read from its text: `knows = "..."` and `knows_formula = True` in its class."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{learner} is no Python: {error}") from None
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ConfigError(f"{learner} is no Python: {error or 'it is nested too deeply'}") from None
     body = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), [])
     said: dict[str, Any] = {}
     for node in body:

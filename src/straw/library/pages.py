@@ -143,6 +143,8 @@ def source_of(first: str) -> tuple[Path | None, Values]:
     if not registry.is_known("tasks", first):
         if (page := recipe_named(first)) is not None:
             return page.path, {}
+        if Path(first).expanduser().is_dir():  # a word that names nothing of ours
+            return None, {"kind": "data", "path": first}
         known = sorted({*registry.names("tasks"), *recipe_names()})
         raise ConfigError(f"there is no task {first!r}: {registry.hint(first, known)}")
     return None, {"kind": first}

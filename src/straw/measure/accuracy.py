@@ -7,7 +7,7 @@
 Replies are drawn as in training, temperature included, so what is measured is the policy that was paid; a page may want
 another temperature, 0 for the likeliest reply (`eval_temperature`). Sample i has
 a seed of (seed, i) alone: every measurement asks the same with the same luck, and a run that goes on measures
-what an uninterrupted one would have. What several replies to each problem tell is in `several`.
+what an uninterrupted one would have. What several replies to each problem tell is in `multi_sample`.
 """
 
 from __future__ import annotations

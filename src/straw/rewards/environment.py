@@ -106,12 +106,13 @@ class BesideEnvironment(Channel):
         found = self.other.pay(some, coins, step)
         if self.environment is not None:
             beside = EnvironmentPay(credit="sum").pay(some, coins, step)
-            found = [both(one, more) for one, more in zip(found, beside, strict=True)]
+            found = [both(self.name, one, more) for one, more in zip(found, beside, strict=True)]
         for place, payment in zip(alive, found, strict=True):
             paid[place] = payment
         return paid
 
 
-def both(paid: Payment, more: Payment) -> Payment:
-    parts = {**(paid.parts or {}), **(more.parts or {})}
+def both(name: str, paid: Payment, more: Payment) -> Payment:
+    """A payment without parts is one by itself, under the channel's name."""
+    parts = {**({name: paid.total} if paid.parts is None else paid.parts), **(more.parts or {})}
     return replace(paid, total=sum(parts.values()), parts=parts, per_turn=None)

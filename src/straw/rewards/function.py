@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -42,16 +42,21 @@ class Told:
     """What a function said of its call, beside the numbers."""
 
     extra: dict[str, list[Any]] = field(default_factory=dict)
-    metrics: dict[str, float] = field(default_factory=dict)
+    logged: dict[str, list[float]] = field(default_factory=dict)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The mean of what was logged under a name, as in TRL."""
+        return {name: sum(values) / len(values) for name, values in self.logged.items()}
 
     def log_extra(self, column: str, values: Sequence[Any]) -> None:
         self.extra[column] = [one if isinstance(one, str | int | float | None) else str(one) for one in values]
 
     def log_metric(self, name: str, value: float) -> None:
-        self.metrics[name] = float(value)
+        self.logged.setdefault(name, []).append(float(value))
 
-    def of(self, place: int) -> tuple[dict[str, Any], dict[str, float]]:
-        return {column: values[place] for column, values in self.extra.items()}, self.metrics
+    def extra_of(self, place: int) -> dict[str, Any]:
+        return {column: values[place] for column, values in self.extra.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +96,13 @@ class FunctionReward(Channel):
 
     def pay(self, rollouts: Sequence[Rollout], draws: Sequence[float], step: int) -> list[Payment]:
         found, told = called(self.function, rollouts, TrainerState(step, self.num_steps))
+        metrics = told.metrics
         return [
             Payment(
                 total=reward or 0.0,
                 parts={} if reward is None else {self.name: reward},
-                extra=told.of(place)[0],
-                metrics=told.of(place)[1],
+                extra=told.extra_of(place),
+                metrics=metrics,
             )
             for place, reward in enumerate(found)
         ]
@@ -112,6 +118,11 @@ def called(function: Function, rollouts: Sequence[Rollout], state: TrainerState)
     answer = function(**wanted(function, arguments(rollouts, state, told)))
     if inspect.isawaitable(answer):
         answer = finished(answer)
+    if not isinstance(answer, Iterable):
+        raise RewardError(
+            f"a reward function gives one number for each completion; {name_of(function)} gave {answer!r:.80} for "
+            f"{len(rollouts)}"
+        )
     found = list(answer)
     if len(found) != len(rollouts):
         raise RewardError(

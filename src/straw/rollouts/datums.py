@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from straw.types import Datum, Rollout
+from straw.types import Datum, End, Rollout
 
 Tokens = tuple[int, ...]
 
@@ -34,6 +34,13 @@ def token_weights(rollouts: Sequence[Rollout], weigh: str) -> list[float]:
     if weigh == "token":
         return [1 / max(sum(counts), 1)] * len(rollouts)
     raise ValueError(f"unknown weighing {weigh!r}")
+
+
+def weighed_data(rollouts: Sequence[Rollout], weigh: str) -> tuple[list[Rollout], list[Datum]]:
+    """Those that count, and their data: what failed is in the batch, teaches nothing, and may have no turn at all."""
+    pairs = zip(rollouts, token_weights(rollouts, weigh), strict=True)
+    sound = [(one, weight) for one, weight in pairs if one.turns and one.end is not End.FAILED]
+    return [one for one, _ in sound], [datum_of(one, weight) for one, weight in sound]
 
 
 def datum_of(rollout: Rollout, weight: float, *, replayed: bool = False) -> Datum:

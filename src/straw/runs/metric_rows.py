@@ -16,6 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isnan, nan
 from typing import Any, overload
 
+from straw.errors import RunError
+
 MISSING: Any = object()
 FLOAT, WHOLE, ANY = "d", "q", ""
 LARGEST = 1 << 63
@@ -127,12 +129,15 @@ def column(rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Any]:
 
 
 def full_column(rows: Iterable[Mapping[str, Any]], name: str) -> Iterator[Any]:
-    """The same of what every row has; a KeyError where one has not."""
-    if not isinstance(rows, MetricRows):
-        return (row[name] for row in rows)
-    if len(rows) and (name not in rows.columns or len(rows.columns[name].values) < len(rows)):
-        raise KeyError(name)
-    return rows.column(name)
+    """The same of what every row has; a RunError where one has not."""
+    if isinstance(rows, MetricRows):
+        missing = bool(len(rows)) and (name not in rows.columns or len(rows.columns[name].values) < len(rows))
+    else:
+        rows = list(rows)
+        missing = any(name not in row for row in rows)
+    if missing:
+        raise RunError(f"every line of metrics.jsonl has {name}, and one has none: restore it")
+    return column(rows, name)
 
 
 def newest_first(rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[Any]:

@@ -17,6 +17,26 @@ from straw.types import Metric
 MEASURED = ("bits_known", "accuracy", "eval_reward")  # what a run is judged by: the first that it has
 
 
+ROW = ("step", "episodes", "time_s")
+TAKEN = frozenset({  # names that a run writes, and judges itself by; with a slash it has whole families
+    *ROW, *MEASURED, "accuracy_low", "accuracy_high", "advantage_scale", "answer_entropy_bits", "bits_known_clamped",
+    "bits_known_normalised", "distance_to_uniform", "distinct_answers", "distinct_right", "entropy",
+    "fit_error", "format_compliance", "format_errors", "frac_reward_zero_std", "grad_norm", "groups_without_advantage",
+    "hits", "kl", "kl_from_belief", "kl_sampler", "kl_to_teacher", "lag", "learning_rate", "loss", "member_reward_std",
+    "most_common_reply", "num_tokens", "p_secret", "pass_rate", "problems_seen", "redrawn_groups", "reward",
+    "reward_std", "stale_groups", "unpaid_draws", "updates", "valid_mass",
+})  # fmt: skip
+FAMILIES = (
+    "completions/", "diversity/", "environments/", "ledger/", "logged/", "memory/", "pass@", "rewards/", "sandbox/",
+    "tools/",
+)  # fmt: skip
+
+
+def is_taken(name: str) -> bool:
+    """Whether a metric of somebody else's may not have this name: two things would be in one column."""
+    return name in TAKEN or name.startswith(FAMILIES)
+
+
 def measured_in(rows: Sequence[Mapping[str, Any]]) -> str:
     """The first that these rows have; their reward where nothing was measured."""
     return next((name for name in MEASURED if any(value is not None for value in column(rows, name))), "reward")

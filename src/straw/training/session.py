@@ -231,7 +231,7 @@ def keep_no_more(folder: RunFolder, page: Page) -> None:
 
 def complaint_of(loop: Loop, known: dict[str, float]) -> str | None:
     """What is wrong with a run that is done, as its last alarm."""
-    first = next(read_lines(loop.folder.path / METRICS))
+    first = next(read_lines(loop.folder.path / METRICS), {})  # none where somebody changed what stood there before
     line = worse_than_start(loop.plan, first, known)
     if line is None or WORSE in loop.page.run.silence:
         return None

@@ -11,7 +11,7 @@ from scipy.integrate import dblquad
 from scipy.stats import rankdata
 from scipy.stats import t as student
 
-from straw.algorithms.reward_model.belief import Belief, CentreSums
+from straw.algorithms.reward_model.belief import Belief, CentreSums, FieldSums, summed
 from straw.algorithms.reward_model.factors import Factors
 from straw.algorithms.reward_model.fields import JITTER, Numbering, Shape
 from straw.algorithms.reward_model.kernels import Kernel, field_kernels, residual_kernels
@@ -53,9 +53,10 @@ def test_rows_that_are_appended_leave_what_solving_anew_does(replies: Replies) -
     assert (by_rows.log_chances()[order] == -np.inf).all()
 
 
+@pytest.mark.parametrize("count", [2, 7])
 @pytest.mark.parametrize("replies", [made(), with_states()], ids=["tokens", "states"])
-def test_the_belief_is_that_of_whole_matrices(replies: Replies) -> None:
-    paid, order = told(37, 60), np.random.default_rng(1).permutation(60)[:7]
+def test_the_belief_is_that_of_whole_matrices(replies: Replies, count: int) -> None:
+    paid, order = told(37, 60), np.random.default_rng(1).permutation(60)[:count]
     belief = Belief(replies, 1.0)
     belief.append(order, paid[order])
     found = belief.log_chances()
@@ -91,7 +92,8 @@ def marginal(q: np.ndarray, h: np.ndarray, R: np.ndarray) -> float:
     inverse, n = np.linalg.inv(R), len(q)
     uu, uv, vv = q @ inverse @ q, q @ inverse @ h, h @ inverse @ h
     b = max(0.0, uv / vv)
-    return float(np.linalg.det(R) ** -0.5 * vv**-0.5 * gamma((n - 1) / 2) * (pi * (uu - b * b * vv)) ** (-(n - 1) / 2))
+    left = max(uu - b * b * vv, (n - 1) * 1e-6)  # of two rewards a slope may leave nothing
+    return float(np.linalg.det(R) ** -0.5 * vv**-0.5 * gamma((n - 1) / 2) * (pi * left) ** (-(n - 1) / 2))
 
 
 def test_a_centre_s_likelihood_is_the_integral_over_slope_and_scale() -> None:
@@ -211,6 +213,35 @@ def test_a_reply_that_was_paid_less_by_chance_is_not_out() -> None:
     belief.append([3, 4, 5], [0.5, 0.0, 0.0])
     found = belief.log_chances()
     assert np.isfinite(found).all() and found[3] > found[4]
+
+
+def test_of_what_was_paid_less_by_chance_only_fields_say_how_far() -> None:
+    """A centre would be that very reply, and pay it in full."""
+    belief, tried = Belief(made(20), 1.0, noise=0.5), [3, 4, 5]
+    belief.append(tried, [0.5, 0.0, 0.0])
+    fields = belief.field.log_likelihood(3, belief.factors.volume[: belief.num_fields], belief.own, 1.0, 0.5)
+    alone = summed(np.stack([summed(fields[:-1]) - log(belief.num_fields - 1), fields[-1]]))
+    found = belief.log_chances()
+    np.testing.assert_allclose(found[tried], alone[tried])
+    assert (np.delete(found - alone, tried) > 1e-3).all()
+
+
+def test_a_log_that_a_mean_fits_exactly_has_a_scale_that_is_not_none() -> None:
+    """Three replies that are not alike, each paid 0.5: a millionth is the least of a variance."""
+    sums = FieldSums(1, 4)
+    sums.add(np.eye(3)[None], np.eye(3, 4)[None], np.full(3, 0.5))
+    found = sums.log_likelihood(3, np.zeros(1), np.ones((1, 4)), 1.0, 0.01)
+    evidence = -0.5 * (2 * log(2 * pi * 1e-6) + log(3)) + log(gamma(1))
+    at = [1e-6 * 0.01] * 3 + [1e-6 * 1.01]
+    assert found[0].tolist() == pytest.approx([evidence + student.logpdf(1.0, 2, 0.5, one**0.5) for one in at])
+
+
+def test_a_log_that_a_centre_fits_exactly_leaves_a_residual_that_is_not_none() -> None:
+    far = np.array([1.0, 0.5, 0.25])
+    sums = CentreSums(1, 1, 1)
+    sums.add(np.eye(3)[None], far[None, :, None], 2 * far)
+    (found,) = sums.log_likelihood(3, np.zeros(1))[0]
+    assert found == pytest.approx(-0.5 * (log(far @ far) + 2 * log(pi * 2 * 1e-6)) + log(gamma(1)))
 
 
 def test_a_token_below_zero_is_refused() -> None:

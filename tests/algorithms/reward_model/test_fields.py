@@ -154,6 +154,13 @@ def by_the_book(said: list[Turns], paid: list[Paid], replies: list[Turns], full:
     return np.asarray(logsumexp(found, axis=0))
 
 
+def test_one_reward_is_weighed_as_by_the_book() -> None:
+    said, replies = [number(51)], [number(value) for value in (51, 53, 7)]
+    np.testing.assert_allclose(
+        log_chances(said, [(0.4,)], replies, 1.0, 0.1), by_the_book(said, [(0.4,)], replies, 1.0, 0.1), rtol=1e-6
+    )
+
+
 @pytest.mark.parametrize("turns", [1, 2])
 @pytest.mark.parametrize("noise", [JITTER, 0.3])
 def test_chances_are_those_of_the_regression_by_the_book(turns: int, noise: Any) -> None:
@@ -183,4 +190,57 @@ def test_what_five_rewards_say_in_numbers() -> None:
 def test_full_pay_may_be_off_by_the_rounding_of_a_sum_and_by_no_more() -> None:
     log = {51: 1.0 - 1e-7, 11: 0.1, 71: 0.3}
     assert shares(log)[51] == 1.0
-    assert shares({**log, 51: 1.0 - 1e-5})[51] < 1.0
+    assert shares({**log, 51: 1.0 - 1e-6})[51] == 1.0
+    assert shares({**log, 51: 1.0 - 1.2e-6})[51] < 1.0
+
+
+def test_a_reply_of_several_turns_that_are_paid_together_is_one_text() -> None:
+    texts = [(1, 2, END), (1, 3, END), (4, 2, END), (4, 4, END)]
+    in_turns: list[Turns] = [((a,), (b, end)) for a, b, end in texts]
+    paid, prior = [(0.2,), (0.6,)], np.full(4, 0.25)
+    found = full_shares(in_turns[:2], paid, in_turns, prior, 1.0)
+    whole: list[Turns] = [(text,) for text in texts]
+    np.testing.assert_array_equal(found, full_shares(whole[:2], paid, whole, prior, 1.0))
+    assert found[2] != pytest.approx(found[3])  # 42 ends like 12
+
+
+def test_every_turn_is_asked_for_its_part_of_full_reward() -> None:
+    replies: list[Turns] = [((a, END), (b, END)) for a in range(3) for b in range(3)]
+    said, paid, prior = [replies[0], replies[4], replies[5]], [(0.0, 1.0), (1.0, 0.0), (0.2, 0.6)], np.arange(1.0, 10.0)
+    nats = log_chances(said, paid, replies, 1.5, JITTER)
+    expected = prior * np.exp(nats)
+    np.testing.assert_allclose(full_shares(said, paid, replies, prior, 3.0), expected / expected.sum())
+
+
+@pytest.mark.parametrize("paid", [[(0.5,)], [(0.5,), (0.2,), (0.1,)]])
+def test_every_reply_of_a_log_was_paid(paid: list[Paid]) -> None:
+    said, replies = [number(1), number(2)], [number(value) for value in range(4)]
+    with pytest.raises(ValueError, match="zip"):
+        full_shares(said, paid, replies, np.ones(4), 1.0)
+    with pytest.raises(ValueError, match="zip"):
+        log_chances(said, paid, replies, 1.0, JITTER)
+
+
+def test_a_reply_that_ends_before_a_turn_has_said_nothing_in_it() -> None:
+    found = Numbering(3).of([((1,),), ((1,), (2,)), ((1,), ())], 1)
+    assert found.tokens.tolist() == [[0, 0, 0], [3, 0, 0], [0, 0, 0]]
+    assert found.prefixes.tolist() == [[1, 0, 0], [2, 4, 0], [1, 0, 0]]
+
+
+def test_shares_are_the_same_in_any_unit_of_reward() -> None:
+    """Sixty rewards of trillions have a likelihood that no float holds."""
+    pay = dict(zip(range(60), np.random.default_rng(0).random(60).tolist(), strict=True))
+    large = shares({said: 1e12 * value for said, value in pay.items()}, full=1e12)
+    np.testing.assert_allclose(large, shares(pay), rtol=1e-6)
+    assert np.ptp(large) > 0.001
+
+
+def test_where_the_start_would_give_nothing_that_is_left_its_own_shares_stay() -> None:
+    prior = np.array([0.0, 0.0, 3.0, 1.0])
+    said = [number(2), number(3)]
+    found = full_shares(said, [(0.1,), (0.1,)], [number(value) for value in range(4)], prior, 1.0)
+    assert found.tolist() == [0, 0, 0.75, 0.25]
+
+
+def test_noise_is_never_less_than_a_ten_thousandth() -> None:
+    assert noise_of([[0.5, 0.501], [0.0], [1.0]]) == noise_of([[0.5], [0.0]]) == 1e-4

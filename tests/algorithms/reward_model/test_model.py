@@ -87,7 +87,31 @@ def test_what_was_paid_in_full_is_the_answer_and_equal_pay_leaves_what_was_not_t
 
 def test_full_pay_may_be_off_by_the_rounding_of_a_sum_and_by_no_more() -> None:
     assert Log(20).shares((3, 0.1), (4, 1.0 - 1e-7))[4] == 1.0
-    assert Log(20).shares((3, 0.1), (5, 0.3), (4, 1.0 - 1e-5))[4] == 0.0
+    assert Log(20).shares((3, 0.1), (4, 1.0 - 1e-6))[4] == 1.0
+    assert Log(20).shares((3, 0.1), (5, 0.3), (4, 1.0 - 1.2e-6))[4] == 0.0
+
+
+def test_of_several_that_were_paid_in_full_in_the_mean_each_is_as_likely_as_at_the_start() -> None:
+    """Reply 5 was paid in full once, and less before."""
+    found = Log(6).shares((5, 1.0), (5, 0.2), (1, 1.0), (2, 1.5), (2, 0.5))
+    assert found.tolist() == [0, 0.5, 0.5, 0, 0, 0]
+
+
+def test_a_likelihood_that_no_float_holds_leaves_shares_all_the_same() -> None:
+    """Eighty rewards that tell a line: their density is far above what an exponential can be."""
+    log = Log(200)
+    found = log.shares(*((value, 1e-5 * value) for value in range(0, 160, 2)))
+    assert found.sum() == pytest.approx(1) and np.isfinite(found).all() and found[150] == 0
+
+
+def test_every_reply_of_a_log_was_paid() -> None:
+    log = Log(4)
+    with pytest.raises(ValueError, match="zip"):
+        shares(log.model, log.make, [log.pool[0]], [(0.1,), (0.2,)], log.pool, np.ones(4), 1.0)
+
+
+def test_a_new_model_has_formed_nothing() -> None:
+    assert RewardModel().state_dict() == {"count": 0, "noise": 1e-4, "pieces": [], "rewards": []}
 
 
 def test_where_the_start_would_give_nothing_that_is_left_its_own_shares_stay() -> None:

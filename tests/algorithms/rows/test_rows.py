@@ -73,6 +73,18 @@ def test_reinforce_pp_by_hand() -> None:
 
 
 @pytest.mark.parametrize("name", ["batch_zscore", "centred_batch"])
+def test_a_deviation_of_a_hundred_millionth_is_not_blown_up_to_one(name: str) -> None:
+    assert advantages(name, [[1e-8, -1e-8], [-1e-8, 1e-8]]).ravel() == pytest.approx([0.5, -0.5, -0.5, 0.5])
+
+
+def test_groups_of_unequal_sizes_keep_their_rewards_in_order() -> None:
+    found = Credit(baseline="batch_zscore").advantages([[3.0], [0.0, 0.0], [1.0]])
+    assert [len(group) for group in found] == [1, 2, 1]
+    assert found[0][0] == pytest.approx(2 / 1.5**0.5) and found[1] == pytest.approx([-1 / 1.5**0.5] * 2)
+    assert found[2] == [0.0]
+
+
+@pytest.mark.parametrize("name", ["batch_zscore", "centred_batch"])
 def test_a_batch_that_agrees_teaches_exactly_nothing(name: str) -> None:
     assert not advantages(name, [[0.1] * 3, [0.1] * 3]).any()
 
@@ -130,6 +142,11 @@ def test_gspo_written_by_the_token_has_the_gradient_of_the_papers_formula() -> N
     assert slopes[0] == pytest.approx(slopes[1])
 
 
+def test_gspo_of_no_tokens_is_no_loss() -> None:
+    value, slopes = value_and_slopes("gspo", batch_of([], [], [], []), 0.2, 0.2)
+    assert (value, slopes) == (0.0, [])
+
+
 def test_a_token_that_does_not_train_has_no_part_in_gspos_ratio() -> None:
     """A user's words between two turns."""
     with_it = value_and_slopes("gspo", batch_of([1.1, 9, 1.1], [1, 1, 1], [0, 0, 0], [0.5, 0, 0.5]), 0.2, 0.2)[0]
@@ -176,6 +193,8 @@ def test_they_are_what_the_tinker_protocol_has_under_their_names(name: str) -> N
         ("gspo", "zscore", "gspo", "reply", 0, (3e-4, 4e-4)),
         ("cispo", "zscore", "cispo", "token", 0, (1, 4)),
         ("maxrl", "maxrl", "importance_sampling", "rollout", 0, None),
+        ("reinforce_pp", "batch_zscore", "ppo", "token", 0.01, None),
+        ("reinforce_pp_baseline", "centred_batch", "ppo", "token", 0.01, None),
     ],
 )
 def test_the_rows_are_what_their_papers_say(

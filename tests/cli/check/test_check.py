@@ -17,7 +17,7 @@ from straw.cli.check.runs import Ran, default_horizon, recipe_hash, run_seed
 from straw.config import load_page
 from straw.report.curves.curve import Curve
 from straw.report.golden.golden import Golden, golden_path, read_golden
-from straw.training import loop
+from straw.training.learners import policy_gradient
 from straw.training.resolve.page_to_plan import plan_of
 from straw.types import Rollout
 
@@ -85,7 +85,7 @@ def test_a_sound_learner_is_inside_on_secrets_that_it_never_saw(
 def test_advantages_of_the_wrong_sign_are_outside(
     recipe: Path, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pack = loop.training_data
+    pack = policy_gradient.training_data
 
     def turned(one: Rollout) -> Rollout:
         return replace(one, advantages=tuple(-advantage for advantage in one.advantages))
@@ -93,7 +93,7 @@ def test_advantages_of_the_wrong_sign_are_outside(
     def wrong(groups: Any, extra: Any, *rest: Any) -> Any:
         return pack([[turned(one) for one in group] for group in groups], [turned(one) for one in extra], *rest)
 
-    monkeypatch.setattr(loop, "training_data", wrong)
+    monkeypatch.setattr(policy_gradient, "training_data", wrong)
     assert main(["check", str(recipe), "--jobs", "0"]) == 1
     assert "OUTSIDE: 9 of 9 runs are lost" in capsys.readouterr().out
 

@@ -21,7 +21,7 @@ import pytest
 import torch
 from tests.engines.local.small_models import save_small
 
-from straw.engines.local.adapters.lora import add_lora, trainable_parameters
+from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine, LocalSettings
 from straw.engines.local.models.cache import cached_model
 from straw.engines.local.models.resolve import Loaded, load_model
@@ -41,6 +41,11 @@ def loaded(name: str) -> Loaded:
         return load_model(name, seed=1)
     with TemporaryDirectory() as folder:
         return load_model(str(save_small(name, Path(folder) / name)))
+
+
+def trainable_parameters(model: torch.nn.Module) -> list[torch.nn.Parameter]:
+    """What an optimiser may change, in the order in which the model names it, each once."""
+    return [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
 
 
 def make_engine(kind: str, **settings: object) -> LocalEngine:

@@ -42,6 +42,19 @@ def model(saved: Path, tmp_path: Path) -> Path:
     return tmp_path / "models" / "model"
 
 
+@pytest.mark.parametrize(
+    "name", ["num_hidden_layers", "hidden_size", "vocab_size", "intermediate_size", "head_dim", "num_attention_heads"]
+)
+def test_a_config_of_a_milliard_is_refused_before_any_of_it_is_made(name: str, model: Path) -> None:
+    config = json.loads((model / "config.json").read_text())
+    (model / "config.json").write_text(json.dumps(config | {name: 10**9}))
+    assert "take the config.json that belongs to it" in str(shortcoming(model))
+    (model / "config.json").write_text(json.dumps({"model_type": "llama", "text_config": config | {name: 10**9}}))
+    assert "1,000,000,000" in str(shortcoming(model))
+    (model / "config.json").write_text(json.dumps(config | {name: "1"}))  # transformers says what that is
+    assert shortcoming(model) is None
+
+
 def refusal(folder: Path) -> str:
     with pytest.raises(ModelError) as caught:
         load_model(str(folder)).chat()

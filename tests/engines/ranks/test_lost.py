@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,8 +23,9 @@ from straw.engines.monarch.processes import namespace as wall
 from straw.engines.monarch.processes.identity import identity_of
 from straw.engines.monarch.processes.silence import Patience
 from straw.engines.ranks.engine import RanksEngine
+from straw.engines.ranks.group import Group
 from straw.engines.ranks.watch import GroupWatch
-from straw.errors import EngineFailed, EngineLost
+from straw.errors import EngineFailed, EngineLost, TrainingError
 
 LOSSES = Path(__file__).with_name("slow_loss.py")
 SEEN_S = 60.0  # with answer_s=5: time in which others had the processor is no silence
@@ -79,6 +81,37 @@ def test_a_rank_that_hangs(engine: RanksEngine) -> None:
 def test_a_rank_that_is_stopped(engine: RanksEngine) -> None:
     os.kill(pids(engine)[0], signal.SIGSTOP)
     lost(engine, lambda: learn(engine, 1), r"rank-0 was stopped for 5 s \(answer_s\)")
+
+
+def test_a_rank_that_is_stopped_before_it_has_read_a_long_order() -> None:
+    """More than a pipe holds: who waits for it to be read still looks at who reads."""
+    group = Group([{}, {}], Patience(answer_s=2.0), Plainly())
+    os.kill(group.ranks[0].process.pid, signal.SIGSTOP)
+    begun = time.monotonic()
+    with pytest.raises(EngineLost, match=r"rank-0 was stopped for 2 s \(answer_s\)"):
+        group.ask("begin", [0.5] * 100_000)
+    assert time.monotonic() - begun < SEEN_S
+
+
+def test_a_long_order_comes_whole() -> None:
+    group = Group([{}], Patience(), Plainly())
+    try:
+        with pytest.raises(TrainingError, match="'NoneType' object has no attribute 'nothing'"):
+            group.ask("nothing", [0.5] * 1_000_000)
+    finally:
+        group.close()
+
+
+class Plainly(wall.Wall):
+    """No wall: processes that are begun here say nothing to each other."""
+
+    def __init__(self) -> None:
+        self.umask = None
+
+    def begin(self, target: Callable[[], object], name: str) -> threading.Thread:
+        thread = threading.Thread(target=target, name=name)
+        thread.start()
+        return thread
 
 
 @pytest.mark.slow

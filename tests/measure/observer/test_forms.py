@@ -4,11 +4,7 @@ from math import log2
 
 import numpy as np
 import pytest
-from tests.measure.observer.reference import NAMES
-from tests.measure.observer.watched import table, watch
-
-from straw.information import binary_entropy_bits
-from straw.measure.observer.forms import (
+from tests.measure.observer.forms import (
     binary_bits,
     binary_bits_after,
     binary_episodes_to_know,
@@ -16,6 +12,10 @@ from straw.measure.observer.forms import (
     log_distance_bits,
     log_distance_bits_of_any,
 )
+from tests.measure.observer.reference import NAMES
+from tests.measure.observer.watched import table, watch
+
+from straw.information import binary_entropy_bits
 from straw.measure.observer.greedy import partition_bits
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from math import log2
+from math import inf, log2, nan
 from typing import Any
 
 from straw.config import dump, load_page
@@ -59,4 +59,7 @@ def test_the_ceiling_is_the_tasks_and_unknown_for_a_task_that_we_do_not_know() -
     assert ceiling_bits(config(N=16)) == log2(16)
     assert ceiling_bits(config(N=16, length=3)) == 3 * log2(16)
     assert ceiling_bits({"task": {"kind": "chess"}}) is None
+    assert ceiling_bits({"task": {"kind": "chess"}}, {"ceiling_bits": 6}) == 6
+    for odd in (nan, inf, -1, 10**400, 1e300, "6", [6], None):
+        assert ceiling_bits({"task": {"kind": "chess"}}, {"ceiling_bits": odd}) is None
     assert ceiling_bits({}) == log2(64)

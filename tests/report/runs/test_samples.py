@@ -5,6 +5,7 @@ import os
 import resource
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,10 @@ def damage(run: Path, line: int, change: Any) -> None:
     path.write_bytes(b"".join(lines))
 
 
+def paid(reward: bytes, line: bytes) -> bytes:
+    return line.replace(b'"reward":1.0', b'"reward":' + reward)
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -100,6 +105,9 @@ def damage(run: Path, line: int, change: Any) -> None:
         lambda line: line.replace(b'"facts":{}', b'"facts":{{}'),  # found only when it is parsed
         lambda line: b"[1]\n",
         lambda line: b'{"step":3}\n',
+        *(partial(paid, reward) for reward in (b'"much"', b"[1]", b"{}", b"true", b"Infinity", b"1e999", b"1" * 400)),
+        lambda line: line.replace(b'"step":3', b'"step":Infinity'),
+        lambda line: line.replace(b'"step":3', b'"step":' + b"3" * 5000),
     ],
 )
 def test_a_damaged_line_is_named_and_passed_over(run: Path, change: Any) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from straw.rewards.intrinsic.base import Trace, check_finite, is_finite
+from straw.rewards.intrinsic.base import Trace, are_sound, check_finite, is_finite
 
 UNIT = torch.tensor([0.6, 0.8])
 BROKEN = [math.nan, math.inf, -math.inf, 1e30]  # the last has no length in float32
@@ -34,6 +34,13 @@ def test_so_is_a_surprisal_that_is_not_finite() -> None:
     assert (
         trace(surprisal=math.nan).flaw == trace(surprisal=math.inf).flaw == "the surprisal of the reply is not finite"
     )
+
+
+def test_traces_are_sound_where_none_has_a_flaw() -> None:
+    sound, broken = trace(), torch.tensor([0.6, math.nan])
+    assert are_sound([]) and are_sound([sound, sound])
+    for flawed in (trace(question=broken), trace(vectors=broken[None]), trace(surprisal=math.inf)):
+        assert not are_sound([sound, flawed]) and not are_sound([flawed, sound])
 
 
 def test_a_trace_stands_where_its_question_outcome_text_and_surprisal_say() -> None:

@@ -73,6 +73,49 @@ def test_the_nearest_centre_of_many_keys_is_found_some_at_a_time() -> None:
     assert torch.equal(nearest_of(keys, centres), (keys @ centres.T).argmax(1))
 
 
+def divided(keys: torch.Tensor, rounds: int) -> torch.Tensor:
+    """Centres by k-means, cell by cell: as many as the root of all, from 32 keys or more for each, spread evenly."""
+    count = int(len(keys) ** 0.5)
+    step = max(1, len(keys) // (32 * count))
+    sample = keys[::step]
+    centres = sample[:: len(sample) // count][:count]
+    for _ in range(rounds):
+        cells_of = (sample @ centres.T).argmax(1)
+        centres = torch.stack([
+            normalize(sample[cells_of == cell].sum(0), dim=0) if (cells_of == cell).any() else centres[cell]
+            for cell in range(count)
+        ])  # fmt: skip
+    return centres
+
+
+@pytest.mark.parametrize("count", [101, 4225])  # of so many every second is looked at: 4225 / (32 x 65)
+def test_centres_are_moved_three_times_to_the_mean_of_their_cell(count: int) -> None:
+    keys, ours = units(count), Cells(8)
+    ours.place(count - 1, keys, 100)
+    assert torch.allclose(ours.centres, divided(keys, 3), atol=1e-6)
+    assert (ours.centres - divided(keys, 4)).abs().max() > 1e-3 < (ours.centres - divided(keys, 2)).abs().max()
+
+
+def test_sixteen_cells_are_looked_through() -> None:
+    keys, ours = units(400), Cells(8)
+    ours.place(399, keys, 100)
+    nearest = (ours.centres @ keys[5]).topk(16).indices
+    assert len(ours.centres) == 20
+    assert ours.candidates(keys[5], 400).tolist() == torch.isin(ours.cell_of, nearest).nonzero()[:, 0].tolist()
+
+
+def test_what_is_kept_does_not_move_with_what_comes_later() -> None:
+    keys = units(150)
+    one, other = placed(keys, 100), Cells(8)
+    kept = one.arrays(150)
+    before = kept["cell_of"].tolist()
+    other.load(kept)
+    for ours in (one, other):
+        for slot in range(20):
+            ours.place(slot, -keys, 100)
+        assert kept["cell_of"].tolist() == before != ours.cell_of[:150].tolist()
+
+
 def going_on(monkeypatch: pytest.MonkeyPatch, changes: dict[str, torch.Tensor]) -> tuple[list[object], list[object]]:
     """Candidates from cells that go on, and from cells that were read, with some fields changed."""
     monkeypatch.setattr(cells, "PROBED", 2)

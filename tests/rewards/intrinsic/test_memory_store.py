@@ -162,6 +162,54 @@ def test_what_is_not_finite_is_refused_and_changes_nothing(number: Any) -> None:
     assert {name: array.tolist() for name, array in store.arrays().items()} == before
 
 
+def test_what_is_kept_does_not_move_with_what_is_written_later() -> None:
+    one, other = MemoryStore(3, 1, 1), MemoryStore(3, 1, 1)
+    one.add(key(0), X, X[None])
+    kept = one.arrays()
+    before = {name: array.tolist() for name, array in kept.items()}
+    other.load(kept)
+    for store in (one, other):
+        store.add(key(1), Y, Z[None])
+        assert store.keys.tolist()[:1] == [Y.tolist()] and store.values_of([0]).tolist() == [Z.tolist()]
+        assert {name: array.tolist() for name, array in kept.items()} == before
+
+
+def test_sums_are_those_of_float64() -> None:
+    """In float32 the second and the third would be lost beside the first."""
+    values = torch.tensor([[2.0**25], [1.0], [1.0]])
+    store = MemoryStore(1, 1, 9)
+    store.add(key(0), torch.ones(1), values)
+    assert store.sums[0].tolist() == [2**25 + 2]
+
+
+def test_a_question_that_is_as_near_as_the_floor_is_near_enough() -> None:
+    store = MemoryStore(3, 9, 5)
+    store.add(key(0), X, X[None])
+    store.add(key(1), Y, Y[None])
+    assert store.nearest([key(9)], X[None], 2, floor=1.0) == [[0]]
+    assert store.nearest([key(9)], X[None], 2, floor=0.0) == [[0, 1]]
+
+
+def test_where_the_cells_that_are_near_are_empty_a_question_has_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore(3, 9, 5, approximate=True)
+    store.add(key(0), X, X[None])
+    assert store.cells is not None
+    store.cells.made_for = 1
+    monkeypatch.setattr(store.cells, "candidates", lambda question, num_keys: torch.zeros(0, dtype=torch.int64))
+    assert store.nearest([key(9), key(0)], torch.stack([X, X]), 2) == [[], [0]]
+
+
+def test_cells_are_made_from_more_than_a_hundred_thousand_questions_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, seen = MemoryStore(3, 2, 5, approximate=True), []
+    monkeypatch.setattr(
+        store.cells, "place", lambda slot, keys, starts_at: seen.append((slot, keys.tolist(), starts_at))
+    )
+    for number, vector in enumerate((X, Y, Z)):
+        store.add(key(number), vector, vector[None])
+    x, y, z = X.tolist(), Y.tolist(), Z.tolist()
+    assert seen == [(0, [x], 100_000), (1, [x, y], 100_000), (0, [z, y], 100_000)]
+
+
 FIELDS = ("keys", "sums", "values", "counts", "hashes", "oldest")
 
 

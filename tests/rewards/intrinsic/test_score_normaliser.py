@@ -37,6 +37,18 @@ def test_scores_that_only_rounding_tells_apart_are_worth_the_same() -> None:
         assert Window(size=5, eps=0.0).scaled([low, low + 0.9 * EQUAL]) == [0.5, 0.5]
 
 
+def test_a_span_is_nothing_up_to_rounding_and_something_from_there_on() -> None:
+    assert Window(size=5, eps=0.0).scaled([0.0, EQUAL]) == [0.5, 0.5]
+    assert Window(size=5, eps=0.0).scaled([0.0, 1.2 * EQUAL]) == [0, 1]
+
+
+def test_rules_of_which_nothing_is_said_are_those_of_a_page() -> None:
+    rules, page = Rules(), Memory()
+    assert rules.window == page.score_window == 100 and EPS == 1e-5
+    assert (rules.constant_window, rules.per_outcome, rules.anneal_rate) == (0.5, False, 1.0)
+    assert (rules.warmup_steps, rules.warmup_keys) == (0, 0) and rules.anneal(1000) == 1.0
+
+
 def test_a_span_just_beyond_rounding_pays_little_and_one_between_texts_nearly_all() -> None:
     assert Window(size=5).scaled([0.0, 2e-6]) == pytest.approx([0, 1 / 6])  # 2 / (2 + 10)
     assert Window(size=5).scaled([0.0, 1e-3])[1] > 0.99

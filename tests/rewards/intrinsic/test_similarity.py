@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from straw.rewards.intrinsic.similarity import exploit, explore
+from straw.rewards.intrinsic.similarity import EQUAL, exploit, explore
 
 X, Y, Z = torch.eye(3)
 
@@ -27,6 +27,18 @@ def test_explore_is_one_minus_the_largest_cosine_with_a_failure() -> None:
 def test_a_reply_that_failed_before_is_not_new_at_all() -> None:
     vector = torch.nn.functional.normalize(torch.randn(1, 384, generator=torch.Generator().manual_seed(0)))
     assert explore([vector], torch.cat([vector, -vector])) == [0]
+
+
+def test_only_what_rounding_may_be_is_nothing_new() -> None:
+    """A millionth at most; resolved are steps of 6e-8 here."""
+    near, farther = (torch.tensor([[1 - apart, 0.0, 0.0]]) for apart in (0.8e-6, 1.2e-6))
+    assert explore([near, farther], X[None]) == [0, float(1 - farther[0, 0])] and EQUAL == 1e-6
+
+
+def test_replies_of_unequal_lengths_are_paid_the_means_of_their_own_rows() -> None:
+    assert explore([torch.stack([X, Z, Z, X]), Y[None], torch.stack([X, X])], X[None]) == [0.5, 1, 0]
+    found = exploit([torch.stack([X, -X]), torch.stack([X, X, -X])], X)
+    assert found == [-1, -2 / 3] or math.isclose(found[1], -2 / 3, rel_tol=1e-6)
 
 
 def test_a_reply_of_several_sentences_is_paid_their_mean() -> None:

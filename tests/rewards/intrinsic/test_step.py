@@ -110,6 +110,19 @@ def test_a_repeated_failure_is_worth_0_whatever_its_window_and_exploit_is_not_to
     assert found == {"exploit": [0.5, 0.5], "explore": [0, 0]}
 
 
+def test_before_the_first_step_nothing_was_measured() -> None:
+    intrinsic = memory()
+    assert (intrinsic.empty_share, intrinsic.measured, intrinsic.flaws, intrinsic.windows) == (0.0, {}, {}, {})
+
+
+def test_the_share_that_could_not_be_compared_is_of_all_scores() -> None:
+    """Question 0 has a failure and no success: of six scores the three of exploit are none."""
+    intrinsic = memory(keys=9)
+    intrinsic.score([trace(0, 0)], 1)
+    intrinsic.score([trace(0, 1), trace(0, 2), trace(0, 3)], 2)
+    assert intrinsic.empty_share == 0.5
+
+
 def test_a_step_without_any_reply_scores_nothing_and_writes_nothing() -> None:
     for judge in JUDGES:
         intrinsic = judge()

@@ -161,6 +161,20 @@ def test_of_failures_that_are_not_of_one_length_the_shortest_counts_and_of_unlik
     assert unlike(0 * X[None].numpy(), answers) == 1
 
 
+def test_a_reply_with_a_flaw_has_no_part_in_the_share_that_could_not_be_compared() -> None:
+    ours = memory()
+    lost = told(X * float("nan"))
+    assert ours.score([told(X), lost, told(Y)], 1)["exploit"] == [0, None, 0]  # no success, twice
+    assert ours.empty_share == 0.5 and list(ours.flaws) == [1]
+
+
+def test_neighbours_below_the_floor_are_none() -> None:
+    judge = Episodic(MemoryStore(3, 9, 99), MemoryStore(3, 9, 99), k=1, floor=0.5)
+    ours = WriteFirst(judge, ALL)
+    ours.score([told(X, is_right=True, question=Z)], 1)
+    assert ours.score([told(X, question=Y)], 2)["exploit"] == [0] and ours.empty == 1
+
+
 def test_wrong_replies_earn_no_explore_and_right_ones_all_of_it() -> None:
     generator = torch.Generator().manual_seed(3)
     ours = memory()

@@ -110,9 +110,9 @@ class Desk:
 @contextmanager
 def desk(folder: Path, *words: str) -> Iterator[Desk]:
     work = folder / "work"
-    for split in ("train", "test"):
-        lines(work / "HuggingFaceH4" / "no_robots" / f"{split}.jsonl", CHAT)
-        lines(work / "openai" / "gsm8k" / f"{split}.jsonl", SUMS)
+    for split in ("train", "test"):  # of sl_basic two batches, which are of 128
+        lines(work / "HuggingFaceH4" / "no_robots" / f"{split}.jsonl", CHAT * 4)
+        lines(work / "openai" / "gsm8k" / f"{split}.jsonl", SUMS * 4)
     (work / "openai" / "gsm8k" / "README.md").write_text(MAIN)
     with running(folder, "model=tiny-1M", "as=*", *words) as server:
         yield Desk(server, work)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +182,14 @@ def test_what_cannot_be_drawn_is_refused(words: str, message: str) -> None:
 def test_numbers_that_reach_no_target_are_said_and_not_waited_for() -> None:
     with pytest.raises(ConfigError, match="Write a larger max_target"):
         Countdown(draw=Draw(least=2, most=2, min_number=50, max_number=60, max_target=1, operators="+")).problem(0)
+
+
+def test_a_generator_of_one_problem_is_refused_and_not_waited_for(home: Path, tmp_path: Path) -> None:
+    """A tenth of all problems is held out, and of one problem no tenth."""
+    (tmp_path / "one.py").write_text("def same(random, draw):\n    return '1 + 2'\n")
+    task = of_page(f"countdown_generator={tmp_path}/one.py:same")
+    with pytest.raises(ConfigError, match=r"none is on the side .*it has to draw more.*1 \+ 2 = 3"):
+        task.problem(0), task.held_out(0)
 
 
 def test_options_reach_the_draw() -> None:

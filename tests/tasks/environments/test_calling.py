@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 
@@ -61,7 +62,8 @@ def test_what_sits_in_the_system_is_left_behind_and_what_waits_is_cancelled() ->
         call(lambda: asyncio.sleep(3), 0.05)
     with pytest.raises(Hung):
         call(lambda: 3, 0.0)  # no time is left
-    assert time.monotonic() - began < 2
+    if sys.gettrace() is None:  # where lines are traced, Python 3.11 waits until the other thread takes its exception
+        assert time.monotonic() - began < 2
     assert call(lambda: 4, 1.0) == 4
 
 

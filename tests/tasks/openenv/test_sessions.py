@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from straw.tasks.openenv.sessions import MOST_SCHEMA, Refused, Server, Session, answered, is_loopback, said_in
-from straw.tasks.openenv.web_socket import SocketGone, WebSocket
+from straw.tasks.openenv.web_socket import SocketGone, WebSocket, why
 
 
 def test_reasons_are_told_by_field_and_not_at_any_length() -> None:
@@ -176,3 +176,9 @@ def test_a_schema_is_asked_for_below_the_address_and_past_any_proxy_on_this_mach
 )  # fmt: skip
 def test_what_is_no_schema_is_one_line(answer: Any, why: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     assert schema_at("http://a", answer, monkeypatch)[0] == why
+
+
+def test_why_a_socket_failed_is_always_a_word() -> None:
+    assert why(OSError(111, "Connection refused")) == "Connection refused"
+    assert why(OSError("Multiple exceptions")) == "Multiple exceptions"  # as asyncio raises it: no strerror
+    assert why(ConnectionResetError()) == "ConnectionResetError"

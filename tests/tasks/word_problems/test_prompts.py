@@ -78,6 +78,17 @@ def test_prompts_of_one_file_are_held_out_by_their_text_and_never_trained_on(tmp
     assert trained and asked and not trained & asked and len(trained | asked) == 20
 
 
+def test_a_folder_is_data_without_a_slash_too_where_no_task_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shells complete a folder to `mine/`, and people write `mine`."""
+    monkeypatch.chdir(tmp_path)
+    for folder in ("mine", "secret"):
+        (tmp_path / folder).mkdir()
+    assert source_of(["mine"]) == (None, {"kind": "data", "path": "mine"})
+    assert source_of(["secret"]) == (None, {"kind": "secret"})
+
+
 def test_every_format_has_the_same_rows(tmp_path: Path) -> None:
     import datasets
 
@@ -91,7 +102,7 @@ def test_every_format_has_the_same_rows(tmp_path: Path) -> None:
     wanted = [row for _, row in Source(path=str(path)).rows("train")]
     for name in ("data.csv", "data.parquet", "data.json", "one", "several"):
         assert [dict(row) for _, row in Source(path=str(tmp_path / name)).rows("train")] == wanted, name
-    with pytest.raises(DataError, match=r"there is no split .dev. in .*several"):
+    with pytest.raises(DataError, match=r"there is no split .dev. in .*several.*Write train_split and eval_split"):
         list(Source(path=str(tmp_path / "several")).rows("dev"))
 
 
@@ -241,3 +252,10 @@ def test_rows_that_a_program_holds_become_a_file_in_the_cache(home: Path) -> Non
         kept_rows(["text"])
     with pytest.raises(DataError, match="at least one row"):
         kept_rows([])
+
+
+def test_a_completion_stands_in_the_column_that_is_named(tmp_path: Path) -> None:
+    """The option was there, and nobody read it."""
+    rows = [{"prompt": f"after {n}?", "said": f"{n + 1}"} for n in range(20)]
+    problem = task_with(lines_in(tmp_path, rows), "completion_field=said").problem(0)
+    assert problem.reference == (problem.columns["said"],) != ("",)

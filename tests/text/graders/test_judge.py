@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -290,6 +291,12 @@ def test_what_is_refused_is_refused_before_any_process_is_asked(monkeypatch: pyt
             start = time.process_time()
             assert not grader.judge(reply, "18")
             assert time.process_time() - start < 0.05
+
+
+@pytest.mark.parametrize("answer", [{"said": ""}, {"said": 7}, {"said": None}, {}])
+def test_what_is_no_answer_of_the_library_is_none(monkeypatch: pytest.MonkeyPatch, answer: dict[str, object]) -> None:
+    monkeypatch.setattr(judge, "JUDGE", SimpleNamespace(ask=lambda **asked: answer))
+    assert said_in.__wrapped__("a text") is None
 
 
 def test_the_library_finds_what_it_says_in_a_text() -> None:

@@ -128,6 +128,20 @@ def test_odd_replies_are_read_as_a_person_reads_them() -> None:
     assert len(wrong) <= 0.04 * len(odd), sorted({one.frame for one in wrong})
 
 
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("Total: 28 (7 digits)", 28),
+        ("Read from behind: 4321 (from 1234)", 4321),
+        ("The sum is 28 (was 3)", 28),
+        ("The answer to the question 'What is 1234 reversed?' is 4321.", 4321),
+        ("12 + (from 7)", 7),  # no answer stands before it
+    ],
+)
+def test_what_an_answer_came_from_is_no_answer(text: str, number: int) -> None:
+    assert extract_answer(text).number == number
+
+
 def test_a_tag_is_a_tag_however_it_is_dressed() -> None:
     assert {one.frame for one in odd_replies() if extract_answer(one.reply).has_tag != one.has_tag} == set()
 
@@ -143,6 +157,8 @@ def test_a_tag_is_a_tag_however_it_is_dressed() -> None:
         "1.234",
         "answer to [1 ",
         "the answer is ",
+        "answer to the question ",
+        "1 (from ",
         "= 1 + ",
         "(1 + ",
         "- ",

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.text.tools.calls import BARE, FORMS_OF_CALLS, PLAIN, TAGGED, Call, Form, Malformed
+from straw.text.tools.calls import BARE, DEEPEST, FORMS_OF_CALLS, PLAIN, TAGGED, Call, Form, Malformed
 
 TOOLS = {"add": ["a", "b"], "look": []}
 PLAIN_VALUES = st.recursive(
@@ -83,6 +83,18 @@ def test_a_call_of_four_thousand_characters_is_read_and_no_longer_one() -> None:
             if isinstance(found, Malformed):
                 assert found.why == "it has more than 4,000 characters"
     assert PLAIN.read("fly(" + "1" * 5000 + ")", TOOLS).calls == ()  # of no tool that there is: a text
+
+
+@pytest.mark.parametrize("deep", [DEEPEST + 1, 150, 600, 900])
+def test_a_call_is_no_deeper_than_a_record_of_it_can_be_read_back(deep: int) -> None:
+    def nested(deep: int) -> str:
+        return "[" * deep + "]" * deep
+
+    for form, around in ((TAGGED, '<tool_call>{"name": "add", "arguments": {"a": %s}}</tool_call>'),
+                         (BARE, '{"name": "add", "parameters": {"a": %s}}'), (PLAIN, "add(%s)")):  # fmt: skip
+        assert isinstance(form.read(around % nested(DEEPEST - 1), TOOLS).calls[0], Call)
+        (found,) = form.read(around % nested(deep), TOOLS).calls
+        assert isinstance(found, Malformed) and "nested" in found.why
 
 
 def test_a_tool_takes_as_many_arguments_as_it_has() -> None:

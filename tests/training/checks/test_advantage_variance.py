@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from math import isclose
+from random import Random
 
 import pytest
 
@@ -25,7 +26,24 @@ def test_groups_of_four_when_a_quarter_is_paid() -> None:
     rewards = [1.0] * 8 + [0.0] * 24
     assert isclose(unanimous([rewards], 4, mean), 0.25**4 + 0.75**4)  # 0.3203
     found = forecast_groups([[rollout(reward) for reward in rewards]], 4, mean)
-    assert found.line == "forecast: 32% of groups of 4 will teach nothing at first (32 rollouts tried)"
+    assert found.share == pytest.approx(0.25**4 + 0.75**4)
+    assert found.line == "forecast: 15% to 59% of groups of 4 will teach nothing at first (32 rollouts tried)"
+
+
+@pytest.mark.parametrize(("rare", "truth"), [(1 / 64, 0.94), (1 / 8, 0.586), (1 / 3, 0.21)])
+def test_the_range_holds_the_truth_in_nineteen_of_twenty_trials(rare: float, truth: float) -> None:
+    """Whether it would be paid by luck, 32 rollouts a trial."""
+    assert rare**4 + (1 - rare) ** 4 == pytest.approx(truth, abs=0.005)
+    random, held, trials = Random(0), 0, 300
+    for _ in range(trials):
+        found = forecast_groups([[rollout(float(random.random() < rare)) for _ in range(32)]], 4, mean)
+        held += found.at_least <= rare**4 + (1 - rare) ** 4 <= found.at_most
+    assert held >= 0.93 * trials
+
+
+def test_one_hit_in_many_is_told_as_what_it_may_be() -> None:
+    found = forecast_groups([[rollout(1.0), *[rollout(0.0)] * 31]], 4, mean)
+    assert found.line.startswith("forecast: 55% to 99% of groups of 4 will teach nothing at first")
 
 
 def test_a_level_whose_groups_are_taught_does_not_count() -> None:
@@ -48,7 +66,7 @@ def test_turns_have_a_sum_each_and_the_group_teaches_nothing_when_all_do() -> No
 
 def test_rollouts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do() -> None:
     found = forecast_groups([[rollout(0.0)] * 30], 4, mean)
-    assert found == Forecast(rollouts=30, group_size=4, at_least=pytest.approx(0.9**4), share=1.0)
+    assert found == Forecast(rollouts=30, group_size=4, at_least=(1 - 3 / 30) ** 4, share=1.0, at_most=1.0)
     assert found.is_bad
     assert "at least 66%, perhaps all, of groups of 4 will teach nothing at first" in found.line
     assert "(30 rollouts tried, all paid alike: at 95% confidence at most 10% are not)" in found.line  # 3 / 30

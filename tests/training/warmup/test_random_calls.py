@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -45,6 +46,15 @@ def test_it_is_enough_where_two_in_five_of_the_numbers_to_repeat_are() -> None:
     assert COURSE.is_met(InForm(steps=400, well_formed=0.9, repeats=ENOUGH))
     assert not COURSE.is_met(InForm(steps=400, well_formed=0.9, repeats=ENOUGH - 0.01))
     assert not COURSE.is_met(InForm(steps=400, well_formed=0.89, repeats=1.0))
+
+
+def test_who_asks_for_less_form_asks_for_less_repeating_and_is_told_both() -> None:
+    modest = replace(COURSE, well_formed=0.3)
+    assert modest.is_met(InForm(steps=600, well_formed=0.9, repeats=0.3))
+    found = InForm(steps=600, well_formed=0.9, repeats=0.29)
+    assert not modest.is_met(found)
+    assert "30% of the turns into form, with 30% of the numbers that are read repeated" in modest.complaint(found)
+    assert f"with {ENOUGH:.0%} of" in COURSE.complaint(found)
 
 
 def test_a_kept_warm_up_is_known_by_what_its_worlds_ask() -> None:

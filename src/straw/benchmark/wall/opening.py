@@ -37,8 +37,9 @@ class InTheOpen:
         self.process, self.writer, self.reader = process, process.stdin, process.stdout
 
     def end(self) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, 9)
+        if self.process.returncode is None:  # else it was waited for, and its number may be another's by now
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, 9)
         self.process.wait()
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from straw.cli.arguments import say_json, take_flag, take_option, wants_help
 from straw.errors import ConfigError, RunError
-from straw.text.shown.say import say, say_lines
+from straw.text.shown.say import say, say_lines, warn
 
 if TYPE_CHECKING:
     from straw.cli.clean.freeing import Plan
@@ -190,7 +190,3 @@ def confirmed(num_bytes: int, is_sure: bool) -> bool:
         return True
     say("nothing was taken away")
     return False
-
-
-def warn(line: str) -> None:
-    say(f"straw: {line}", error=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from straw.cli.arguments import take_flag, take_option, take_trust, wants_help
 from straw.errors import ConfigError, did_you_mean
-from straw.text.shown.say import say, say_lines
+from straw.text.shown.say import say, say_lines, warn
 
 EXPORT = """straw export RUN [-o FOLDER] [--at last|STEP|best:METRIC] [--adapter | --gguf] [--dtype ...] [--type ...]
 straw export RUN --hub OWNER/NAME [--push [--private]]
@@ -127,7 +127,7 @@ def as_folder(run: Path, goal: Path | None, at: str, adapter: bool, dtype: str, 
     folder = goal or run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
     check_is_free(folder, "choose another folder with -o FOLDER")
     step = export_run(
-        run, folder, tell, at=at, form="adapter" if adapter else "merged", dtype=dtype, trusts=trusts, hub=hub
+        run, folder, warn, at=at, form="adapter" if adapter else "merged", dtype=dtype, trusts=trusts, hub=hub
     )  # fmt: skip
     say(f"the weights of step {step} are in {folder}")
     return 0
@@ -141,12 +141,8 @@ def as_gguf(run: Path, goal: Path | None, at: str, kind: str, trusts: bool, forc
     folder = goal or run.with_name(f"{run.name}-gguf")
     is_named = folder.suffix.lower() == ".gguf"
     places = Places.beside(folder) if is_named else Places.in_folder(folder, run.name, form)
-    step, lines = export_gguf(run, places, tell, at=at, kind=form, trusts=trusts, replaces=force)
+    step, lines = export_gguf(run, places, warn, at=at, kind=form, trusts=trusts, replaces=force)
     say(f"the weights of step {step} are in {places.gguf}, the model card is {places.card}; these lines use it:")
     for line in lines:
         say(f"  {line}")
     return 0
-
-
-def tell(line: str) -> None:
-    say(f"straw: {line}", error=True)

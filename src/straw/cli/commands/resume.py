@@ -6,7 +6,7 @@ from pathlib import Path
 
 from straw.cli.arguments import take_flag, take_option, take_trust, wants_help
 from straw.errors import ConfigError
-from straw.text.shown.say import say, say_lines
+from straw.text.shown.say import say_lines, warn
 
 RESUME = """straw resume RUN [--quiet]
 straw resume RUN --branch [--at last|STEP|best:METRIC] key=value ...
@@ -84,7 +84,3 @@ def changes(words: list[str], folder: Path) -> dict[str, str]:
         return {}
     outside.begin(kept_code(folder))
     return parse_overrides(words, owners_in(read_config(folder)))
-
-
-def warn(line: str) -> None:
-    say(f"straw: {line}", error=True)

@@ -80,9 +80,10 @@ def pairs(title: str, lines: Iterable[tuple[str, str]]) -> Table:
     return table
 
 
-def typed(command: Sequence[str]) -> str:
+def typed(command: Sequence[object]) -> str:
     """To be copied into a shell; older runs know of python -m straw by its file only."""
-    first, rest = command[:1], command[1:]
+    words = [str(word) for word in command]
+    first, rest = words[:1], words[1:]
     return shlex.join([*(["python", "-m", "straw"] if first == ["__main__.py"] else first), *rest])
 
 

@@ -163,7 +163,7 @@ class Pool:
     async def _tidy(self) -> None:
         while True:
             await asyncio.sleep(1.0)
-            with suppress(OSError):
+            with suppress(Exception):  # a log that cannot be kept is no matter of the work
                 self.tidy()
 
     async def _watched(self, slot: Slot) -> None:

@@ -50,13 +50,28 @@ class RankProcess:
             env={**os.environ, **LOCAL, "PYTHONPATH": os.pathsep.join(path), **environment},
         )  # fmt: skip
         self.known = Known(identity_of(self.process.pid))
-        self.heard = bytearray()
+        self.heard, self.unsent = bytearray(), bytearray()
+        os.set_blocking(self.mouth, False)
 
     def write(self, line: bytes) -> None:
+        """As much as goes at once: a rank that is stopped reads nothing, and whoever waited would not see that."""
+        self.unsent += line
+        self.send()
+
+    def send(self) -> None:
+        """What is left of it, as far as it goes now."""
+        try:
+            while self.unsent:
+                del self.unsent[: os.write(self.mouth, self.unsent)]
+        except BlockingIOError:
+            return
+        except BrokenPipeError:  # it is missed when it is listened to
+            self.unsent.clear()
+
+    @property
+    def mouth(self) -> int:
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # it is missed when it is listened to
-            self.process.stdin.write(line)
-            self.process.stdin.flush()
+        return self.process.stdin.fileno()
 
     @property
     def ear(self) -> int:
@@ -151,6 +166,8 @@ class Group:
         while len(answers) < len(self.ranks):
             ready = self._ready([one for number, one in enumerate(self.ranks) if number not in answers])
             for number, one in enumerate(self.ranks):
+                if one.mouth in ready:
+                    one.send()
                 if one.ear in ready and (line := one.read()) is not None:
                     answers[number] = json.loads(line)
             now = time.monotonic()
@@ -165,10 +182,13 @@ class Group:
         return [answers[number] for number in range(len(self.ranks))]
 
     def _ready(self, waited_for: Sequence[RankProcess]) -> set[int]:
-        """Who answers, and who is gone, within a look."""
+        """Who answers, who reads on, and who is gone, within a look."""
         poll = select.poll()
         for descriptor in (*(one.ear for one in waited_for), *(one.known.descriptor for one in self.ranks)):
             poll.register(descriptor, select.POLLIN)
+        for one in self.ranks:
+            if one.unsent:
+                poll.register(one.mouth, select.POLLOUT)
         return {descriptor for descriptor, _ in poll.poll(LOOK_S * 1000)}
 
     def _trouble(self, ready: Container[int], seconds: float) -> str:

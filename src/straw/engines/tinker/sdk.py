@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from straw.errors import ConfigError, EngineFailed, EngineLost, StrawError, TrainingError
 
 HOSTED = "thinkingmachines.dev"
-WITHOUT_A_KEY = ("TINKER_API_KEY", "TINKER_CREDENTIAL_CMD")
 GONE = ("APIConnectionError", "APITimeoutError", "NotFoundError", "RetryableException")
 REFUSED = ("BadRequestError", "UnprocessableEntityError", "ConflictError", "APIStatusError", "ValueError", "TypeError")
 CREDENTIALS = ("AuthenticationError", "PermissionDeniedError", "TinkerAuthError")

@@ -10,7 +10,7 @@ version is shown as it stands: an option that we do not know differs from any de
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite, log2
+from math import log2
 from typing import Any
 
 from straw import outside
@@ -24,6 +24,7 @@ from straw.registry import is_installed
 
 ALWAYS = ("kind", "N", "env_type", "algorithm", "model_name", "seed")  # what a run is about, even by default
 NEVER = ("run_dir",)  # says where, not what
+MOST_BITS = 1e15  # of a ceiling that a file tells: it is drawn
 
 
 def flat(config: Mapping[str, Any]) -> dict[str, str]:
@@ -69,7 +70,7 @@ def ceiling_bits(config: Mapping[str, Any], about: Mapping[str, Any] | None = No
     kind = flat(config).get("kind", FIRST_TASK)
     if not is_installed("tasks", kind):
         told = (about or {}).get("ceiling_bits")
-        return float(told) if isinstance(told, int | float) and isfinite(told) else None
+        return float(told) if isinstance(told, int | float) and 0 <= told <= MOST_BITS else None  # and NaN is neither
     known = {name: one for name, one in options(kind).items() if one.section == "task"}
     try:
         values = {name: read_value(known[name], value) for name, value in flat(config).items() if name in known}

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from straw.report.curves.curve import is_number
 from straw.runs.files.jsonl import LONGEST
 from straw.runs.reading import ROLLOUTS, run_folder
 
-FACTS = re.compile(rb'\{"step":([0-9]+),"problem":("[^"\\]*"),"reward":(null|[-+.0-9eE]+),')
+FACTS = re.compile(rb'\{"step":([0-9]{1,18}),"problem":("[^"\\]*"),"reward":(null|[-+.0-9eE]+),')
+LARGEST = sys.float_info.max
 REPLIES, BEHIND_REPLIES = b',"replies":[', b',"facts":'  # inside a text their quotes would be escaped
 
 
@@ -149,17 +151,27 @@ def _told(line: bytes, number: int, start: int) -> tuple[Line, bytes, bytes] | N
         paid = None if reward == b"null" else float(reward)
     except ValueError:
         return None
-    return Line(number, start, int(step), paid), problem, line[begin:end]
+    return (Line(number, start, int(step), paid), problem, line[begin:end]) if is_paid(paid) else None
 
 
 def _told_slowly(line: bytes, number: int, start: int) -> tuple[Line, bytes, bytes] | None:
     """Of a line that is spelled otherwise, by hand or by another version."""
     try:
         record = parse_json(line)
-        rollout = Line(number, start, int(record["step"]), record["reward"])
-        return rollout, json.dumps(record["problem"]).encode(), json.dumps(record["replies"]).encode()
+        step, paid, *texts = record["step"], record["reward"], record["problem"], record["replies"]
     except (ValueError, KeyError, TypeError):
         return None
+    if not is_number(step) or not is_paid(paid):
+        return None
+    problem, replies = (json.dumps(one).encode() for one in texts)
+    return Line(number, start, int(step), paid), problem, replies
+
+
+def is_paid(reward: object) -> bool:
+    """None, or what can be put in order: a number, which true, an infinity and a whole number of any length are not."""
+    if isinstance(reward, bool) or not isinstance(reward, float | int):
+        return reward is None
+    return abs(reward) <= LARGEST
 
 
 def _chosen(file: BinaryIO, index: Index, count: int, tokens: bool) -> Samples:

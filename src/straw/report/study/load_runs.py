@@ -190,8 +190,11 @@ def check_numbers(options: Mapping[str, str], rows: Sequence[Mapping[str, Any]])
     for name in COUNTED:
         if name in options and options[name] != "none":
             float(options[name])
-    if not all(is_number(at) and 0 <= at <= MOST_EPISODES for at in full_column(rows, "episodes")):
-        raise RunError(f"a row of {METRICS} has episodes, a number from 0 to {MOST_EPISODES:,}")
+    before = 0.0
+    for at in full_column(rows, "episodes"):
+        if not (is_number(at) and before <= at <= MOST_EPISODES):
+            raise RunError(f"the rows of {METRICS} have episodes, numbers from 0 to {MOST_EPISODES:,} that never fall")
+        before = at
 
 
 def with_defaults(options: dict[str, str]) -> dict[str, str]:

@@ -2,8 +2,8 @@
 
     times 40 48 56 64 88 inf        median (56 + 64) / 2 = 60        95% interval [40, inf]
 
-The interval is that of `study.intervals`, from one time to another; below six times there is none, and their range is
-called a range.
+The interval is that of `study.statistics.intervals`, from one time to another; below six times there is none, and
+their range is called a range.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@
     extra        right replies unlike the other right ones of their group    kinds/extra.py
     repeats      wrong replies that were wrong before: blamed                kinds/repeats.py
 
-One of your own is a class with the methods of `trace.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
+One of your own is a class with the methods of `base.Judge`: use_ir=mine.py:Mine. Where it needs embeddings it says
 `needs_encoder = True`; where it has options it is made by `from_options(memory section, width, seed)`.
 """
 
@@ -18,12 +18,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from straw.config import Memory
+from straw.errors import ConfigError
 from straw.registry import find
 
 if TYPE_CHECKING:
     from straw.rewards.intrinsic.base import Judge
     from straw.rewards.intrinsic.memory_store import MemoryStore
 
+METHODS = ("raw", "write", "counts", "arrays", "load")  # of a judge
 Make = Callable[[Memory, int, int], Any]  # the page's section, the width of an embedding, the run's seed
 
 
@@ -102,5 +104,11 @@ def kind_named(name: str) -> Kind:
     found = find("intrinsic", name)
     if isinstance(found, Kind):
         return found
+    lacking = [method for method in METHODS if isinstance(found, type) and not hasattr(found, method)]
+    if lacking:
+        raise ConfigError(
+            f"an intrinsic reward has the methods {', '.join(METHODS)}; {name} lacks {', '.join(lacking)}: "
+            "see examples/my_novelty.py."
+        )
     make = getattr(found, "from_options", lambda memory, width, seed: found())
     return Kind(make=make, encoder="minilm" if getattr(found, "needs_encoder", False) else None)

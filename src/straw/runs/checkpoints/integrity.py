@@ -19,8 +19,10 @@ from straw.runs.files.jsonl import read_lines
 from straw.runs.reading import (
     CHECKPOINTS,
     CONFIG,
+    METRICS,
     START,
     best_of,
+    is_count,
     read_about,
     read_checkpoints,
     read_done,
@@ -59,7 +61,7 @@ def check_may_begin_again(folder: Path, changed: Mapping[str, str]) -> int:
 
     `changed`: versions and processor, where they are others than the run began with, so that its bits would be too.
     """
-    done = max((int(row["step"]) for row in read_metrics(folder)), default=0)
+    done = steps_in(folder)
     way_out = (
         f"straw resume {folder} --branch" if (folder / START).is_dir() else f"straw train {folder / CONFIG} run_dir=NEW"
     )
@@ -77,19 +79,29 @@ def check_may_begin_again(folder: Path, changed: Mapping[str, str]) -> int:
     return done
 
 
+def steps_in(folder: Path) -> int:
+    """The last of them; what says nothing of its step may be the work of a day."""
+    steps = [row.get("step") for row in read_metrics(folder, ["step"])]
+    if not all(map(is_count, steps)):
+        raise RunError(f"every line of {folder / METRICS} has a step, and one has none: restore it")
+    return max((step for step in steps if isinstance(step, int)), default=0)
+
+
 def written(folder: Path) -> list[str]:
     """Checkpoints that were whole once. A kill inside the first one leaves its line, and nothing that could be lost;
-    as many lines as kills, of one step or of several.
+    as many lines as kills, of one step or of several. Where their lines are gone too, the events still tell.
     """
-    lines = dict.fromkeys(str(row["folder"]) for row in read_lines(folder / CHECKPOINTS))
-    was_whole = any(event["event"] == "checkpoint" or went_on(event) for event in read_events(folder))
+    lines = dict.fromkeys(str(row.get("folder")) for row in read_lines(folder / CHECKPOINTS))
+    was_whole = any(event.get("event") == "checkpoint" or went_on(event) for event in read_events(folder))
     began_at = (read_about(folder).get("parent") or {}).get("step")
-    return list(lines)[-2:] if was_whole or began_at else []
+    if was_whole:
+        return list(lines)[-2:] or [CHECKPOINTS]
+    return list(lines)[-2:] if began_at else []
 
 
 def went_on(event: Mapping[str, Any]) -> bool:
     """From a checkpoint: a kill between the checkpoint and its own event leaves this one."""
-    return event["event"] == "resumed" and event.get("step") != 0
+    return event.get("event") == "resumed" and event.get("step") != 0
 
 
 def is_sound(folder: Path, checkpoint: Mapping[str, Any]) -> bool:

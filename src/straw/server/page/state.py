@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-SHOWN_POINTS = 240  # of a curve that is sent
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from straw.server.desk.keys import Keys
 from straw.server.keeping.rows import Outcome
-from straw.server.wire.body import decompress
+from straw.server.wire.body import decompress, read_json
+from straw.server.wire.fields import Fields
 from straw.server.wire.limits import Limits
 from straw.server.wire.refused import BadRequest
 
@@ -60,6 +61,12 @@ async def body_of(request: Request, limits: Limits) -> bytes:
         pieces.clear()
         limits.at_most("body_bytes", size, "bytes of a body")
     return decompress(b"".join(pieces), request.headers.get("content-encoding"), limits)
+
+
+async def fields_of(request: Request, limits: Limits) -> tuple[bytes, Fields]:
+    """The body, and what it says as JSON."""
+    body = await body_of(request, limits)
+    return body, Fields(read_json(body, limits), limits)
 
 
 def endpoint(handler: Handler, keys: Keys, say: Callable[[str], None]) -> Callable[[Request], Awaitable[Response]]:

@@ -11,11 +11,9 @@ from starlette.responses import FileResponse, Response, StreamingResponse
 from straw.server.keeping.export import ARCHIVE, archived
 from straw.server.keeping.rows import Checkpoint, Model, model_of
 from straw.server.keeping.store import KINDS, SCHEME
-from straw.server.routes.answers import body_of, refusal, reply
+from straw.server.routes.answers import fields_of, refusal, reply
 from straw.server.routes.sessions import page_of
 from straw.server.service import Service
-from straw.server.wire.body import read_json
-from straw.server.wire.fields import Fields
 from straw.server.wire.refused import BadRequest, quoted
 from straw.server.work.reading import LONGEST_TTL, SHORTEST_TTL
 
@@ -41,10 +39,6 @@ class CheckpointRoutes:
     def named(self, request: HttpRequest) -> str:
         part = request.path_params
         return f"{SCHEME}{part['run']}/{part['kind']}/{part['name']}"
-
-    async def fields(self, request: HttpRequest) -> Fields:
-        body = await body_of(request, self.service.limits)
-        return Fields(read_json(body, self.service.limits), self.service.limits)
 
     # --- runs
 
@@ -99,7 +93,8 @@ class CheckpointRoutes:
     # --- one checkpoint
 
     async def info(self, request: HttpRequest, owner: str) -> Response:
-        path = (await self.fields(request)).text("tinker_path")
+        _, fields = await fields_of(request, self.service.limits)
+        path = fields.text("tinker_path")
         one = self.service.store.readable(path, owner)
         shape = one.shape
         return reply(
@@ -120,7 +115,8 @@ class CheckpointRoutes:
         return Response(status_code=204)
 
     async def ttl(self, request: HttpRequest, owner: str) -> Response:
-        seconds = (await self.fields(request)).integer_or_none("ttl_seconds", SHORTEST_TTL, LONGEST_TTL)
+        _, fields = await fields_of(request, self.service.limits)
+        seconds = fields.integer_or_none("ttl_seconds", SHORTEST_TTL, LONGEST_TTL)
         self.service.store.set_ttl(self.service.store.owned(self.named(request), owner), seconds)
         return Response(status_code=204)
 

@@ -9,9 +9,8 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
 from straw.server.keeping.rows import Request, Sampler
-from straw.server.routes.answers import body_of, given, reply
+from straw.server.routes.answers import fields_of, given, reply
 from straw.server.service import Service
-from straw.server.wire.body import read_json
 from straw.server.wire.fields import Fields
 from straw.server.wire.refused import BadRequest
 
@@ -30,12 +29,8 @@ class SamplingRoutes:
             "retrieve_future": self.retrieve, "cancel_future": self.cancel,
         }  # fmt: skip
 
-    async def fields(self, request: HttpRequest) -> tuple[bytes, Fields]:
-        body = await body_of(request, self.service.limits)
-        return body, Fields(read_json(body, self.service.limits), self.service.limits)
-
     async def create_session(self, request: HttpRequest, owner: str) -> Response:
-        _, fields = await self.fields(request)
+        _, fields = await fields_of(request, self.service.limits)
         session = self.service.sessions.get(fields.text("session_id"), owner)
         self.service.sessions.used(session.id)
         id = f"{session.id}:sample:{fields.integer('sampling_session_seq_id', 0, 2**31)}"
@@ -61,7 +56,7 @@ class SamplingRoutes:
         return reply({"sampler_id": found.id, "base_model": found.base, "model_path": found.path})
 
     async def asample(self, request: HttpRequest, owner: str) -> Response:
-        body, fields = await self.fields(request)
+        body, fields = await fields_of(request, self.service.limits)
         read = self.service.reading.sample(fields)
         sampler = self.service.sampler(read.sampling_session_id, owner)
         one = Request(f"{sampler.id}/{read.seq_id}", sampler.id, read.seq_id, "sample", owner)
@@ -70,7 +65,7 @@ class SamplingRoutes:
         return reply({"request_id": one.id, "sample_sequence_ids": ids})
 
     async def retrieve(self, request: HttpRequest, owner: str) -> Response:
-        _, fields = await self.fields(request)
+        _, fields = await fields_of(request, self.service.limits)
         id = fields.text("request_id")
         outcome = await self.service.desk.retrieve(id, owner)
         if outcome is None:
@@ -79,7 +74,7 @@ class SamplingRoutes:
 
     async def cancel(self, request: HttpRequest, owner: str) -> Response:
         """Of a sample; what trains is done once it was asked for."""
-        _, fields = await self.fields(request)
+        _, fields = await fields_of(request, self.service.limits)
         id = fields.text("request_id")
         waiting = self.service.desk.pending.get(id)
         if waiting is not None and waiting.request.owner == owner and waiting.request.kind == "sample":

@@ -9,10 +9,8 @@ from starlette.responses import Response
 
 from straw.server.desk.metadata import metadata_of
 from straw.server.keeping.rows import Session
-from straw.server.routes.answers import body_of, reply
+from straw.server.routes.answers import body_of, fields_of, reply
 from straw.server.service import Service
-from straw.server.wire.body import read_json
-from straw.server.wire.fields import Fields
 from straw.server.work.reading import STABLE
 
 MOST_LISTED = 1000
@@ -31,10 +29,6 @@ class SessionRoutes:
             "telemetry": self.fixed({"status": "accepted"}),
         }  # fmt: skip
 
-    async def fields(self, request: HttpRequest) -> Fields:
-        body = await body_of(request, self.service.limits)
-        return Fields(read_json(body, self.service.limits), self.service.limits)
-
     def fixed(self, value: dict[str, Any]) -> Any:
         """The same for everybody; what was sent is read and forgotten."""
 
@@ -45,7 +39,7 @@ class SessionRoutes:
         return handler
 
     async def create(self, request: HttpRequest, owner: str) -> Response:
-        fields = await self.fields(request)
+        _, fields = await fields_of(request, self.service.limits)
         about = {"metadata": metadata_of(fields), "name": fields.text_or_none("display_name")}
         id = self.service.sessions.open(owner, about)
         told = {"info_message": self.info(), "warning_message": self.warning()}
@@ -68,7 +62,8 @@ class SessionRoutes:
         return "; ".join(told) or None
 
     async def heartbeat(self, request: HttpRequest, owner: str) -> Response:
-        self.service.sessions.beat((await self.fields(request)).text("session_id"), owner)
+        _, fields = await fields_of(request, self.service.limits)
+        self.service.sessions.beat(fields.text("session_id"), owner)
         return reply({"type": "session_heartbeat"})
 
     async def finish(self, request: HttpRequest, owner: str) -> Response:

@@ -14,10 +14,10 @@ from straw.engines.tenants.records import Shape
 from straw.seeds import seed_for
 from straw.server.desk.metadata import metadata_of
 from straw.server.keeping.rows import Model, Request
-from straw.server.routes.answers import body_of, reply
+from straw.server.routes.answers import body_of, fields_of, reply
 from straw.server.service import Service
 from straw.server.wire.body import fields as protobuf_fields
-from straw.server.wire.body import read_json, varint
+from straw.server.wire.body import varint
 from straw.server.wire.fields import Fields
 from straw.server.wire.refused import BadRequest
 
@@ -39,14 +39,10 @@ class Training:
             **{kind: self.in_order(kind) for kind in kinds},
         }  # fmt: skip
 
-    async def fields(self, request: HttpRequest) -> tuple[bytes, Fields]:
-        body = await body_of(request, self.service.limits)
-        return body, Fields(read_json(body, self.service.limits), self.service.limits)
-
     # --- models
 
     async def create_model(self, request: HttpRequest, owner: str) -> Response:
-        body, fields = await self.fields(request)
+        body, fields = await fields_of(request, self.service.limits)
         base = self.service.base(fields.text("base_model"))
         if (kind := fields.inner("optimizer_config").text("type", "adamw")) not in ("adam", "adamw"):
             raise BadRequest(f"this server steps with AdamW, got optimizer_config of type {kind!r}: leave it out")
@@ -103,7 +99,7 @@ class Training:
 
     async def load_weights(self, request: HttpRequest, owner: str) -> Response:
         """Into a new model, or (old programs) into one that is there."""
-        body, fields = await self.fields(request)
+        body, fields = await fields_of(request, self.service.limits)
         if fields.get("model_id") is not None:
             return self.ordered("load_weights", body, fields, owner)
         source = self.service.store.readable(fields.text("path"), owner)
@@ -113,7 +109,7 @@ class Training:
 
     async def unload_model(self, request: HttpRequest, owner: str) -> Response:
         """It has no number: it is done behind what has one."""
-        body, fields = await self.fields(request)
+        body, fields = await fields_of(request, self.service.limits)
         model = self.service.model(fields.text("model_id"), owner)
         number = self.service.desk.line(model.id).next
         unload = Request(f"{model.id}/unload", model.id, number, "unload_model", owner)
@@ -121,7 +117,7 @@ class Training:
         return reply({"request_id": unload.id, "model_id": model.id})
 
     async def get_info(self, request: HttpRequest, owner: str) -> Response:
-        _, fields = await self.fields(request)
+        _, fields = await fields_of(request, self.service.limits)
         model, facts = self.service.model(fields.text("model_id"), owner), self.service.backend.facts
         return reply(
             {
@@ -135,7 +131,7 @@ class Training:
 
     def in_order(self, kind: str) -> Any:
         async def handler(request: HttpRequest, owner: str) -> Response:
-            return self.ordered(kind, *await self.fields(request), owner)
+            return self.ordered(kind, *await fields_of(request, self.service.limits), owner)
 
         return handler
 

@@ -19,7 +19,7 @@ from straw.server.wire.refused import BadRequest, quoted
 
 WINDOW = 1 << 25  # bytes that a zstd frame may refer back to
 PIECE = 256  # compressed bytes at a time: they can grow to 8 MB, and no more
-BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)  # and texts, whose brackets are none
+BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)  # and texts, closed or not, whose brackets are none
 DATA, NUM_PARTS = 3, 4  # the field of a request that holds data; a datum's fields, all repeated, are 1 to 4
 ZSTD_IS_MISSING = (
     "this server cannot read zstd (pip install zstandard there): send the body as it is, without a Content-Encoding"

@@ -131,10 +131,6 @@ class Samples:
             if rows.wrote is not None:
                 rows.wrote(self.backend.written(key))
 
-    def end_all(self) -> None:
-        for key in list(self.rows):
-            self.cancel(key)
-
     @staticmethod
     def cancelled() -> Outcome:
         return failed(CANCELLED, "user")

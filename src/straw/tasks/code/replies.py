@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 from straw.tasks.code.exercises import Exercise
 
-BLOCK = re.compile(r"```[ \t]*(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE)
+BLOCK = re.compile(
+    r"```[ \t]*+(?:python3?|py)?[ \t]*\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE | re.IGNORECASE
+)
 SCRIPT = "Write a Python program that reads its input from standard input and prints its answer."
 FUNCTION = "Write the Python function `{}`."
 STARTER = "Begin with this code:\n\n```python\n{}\n```"

@@ -16,7 +16,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from random import Random
 from typing import Literal, Self
 
@@ -26,7 +25,7 @@ from straw.errors import ConfigError
 from straw.registry import find
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.countdown.expression import equation
-from straw.tasks.countdown.numbers import Draw, Reached
+from straw.tasks.countdown.numbers import MOST_DRAWS, Draw, Reached
 from straw.tasks.prompting.few_shot import Shot, first
 from straw.tasks.prompting.prompt_formats import FORMS, Form, conversation, form_named
 from straw.tasks.single_turn import Drawn
@@ -62,7 +61,7 @@ class CountdownOptions(MadeOptions):
     min_number: int = option(1, "the smallest number that is given", at_least=0, at_most=999_999)
     max_number: int = option(99, "the largest number that is given", at_least=1, at_most=999_999)
     max_target: int = option(100, "the largest target; the smallest is 1", at_least=1, at_most=999_999)
-    operators: str = option("+-*/", "the operators that targets are made with; a reply may use all four")
+    operators: str = option("+-*/", "the operators that targets are made with; a completion may use all four")
     grader: str | None = option(
         None, "left open: a reply is right when its value is", example="none", registry="graders"
     )
@@ -167,9 +166,15 @@ class Countdown(Drawn):
         return Grade(hits=(is_right,), well_formed=found is not None, text=text, form=form_of(replies[0]))
 
     def _drawn(self, split: str, index: int) -> Reached:
-        seeds = (seed_for(self.task_seed, self.name, split, index, trial) for trial in count())
-        draws = (self.draw.drawn(Random(seed)) for seed in seeds)
-        return next(found for found in draws if split_of(found.numbers, found.target) == split)
+        for trial in range(MOST_DRAWS):
+            found = self.draw.drawn(Random(seed_for(self.task_seed, self.name, split, index, trial)))
+            if split_of(found.numbers, found.target) == split:
+                return found
+        raise ConfigError(
+            f"of {MOST_DRAWS} problems of countdown_generator={self.draw.generator} none is on the side {split!r}: a "
+            f"tenth of all different ones is held out, so it has to draw more. The last was {found.way} = "
+            f"{found.target}."
+        )
 
     def _problem(self, found: Reached) -> Problem:
         return Problem(

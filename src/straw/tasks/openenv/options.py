@@ -15,7 +15,7 @@ class OpenEnvOptions(WorldOptions):
 
     kind: str = option("openenv:NAME", "the task", registry="tasks")
     action: Literal["auto", "text", "tools"] = option(
-        "auto", "an action is the whole reply or a tool call; auto: by the server's schema"
+        "auto", "an action is the whole completion or a tool call; auto: by the server's schema"
     )
     observation: tuple[str, ...] = option(
         (), "the fields of an observation that the model reads; none: all", example=("prompt",)

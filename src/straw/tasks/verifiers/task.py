@@ -154,5 +154,5 @@ def read_args(words: Sequence[str]) -> dict[str, Any]:
 def parsed(value: str) -> Any:
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):  # a text then, however deep its brackets are
         return value

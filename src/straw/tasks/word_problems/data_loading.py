@@ -101,12 +101,19 @@ def files_of(path: Path, split: str) -> list[Path]:
     files = [file for file in found if split in splits_of(file, path)]
     if not files:
         splits = sorted({name for file in found for name in splits_of(file, path)})
-        hint = did_you_mean(split, splits).rstrip("?") if splits else f"no file in it ends in {', '.join(KINDS)}"
-        raise DataError(f"there is no split {split!r} in {path}: {hint}. Write train_split and eval_split, or path.")
+        raise no_split(split, path, splits)
     if len({(file.parent, file.suffix) for file in files}) > 1:
         listed = ", ".join(str(file.relative_to(path)) for file in files[:4])
         raise DataError(f"the split {split!r} is in {path} more than once: {listed}. Name one of them in path.")
     return files
+
+
+def no_split(split: str, folder: Path, splits: list[str]) -> DataError:
+    hint = did_you_mean(split, splits).rstrip("?") if splits else f"no file in it ends in {', '.join(KINDS)}"
+    return DataError(
+        f"there is no split {split!r} in {folder}: {hint}. Write train_split and eval_split (the same: a share is held "
+        "out), or path."
+    )
 
 
 def splits_of(file: Path, folder: Path) -> set[str]:
@@ -233,7 +240,7 @@ def saved_rows(folder: Path, split: str) -> Iterator[Placed]:
         raise DataError(f"{folder} is no data set that was saved to disk ({first_line(error)}). Check path.") from None
     if isinstance(found, library.DatasetDict):
         if split not in found:
-            raise DataError(f"there is no split {split!r} in {folder}: {did_you_mean(split, found).rstrip('?')}.")
+            raise no_split(split, folder, sorted(found))
         found = found[split]
     for number, row in enumerate(found, 1):
         yield f"{folder}/{split}:{number}", row

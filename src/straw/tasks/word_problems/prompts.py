@@ -65,6 +65,7 @@ class Prompts(WordProblems):
 
     Options = PromptsOptions
     prompt_field: str = ""
+    completion_field: str = ""
 
     def grade(self, problem: Problem, replies: tuple[str, ...], end: End) -> Grade:  # type: ignore[override]
         if problem.facts["answer"] is not None:
@@ -89,7 +90,7 @@ class Prompts(WordProblems):
             asked = made.messages
         elif self.form.system and asked[0].role != "system":
             asked = (Message("system", self.form.system), *asked)
-        completion = completion_of(question.row)
+        completion = completion_of(question.row, self.completion_field)
         return replace(
             made,
             messages=asked,
@@ -105,7 +106,7 @@ class Prompts(WordProblems):
             return read_row(row, options)
 
         made = word_problems("data", options, read, (), make=Prompts)
-        return replace(made, prompt_field=options.prompt_field)
+        return replace(made, prompt_field=options.prompt_field, completion_field=options.completion_field)
 
 
 def read_row(row: Row, options: PromptsOptions) -> tuple[str, Worked]:
@@ -136,9 +137,9 @@ def message_of(one: object) -> Message:
     return Message(str(one["role"]), str(one["content"]))
 
 
-def completion_of(row: Row) -> str:
+def completion_of(row: Row, field: str) -> str:
     """What may be imitated, where the row has it: a text, or the last thing that the assistant says."""
-    found = row.get("completion") or row.get("messages")
+    found = row.get(field) if field else row.get("completion") or row.get("messages")
     if isinstance(found, str):
         return found
     last = found[-1] if isinstance(found, list) and found else None

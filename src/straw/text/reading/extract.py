@@ -42,9 +42,10 @@ SOUGHT = "".join(
 CALLED = (
     rf"(?<![/\w]){SOUGHT}(?:ans(?:wers?)?|final\s+(?:result|sum|total|number|value|solution))(?:['’]s)?(?![A-Za-z])"
 )
+ASKED = r"\s+to (?:the|this|your) question\b[^\n?]{0,80}\?[\"'”’]*"
 QUESTION = r"\s+(?:to|for|of)\b(?:[^\n.;:,=\[]|\[[^\]\n]{0,40}\]){0,40}?(?=\s(?:is|equals|would|should)\b)"
 STATED = (
-    re.compile(rf"{CALLED}(?:{QUESTION})?{DRESSED}", re.IGNORECASE),
+    re.compile(rf"{CALLED}(?:{ASKED}|{QUESTION})?{DRESSED}", re.IGNORECASE),
     re.compile(rf"\\f?box(?:ed)?\s*+\{{{DRESSED}", re.IGNORECASE),
     re.compile(rf"(?<![0-9]){NUMBER}(?P<dress>[\s*_`$)}}\]\"']{{1,8}}is (?:the|my|our) (?:\w+ )?answer)\b"),
 )

@@ -22,6 +22,11 @@ def say(line: object = "", *, error: bool = False) -> None:
     write(visible(str(line)), error)
 
 
+def warn(line: object) -> None:
+    """What a person should know beside what was asked for, or instead of it."""
+    say(f"straw: {line}", error=True)
+
+
 def say_part(text: str) -> None:
     """Some characters of a line that is still being written, on stdout."""
     print(encodable(visible(text, lines=True), getattr(sys.stdout, "encoding", None)), end="", flush=True)

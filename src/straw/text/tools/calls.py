@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 Parameters = Mapping[str, Sequence[str]]  # the names of a tool's parameters, by its name
 OPENS, CLOSES = "<tool_call>", "</tool_call>"
 LONGEST = 4_000  # characters of one call
+DEEPEST = 50  # brackets in brackets of its arguments: a record of a rollout is read back to a hundred, see straw.files
 LINE = re.compile(r"\s*([A-Za-z_]\w*)\((.*)", re.DOTALL)
 
 
@@ -93,7 +94,7 @@ def of_json(text: str) -> Call | Malformed:
     if not isinstance(arguments, dict | None):
         return Malformed(text, "its arguments are to be an object", value["name"])
     if not is_plain(arguments or {}):
-        return Malformed(text, "a number in it is not finite", value["name"])
+        return Malformed(text, f"a number in it is not finite, or it is nested more than {DEEPEST} deep", value["name"])
     return Call(value["name"], arguments or {})
 
 
@@ -151,7 +152,10 @@ def arguments_of(node: ast.Call, names: Sequence[str] | None) -> dict[str, Any]:
             raise ValueError(f"{keyword.arg or '**'} cannot be given so")
         found[keyword.arg] = ast.literal_eval(keyword.value)
     if not is_plain(found):
-        raise ValueError("an argument is a text, a finite number, true or false, none, a list or a dict of such")
+        raise ValueError(
+            "an argument is a text, a finite number, true or false, none, a list or a dict of such, nested at most "
+            f"{DEEPEST} deep"
+        )
     return found
 
 
@@ -161,14 +165,14 @@ def said_of(error: BaseException) -> str:
     return (str(error) or type(error).__name__).partition("\n")[0].partition(" on line")[0][:200]
 
 
-def is_plain(value: Any) -> bool:
-    """Whether JSON can hold it, and give it back."""
+def is_plain(value: Any, deepest: int = DEEPEST) -> bool:
+    """Whether JSON can hold it, and give it back. A model may write brackets in brackets until Python's stack ends."""
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return all(isinstance(name, str) and is_plain(one) for name, one in value.items())
+        return deepest > 0 and all(isinstance(key, str) and is_plain(one, deepest - 1) for key, one in value.items())
     if isinstance(value, list):
-        return all(map(is_plain, value))
+        return deepest > 0 and all(is_plain(one, deepest - 1) for one in value)
     return value is None or isinstance(value, str | int)
 
 

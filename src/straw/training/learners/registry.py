@@ -36,6 +36,8 @@ from straw.training.learners.supervised import Supervised
 from straw.training.plan import Plan
 from straw.training.updates import Updates
 
+STATE = ("state_dict", "load_state_dict")
+
 
 def own_learner(plan: Plan, engine: Engine, params: SamplingParams) -> Any:
     """The learner that an algorithm brings; None for one that learns from advantages or references."""
@@ -63,10 +65,23 @@ def check_learner(row: Algorithm, page: Page, task: Task, channel: Channel) -> N
     if row.learner is None:
         return
     learner = find("learners", row.learner)
+    check_methods(row.learner, learner)
     if (check := getattr(learner, "check", None)) is not None:
         check(task, channel)
     if (check_page := getattr(learner, "check_page", None)) is not None:
         check_page(page)
+
+
+def check_methods(name: str, learner: Any) -> None:
+    """Or a run would fall at its first checkpoint."""
+    kinds = (("learn",), ("data",), ("observe", "beliefs"))
+    own = next((kind for kind in kinds if hasattr(learner, kind[0])), kinds[-1])
+    lacking = [method for method in (*own, *STATE) if isinstance(learner, type) and not hasattr(learner, method)]
+    if lacking:
+        raise ConfigError(
+            f"a learner has observe and beliefs, or data, or learn, and {' and '.join(STATE)}; {name} lacks "
+            f"{', '.join(lacking)}: see examples/my_learner.py."
+        )
 
 
 def check_verbs(plan: Plan, engine: Engine | type[Engine]) -> None:

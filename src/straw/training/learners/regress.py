@@ -47,12 +47,12 @@ Array = NDArray[np.float64]
 @dataclass(frozen=True, kw_only=True)
 class RegressOptions(Algorithm):
     sharpness: float = option(
-        15.0, "nats between a reply of no reward and one of full reward, to regress", above=0, at_most=1_000
+        15.0, "nats between a completion of no reward and one of full reward, to regress", above=0, at_most=1_000
     )
     candidates: int = option(
-        128, "replies drawn for a group of regress, until they are new ones", at_least=0, at_most=65_536
+        128, "completions drawn for a group of regress, until they are new ones", at_least=0, at_most=65_536
     )
-    remembered: int = option(512, "distinct replies in the log of regress, the newest", at_least=2, at_most=65_536)
+    remembered: int = option(512, "distinct completions in the log of regress, the newest", at_least=2, at_most=65_536)
     most_fits: int = option(8, "the most optimizer steps a step of regress", at_least=1, at_most=10_000)
     enough_fit: float = option(0.3, "the error of the fit, in nats, at which regress stops", at_least=0)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import pstdev
 
 from straw.measure.diversity import answers
-from straw.runs.metrics import mean_of
+from straw.runs.metrics import is_taken, mean_of
 from straw.training.monitor.play_metrics import of_plays, of_sandbox
 from straw.types import Metric, Rollout
 
@@ -18,9 +18,8 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
     paid = [{**one.rewards, **one.raw_rewards} for one in rollouts]  # by name, before weights, as TRL logs them
     names = dict.fromkeys(name for parts in paid for name in parts)
     rewards = {name: mean_of([parts[name] for parts in paid if name in parts]) for name in names}
-    logged = dict.fromkeys(name for one in rollouts for name in one.metrics)
     return {
-        **{name: mean_of([one.metrics[name] for one in rollouts if name in one.metrics]) for name in logged},
+        **logged(rollouts),
         "reward": mean_of([rollout.reward for rollout in rollouts]),
         "reward_std": mean_of([pstdev(one.reward for one in group) for group in groups]),
         **{f"rewards/{name}/mean": metric for name, metric in rewards.items()},
@@ -37,6 +36,17 @@ def summary(groups: Sequence[Sequence[Rollout]]) -> dict[str, Metric]:
         "groups_without_advantage": mean_of([not any(any(one.advantages) for one in group) for group in groups]),
         **of_plays(rollouts),
         **of_sandbox(len(rollouts)),
+    }
+
+
+def logged(rollouts: Sequence[Rollout]) -> dict[str, Metric]:
+    """What reward functions logged, under their own names where these are not a run's."""
+    names = dict.fromkeys(name for one in rollouts for name in one.metrics)
+    return {
+        f"logged/{name}" if is_taken(name) else name: mean_of(
+            [one.metrics[name] for one in rollouts if name in one.metrics]
+        )
+        for name in names
     }
 
 

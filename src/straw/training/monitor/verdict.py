@@ -9,7 +9,7 @@ A control channel owes nobody bits, so it is judged by the form alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from straw.rewards.channel import Channel
 from straw.training.plan import Plan
@@ -27,6 +27,8 @@ def worse_than_start(plan: Plan, first: Row, last: Row) -> str | None:
 
 
 def bits(plan: Plan, first: Row, last: Row) -> str | None:
+    if not have(("valid_mass", "bits_known"), first, last):
+        return None
     if last["valid_mass"] < 0.5 <= first["valid_mass"]:
         return f"{last['valid_mass']:.4f} of its replies are answers at all, {first['valid_mass']:.4f} before"
     if points_at_the_secret(plan.channel, plan.is_sft) and last["bits_known"] < first["bits_known"] - MARGIN_BITS:
@@ -34,12 +36,17 @@ def bits(plan: Plan, first: Row, last: Row) -> str | None:
     return None
 
 
+def have(names: Sequence[str], *rows: Row) -> bool:
+    """Whether all of them are numbers: the first row of a run that was resumed comes from a file."""
+    return all(isinstance(row.get(name), int | float) for row in rows for name in names)
+
+
 def points_at_the_secret(channel: Channel, is_sft: bool) -> bool:
     return is_sft or channel.plateau is not None
 
 
 def accuracy(first: Row, last: Row) -> str | None:
-    if not {"accuracy_low", "accuracy_high"} <= first.keys() & last.keys():
+    if not have(("accuracy", "accuracy_low", "accuracy_high"), first, last):
         return None
     if last["accuracy_high"] >= first["accuracy_low"]:
         return None

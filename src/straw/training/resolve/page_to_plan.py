@@ -30,6 +30,7 @@ from straw.training.resolve.rules import of_the_task_itself, resolved
 from straw.training.sources.problems import num_asked
 
 SOME = 64  # problems
+OF_A_TASK = ("problem", "next_message", "grade")
 
 
 def plan_of(loaded: Loaded) -> Plan:
@@ -71,6 +72,11 @@ def check_engine(page: Page, named: Collection[str]) -> None:
 def task_of(page: Page) -> Task:
     found = find("tasks", page.task.kind)
     made: Task = found.from_options(page.task) if hasattr(found, "from_options") else found()
+    if lacking := [method for method in OF_A_TASK if not hasattr(made, method)]:
+        raise ConfigError(
+            f"a task has {', '.join(OF_A_TASK)}; {page.task.kind} lacks {' and '.join(lacking)}. Write class "
+            f"{type(made).__name__}(straw.SimpleTask), which has all but problem."
+        )
     return made
 
 

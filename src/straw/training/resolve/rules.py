@@ -96,8 +96,8 @@ def of_weights(it: Resolving) -> None:
 
 
 def of_tuning(it: Resolving) -> None:
-    _, tuned_for = tuning_of(it.page, it.row)
-    it.fill(f"tuned: {tuned_for}", tuned_values(it.page, it.row))
+    _, origin = tuning_of(it.page, it.row)
+    it.fill(origin, tuned_values(it.page, it.row))
 
 
 def of_algorithm(it: Resolving) -> None:
@@ -170,9 +170,9 @@ def of_the_task_itself(it: Resolving, task: Task) -> None:
     if isinstance(task, Graded) and "grader" in vars(it.page.task):
         it.fill("task", {"grader": task.grader_name})
     batches = num_batches(it.page, it.named, num_asked(it.page, task) if it.page.run.num_epochs else None)
-    tuning, tuned_for = tuning_of(it.page, it.row)
+    tuning, origin = tuning_of(it.page, it.row)
     enough = min(enough_batches(it.page, it.row, tuning, is_luck(it.page, it.row)), MOST_STEPS)
-    it.settle("num_epochs" if batches else f"tuned: {tuned_for}", {"n_batches": batches or enough})
+    it.settle("num_epochs" if batches else origin, {"n_batches": batches or enough})
     wait = it.page.run.eval_every or measured_every(it.page, num_answers(it.page, task))
     it.settle("length of the run", {"eval_every": wait})
 

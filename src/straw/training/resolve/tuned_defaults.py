@@ -34,22 +34,32 @@ def reward_tuning(page: Page) -> Tuning:
 
 
 def tuning_of(page: Page, row: Algorithm) -> tuple[Tuning, str]:
-    """What was tuned for this page, and for what."""
+    """What this page is to learn with, and where that is from: tuned: binary, or not tuned: what somebody brought."""
+    tuning, tuned_for = own_tuning(page, row)
+    if tuning is not None:
+        return tuning, f"tuned: {tuned_for}"
+    return of_others(page, row), f"not tuned: {tuned_for}"
+
+
+def own_tuning(page: Page, row: Algorithm) -> tuple[Tuning | None, str]:
+    """Of the learner, the task or the reward that decides; None where it has none."""
     task = page.task.tuning(page)
     if row.is_supervised and row.tuning is not None:
         return row.tuning, page.algorithm.algorithm
     if row.tuning_by_luck is not None and task is None and reward_tuning(page).is_luck:
         return row.tuning_by_luck, f"{short(page.algorithm.algorithm)}, {page.channel}"
-    tuning = row.tuning or (of_a_learner(page) if row.has_targets else None)
-    if tuning is not None:
-        return tuning, short(page.algorithm.algorithm)
+    if row.tuning is not None or row.has_targets:
+        return row.tuning, short(page.algorithm.algorithm)
     if task is not None:
         return task, page.task.kind
-    return reward_tuning(page), short(page.channel)
+    of_reward = reward_tuning(page)
+    return (None if of_reward is MODEST else of_reward), short(page.channel)
 
 
-def of_a_learner(page: Page) -> Tuning:
-    """For somebody else's, which has none."""
+def of_others(page: Page, row: Algorithm) -> Tuning:
+    """For a learner or a reward of somebody else, which has none."""
+    if not row.has_targets:
+        return MODEST
     return OF_BELIEFS if isinstance(page.algorithm, BeliefOptions) else OF_A_LEARNER
 
 

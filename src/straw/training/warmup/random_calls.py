@@ -84,15 +84,21 @@ class RandomCalls:
         return self.learning_rate * min(1.0, step / RISE) * (0.55 + 0.45 * cos(pi * step / self.max_steps))
 
     def is_met(self, found: InForm) -> bool:
-        return found.well_formed >= self.well_formed and found.repeats >= ENOUGH
+        return found.well_formed >= self.well_formed and found.repeats >= self.repeats_enough
+
+    @property
+    def repeats_enough(self) -> float:
+        """Who asks for less form, as for a model too small to repeat what it reads, asks for less of this too."""
+        return min(ENOUGH, self.well_formed)
 
     def recalled(self, record: Mapping[str, Any]) -> InForm:
         return InForm(**record)
 
     def complaint(self, found: InForm) -> str:
         return (
-            f"a warm-up has to bring {self.well_formed:.0%} of the turns into form; got {found.line()}. Ask for less "
-            "with warmup_accuracy, allow more with warmup_steps, or write warmup=none."
+            f"a warm-up has to bring {self.well_formed:.0%} of the turns into form, with "
+            f"{self.repeats_enough:.0%} of the numbers that are read repeated; got {found.line()}. Ask for less with "
+            "warmup_accuracy, allow more with warmup_steps, or write warmup=none."
         )
 
     def made_of(self, chat: Chat, task: Task) -> tuple[object, ...]:

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.engines.local.kinds import trainable_parameters
 from tests.engines.local.small_models import KINDS, make_small
 from torch import nn
 from transformers import PreTrainedModel
 
-from straw.engines.local.adapters.lora import add_lora, check_size, load_adapter, save_adapter, trainable_parameters
+from straw.engines.local.adapters.lora import add_lora, check_size, load_adapter, save_adapter
 from straw.errors import ConfigError, ModelError, RunError
 
 TOKENS = torch.arange(10, 40).unsqueeze(0)

@@ -52,6 +52,13 @@ def test_right_replies_that_are_all_the_same_are_paid_exactly_nothing() -> None:
     assert scores([trace("a", *vector) for _ in range(5)]) == [0.0] * 5
 
 
+def test_what_rounding_leaves_is_nothing_and_what_is_more_is_paid() -> None:
+    """Two unit vectors at an angle a differ by a^2 / 2."""
+    for angle, is_paid in ((1.2e-3, False), (1.6e-3, True)):  # 0.72 and 1.28 millionths
+        found = scores([trace("a", 1, 0), trace("b", np.cos(angle), np.sin(angle))])
+        assert found == (pytest.approx([angle**2 / 2] * 2, rel=0.1) if is_paid else [0.0, 0.0])
+
+
 def test_it_is_scipy_s_cosine_distance_and_equal_replies_have_equal_bits() -> None:
     drawn = np.random.default_rng(3).standard_normal((7, 384))
     rows = [*drawn, drawn[2], drawn[5]]

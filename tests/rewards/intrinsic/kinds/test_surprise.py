@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from math import log2
+
 import pytest
 import torch
 
@@ -23,6 +25,20 @@ def test_entropy_of_bytes_by_hand() -> None:
     assert entropy_bits(byte_counts("aaaa")) == 0
     assert entropy_bits(byte_counts("aabb")) == 1
     assert entropy_bits(byte_counts("abcd")) == 2
+
+
+def test_entropy_is_as_exact_as_a_float64() -> None:
+    assert entropy_bits(byte_counts("abc")) == pytest.approx(log2(3), abs=1e-14)
+    assert entropy_bits(byte_counts("aab")) == pytest.approx(log2(3) - 2 / 3, abs=1e-14)
+    assert entropy_bits(torch.ones(256, dtype=torch.int64)) == 8
+
+
+def test_the_log_holds_a_thousand_replies() -> None:
+    judge = ByteEntropy()
+    judge.write([trace("z")] + [trace("a")] * 999)
+    assert judge.raw([trace("")])["entropy"][0] and judge.counts() == {"memory/values": 1000}
+    judge.write([trace("a")])
+    assert judge.raw([trace("")])["entropy"] == [0] and judge.counts() == {"memory/values": 1000}
 
 
 def test_a_reply_with_new_letters_makes_the_log_richer() -> None:

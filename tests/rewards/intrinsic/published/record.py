@@ -2,7 +2,7 @@
 
 Needs faiss-cpu and numpy (1.15.1 and 2.4.6 when the record was made).
 
-    python tests/rewards/published/record.py CHECKOUT        github.com/thaihungle/Memory-R at a193f4f
+    python tests/rewards/intrinsic/published/record.py CHECKOUT        github.com/thaihungle/Memory-R at a193f4f
 
 Its reward functions (run_gsm8k.py) and its class (rewards/ir_knn_st.py) run as they are. Only what they import for a
 GPU is replaced by empty modules, and the encoder by a table: each new text gets a vector of its own. So the file holds

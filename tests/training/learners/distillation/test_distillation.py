@@ -174,6 +174,17 @@ def test_second_tries_are_learned_as_first_ones_by_hand(home: Path) -> None:
     assert not taught.logprobs and first.logprobs == group[0].turns[0].logprobs
 
 
+@pytest.mark.parametrize(("words", "count"), [("", 0), ("kl_coef=0.04", 6), ("entropy_coef=0.1", 6)])
+def test_tries_without_advantage_are_still_held_to_the_reference(home: Path, words: str, count: int) -> None:
+    """All are paid alike: two first tries, two second ones and two as first ones have no gradient but of a penalty."""
+    parts = read_by("rltf_sd", words)
+    own = TextFeedback(parts.plan, parts.engine, parts.params)
+    (group,) = own.source(Collector(parts.plan, parts.params)).rollouts(1)
+    alike = [replace(one, rewards={"paid": 1.0}) for one in group]
+    found = own.data(1, [alike], [alike])
+    assert len(found) == count and not any(any(one.advantages) for one in found)
+
+
 @pytest.mark.parametrize("algorithm", ["sdpo", "rltf_sd"])
 def test_who_learns_from_words_wants_a_channel_that_has_some(algorithm: str) -> None:
     with pytest.raises(ConfigError, match=r"learns from words, and binary has none\. Write reward_type=told_in_words"):

@@ -82,11 +82,6 @@ def kinds_of_linear() -> tuple[type[nn.Module], ...]:
     return (nn.Linear,) if theirs is None else (nn.Linear, theirs.Conv1D)
 
 
-def trainable_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """What an optimiser may change, in the order in which the model names it, each once."""
-    return [parameter for _, parameter in model.named_parameters() if parameter.requires_grad]
-
-
 def save_adapter(adapted: PeftModel, folder: Path, base: str) -> None:
     """The adapters alone, in a new folder; `base` is the name or path that loads the weights beneath them."""
     config = adapted.peft_config["default"]

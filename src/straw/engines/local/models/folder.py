@@ -11,7 +11,7 @@ shows before anything is loaded.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,19 @@ from straw.files import MIB, parse_json, read_file
 WEIGHTS, INDEX = "model.safetensors", "model.safetensors.index.json"
 FILE = "transformers_weights"  # names the file of weights
 LEADS_ELSEWHERE = (FILE, "attn_implementation", "_attn_implementation", "experts_implementation")
+DEPTHS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")  # as configs of several families call them
+WIDTHS = ("hidden_size", "n_embd", "d_model")
+ACROSS = (
+    "vocab_size", "intermediate_size", "n_inner", "head_dim", "num_attention_heads", "n_head", "num_experts",
+    "num_local_experts", "n_routed_experts",
+)  # fmt: skip
 READ_WHOLE, LARGEST = (".json", ".jinja", ".txt", ".model"), 256 * MIB
 TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model", "tekken.json")
 
 
 def shortcoming(folder: Path) -> str | None:
     """What keeps a folder from being a model, as the end of a sentence; None for a sound one."""
-    checks = (size_shortcoming, config_shortcoming, weights_shortcoming, tokenizer_shortcoming)
+    checks = (size_shortcoming, config_shortcoming, weights_shortcoming, sizes_shortcoming, tokenizer_shortcoming)
     return next((found for check in checks if (found := check(folder))), None)
 
 
@@ -46,7 +52,7 @@ def config_shortcoming(folder: Path) -> str | None:
         files = sorted(folder.glob("*.gguf"))
         return f"has no config.json (for its GGUF file write {files[0]})" if files else "has no config.json"
     try:
-        config = parse_json(read_file(folder / "config.json", 16 * MIB, follow=True))
+        config = read_config(folder)
     except (ValueError, OSError) as error:
         return f"has a config.json that cannot be read: {first_line(error)}"
     if not isinstance(config, dict) or "model_type" not in config:
@@ -56,6 +62,10 @@ def config_shortcoming(folder: Path) -> str | None:
     if leads := next(elsewhere(config), None):
         return f"has a config.json that leads elsewhere ({leads}): take that out"
     return None
+
+
+def read_config(folder: Path) -> Any:
+    return parse_json(read_file(folder / "config.json", 16 * MIB, follow=True))
 
 
 def elsewhere(config: Any) -> Iterator[str]:
@@ -88,6 +98,28 @@ def weights_shortcoming(folder: Path) -> str | None:
     return None
 
 
+def sizes_shortcoming(folder: Path) -> str | None:
+    """Of a config that asks for far more than the files hold: all of it would be made before they are compared, which
+    takes for ever for a milliard layers, and all of the memory for a vocabulary of that size.
+    """
+    config = read_config(folder)
+    held = shapes(folder)
+    tensors, numbers = len(held), sum(map(prod, held))
+    for part in (config, config.get("text_config")):
+        deep, wide, across = (largest_of(part, names) for names in (DEPTHS, WIDTHS, ACROSS))
+        if deep > tensors or wide * across > 2 * numbers:
+            return (
+                f"has a config.json of {deep:,} layers, {wide:,} wide and up to {across:,} across, and {numbers:,} "
+                f"weights in {tensors:,} tensors: take the config.json that belongs to it"
+            )
+    return None
+
+
+def largest_of(config: Any, names: Sequence[str]) -> int:
+    values = [config.get(name) for name in names] if isinstance(config, dict) else []
+    return max((value for value in values if isinstance(value, int)), default=0)
+
+
 def belongs(file: Path, folder: Path) -> bool:
     """Whether a file lies in its folder and is no link out of it; the hub's cache keeps all files of a model aside."""
     real, home = Path(os.path.realpath(file)), Path(os.path.realpath(folder))
@@ -115,11 +147,15 @@ def weight_files(folder: Path) -> list[Path]:
 
 def count_weights(folder: Path) -> int:
     """Numbers in the safetensors files; a head that is tied to the embedding is not stored twice."""
-    total = 0
+    return sum(map(prod, shapes(folder)))
+
+
+def shapes(folder: Path) -> list[list[int]]:
+    found: list[list[int]] = []
     for file in [folder / WEIGHTS] if (folder / WEIGHTS).exists() else weight_files(folder):
         with safe_open(file, framework="pt") as tensors:
-            total += sum(prod(tensors.get_slice(name).get_shape()) for name in tensors.keys())  # noqa: SIM118
-    return total
+            found += [tensors.get_slice(name).get_shape() for name in tensors.keys()]  # noqa: SIM118
+    return found
 
 
 def size_bytes(folder: Path) -> int:

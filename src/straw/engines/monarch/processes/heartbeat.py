@@ -1,7 +1,7 @@
 """Beats of a process, counted in memory that it shares with whoever watches it.
 
     heart = Heart()                      the watcher's side: heart.count
-    beat = beating(heart.handle)         the process's side, to be called at every layer (see engines.local.pulse)
+    beat = beating(heart.handle)         the process's side, to be called at every layer (see engines.local.heartbeat)
 
 A beat adds one to a number in mapped memory: about 60 nanoseconds.
 """

@@ -30,7 +30,7 @@ UNIT = re.compile(rf"(?<=[\w}})\]!])(?:\s*+\\text\{{[^{{}}\\]*\}}(?:\^\{{?[23]\}
 NAME = re.compile(r"\s*\\?[A-Za-z]+(?:_\{?\w+\}?)?(?:\([A-Za-z](?:,\s*[A-Za-z])*\))?\s*")
 CUT_SHORT = re.compile(r"[*/^_=,].*|.*(?:[-+*/^_=,(\[{]|\\cdot|\\times|\\div)", re.DOTALL)
 MISPLACED = re.compile(r"(?<![A-Za-z])'|%(?!$)|\.[0-9]*\.|[,(\[{]\s*,|,\s*[)\]}]|(?<!\\frac)(?<!\\frac )[0-9]\s+[0-9.]")
-BASE = re.compile(r"[0-9]_\{?([0-9]+)\}?$")
+BASE = re.compile(r"[0-9]\s*+_\s*+\{?\s*+([0-9]++)\s*+\}?\s*+$")
 STEPS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
@@ -112,4 +112,4 @@ def in_brackets(text: str) -> str:
 def has_its_base(said: str, gold: str) -> bool:
     """52 may be said for 52_8, but neither 52_9 nor 52_8 for 52."""
     ours, theirs = BASE.search(said), BASE.search(gold)
-    return ours is None or (theirs is not None and ours[1] == theirs[1])
+    return ours is None or (theirs is not None and ours[1] == theirs[1] and said.count("_") == gold.count("_"))

@@ -27,6 +27,7 @@ NUMBER = re.compile(
 DIGITS = re.compile(r"[+-]?(?=.?[0-9])[0-9]{0,100}(?:\.[0-9]{1,100})?")
 DECIMALS = 6
 LETTER = re.compile(r"(?:(?:[Oo]ption|[Cc]hoice|[Aa]nswer)\s+)?\(?([A-J])\)?(?:[.:)]\s+(?P<rest>.*))?", re.DOTALL)
+CHOICES = re.compile(r"\b(?:[B-HJ]|[AI](?! (?!is\b)[a-z]))\b")  # not those of "A good one" and "I choose"
 LETTERS = re.compile("[A-Za-z]+")
 WORDS = re.compile(r"[A-Za-z][A-Za-z ,.;:'-]*")
 
@@ -72,7 +73,8 @@ def are_words(text: str) -> bool:
 def is_same(said: Reading, gold: Reading) -> bool:
     """Whether the answer is the gold one."""
     if gold.is_words:
-        return gold.text in {spelt(layer) for layer in said.layers}  # a gold answer may have an "is" in it
+        is_there = gold.text in {spelt(layer) for layer in said.layers}  # a gold answer may have an "is" in it
+        return is_there and (len(gold.text) > 1 or set(CHOICES.findall(unlettered(said.layers[0]))) <= {gold.text})
     if said.number is not None and gold.number is not None:
         return same_number(said, gold)
     if said.text == gold.text:

@@ -28,7 +28,8 @@ COUNT = listed(
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion trillion "
     "hundreds thousands millions billions dozen dozens half halves third thirds quarter quarters fourth fourths fifth "
     "fifths sixth sixths seventh sevenths eighth eighths ninth ninths tenth tenths hundredth hundredths thousandth "
-    "thousandths twice thrice double triple squared cubed power factorial root plus mod modulo percent"
+    "thousandths twice thrice double triple doubled tripled halved negative grand mille squared cubed power factorial "
+    "root plus mod modulo percent"
 )
 MATHEMATICS = listed(
     "sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan ln log exp sqrt pi theta alpha beta gamma phi gcd lcm "

@@ -20,7 +20,7 @@ import numpy as np
 from straw.config import Algorithm
 from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
-from straw.rollouts.datums import datum_of, spans, token_weights
+from straw.rollouts.datums import spans, weighed_data
 from straw.training.learners.base import Groups
 from straw.training.learners.critic.value_head import ValueHead, gae
 from straw.training.plan import Plan
@@ -52,9 +52,10 @@ class Critic:
         return {"value_loss": self.loss}
 
     def data(self, step: int, told: Groups, groups: Groups) -> Sequence[Datum]:
-        rollouts = [one for group in groups for one in group]
-        weights = token_weights(rollouts, str(self.page.algorithm.weigh))
-        data = [datum_of(one, weight) for one, weight in zip(rollouts, weights, strict=True)]
+        every = [one for group in groups for one in group]
+        rollouts, data = weighed_data(every, str(self.page.algorithm.weigh))
+        if not data:
+            return []
         states = [all_of[written(one)] for one, all_of in zip(rollouts, self.engine.states(data), strict=True)]
         if not self.head.updates:
             self.begin(rollouts, states)

@@ -21,7 +21,7 @@ from straw.config import Algorithm, Page
 from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
-from straw.rollouts.datums import datum_of, token_weights
+from straw.rollouts.datums import weighed_data
 from straw.training.learners.base import Groups
 from straw.training.plan import Plan
 from straw.types import Datum
@@ -56,9 +56,7 @@ class OnPolicyDistillation:
         return {"kl_to_teacher": self.kl}
 
     def data(self, step: int, told: Groups, groups: Groups) -> Sequence[Datum]:
-        rollouts = [one for group in groups for one in group]
-        weights = token_weights(rollouts, str(self.page.algorithm.weigh))
-        data = [datum_of(one, weight) for one, weight in zip(rollouts, weights, strict=True)]
+        _, data = weighed_data([one for group in groups for one in group], str(self.page.algorithm.weigh))
         theirs = self.teacher.logprobs(data, temperature=self.page.sampling.temperature)
         found = [credited_by(datum, nats) for datum, nats in zip(data, theirs, strict=True)]
         self.kl = -mean_advantage(found)

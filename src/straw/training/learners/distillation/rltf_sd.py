@@ -36,7 +36,7 @@ from straw.types import Datum, Rollout
 
 @dataclass(frozen=True, kw_only=True)
 class SecondTryOptions(Algorithm):
-    distill_coef: float = option(1.0, "the weight of rltf_sd's second replies, learned as first ones", at_least=0)
+    distill_coef: float = option(1.0, "the weight of rltf_sd's second completions, learned as first ones", at_least=0)
 
 
 class TextFeedback:
@@ -78,7 +78,13 @@ class TextFeedback:
                 found.append(weighed(again, again.reward - after, weight_of[id(again)]))
                 taught = weighed(again, again.reward - before, weight_of[id(again)] * self.options.distill_coef)
                 found.append(replace(taught, prompt=one.turns[0].prompt, logprobs=()))
-        return [datum for datum in found if any(datum.advantages) and any(datum.weights)]
+        kept = found if self.regularises else [datum for datum in found if any(datum.advantages)]
+        return [datum for datum in kept if any(datum.weights)]
+
+    @property
+    def regularises(self) -> bool:
+        """Whether a try without advantage has a gradient: of the KL penalty, or of the entropy bonus."""
+        return bool(self.page.algorithm.kl_coef or self.page.algorithm.entropy_coef)
 
     def state_dict(self) -> dict[str, Any]:
         """All is in the weights."""

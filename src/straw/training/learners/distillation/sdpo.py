@@ -26,7 +26,7 @@ from straw.config.option import option
 from straw.engines.base import Engine, SamplingParams
 from straw.errors import ConfigError
 from straw.rewards.channel import Channel
-from straw.rollouts.datums import datum_of, token_weights
+from straw.rollouts.datums import weighed_data
 from straw.tasks.base import Task
 from straw.training.learners.base import Groups
 from straw.training.learners.distillation.behind_words import behind_words, check_words
@@ -77,9 +77,7 @@ class SelfDistillation:
         return {} if self.options.distill_tokens else {"kl_to_teacher": self.kl}
 
     def data(self, step: int, told: Groups, groups: Groups) -> Sequence[Datum]:
-        rollouts = [one for group in groups for one in group]
-        weights = token_weights(rollouts, str(self.page.algorithm.weigh))
-        data = [datum_of(one, weight) for one, weight in zip(rollouts, weights, strict=True)]
+        rollouts, data = weighed_data([one for group in groups for one in group], str(self.page.algorithm.weigh))
         hindsight = [
             Datum(prompt=behind_words(self.engine.chat, one), tokens=datum.tokens, weights=datum.weights)
             for one, datum in zip(rollouts, data, strict=True)

@@ -157,6 +157,8 @@ class Link:
             await self._send(answer, more)
         except Lost:
             return
+        except Exception as error:  # whoever asked hears nothing, and would wait for ever
+            self._lose(error)
 
     async def _pulse(self) -> None:
         """Sends when nothing else is sent, and gives up who is silent."""
