@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,7 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from straw.tasks.base import Enumerable, HeldOut
-from straw.tasks.digits import HELD_OUT, Digits, ReverseDigits, SumDigits, split_of
+from straw.tasks.digits import (
+    HELD_OUT,
+    STUDY,
+    Digits,
+    DigitsOptions,
+    ReverseDigits,
+    ReverseDigitsOptions,
+    SumDigits,
+    split_of,
+    study_values,
+)
 from straw.types import End
 
 KINDS = [SumDigits, ReverseDigits]
@@ -107,3 +119,45 @@ def test_the_short_prompt_is_a_few_characters() -> None:
 def test_digits_can_be_held_out_and_not_listed() -> None:
     assert isinstance(SumDigits(), HeldOut) and not isinstance(SumDigits(), Enumerable)
     assert SumDigits().num_problems is None
+
+
+def test_the_steps_to_a_reversed_number_are_its_digits_from_both_ends_and_what_is_left() -> None:
+    assert ReverseDigits().reply((120300,)) == (
+        "Digits: 1, 2, 0, 3, 0, 0\nFrom the last to the first: 0, 0, 3, 0, 2, 1\nWithout zeros in front: 3021\n"
+        "[ANSWER] 3021"
+    )
+    assert ReverseDigits(prompt="short").reply((120300,)) == "[ANSWER] 3021"
+
+
+def test_a_question_is_asked_at_length_or_in_a_few_words() -> None:
+    assert ReverseDigits().question((120300,)) == "What is 120300 reversed?"
+    assert ReverseDigits(prompt="short").question((120300,)) == "120300 reversed?"
+    assert SumDigits(prompt="short").question((12, 345)) == "12 345 digit sum?"
+
+
+def test_numbers_are_drawn_from_their_whole_ranges() -> None:
+    random = Random(0)
+    drawn = [SumDigits().draw(random) for _ in range(4000)]
+    assert {len(one) for one in drawn} == {2, 3, 4}
+    numbers = {number for one in drawn for number in one}
+    assert (min(numbers), max(numbers)) == (10, 999) and len(numbers) > 980
+    large = [ReverseDigits().draw(random)[0] for _ in range(4000)]
+    assert 100_000 <= min(large) < 110_000 and 9_990_000 < max(large) <= 9_999_999
+
+
+def test_a_task_is_asked_at_length_where_nobody_chose() -> None:
+    for kind, options in ((SumDigits, DigitsOptions), (ReverseDigits, ReverseDigitsOptions)):
+        assert kind.from_options(options(kind="a", prompt=None)) == kind(prompt="long", task_seed=0)
+        assert kind.from_options(options(kind="a", prompt="short", task_seed=4)) == kind(prompt="short", task_seed=4)
+
+
+def test_the_study_s_values_hold_as_far_as_they_fit_the_page() -> None:
+    def page(eval_replies: int) -> Any:
+        return SimpleNamespace(run=SimpleNamespace(eval_replies=eval_replies))
+
+    whole = study_values(page(1), is_short=False)
+    assert whole == STUDY and whole is not STUDY
+    assert {*whole} - {*study_values(page(2), is_short=False)} == {"eval_temperature"}
+    assert {*whole} - {*study_values(page(1), is_short=True)} == {"max_tokens"}
+    assert {*whole} - {*study_values(page(3), is_short=True)} == {"eval_temperature", "max_tokens"}
+    assert {"eval_temperature", "max_tokens"} < {*STUDY}  # nothing was taken from the study itself

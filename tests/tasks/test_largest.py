@@ -6,7 +6,7 @@ import pytest
 
 from straw.config import load_page
 from straw.errors import ConfigError
-from straw.tasks.largest import Largest, split_of
+from straw.tasks.largest import Largest, LargestOptions, split_of
 from straw.training.resolve.page_to_plan import plan_of
 from straw.types import End, Grade
 
@@ -73,3 +73,34 @@ def test_numbers_have_at_most_six_digits_and_lists_at_most_twenty_numbers() -> N
     for name, value in (("digits", 7), ("numbers", 21), ("digits", 0), ("numbers", 1)):
         with pytest.raises(ConfigError, match=name):
             load_page(None, {"kind": "largest", name: value})
+
+
+def test_a_list_is_asked_for_in_three_wordings_and_answered_in_the_same() -> None:
+    asked = {wording: Largest(wording=wording).asked((47, 80, 42)) for wording in ("largest", "biggest", "short")}
+    assert {wording: (one.messages[0].content, one.reference[0]) for wording, one in asked.items()} == {
+        "largest": ("Which of these numbers is the largest: 47, 80, 42?", "The largest is 80."),
+        "biggest": ("Find the biggest number among 47, 80, 42.", "The largest is 80."),
+        "short": ("47, 80, 42 largest?", "80"),
+    }
+    assert asked["short"].key == "largest-47-80-42" and asked["short"].facts == {"numbers": [47, 80, 42], "answer": 80}
+
+
+def test_numbers_are_drawn_from_all_that_have_so_many_digits() -> None:
+    random = Random(0)
+    for digits, whole in ((1, range(10)), (2, range(10, 100))):
+        task = Largest(numbers=5, digits=digits)
+        assert {number for _ in range(300) for number in task.draw(random)} == {*whole}
+    assert sorted(Largest(numbers=20, digits=1).draw(random)) == [*range(10)]
+    assert len(Largest(numbers=20).draw(random)) == 20 and len(Largest(numbers=2).draw(random)) == 2
+
+
+def test_a_reply_has_room_for_the_largest_number() -> None:
+    assert [Largest(digits=digits, wording="short").reply_limit for digits in (1, 2, 6)] == [1, 2, 6]
+    assert Largest(digits=3).reply_limit == len("The largest is 999.")
+
+
+def test_options_reach_the_task() -> None:
+    assert Largest.from_options(LargestOptions(kind="largest")) == Largest()
+    assert Largest.from_options(
+        LargestOptions(kind="largest", numbers=4, digits=3, wording="biggest", task_seed=5)
+    ) == Largest(numbers=4, digits=3, wording="biggest", task_seed=5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from tests.small_runs import Listener, small_plan
 
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
-from straw.tasks.mixture import Mixture
+from straw.tasks import mixture as module
+from straw.tasks.mixture import Mixture, MixtureOptions, read_weight
 from straw.training.resolve.page_to_plan import plan_of
-from straw.types import End
+from straw.types import End, Message, Problem
 
 MIX = "kind=mixture mix=sum_digits=3,largest=1 mix_options=largest.numbers=2,largest.task_seed=5"
 
@@ -95,3 +97,125 @@ def test_a_mixture_trains_and_goes_on(home: Path, tmp_path: Path) -> None:
     resume_run(tmp_path / "again", Listener())
     assert differing(tmp_path / "alone", tmp_path / "again") == []
     assert "accuracy" in read_metrics(tmp_path / "alone")[-1]
+
+
+def options(*mix: str, **more: Any) -> MixtureOptions:
+    return MixtureOptions(kind="mixture", mix=mix, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "weight"),
+    [("a", "a", 1.0), (" a ", "a", 1.0), ("a=2", "a", 2.0), (" a=0.5 ", "a", 0.5), ("gym:a=b=3", "gym:a=b", 3.0)],
+)
+def test_a_task_without_a_weight_weighs_one(text: str, name: str, weight: float) -> None:
+    assert read_weight(text) == (name, weight)
+
+
+@pytest.mark.parametrize("text", ["a=0", "a=-1", "a=inf", "a=nan", "a=much", "a="])
+def test_a_weight_is_a_number_above_zero(text: str) -> None:
+    with pytest.raises(ConfigError, match=f"a task of a mixture has a weight above 0; got {text}. Write mix="):
+        read_weight(text)
+
+
+def test_a_mixture_has_at_least_one_task_and_each_once() -> None:
+    assert options("sum_digits=2", "largest").weights == {"sum_digits": 2.0, "largest": 1.0}
+    for mix in ((), ("largest", "largest=2")):
+        with pytest.raises(ConfigError, match="a mixture names each of its tasks once"):
+            _ = options(*mix).weights
+
+
+def test_what_is_enough_is_the_mean_by_weight_of_what_each_task_finds_enough() -> None:
+    assert options("sum_digits=3", "largest=1").enough_accuracy == pytest.approx((3 * 0.05 + 0.5) / 4)
+    assert options("largest=7").enough_accuracy == pytest.approx(0.5)
+    assert options("largest", "code").enough_accuracy is None
+
+
+def test_a_task_that_finds_nothing_enough_counts_as_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    enough = {"sum_digits": 0.0, "largest": 0.8}
+    monkeypatch.setattr(MixtureOptions, "section", lambda self, name: SimpleNamespace(enough_accuracy=enough[name]))
+    assert options("sum_digits=1", "largest=3").enough_accuracy == pytest.approx(0.6)
+
+
+def test_options_belong_to_the_task_that_they_name_and_what_is_said_goes_before_what_was_filled_in() -> None:
+    page = options(
+        "sum_digits", "largest", mix_options=("largest.numbers=2", "sum_digits.task_seed=4"),
+        mix_filled=("largest.numbers=5", "largest.wording=short"),
+    )  # fmt: skip
+    assert page.said("largest") == {"numbers": 2} and page.said("sum_digits") == {"task_seed": 4}
+    assert page.said("largest", filled=True) == {"numbers": 2, "wording": "short"}
+    section: Any = page.section("largest")
+    assert (section.kind, section.numbers, section.wording, section.digits) == ("largest", 2, "short", 2)
+
+
+@pytest.mark.parametrize("text", ["largest.kind=code", "largest.numbers", "numbers=2", "code.task_seed=1"])
+def test_an_option_that_is_no_task_s_own_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"largest has no option 'kind'|NAME.option=value, of one that mix names"):
+        options("largest", mix_options=(text,)).said("largest")
+
+
+class Part:
+    """A task that says its name."""
+
+    def __init__(self, name: str, reply_limit: int = 1, **more: Any) -> None:
+        self.name, self.reply_limit = name, reply_limit
+        for key, value in more.items():
+            setattr(self, key, value)
+
+    def problem(self, index: int) -> Problem:
+        return Problem(key=f"{self.name}/{index}", messages=(Message("user", "?"),), reference=("!",))
+
+    def held_out(self, index: int) -> Problem:
+        return Problem(key=f"{self.name}/held {index}", messages=(Message("user", "?"),), reference=("!",))
+
+    def grade(self, problem: Problem, replies: Any, end: End) -> Any:
+        return self.name, problem.key, replies, end
+
+
+def made(**weights: float) -> Any:
+    tasks: Any = {name: Part(name, reply_limit=place) for place, name in enumerate(weights)}
+    return Mixture(tasks=tasks, weights=weights, task_seed=9)
+
+
+@pytest.mark.parametrize(
+    ("share", "name"), [(0.0, "a"), (0.29, "a"), (0.3, "b"), (0.79, "b"), (0.8, "c"), (0.999, "c"), (1.0, "c")]
+)
+def test_a_share_of_all_weights_falls_to_the_task_whose_part_it_lies_in(
+    share: float, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+
+    def uniform(*words: Any) -> float:
+        asked.append(words)
+        return share
+
+    monkeypatch.setattr(module, "uniform_for", uniform)
+    task = made(a=3, b=5, c=2)
+    assert task.problem(7).key == f"{name}/{name}/7" and task.held_out(4).key == f"{name}/{name}/held 4"
+    assert asked == [("mixture", 9, "train", 7), ("mixture", 9, "held out", 4)]
+
+
+def test_a_problem_goes_back_to_its_task_under_its_own_key() -> None:
+    task = made(a=1, b=1)
+    problem = Problem(key="b/b/3", messages=(Message("user", "?"),), reference=("!",))
+    assert task.grade(problem, ["x"], End.ANSWERED) == ("b", "b/3", ["x"], End.ANSWERED)
+    assert (task.reply_limit, task.num_problems, task.num_held_out, task.max_turns) == (1, None, None, 1)
+
+
+def test_a_mixture_has_golds_where_each_task_has_or_does_not_say_otherwise() -> None:
+    for flags, has in (((None, True), True), ((True, False), False), ((None, None), True), ((False, None), False)):
+        tasks: Any = {
+            str(place): Part("a", **({} if flag is None else {"has_golds": flag})) for place, flag in enumerate(flags)
+        }
+        assert Mixture(tasks=tasks, weights={}).has_golds is has
+
+
+def test_a_mixture_runs_for_a_hundred_steps_and_a_model_from_nothing_is_warmed_up() -> None:
+    filled = {"mix_filled": ("sum_digits.prompt=short",), "n_batches": 100}
+    tiny = load_page(None, {"kind": "mixture", "model_name": "tiny-0.2M"}).page
+    assert options("sum_digits").defaults(tiny) == filled | {
+        "warmup_batch": 32, "warmup_learning_rate": 2e-3, "warmup_steps": 2000
+    }  # fmt: skip
+    real = load_page(None, {"kind": "mixture", "model_name": "smollm2"}).page
+    assert options("largest").defaults(real) == {"mix_filled": ("largest.wording=largest",), "n_batches": 100}
+    chosen = options("largest", mix_options=("largest.wording=biggest",))
+    assert chosen.defaults(real)["mix_filled"] == ()

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 
 from straw.errors import DataError
-from straw.sandbox.programs import Call, Script
-from straw.tasks.code.forms import exercise_in
+from straw.sandbox.programs import Asserts, Call, Script
+from straw.tasks.code.forms import exercise_in, head_of, maybe_text, shown_tests, text_in
 from straw.tasks.code.livecodebench import Window, day_of, unpacked
 from straw.tasks.code.replies import asked, written_in
 
@@ -28,7 +28,12 @@ HUMAN_EVAL = {
     "entry_point": "double", "canonical_solution": "    return 2 * x\n",
     "test": "def check(candidate):\n    assert half(candidate(3)) == 3\n",
 }  # fmt: skip
-MBPP = {"task_id": 1, "text": "Double it.", "code": "def f(x): return 2 * x", "test_list": ["assert f(2) == 4"]}
+MBPP: dict[str, Any] = {
+    "task_id": 1,
+    "text": "Double it.",
+    "code": "def f(x): return 2 * x",
+    "test_list": ["assert f(2) == 4"],
+}
 
 
 def packed(tests: Any) -> str:
@@ -155,3 +160,61 @@ def test_a_reply_may_go_on_where_the_prompt_ends() -> None:
 def test_a_date_may_be_one_already() -> None:
     assert day_of("a:1", datetime(2024, 8, 1, 23, 59)) == date(2024, 8, 1) == day_of("a:1", "2024-08-01T10:00:00")
     assert day_of("a:1", date(2024, 8, 1)) == date(2024, 8, 1)
+
+
+def test_a_text_is_the_first_field_that_says_something_and_has_to_be_one() -> None:
+    row = {"a": "", "b": 3, "c": "x", "d": None}
+    assert text_in(row, "a", "d", "c", "b") == "x" and text_in(row, "c") == "x"
+    for names, why in (
+        (("b", "c"), "b or c is to be a text, got int"),
+        (("a", "d"), "a or d is to be a text, got Non"),
+    ):
+        with pytest.raises(ValueError, match=why):
+            text_in(row, *names)
+    assert (maybe_text(row, "b", "d", "c"), maybe_text(row, "b", "e"), maybe_text(row, "a", "c")) == ("x", "", "")
+
+
+def test_public_tests_are_shown_as_a_prompt_has_them() -> None:
+    scripts = [{"input": "1 2\n\n", "output": "3 \n"}, {"input": "", "output": "0"}]
+    assert shown_tests(scripts, "") == "For the input\n1 2\nit prints\n3\nFor the input\n\nit prints\n0"
+    calls = [{"input": [1, "a"], "output": "b"}, {"input": [], "output": [2]}]
+    assert shown_tests(calls, "f") == "f(1, 'a') returns 'b'.\nf() returns [2]."
+    assert shown_tests([], "") == shown_tests([], "f") == ""
+
+
+def test_ours_may_have_other_names_a_starter_and_a_program() -> None:
+    more = {"starter_code": "class A:", "reference": "x = 1"}
+    script = exercise_in(PLAIN | more)
+    assert (script.starter, script.reference, script.function, script.begins) == ("class A:", "x = 1", "", "")
+    assert exercise_in(PLAIN | more | {"solution": "x = 2"}).reference == "x = 2"
+    tests = [{"input": [2, 3], "output": None}, {"input": [], "output": 1}]
+    named = exercise_in({"prompt": "Double it.", "entry_point": "g", "tests": tests})
+    assert named.questions == (Call("g", (2, 3)), Call("g", ())) and named.expected == (None, 1) and named.shown == ""
+
+
+def test_the_helpers_of_a_human_eval_prompt_are_the_setup_of_its_test() -> None:
+    exercise = exercise_in(HUMAN_EVAL)
+    prompt = HUMAN_EVAL["prompt"]
+    assert exercise.text == f"Complete this Python function:\n\n```python\n{prompt.strip()}\n```"
+    assert (exercise.function, exercise.begins) == ("double", prompt)
+    assert exercise.asserts == Asserts(
+        tests=(HUMAN_EVAL["test"],), setup=f"{prompt.rstrip()}\n    pass\n", entry="double"
+    )  # fmt: skip
+    without = {name: value for name, value in HUMAN_EVAL.items() if name != "canonical_solution"}
+    assert exercise_in(without).reference == ""
+    assert head_of(" \n") == "" and head_of("def f():\n\n") == "def f():\n    pass\n"
+
+
+def test_the_first_assert_of_mbpp_is_shown_and_what_it_needs_is_its_setup() -> None:
+    tests = ["assert f(2) == 4", "assert f(3) == 6"]
+    exercise = exercise_in(
+        {**MBPP, "test_list": tests, "test_imports": ["import math", "import re"], "test_setup_code": "y = 1"}
+    )
+    assert exercise.asserts == Asserts(
+        tests=tuple(tests), setup="import math\nimport re\ny = 1", reference=MBPP["code"]
+    )
+    assert exercise.shown == "Your code should pass this test:\nassert f(2) == 4" and exercise.reference == MBPP["code"]
+    bare = exercise_in({"prompt": "Double it.", "test_list": tests, "test_imports": "import math"})
+    assert bare.asserts == Asserts(tests=tuple(tests)) and (bare.text, bare.reference) == ("Double it.", "")
+    with pytest.raises(ValueError, match="list of asserts"):
+        exercise_in({**MBPP, "test_list": ["assert f(2) == 4", 3]})

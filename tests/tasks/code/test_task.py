@@ -15,9 +15,10 @@ import straw
 from straw.config import load_page
 from straw.errors import ConfigError, DataError
 from straw.rewards.tests_passed import TestsPassed
-from straw.tasks.code.options import CodeOptions
+from straw.tasks.code.livecodebench import Window
+from straw.tasks.code.options import CodeOptions, LiveCodeBenchOptions
 from straw.tasks.code.replies import in_a_block
-from straw.tasks.code.task import SHIPPED, Code
+from straw.tasks.code.task import SHIPPED, Code, LiveCodeBench
 from straw.types import End, Grade
 
 HALF = "import sys\nprint(4 if sys.stdin.read() else 1)"
@@ -190,3 +191,70 @@ def test_programs_of_the_data_are_imitated_for_one_pass() -> None:
     grpo = CodeOptions(kind="code", path=str(SHIPPED)).defaults(page())
     assert grpo["n_batches"] == 100 and "num_epochs" not in grpo
     assert "n_batches" not in CodeOptions(kind="code", path=str(SHIPPED)).defaults(page("num_epochs=2"))
+
+
+@needs_sandbox
+def test_the_long_prompt_asks_for_a_block_and_the_short_one_for_the_program_alone(tmp_path: Path) -> None:
+    solution = "def f(x): return 2 * x"
+    rows: list[dict[str, Any]] = [
+        {**FUNCTION, "prompt": "a", "solution": solution, "level": 3},
+        {**FUNCTION, "prompt": "b"},
+    ]
+    path = str(written(tmp_path / "data.jsonl", *rows))
+    for prompt, reference in (("long", in_a_block(solution)), ("short", solution)):
+        task = asked_alone(path=path, train_split="none", prompt=prompt, system_prompt="You write programs well.")
+        with_one, without = sorted(map(task.held_out, range(2)), key=lambda one: -len(one.reference[0]))
+        assert (with_one.reference, without.reference) == ((reference,), ("",))
+        assert [one.facts["has_reference"] for one in (with_one, without)] == [True, False]
+        assert with_one.facts["place"] == "data.jsonl:1" and with_one.columns["level"] == 3
+        assert with_one.messages[0].content == "You write programs well." and len(with_one.messages) == 2
+        assert (with_one.messages[-1].content == "a") is (prompt == "short")
+        assert not {"tests"} & {*with_one.columns}
+
+
+@needs_sandbox
+def test_a_reply_is_graded_by_the_share_of_its_tests_that_pass(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from straw.tasks.code.grading import Runner
+
+    task = asked_alone(path=str(written(tmp_path / "data.jsonl", PLAIN)), train_split="none")
+    problem = task.held_out(0)
+    programs: list[str] = []
+
+    def passed(runner: Any, key: str, exercise: Any, program: str) -> tuple[bool, ...]:
+        programs.append(program)
+        return (True, True, False, True)
+
+    monkeypatch.setattr(Runner, "passed", passed)
+    found = task.grade(problem, ["So:\n```python\n x = 1 \n```"], End.ANSWERED)
+    assert (found.hits, found.form, found.text, found.well_formed) == ((False,), {"tests": 0.75}, "x = 1", True)
+    assert task.grade(problem, ["  "], End.ANSWERED).text is None and programs == [" x = 1 \n", "  "]
+    assert task.runner.total_s == 60.0 and task.runner.limits.wall_s == 14.0
+
+
+@needs_sandbox
+def test_problems_come_from_a_path_or_the_hub_or_with_straw() -> None:
+    def source(**words: Any) -> tuple[str | None, str | None]:
+        task = Code.from_options(CodeOptions(kind="code", **words))
+        return task.questions.source.path, task.questions.source.hub
+
+    assert source() == (str(SHIPPED), None) and source(path="a.jsonl") == ("a.jsonl", None)
+    assert source(hub="a/b") == (None, "a/b")
+
+
+@needs_sandbox
+def test_a_window_is_of_the_same_data() -> None:
+    options = LiveCodeBenchOptions(
+        kind="livecodebench", hub="a/b", hub_config="v1", from_date="2024-08-01", to_date="2024-08-02",
+        eval_path="c.jsonl", test_seconds=2, all_tests_seconds=9, prompt="short",
+    )  # fmt: skip
+    task = LiveCodeBench.from_options(options)
+    days = {"since": date(2024, 8, 1), "before": date(2024, 8, 2)}
+    assert task.questions.source == Window(hub="a/b", hub_config="v1", **days)  # type: ignore[arg-type]
+    assert task.questions.eval_source == Window(path="c.jsonl", **days)  # type: ignore[arg-type]
+    assert (task.name, task.is_short, task.runner.total_s, task.runner.limits.wall_s) == (
+        "livecodebench",
+        True,
+        9.0,
+        10.0,
+    )
+    assert task.grader_name == "own"

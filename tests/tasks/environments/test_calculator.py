@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from fractions import Fraction
 from random import Random
 
@@ -133,3 +134,66 @@ def test_examples_are_messages_or_an_attribute_of_the_class_own() -> None:
         contract_of("Mine", Mine)
     assert contract_of("Others", Others).examples == ()
     assert [one.role for one in contract_of("it", Calculator).examples] == ["user", "assistant"] * 4
+
+
+def test_the_numbers_are_two_from_11_to_99_and_one_from_2_to_9_in_four_forms() -> None:
+    seen: dict[str, set[int]] = {name: set() for name in "abc"}
+    forms = set()
+    for seed in range(900):
+        game = Calculator()
+        asked = game.reset(seed=seed)
+        assert asked == f"What is {game.expression}?" and game.right == worked_out(game.expression)
+        numbers = [int(one) for one in re.findall(r"\d+", game.expression)]
+        form = re.sub(r"\d+", "n", game.expression)
+        a, b, c = {"(n + n) * n": (0, 2, 1), "n + n * n": (1, 2, 0)}.get(form, (0, 1, 2))
+        for name, place in zip("abc", (a, b, c), strict=True):
+            seen[name].add(numbers[place])
+        forms.add(form)
+    assert forms == {"n * n + n", "n * n - n", "(n + n) * n", "n + n * n"}
+    assert seen == {"a": {*range(11, 100)}, "b": {*range(2, 10)}, "c": {*range(11, 100)}}
+
+
+def test_a_game_is_a_function_of_its_seed() -> None:
+    assert [Calculator().reset(seed=seed) for seed in (3, 3)] == [Calculator().reset(3)] * 2
+    assert len({Calculator().reset(seed=seed) for seed in range(20)}) > 15
+
+
+def test_every_example_is_worked_out_rightly() -> None:
+    for asked, call, given, said in zip(*[iter(one["content"] for one in Calculator.examples)] * 4, strict=True):
+        expression = asked.removeprefix("What is ").removesuffix("?")
+        assert call == f'calculate("{expression}")' and given == said == Calculator().calculate(expression)
+
+
+@pytest.mark.parametrize(
+    ("said", "right", "is_right"),
+    [
+        ("1,320", 1320, True), ("It is -7.", -7, True), ("7", -7, False), ("5 - 7", 7, True),
+        ("0.5", Fraction(1, 2), True),
+        ("12 and 7", 12, False), ("", 0, False), ("none", 0, False), ("320.0", 320, True),
+    ],
+)  # fmt: skip
+def test_the_last_number_counts_with_its_sign_and_without_commas(said: str, right: Fraction, is_right: bool) -> None:
+    game = Calculator()
+    game.last_reply, game.right = said, Fraction(right)
+    assert game.solved is is_right and game.get_reward() == float(is_right)
+
+
+def test_an_expression_of_a_hundred_characters_is_read_and_no_longer_one() -> None:
+    assert worked_out("1" * 100) == int("1" * 100)
+    with pytest.raises(ValueError, match="an expression is a text of at most 100 characters"):
+        worked_out(" " * 100 + "1")
+    with pytest.raises(ValueError, match="at most 100 characters"):
+        worked_out(["1"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("1 +", "something is missing at its end"), ("(1", "a bracket is not closed"), ("1)", ") is one too many"),
+        ("2 3", "3 is one too many"), ("* 2", "* stands where a number should"), ("1 + x", "'x' is no number"),
+        ("1/(2-2)", "nothing is divided by 0"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_an_expression_is_said(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(why)):
+        worked_out(text)

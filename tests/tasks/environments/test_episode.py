@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from math import inf, nan
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from straw.errors import ConfigError
+from straw.tasks.environments import episode as module
+from straw.tasks.environments.calling import Hung
 from straw.tasks.environments.contract import contract_of, said_of
 from straw.tasks.environments.episode import Episode, Limits, shortened, text_of
 from straw.tasks.environments.luck import Luck
@@ -109,7 +111,7 @@ def test_none_at_the_end_adds_nothing() -> None:
     assert episode.close().reward == 4.0
 
 
-@pytest.mark.parametrize("paid", [nan, inf, "much", [1]])
+@pytest.mark.parametrize("paid", [nan, inf, "much", [1], 10**400], ids=lambda one: f"{one!r:.9}")
 def test_an_end_that_pays_no_number_has_failed(paid: Any) -> None:
     episode = begun()
     episode.open()
@@ -117,10 +119,10 @@ def test_an_end_that_pays_no_number_has_failed(paid: Any) -> None:
     episode.answer(buys(4))
     play = episode.close()
     assert play.reward is None and play.turn_rewards is None
-    assert play.reason == f"Shop.get_reward gives a finite number or None, and gave {paid!r}"
+    assert play.reason == f"Shop.get_reward gives a finite number or None, and gave {paid!r:.40}"
 
 
-@pytest.mark.parametrize("paid", [nan, -inf, "much", True])
+@pytest.mark.parametrize("paid", [nan, -inf, "much", True, 10**400], ids=lambda one: f"{one!r:.9}")
 def test_a_turn_that_pays_no_number_ends_the_episode(paid: Any) -> None:
     class Odd(Shop):
         def buy(self, count: int) -> str:
@@ -136,7 +138,7 @@ def test_a_turn_that_pays_no_number_ends_the_episode(paid: Any) -> None:
     episode.open()
     assert episode.answer(buys(1)) is None
     play = episode.close()
-    assert play.reason == f"Odd.turn_reward is a finite number, and is {paid!r}" and play.reward is None
+    assert play.reason == f"Odd.turn_reward is a finite number, and is {paid!r:.40}" and play.reward is None
 
 
 def test_done_ends_an_episode_only_where_the_page_says_so() -> None:
@@ -145,6 +147,111 @@ def test_done_ends_an_episode_only_where_the_page_says_so() -> None:
         episode.open()
         assert episode.answer(buys(1)) is not None
         assert (episode.answer(buys(9)) is None) is stops
+
+
+def test_a_turn_reward_that_an_environment_has_taken_away_is_none() -> None:
+    class Forgetful:
+        def __init__(self) -> None:
+            self.turn_reward = 1.0
+
+        def reset(self) -> None: ...
+
+        def look(self) -> str:
+            """Looks."""
+            del self.turn_reward
+            return "gone"
+
+    episode = begun(Forgetful)
+    episode.open()
+    episode.answer(Read("", (Call("look"),)))
+    assert episode.turn_rewards == [0.0] and not episode.reason
+
+
+def test_an_environment_that_does_not_say_when_it_is_done_goes_on() -> None:
+    quiet = begun(Quiet, limits=Limits(turns=4, seconds=5.0, result=40, stops_when_done=True))
+    quiet.open()
+    assert quiet.answer(Read("", (Call("look"),))) is not None
+
+
+def test_an_attribute_that_is_a_property_and_raises_has_failed() -> None:
+    """By far too long a number that a model said, for example."""
+
+    class Odd(Shop):
+        fails = ""
+
+        @property
+        def done(self) -> bool:  # type: ignore[override]
+            return self._of("done")
+
+        @property
+        def solved(self) -> bool:  # type: ignore[override]
+            return self._of("solved")
+
+        def _of(self, name: str) -> bool:
+            if self.fails == name:
+                raise ValueError("too long")
+            return False
+
+        def buy(self, count: int) -> str:
+            """Buys.
+
+            Args:
+                count: How many.
+            """
+            return "bought"
+
+    for name, goes_on in (("done", False), ("solved", True), ("", True)):
+        episode = begun(Odd, limits=Limits(turns=4, seconds=5.0, result=40, stops_when_done=True))
+        episode.open()
+        episode.instance.fails = name
+        assert (episode.answer(buys(1)) is not None) is goes_on
+        play = episode.close()
+        assert play.reason == (f"Odd.{name} raised ValueError: too long" if name else "")
+        assert (play.reward, play.solved) == ((None, None) if name else (2.0, False))
+
+
+def test_the_environment_s_time_is_counted_over_all_that_it_does_and_what_is_left_is_its_limit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now, limits = [100.0], []
+
+    def call(function: Any, seconds: float) -> Any:
+        now[0] += 1.50004
+        limits.append(seconds)
+        return function()
+
+    monkeypatch.setattr(module, "CALL", call)
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    episode = begun()
+    episode.open()
+    now[0] += 50  # the model's own time
+    episode.answer(buys(1, 2))
+    assert episode.seconds == pytest.approx(4.50012)
+    assert limits == pytest.approx([5.0, 3.49996, 1.99992])
+    assert episode.close().seconds == 7.5002
+
+
+def test_what_takes_too_long_has_failed_with_the_limit() -> None:
+    def hung(function: Any, seconds: float) -> Any:
+        raise Hung
+
+    for which in ("reset", "buy", "get_reward"):
+        with pytest.MonkeyPatch.context() as patch:
+            episode = begun(limits=Limits(turns=4, seconds=2.5, result=40))
+            if which != "reset":
+                episode.open()
+            if which == "get_reward":
+                episode.answer(buys(1))
+            patch.setattr(module, "CALL", hung)
+            if which == "reset":
+                assert episode.open() is None
+            if which == "buy":
+                assert episode.answer(buys(1, 2)) is None and episode.heard == [""] and episode.calls == []
+            play = episode.close()
+            assert (play.reward, play.turn_rewards) == (None, None)
+            assert play.reason == (
+                f"Shop.{which} was ended: an episode has 2.5 seconds for all that its environment does (env_seconds)"
+            )
 
 
 def test_calls_that_come_to_nothing_are_told_and_counted() -> None:
@@ -166,6 +273,25 @@ def test_calls_that_come_to_nothing_are_told_and_counted() -> None:
     ]  # fmt: skip
 
 
+def test_what_a_tool_gives_and_cannot_be_written_out_is_an_error_for_the_model() -> None:
+    """Python writes no number of more than 4,300 digits."""
+
+    class Large(Shop):
+        def buy(self, count: int) -> int:
+            """Buys.
+
+            Args:
+                count: How many.
+            """
+            return 10 ** (5_000 * count)
+
+    episode = begun(Large, limits=Limits(turns=4, seconds=5.0, result=400))
+    episode.open()
+    found = episode.answer(buys(1, 0))
+    assert found is not None and found[0]["content"].startswith("{'error': ") and found[1]["content"] == "1"
+    assert [one.status for one in episode.calls] == ["failed", "answered"] and not episode.reason
+
+
 def test_a_text_that_is_too_long_keeps_three_quarters_and_a_quarter() -> None:
     assert shortened("a" * 40, 40) == "a" * 40
     text = "".join(chr(97 + place % 26) for place in range(2000))
@@ -182,37 +308,6 @@ def test_reset_that_gives_no_text_has_failed() -> None:
     episode = begun(row={"said": 3})
     assert episode.open() is None
     assert episode.close().reason == "Shop.reset gives a text or None, and gave int"
-
-
-def test_a_contract_is_what_the_class_has() -> None:
-    shop, quiet = contract_of("a", Shop), contract_of("b", Quiet)
-    facts = ("methods", "pays", "pays_by_turn", "wants_seed", "knows_success", "reads_replies")
-    assert [getattr(shop, fact) for fact in facts] == [("buy",), True, True, True, True, True]
-    assert [getattr(quiet, fact) for fact in facts] == [("look",), False, False, False, False, False]
-
-    class Flag(Quiet):
-        turn_reward = True  # no number
-        solved = 1  # neither true nor false
-        last_reply = None
-
-    flag = contract_of("c", Flag)
-    assert not (flag.pays_by_turn or flag.knows_success or flag.reads_replies)
-
-
-def test_tools_without_a_name_or_with_one_twice_are_refused() -> None:
-    def look() -> str:
-        """Looks."""
-        return ""
-
-    assert contract_of("it", None, [look]).tools == ("look",) and contract_of("it", Shop, [look]).tools == (
-        "look",
-        "buy",
-    )
-    for tools in ([look, look], [object()]):
-        with pytest.raises(ConfigError, match="names of their own"):
-            contract_of("it", None, tools)  # type: ignore[arg-type]
-    with pytest.raises(ConfigError, match="two tools are called look, one of it and one of tools: rename"):
-        contract_of("it", Quiet, [look])
 
 
 def test_an_error_is_told_by_its_kind_and_first_line() -> None:

@@ -68,3 +68,22 @@ def test_a_whole_number_is_mostly_one_that_was_read() -> None:
 
 def test_numbers_of_ten_digits_are_not_repeated() -> None:
     assert numbers_in("a 12, -7 and 123456789 or 1234567890") == [12, 7, 123456789]
+
+
+def test_a_call_has_what_is_required_in_the_schema_s_order_and_numbers_that_were_read() -> None:
+    schema = tool({"b": {"type": "integer"}, "a": {"type": "boolean"}, "c": {"type": "integer"}}, required=["c", "b"])
+    found = [random_call([schema], Random(seed), "between 500 and 700") for seed in range(200)]
+    assert all([*one.arguments] == ["b", "c"] for one in found)
+    read = sum(one.arguments["b"] in (500, 700) for one in found)
+    assert 150 < read < 200 and all(isinstance(one.arguments["c"], int) for one in found)
+    assert {*random_call([schema], Random(0)).arguments.values()} <= {*range(100)}
+
+
+def test_a_list_of_whole_numbers_repeats_none_that_was_read() -> None:
+    some = values({"type": "array", "items": {"type": "integer"}}, heard=(500,), count=200)
+    assert all(len(one) == 1 and one[0] < 100 for one in some)
+
+
+def test_of_several_kinds_the_first_that_is_one_counts() -> None:
+    assert {type(one) for one in values({"type": ["null", "number", "string"]}, count=20)} == {float}
+    assert {*values({"type": ["string", "null"]}, count=200)} == {*WORDS}

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from straw import outside
 from straw.errors import ConfigError
 from straw.tasks.environments.contract import contract_of
 from straw.tasks.environments.episode import Limits
 from straw.tasks.environments.guess import Guess
 from straw.tasks.environments.options import EnvironmentOptions
 from straw.tasks.environments.rows import EMPTY, Rows
-from straw.tasks.environments.task import Environment
+from straw.tasks.environments.task import Environment, contracts_of
 from straw.tasks.environments.world import limits_in, rows_in
 from straw.types import End, Message, Play, ToolCall
 
@@ -50,7 +52,7 @@ def rows_at(path: Path, *rows: dict[str, Any]) -> str:
     return str(path)
 
 
-def task_of(rows: Rows | None = None, **kinds: Any) -> Environment:
+def task_of(rows: Rows | None = None, /, **kinds: Any) -> Environment:
     contracts = {name: contract_of(name, kind) for name, kind in (kinds or {"": Guess}).items()}
     return Environment(name="it", contracts=contracts, rows=rows or Rows(), limits=LIMITS)
 
@@ -158,3 +160,110 @@ def test_rows_and_classes_have_to_fit(tmp_path: Path) -> None:
                 name="it", contracts={name: contract_of(name, kind) for name, kind in kinds.items()}, rows=Rows(),
                 limits=LIMITS,
             )  # fmt: skip
+
+
+def add(a: int) -> int:
+    """Adds.
+
+    Args:
+        a: One.
+    """
+    return a
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was loaded by its name."""
+    named: dict[str, Any] = {"g.py:Guess": Guess, "c.py:Counter": Counter, "t.py:add": add}
+    found: list[str] = []
+
+    def load(name: str) -> Any:
+        found.append(name)
+        return named[name]
+
+    monkeypatch.setattr(outside, "load", load)
+    return found
+
+
+def test_a_class_of_its_own_is_alone_and_several_have_names_and_tools_are_beside_each(loaded: list[str]) -> None:
+    alone = contracts_of(EnvironmentOptions(kind="env:g.py:Guess", tools=("t.py:add",)))
+    assert {name: one.tools for name, one in alone.items()} == {"": ("add", "say")} and len(loaded) == 2
+    both = contracts_of(EnvironmentOptions(kind="env", environments=("a=g.py:Guess", "b=c.py:Counter")))
+    assert {name: one.tools for name, one in both.items()} == {"a": ("say",), "b": ("add",)}
+    tools = contracts_of(EnvironmentOptions(kind="env", tools=("t.py:add",)))
+    assert tools[""].factory is None and tools[""].tools == ("add",) and [*tools] == [""]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ({"kind": "env"}, "env wants an environment: write env:FILE.py:Class"),
+        ({"kind": "env:g.py:Guess", "environments": ("a=g.py:Guess",)}, "got env:g.py:Guess and environments: leave"),
+        ({"kind": "env", "environments": ("a=g.py:Guess", "g.py:Guess")}, "FILE.py:Class; got 'g.py:Guess'"),
+        ({"kind": "env", "environments": ("a=",)}, "FILE.py:Class; got 'a'"),
+    ],
+)
+def test_what_names_no_environment_is_one_line(words: dict[str, Any], why: str, loaded: list[str]) -> None:
+    with pytest.raises(ConfigError, match=why):
+        contracts_of(EnvironmentOptions(**words))
+
+
+def test_a_task_is_called_by_its_classes_each_once(tmp_path: Path, loaded: list[str]) -> None:
+    path = rows_at(tmp_path / "a.jsonl", {"prompt": "go", "environment": "a"})
+    names = ("a=g.py:Guess", "b=c.py:Counter", "c=g.py:Guess")
+    task = Environment.from_options(
+        EnvironmentOptions(
+            kind="env", environments=names, path=path, max_turns=6, stop_when_done=True, tool_form="bare"
+        )
+    )
+    assert (task.name, task.tool_form) == ("Guess-Counter", "bare") and task.rows == Rows(path=path)
+    assert task.limits == Limits(turns=6, seconds=60.0, result=2_000, stops_when_done=True)
+    alone = Environment.from_options(EnvironmentOptions(kind="env:g.py:Guess"))
+    assert not alone.limits.stops_when_done and alone.tool_form == "auto" and alone.name == "Guess"
+
+
+def test_what_an_instance_draws_while_it_is_made_is_the_same_for_all_and_nobody_else_s() -> None:
+    class Drawn(Counter):
+        def __init__(self) -> None:
+            super().__init__()
+            self.drawn = random.random()
+
+    task = task_of(**{"": Drawn})
+    random.seed(5)
+    expected = random.random()
+    random.seed(5)
+    drawn = {task.episode(task.problem(index), index).instance.drawn for index in range(3)}
+    assert len(drawn) == 1 and random.random() == expected
+
+
+def test_all_episodes_may_play_at_once_and_nothing_is_said_or_graded_beside_them() -> None:
+    task = task_of()
+    problem = task.problem(0)
+    assert [task.room_for(wanted) for wanted in (1, 7)] == [1, 7]
+    said: Any = task
+    assert said.next_message(problem, ["a"]) is None
+    for end, well_formed in ((End.ANSWERED, True), (End.OUT_OF_TURNS, False)):
+        grade = task.grade(problem, ["a"], end)
+        assert (grade.hits, grade.well_formed) == ((False,), well_formed)
+    assert task.tool_form == "auto" and task.has_golds is False
+
+
+def test_an_episode_has_the_seed_and_the_limits_that_it_is_given_and_those_that_failed_lend_no_instance() -> None:
+    task = task_of(**{"": Counter})
+    problem = task.problem(0)
+    first, second = task.episode(problem, 11), task.episode(problem, 12)
+    assert (first.luck.seed, second.luck.seed) == (11, 12) and first.limits is task.limits
+    assert first.instance is not second.instance and task.pool == {"": []}
+    task.give_back(problem, first)
+    task.give_back(problem, second)
+    assert task.episode(problem, 13).instance is second.instance and task.pool[""] == [first.instance]
+
+
+def test_tools_alone_have_nothing_to_give_back(tmp_path: Path) -> None:
+    rows = Rows(path=rows_at(tmp_path / "a.jsonl", {"prompt": "go"}))
+    task = Environment(name="it", contracts={"": contract_of("tools", None, [add])}, rows=rows, limits=LIMITS)
+    problem = task.problem(0)
+    episode = task.episode(problem, 1)
+    assert episode.instance is None and not task.pays
+    task.give_back(problem, episode)
+    assert task.pool == {"": []}

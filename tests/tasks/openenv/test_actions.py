@@ -149,3 +149,39 @@ def test_a_choice_of_several_kinds_stays_one_and_references_in_lists_are_read() 
 )  # fmt: skip
 def test_what_is_said_of_an_observation(observation: dict[str, Any], fields: tuple[str, ...], text: str) -> None:
     assert text_of(observation, fields) == text
+
+
+def test_a_tool_where_a_text_was_wanted_and_none_is_there_has_all_that_the_schema_says() -> None:
+    found = actions_of(MOVE | {"required": ["row"]}, "text")
+    assert found is not None and found.field is None
+    (tool,) = found.tools
+    assert tool["function"]["description"] == "A move. On a board."
+    parameters = tool["function"]["parameters"]
+    assert [*parameters["properties"]] == ["row", "side", "why"] and parameters["required"] == ["row"]
+
+
+def test_references_are_followed_eight_deep_and_one_to_nothing_says_nothing() -> None:
+    chain: dict[str, Any] = {f"A{place}": {"$ref": f"#/$defs/A{place + 1}"} for place in range(12)}
+    chain["A12"] = {"type": "integer"}
+    for first, found in (("A5", {"type": "integer"}), ("A4", {"$ref": "#/$defs/A12"}), ("B", {})):
+        schema = {"$defs": chain, "properties": {"a": {"$ref": f"#/$defs/{first}"}, "b": {"type": "number"}}}
+        (tool,) = actions_of(schema).tools  # type: ignore[union-attr]
+        assert tool["function"]["parameters"]["properties"]["a"] == found
+
+
+def test_a_server_names_several_tools_and_what_a_call_says_is_copied() -> None:
+    schema = {
+        "type": "object",
+        "title": "Say",
+        "properties": {"a": {"$ref": "#/$defs/A"}},
+        "$defs": {"A": {"type": "null"}},
+    }
+    tools = mcp_tools({"tools": [{"name": name, "description": None, "input_schema": schema} for name in "xyz"]})
+    assert Actions(tools=tools).names == ("x", "y", "z") and mcp_tools({}) == ()
+    assert tools[0]["function"] == {
+        "name": "x", "description": "", "parameters": {"type": "object", "properties": {"a": {"type": "null"}}}
+    }  # fmt: skip
+    given = {"a": 1}
+    said = Actions(tools=tools).of_call(Call("x", given))
+    assert said == given and said is not given
+    assert not Actions(field="a").is_mcp and Actions(field="a").names == ()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -127,3 +131,61 @@ def test_a_page_names_one_app(tmp_path: Path, page: str, app: str | None) -> Non
             LocalServer.of(tmp_path)
     else:
         assert LocalServer.of(tmp_path).app == app
+
+
+class Speaks:
+    """A process that says this, and then ends or is silent."""
+
+    def __init__(self, said: bytes, *, ends: bool) -> None:
+        reading, self.writing = os.pipe()
+        self.stdout = os.fdopen(reading, "rb", buffering=0)
+        os.write(self.writing, said)
+        if ends:
+            os.close(self.writing)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends", "port"),
+    [
+        (b'{"port": 8100}\n', False, 8100), (b'{"port": 8100}\n', True, 8100), (b'{"port": 8100}', True, None),
+        (b'{"port": 8100}', False, None), (b"", True, None), (b"", False, None),
+    ],
+)  # fmt: skip
+def test_a_port_is_a_whole_first_line_in_however_many_pieces(
+    said: bytes, ends: bool, port: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = os.read
+    monkeypatch.setattr(local_server, "START_S", 0.05)
+    monkeypatch.setattr(local_server.os, "read", lambda file, most: read(file, min(most, 5)))
+    process: Any = Speaks(said, ends=ends)
+    assert local_server.port_said(process) == port
+
+
+def test_a_process_that_has_ended_is_not_ended_again() -> None:
+    begun: Any = SimpleNamespace(stdin=io.BytesIO(), stdout=io.BytesIO(), waits=[], kills=0)
+
+    def wait(seconds: float | None = None) -> None:
+        begun.waits.append(seconds)
+        if seconds is not None:
+            raise subprocess.TimeoutExpired("python", seconds)
+
+    def kill() -> None:
+        begun.kills += 1
+
+    begun.wait, begun.kill = wait, kill
+    local_server.end(begun)
+    assert (begun.waits, begun.kills, begun.stdin.closed, begun.stdout.closed) == ([5.0, None], 1, True, True)
+    local_server.end(begun)
+    assert (len(begun.waits), begun.kills) == (2, 1)
+
+
+def test_a_folder_without_a_page_says_how_one_is_made(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has none that can be read \(No such file or directory\): check the path"):
+        LocalServer.of(tmp_path)
+
+
+def test_the_last_words_are_three_hundred_characters_on_one_line() -> None:
+    own = LocalServer(Path("game"), "a:b")
+    assert own.said() == "it said nothing"
+    own.log.write(b"a \n b\xff " + b"c" * 298)
+    assert own.said() == "\ufffd " + "c" * 298

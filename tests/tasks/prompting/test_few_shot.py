@@ -59,3 +59,17 @@ def test_no_example_is_taken_from_the_data(name: str) -> None:
     questions = {plain(row.get("question") or row["problem"]) for row in rows}
     shown = {plain(shot.question.partition("\nA. ")[0]) for shot in (*WORD_PROBLEMS, *MATHEMATICS, *CHOICES)}
     assert not questions & shown
+
+
+def test_examples_are_shown_from_the_first_on_and_all_of_them_may_be() -> None:
+    for shots in (WORD_PROBLEMS, MATHEMATICS, CHOICES):
+        assert first(shots, len(shots)) == shots and first(shots, 3) == shots[:3] and first(shots, 1) == shots[:1]
+        with pytest.raises(ConfigError, match=f"this task has {len(shots)} worked examples to show; got num_shots="):
+            first(shots, len(shots) + 1)
+
+
+def test_an_example_is_a_question_its_solution_and_its_answer() -> None:
+    shot = WORD_PROBLEMS[0]
+    assert shot.question.endswith("?") and shot.solution.endswith(".") and shot.gold == "18"
+    for one in (*WORD_PROBLEMS, *MATHEMATICS):
+        assert one.gold in one.solution and one.question.rstrip(".")[-1] in "?$s"

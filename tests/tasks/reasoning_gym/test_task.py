@@ -135,3 +135,109 @@ def test_every_generator_is_a_task() -> None:
         for problem in (task.problem(0), task.held_out(0)):
             assert task.grade(problem, problem.reference, End.ANSWERED).hits == (True,), name
         assert of_page(f"gym:{name}").problem(1) == task.problem(1), name
+
+
+@pytest.mark.parametrize(
+    ("words", "grader"),
+    [
+        ("", "exact"), ("system_prompt=none", "exact"), ("system_prompt=boxed", "extract"),
+        ("system_prompt=none grader=extract", "extract"), ("system_prompt=boxed grader=exact", "exact"),
+    ],
+)  # fmt: skip
+def test_answers_are_compared_by_the_form_s_grader_and_exactly_without_a_form(words: str, grader: str) -> None:
+    task = of_page("gym:chain_sum", *words.split())
+    assert (task.grader_name, task.name, task.reply_limit) == (grader, "gym-chain_sum", 0)
+
+
+def test_options_that_nobody_chose_are_none() -> None:
+    task = Gym(generator="chain_sum")
+    assert (task.settings, task.form.name, task.grader_name, task.num_shots, task.task_seed) == (
+        (),
+        "xml",
+        "exact",
+        0,
+        0,
+    )
+    assert of_page("gym:chain_sum", "num_shots=2", "task_seed=3") == Gym(
+        generator="chain_sum", num_shots=2, task_seed=3
+    )
+
+
+class Scorer:
+    """A generator whose scorer pays what it is told, and notes what it was shown."""
+
+    def __init__(self, score: float) -> None:
+        self.score, self.shown = score, []  # type: ignore[var-annotated]
+
+    def __getitem__(self, place: int) -> dict[str, str]:
+        return {"question": "?", "answer": f" item {place} "}
+
+    def score_answer(self, said: str, entry: dict[str, str]) -> float:
+        self.shown.append((said, entry["answer"]))
+        return self.score
+
+
+@pytest.mark.parametrize(("score", "is_right"), [(1.0, True), (1.5, True), (0.99, False), (0.0, False)])
+def test_a_scorer_of_theirs_finds_an_answer_right_from_one_on(
+    score: float, is_right: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scorer = Scorer(score)
+    asked: list[object] = []
+
+    def dataset(*args: object) -> Scorer:
+        asked.append(args)
+        return scorer
+
+    monkeypatch.setattr(gym, "dataset", dataset)
+    task = Gym(generator="mine", grader_name="own", settings=(("a", 1),))
+    problem = task.problem(0)
+    seed = problem.facts["generator_seed"]
+    assert (problem.reference, problem.facts["answer"]) == (
+        ("<reasoning>\nIt has to be item 0.\n</reasoning>\n<answer>\nitem 0\n</answer>",), "item 0"
+    )  # fmt: skip
+    asked.clear()
+    assert task.grade(problem, ["<answer> 7 </answer>"], End.ANSWERED).hits == (is_right,)
+    assert scorer.shown == [("7", " item 0 ")] and asked == [("mine", (("a", 1),), seed)]
+
+
+def test_a_scorer_of_theirs_is_shown_ten_thousand_characters_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    scorer = Scorer(1.0)
+    monkeypatch.setattr(gym, "dataset", lambda *args: scorer)
+    task = Gym(generator="mine", grader_name="own")
+    problem = task.problem(0)
+    for length, is_right in ((10_000, True), (10_001, False)):
+        assert task.grade(problem, [f"<answer>{'x' * length}</answer>"], End.ANSWERED).hits == (is_right,)
+    for reply in ("x", "<answer></answer>"):
+        assert task.grade(problem, [reply], End.ANSWERED).hits == (False,)
+    assert [len(said) for said, _ in scorer.shown] == [10_000]
+
+
+def test_a_generator_without_an_answer_begins_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    for answer in (None, "", " "):
+        monkeypatch.setattr(gym, "dataset", lambda *args: [{"question": "?", "answer": answer}])  # noqa: B023
+        with pytest.raises(ConfigError, match="gym:mine tells no answer that could be compared"):
+            gym.entry_of(Gym(generator="mine"), 1)
+    monkeypatch.setattr(gym, "dataset", lambda *args: [{"question": "?", "answer": 0}])
+    assert gym.entry_of(Gym(generator="mine"), 1)["answer"] == 0
+
+
+def test_seeds_are_those_of_numpy_and_use_all_31_bits() -> None:
+    task = Gym(generator="chain_sum", task_seed=11)
+    seeds = [int(str(task.problem(index).facts["generator_seed"])) for index in range(40)]
+    assert max(seeds) < 2**31 and max(seeds) > 2**30 and len({*seeds}) == 40
+    assert task.problem(0).key == f"gym-chain_sum-{seeds[0]}"
+
+
+def test_a_fifth_of_all_questions_is_held_out() -> None:
+    held_out = sum(gym.split_of("chain_sum", f"{number}?") == "held out" for number in range(2000))
+    assert held_out / 2000 == pytest.approx(0.2, abs=0.03)
+
+
+def test_examples_are_the_training_problems_behind_the_first_and_each_another() -> None:
+    task = Gym(generator="chain_sum", num_shots=3)
+    shown = [one.content for one in task.problem(0).messages[1:-1]]
+    alone = Gym(generator="chain_sum")
+    entries = [gym.drawn(task, "train", -1 - place)[1] for place in range(3)]
+    assert shown[::2] == [entry["question"] for entry in entries] and len({*shown}) == 6
+    assert shown[1::2] == [task.form.written("", str(entry["answer"]).strip()) for entry in entries]
+    assert task.problem(0).messages[-1] == alone.problem(0).messages[-1]

@@ -16,9 +16,10 @@ model said last, beside its calls) and `examples` (messages that stand before wh
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from straw.errors import ConfigError
 from straw.tasks.word_problems.prompts import message_of
@@ -111,3 +112,11 @@ def said_of(error: BaseException) -> str:
 
 def is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_finite(value: Any) -> TypeGuard[float]:
+    """Whether it is a number that a float can hold: a whole number may be too large for one."""
+    try:
+        return is_number(value) and math.isfinite(value)
+    except OverflowError:
+        return False

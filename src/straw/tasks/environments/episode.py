@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from straw.tasks.environments.calling import CALL, Hung
-from straw.tasks.environments.contract import Contract, is_number, said_of
+from straw.tasks.environments.contract import Contract, is_finite, said_of
 from straw.tasks.environments.luck import Luck
 from straw.text.tools.calls import Call, Malformed, Read
 from straw.types import Message, Play, ToolCall
@@ -106,9 +106,19 @@ class Episode:
         self.heard.append("\n".join(one.result for one in found))
         if self.contract.pays_by_turn:
             self.take_turn_reward()
-        if not found or self.reason or (self.limits.stops_when_done and getattr(self.instance, "done", False) is True):
+        if not found or self.reason or self.is_done():
             return None
         return [{"role": "tool", "name": one.name or "unknown", "content": one.result} for one in found]
+
+    def is_done(self) -> bool:
+        """Where the page asks for it; an attribute may be a property, which fails as a method does."""
+        if not self.limits.stops_when_done:
+            return False
+        try:
+            return self.run("done", lambda: getattr(self.instance, "done", False)) is True
+        except Failed as failure:
+            self.reason = str(failure)
+            return True
 
     def called(self, call: Call | Malformed, turn: int) -> ToolCall:
         if isinstance(call, Malformed):
@@ -117,12 +127,12 @@ class Episode:
         if tool is None:
             return self.noted(turn, call.name, call.arguments, error(f"Tool {call.name} not found."), "unknown")
         try:
-            result = self.run(call.name, lambda: tool(**call.arguments), is_tool=True)
+            result = text_of(self.run(call.name, lambda: tool(**call.arguments), is_tool=True))
         except Failed:
             raise
         except Exception as raised:
             return self.noted(turn, call.name, call.arguments, error(str(raised)), "failed")
-        return self.noted(turn, call.name, call.arguments, text_of(result), "answered")
+        return self.noted(turn, call.name, call.arguments, result, "answered")
 
     def noted(self, turn: int, name: str, arguments: Mapping[str, Any], result: str, status: str) -> ToolCall:
         text = shortened(result, self.limits.result)
@@ -130,16 +140,18 @@ class Episode:
 
     def take_turn_reward(self) -> None:
         paid, self.instance.turn_reward = getattr(self.instance, "turn_reward", 0.0), 0.0
-        if not (is_number(paid) and math.isfinite(paid)):
+        if not is_finite(paid):
             self.reason = f"{self.contract.name}.turn_reward is a finite number, and is {paid!r:.40}"
             paid = 0.0
         self.turn_rewards.append(float(paid))
 
     def close(self) -> Play:
         """What it paid at the end goes to the last turn, where turns are paid."""
-        reward = None
+        reward = solved = None
         try:
-            reward = None if self.reason else self.paid()
+            if not self.reason:
+                reward = self.paid()
+                solved = self.run("solved", lambda: getattr(self.instance, "solved", None))
         except Failed as failure:
             self.reason = str(failure)
         by_turn: tuple[float, ...] | None = None
@@ -149,7 +161,6 @@ class Episode:
             *before, last = self.turn_rewards
             by_turn = (*before, last + (reward or 0.0))
             reward = math.fsum(by_turn)
-        solved = getattr(self.instance, "solved", None)
         return Play(
             environment=self.contract.name, calls=tuple(self.calls), heard=tuple(self.heard),
             tools=self.contract.tools, reward=reward, turn_rewards=by_turn,
@@ -164,7 +175,7 @@ class Episode:
             return None
         try:
             number = float(reward)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not math.isfinite(number):
             raise Failed(f"{self.contract.name}.get_reward gives a finite number or None, and gave {reward!r:.40}")

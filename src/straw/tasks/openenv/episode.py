@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from straw.tasks.environments.contract import is_number
+from straw.tasks.environments.contract import is_finite
 from straw.tasks.environments.episode import Limits, Results, error, shortened
 from straw.tasks.openenv.actions import Actions, text_of
 from straw.tasks.openenv.sessions import Refused, Session
@@ -166,16 +166,18 @@ class OpenEnvEpisode:
         elif isinstance(answer, Refused):
             result, status = error(str(answer)), "failed"
         else:
-            result, status = self.shown(answer), "answered"
+            result, status = self.whole(answer), "answered"
         if isinstance(call, Call):
             arguments = dict(call.arguments)
         text = shortened(result, self.limits.result)
         return ToolCall(turn=len(self.heard), name=call.name, arguments=arguments, result=text, status=status)
 
     def shown(self, answer: Mapping[str, Any]) -> str:
+        return shortened(self.whole(answer), self.limits.result)
+
+    def whole(self, answer: Mapping[str, Any]) -> str:
         observation = answer.get("observation")
-        text = text_of(observation, self.manner.fields) if isinstance(observation, Mapping) else str(observation)
-        return shortened(text, self.limits.result)
+        return text_of(observation, self.manner.fields) if isinstance(observation, Mapping) else str(observation)
 
     def take(self, answer: Mapping[str, Any]) -> None:
         observation = answer.get("observation")
@@ -187,7 +189,7 @@ class OpenEnvEpisode:
         rewards = [one.get("reward") for one in answers]
         for answer, reward in zip(answers, rewards, strict=True):
             self.take(answer)
-            if reward is not None and not (is_number(float_of(reward)) and math.isfinite(float_of(reward))):
+            if reward is not None and not is_finite(float_of(reward)):
                 self.reason = f"{self.name} pays a finite number or nothing, and paid {reward!r:.40}"
         numbers = [None if one is None else float_of(one) for one in rewards]
         self.instance.rewards += numbers
@@ -208,7 +210,7 @@ class OpenEnvEpisode:
         at = self.manner.solved_at
         return Play(
             environment=self.name, calls=tuple(self.calls), heard=tuple(self.heard), tools=self.manner.actions.names,
-            reward=reward, turn_rewards=by_turn, solved=None if at is None else (reward or 0.0) >= at,
+            reward=reward, turn_rewards=by_turn, solved=None if at is None else reward is not None and reward >= at,
             reason=self.reason, seconds=round(self.seconds, 4),
         )  # fmt: skip
 
@@ -223,7 +225,8 @@ class OpenEnvEpisode:
 
 
 def float_of(reward: Any) -> float:
-    return float(reward) if isinstance(reward, int | float) else math.nan
+    """nan for what is no number, or none that a float can hold; true and false are 1 and 0."""
+    return float(reward) if isinstance(reward, bool) or is_finite(reward) else math.nan
 
 
 async def asked(session: Session, kind: str, data: Mapping[str, Any] | None, seconds: float) -> Answer:

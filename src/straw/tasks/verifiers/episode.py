@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from straw.tasks.environments.contract import is_number
+from straw.tasks.environments.contract import is_finite
 from straw.tasks.environments.episode import Limits, Results, shortened
 from straw.tasks.verifiers.process import Worker, WorkerGone
 from straw.text.tools.calls import Call, Read
@@ -177,7 +177,8 @@ class VerifiersEpisode:
         return Play(
             environment=self.name, calls=tuple(self.calls), heard=tuple(self.heard),
             tools=tuple(one["function"]["name"] for one in self.tools), reward=reward,
-            solved=None if at is None else (reward or 0.0) >= at, reason=self.reason, seconds=round(self.seconds, 4),
+            solved=None if at is None else reward is not None and reward >= at,
+            reason=self.reason, seconds=round(self.seconds, 4),
         )  # fmt: skip
 
     def scored(self) -> None:
@@ -188,11 +189,11 @@ class VerifiersEpisode:
     def paid(self) -> float | None:
         ended = self.ended or {}
         reward = ended.get("reward")
-        if not is_number(reward) or reward != reward or abs(float(reward or 0)) == float("inf"):
+        if not is_finite(reward):
             self.reason = f"{self.name} pays a finite number, and paid {reward!r:.40}"
             return None
         self.instance = Outcome(ended.get("rewards", {}), ended.get("metrics", {}), ended.get("stop"))
-        return float(reward or 0.0)
+        return float(reward)
 
 
 def text_of(call: Any) -> str:

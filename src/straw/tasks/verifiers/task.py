@@ -145,6 +145,8 @@ def read_args(words: Sequence[str]) -> dict[str, Any]:
         place = found
         for one in above:
             place = place.setdefault(one, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"taskset={word} stands below {one}={place!r:.40}, which has nothing below it")
         place[last] = parsed(value)
     return found
 
