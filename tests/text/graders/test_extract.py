@@ -14,7 +14,12 @@ EXTRACT = Extract()
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
     """Questions for the value of a text, all of them answered no."""
     questions: list[tuple[str, str]] = []
-    monkeypatch.setattr(extract, "same_value", lambda text, gold: bool(questions.append((text, gold))))
+
+    def same_value(text: str, gold: str) -> bool:
+        questions.append((text, gold))
+        return False
+
+    monkeypatch.setattr(extract, "same_value", same_value)
     return questions
 
 
@@ -61,3 +66,8 @@ def test_a_text_of_a_thousand_characters_may_be_nothing_but_an_answer_and_no_lon
         text = "#" * (length - 6) + "Evelyn"
         assert is_found(text, "evelyn") is holds and is_answer(text, "evelyn") is holds
     assert len(asked) == 1
+
+
+def test_an_answer_is_held_against_the_gold_and_not_the_other_way_round() -> None:
+    assert EXTRACT.judge("2x + 3", "y = 2x + 3") and not EXTRACT.judge("<answer>52_8</answer>", "52")
+    assert EXTRACT.judge("−5 apples", "−5\n") and EXTRACT.judge("x + 1", "1 + x ")

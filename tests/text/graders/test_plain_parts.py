@@ -152,6 +152,8 @@ def test_what_nobody_has_time_for_is_refused_at_its_first_step_too_far() -> None
     assert not is_refused("**18000**") and not is_refused("2^9") and not is_refused("2^9^9") and is_refused("2^9^10")
     assert is_refused("2^10^9") and is_refused("2^2^2^2") and not is_refused("2^2^2^x")
     assert not is_refused("1," * 33 + "1") and is_refused("111," * 34)
+    for begin, end in ("()", "[]", "{}"):
+        assert depth(begin * 3 + end + begin * 2) == 4 and depth(begin + end * 3 + begin * 2) == 2
     assert [depth(text) for text in ("", "()", "(())", ")))(", "([{}])", "a(b)c(d)")] == [0, 1, 2, 1, 3, 1]
 
 
