@@ -241,3 +241,12 @@ def test_a_short_reply_has_room_for_every_number_its_operator_and_its_brackets()
 
 def test_an_empty_reply_has_no_text_and_another_is_kept_without_blanks() -> None:
     assert made([2, 3], 5, "  ").text is None and made([2, 3], 5, " 2 + 3\n").text == "2+3"
+
+
+def test_an_expression_from_outside_is_a_target_where_its_value_may_be_one() -> None:
+    draw = Draw(generator="mine.py:f", max_target=28)
+    found = draw.read("(7 + 9) * 2 - 4")
+    assert found is not None and (found.target, found.numbers) == (28, (7, 9, 2, 4))
+    assert draw.read("1/2") is None and draw.read("28+1") is None and draw.read("1-1") is None
+    with pytest.raises(ConfigError, match=r"countdown_generator=mine\.py:f is to return an expression .*returned 'x'"):
+        draw.read("x")

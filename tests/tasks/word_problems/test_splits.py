@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Rows:
             yield f"{split} {number}", {"text": text}
 
 
-def read(row: dict[str, Any]) -> tuple[str, Worked]:
+def read(row: Mapping[str, Any]) -> tuple[str, Worked]:
     if row["text"].startswith("bad"):
         raise ValueError(f"{row['text']} cannot be asked")
     return row["text"], Worked("5", "because")
