@@ -127,7 +127,7 @@ def test_names_are_the_paths_below_what_all_share() -> None:
 @pytest.mark.parametrize("episodes", [-1, 10**12 + 1, None, "4", float("nan")])
 def test_a_row_without_a_number_of_episodes_is_refused(episodes: object) -> None:
     check_numbers({}, [{"episodes": 0}, {"episodes": 10**12}])
-    with pytest.raises(RunError, match="a number from 0 to 1,000,000,000,000"):
+    with pytest.raises(RunError, match="numbers from 0 to 1,000,000,000,000"):
         check_numbers({}, [{"episodes": 0}, {"episodes": episodes}])
 
 

@@ -73,3 +73,20 @@ def test_an_expression_of_200_characters_and_a_number_of_twelve_digits_are_read_
     exactly = "11" + "+1" * 99
     assert len(exactly) == 200 and equation(exactly) is not None and equation(exactly + "1") is None
     assert equation(f"{'9' * 12}+1") is not None and equation(f"{'9' * 13}+1") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("(1+2)*3", "(1 + 2) * 3"), ("(1*2)*3", "1 * 2 * 3"), ("1-(2-3)", "1 - (2 - 3)"), ("1-(2+3)", "1 - (2 + 3)"),
+        ("1+(2-3)", "1 + 2 - 3"), ("1*(2/3)", "1 * 2 / 3"), ("1/(2*3)", "1 / (2 * 3)"), ("6/(3/2)", "6 / (3 / 2)"),
+        ("(1-2)-3", "1 - 2 - 3"), ("1-(2*3)", "1 - 2 * 3"), ("2*(3-1)", "2 * (3 - 1)"), ("(6/3)/2", "6 / 3 / 2"),
+    ],
+)  # fmt: skip
+def test_an_expression_has_the_brackets_that_it_needs_and_no_others(text: str, written: str) -> None:
+    assert str(equation(text)) == written
+
+
+def test_a_quotient_that_is_whole_is_a_whole_number() -> None:
+    found = equation("8/2"), equation("8/3")
+    assert [type(one.value) for one in found if one] == [int, Fraction] and equation("\t8/2\n") == found[0]

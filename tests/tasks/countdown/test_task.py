@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.tasks.base import Enumerable, HeldOut
 from straw.tasks.countdown.expression import equation
-from straw.tasks.countdown.numbers import Draw, a_way
+from straw.tasks.countdown.numbers import MOST_DRAWS, Draw, a_way
 from straw.tasks.countdown.task import HELD_OUT, SHOTS, Countdown, split_of, target_of
 from straw.tasks.prompting.prompt_formats import FORMS
 from straw.types import End
@@ -169,6 +171,8 @@ def test_examples_are_shown_and_right() -> None:
         ("numbers=5 countdown_generator=random", "takes too long for more than 4"),
         ("operators=+^", r"operators are some of \+ - \* and /"),
         ("min_number=9 max_number=3", "min_number is at most max_number"),
+        ("numbers=7", "from 2 to 6"),
+        ("numbers=2..7", "from 2 to 6"),
         ("grader=exact", "compares values by itself"),
         ("num_shots=9", "got num_shots=9. Write num_shots=4 or less"),
         ("countdown_generator=expresion", r"did you mean 'expression'\?"),
@@ -201,3 +205,57 @@ def test_options_reach_the_draw() -> None:
 
 def test_countdown_can_be_held_out_and_not_listed() -> None:
     assert isinstance(Countdown(), HeldOut) and not isinstance(Countdown(), Enumerable)
+
+
+def test_what_can_just_be_drawn_is_not_refused() -> None:
+    assert (of_page("numbers=2..6").draw.least, of_page("numbers=2..6").draw.most) == (2, 6)
+    assert (of_page("numbers=5").draw.least, of_page("numbers=5").draw.most) == (5, 5)
+    assert of_page("numbers=4", "countdown_generator=random").draw.most == 4
+    assert of_page("min_number=7", "max_number=7", "operators=+").draw.min_number == 7
+
+
+def test_numbers_and_targets_are_those_of_the_page_unless_it_says_otherwise() -> None:
+    draw = Draw()
+    assert (draw.generator, draw.least, draw.most, draw.operators) == ("expression", 3, 4, "+-*/")
+    assert (draw.min_number, draw.max_number, draw.max_target) == (1, 99, 100)
+    assert (HELD_OUT, MOST_DRAWS, Countdown().task_seed) == (0.1, 10_000, 0)
+
+
+def test_a_target_is_a_whole_number_from_one_to_the_largest() -> None:
+    draw = Draw(max_target=20)
+    assert [value for value in (-1, 0, 1, 2, 20, 21, Fraction(3, 2), Fraction(41, 2)) if draw.is_target(value)] == [
+        1, 2, 20
+    ]  # fmt: skip
+    assert Draw(generator="random", least=2, most=2, max_number=3, max_target=1).drawn(Random(0)).target == 1
+
+
+def test_numbers_are_drawn_from_the_smallest_to_the_largest_and_both_are_drawn() -> None:
+    draw = Draw(least=2, most=3, min_number=4, max_number=6)
+    drawn = [draw.numbers(Random(seed)) for seed in range(60)]
+    assert {len(one) for one in drawn} == {2, 3} and {number for one in drawn for number in one} == {4, 5, 6}
+
+
+def test_nothing_is_divided_by_nought_and_by_one_it_may_be() -> None:
+    with pytest.raises(ConfigError, match="Write a larger max_target"):
+        Draw(least=2, most=2, min_number=0, max_number=0, operators="/").drawn(Random(0))
+    ones = Draw(least=2, most=2, min_number=1, max_number=1, operators="/").drawn(Random(0))
+    assert (ones.target, str(ones.way), ones.numbers) == (1, "1 / 1", (1, 1))
+
+
+def test_a_short_reply_has_room_for_every_number_its_operator_and_its_brackets() -> None:
+    assert Countdown(draw=EASY, prompt="short").reply_limit == 3 * (1 + 3)
+    assert Countdown(draw=Draw(most=4, max_number=999), prompt="short").reply_limit == 4 * (3 + 3)
+    assert Countdown(draw=EASY).reply_limit == 0
+
+
+def test_an_empty_reply_has_no_text_and_another_is_kept_without_blanks() -> None:
+    assert made([2, 3], 5, "  ").text is None and made([2, 3], 5, " 2 + 3\n").text == "2+3"
+
+
+def test_an_expression_from_outside_is_a_target_where_its_value_may_be_one() -> None:
+    draw = Draw(generator="mine.py:f", max_target=28)
+    found = draw.read("(7 + 9) * 2 - 4")
+    assert found is not None and (found.target, found.numbers) == (28, (7, 9, 2, 4))
+    assert draw.read("1/2") is None and draw.read("28+1") is None and draw.read("1-1") is None
+    with pytest.raises(ConfigError, match=r"countdown_generator=mine\.py:f is to return an expression .*returned 'x'"):
+        draw.read("x")

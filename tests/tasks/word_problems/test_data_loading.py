@@ -10,7 +10,7 @@ import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
 
 from straw.errors import DataError
-from straw.tasks.word_problems.data_loading import Source
+from straw.tasks.word_problems.data_loading import Source, first_line, splits_of
 from straw.tasks.word_problems.fields import question_of
 
 GOOD = json.dumps(word_problem(1)).encode()
@@ -145,3 +145,34 @@ def test_rows_of_the_hub_have_places_too(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_parts_of_a_question_are_one_text_without_the_blanks_around_them() -> None:
     row = {"body": "  Ann has 3 apples \n", "more": " She eats one. ", "question": " How many are left? "}
     assert question_of(row, ["body", "more", "question"]) == "Ann has 3 apples. She eats one. How many are left?"
+
+
+def test_a_source_is_named_by_its_path_or_its_hub_and_its_split_where_it_has_several(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a.jsonl", [{"a": 1}])
+    file, folder, hub = Source(path=str(tmp_path / "a.jsonl")), Source(path=str(tmp_path)), Source(hub="a/b")
+    assert (file.has_splits, folder.has_splits, hub.has_splits) == (False, True, True)
+    assert file.named("train") == str(tmp_path / "a.jsonl") and folder.named("train") == f"{tmp_path} (train)"
+    assert hub.named("test") == "a/b (test)" and Source().named("test") == "the rows that were given (test)"
+    (tmp_path / "dataset_info.json").write_text("{}")
+    assert not folder.has_splits  # one split, saved to disk
+
+
+def test_rows_of_a_table_stand_at_their_lines_and_have_every_field(tmp_path: Path) -> None:
+    file = tmp_path / "train.csv"
+    file.write_text('\ufeffa,b\n1,"two\nlines"\n3,4\n', encoding="utf-8")
+    assert [row for _, row in rows(tmp_path)] == [{"a": "1", "b": "two\nlines"}, {"a": "3", "b": "4"}]
+    for bad in ("a,b\n1,2,3\n", "a,b\n1\n"):
+        file.write_text(bad)
+        with pytest.raises(DataError, match=r"train\.csv:2 has another number of fields than the first line"):
+            rows(tmp_path)
+
+
+def test_a_file_belongs_to_the_split_of_its_name_and_of_its_folder(tmp_path: Path) -> None:
+    assert splits_of(tmp_path / "train-00000-of-00002.parquet", tmp_path) == {"train"}
+    assert splits_of(tmp_path / "test" / "part.jsonl", tmp_path) == {"test", "part"}
+
+
+def test_data_that_nobody_named_is_asked_for_and_an_error_without_words_is_its_kind() -> None:
+    with pytest.raises(DataError, match="this task has no data of its own: write path=FILE"):
+        list(Source().rows("train"))
+    assert first_line(ValueError("one.\ntwo")) == "one" and first_line(RecursionError()) == "RecursionError"

@@ -70,3 +70,19 @@ def test_a_gold_behind_the_marks_has_to_be_a_text() -> None:
     )
     with pytest.raises(ValueError, match="answer is to be a text with #### in it, got int"):
         marked_question({"question": "2+3?", "answer": 5}, PLAIN)
+
+
+def test_what_was_named_goes_before_what_is_known() -> None:
+    known = Fields(question=("question",), answer="answer", solution="solution")
+    assert PLAIN.over(known) == known and known.over(Fields(question=("q",), answer="a", solution="s")) == known
+    assert Fields(answer="a").over(known) == Fields(question=("question",), answer="a", solution="solution")
+
+
+def test_a_question_has_two_choices_or_as_many_as_there_are_letters() -> None:
+    row = {"question": "Which?", "answer": 1}
+    assert choice_question({**row, "choices": ["one", "two"]}, PLAIN)[1] == ("B", "")
+    text, _ = choice_question({**row, "choices": [str(number) for number in range(26)]}, PLAIN)
+    assert text.endswith("\nZ. 25")
+    for choices in (["one"], [str(number) for number in range(27)]):
+        with pytest.raises(ValueError, match="choices is to be a list of 2 to 26 choices"):
+            choice_question({**row, "choices": choices}, PLAIN)

@@ -123,3 +123,13 @@ def told(added: dict[int, AddedToken]) -> dict[int, tuple[str, bool, bool]]:
 def test_without_transformers_it_goes_to_other_processes() -> None:
     again = pickle.loads(pickle.dumps(BARE["tiny-1M-numbers"]))
     assert again.encode("<57>7") == BARE["tiny-1M-numbers"].encode("<57>7")
+
+
+def test_numbers_of_a_models_name_are_tokens_behind_all_others() -> None:
+    plain = list(character_vocabulary())
+    assert list(character_vocabulary("tiny-1M-numbers")) == [*plain, *(f"<{number}>" for number in range(1024))]
+    digits = [*(f"{number:02}" for number in range(100)), *(f"{number:03}" for number in range(1000))]
+    assert list(character_vocabulary("tiny-1M-3digits")) == [*plain, *digits]
+    assert plain[5:7] == ["\n", " "] and plain[100:102] == ["~", "<0x00>"] and plain[-1] == "<0xFF>"
+    assert TOKENIZER.encode("a b") == CharacterTokenizer().encode("a b")
+    assert CharacterTokenizer().encode("<|end|>") == [1] and CharacterTokenizer().decode([1]) == "<|end|>"

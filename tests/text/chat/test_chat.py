@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from straw.errors import ModelError
 from straw.text.chat.character_tokenizer import CHAT_TEMPLATE, SPECIALS, character_tokenizer
-from straw.text.chat.chat import PLAIN_TEMPLATE, Chat, by_hand
+from straw.text.chat.chat import PLAIN_TEMPLATE, Chat, by_hand, first_line, unused_character
 from straw.types import Message
 
 SMOLLM2_TEMPLATE = (
@@ -252,3 +252,52 @@ def test_results_are_remembered_and_forgotten_all_at_once(monkeypatch: pytest.Mo
     assert len(made) == 4097 and len(chat.known_results) == 1
     chat.results([{"role": "tool", "name": "a", "content": "0"}])
     assert len(made) == 4098
+
+
+def test_a_conversation_is_written_up_to_where_the_assistant_speaks_or_not() -> None:
+    assert CHARACTERS.written([user("hi")]) == "<|user|>hi<|end|><|assistant|>"
+    assert CHARACTERS.written([user("hi")], speak=False) == "<|user|>hi<|end|>"
+    assert (
+        PLAIN.written([user("hi")]) == "User: hi\nAssistant:" and PLAIN.written([user("hi")], speak=False) == "User: hi"
+    )
+
+
+def test_a_marker_is_one_in_words_put_into_the_mouth_and_in_no_others() -> None:
+    assert names(CHARACTERS, CHARACTERS.begun("a<|end|>")) == ["a", "<|end|>"]
+    assert names(CHARACTERS, CHARACTERS.encode("a<|end|>")) == list("a<|end|>")
+    assert names(CHARACTERS, CHARACTERS.encode_reply("a<|end|>")) == [*"a<|end|>", "<|end|>"]
+
+
+def test_a_bare_text_begins_with_the_start_token_and_is_never_empty() -> None:
+    assert names(CHARACTERS, CHARACTERS.encode("")) == ["<|end|>"] and names(PLAIN, PLAIN.encode("37")) == ["37"]
+    chat = Chat(byte_tokenizer(SMOLLM2_TEMPLATE, start="<s>", adds_start=True))
+    assert names(chat, chat.encode("37")) == ["<s>", "37"] and names(chat, chat.encode("")) == ["<s>"]
+
+
+@pytest.mark.parametrize("written_by", ["template", "tokenizer", "both"])
+def test_the_start_token_stands_there_once_with_tools_too(written_by: str) -> None:
+    template = "{{ bos_token }}" * (written_by != "tokenizer") + TOOLS_TEMPLATE
+    chat = Chat(byte_tokenizer(template, start="<s>", adds_start=written_by != "template"))
+    opening = names(chat, chat.opening_with_tools([{"role": "user", "content": "hi"}], [{"name": "look"}]))
+    assert (opening[0], opening.count("<s>")) == ("<s>", 1)
+
+
+def test_a_template_that_hides_the_arguments_of_a_call_or_ends_no_turn_takes_no_results() -> None:
+    hiding = TOOLS_TEMPLATE.replace("(call['function'] | tojson)", "call['function']['name']")
+    endless = TOOLS_TEMPLATE.replace(
+        "{{ '<|im_end|>\n' }}", "{{ '<|im_end|>' if not message.tool_calls and 'A7' in message['content'] }}"
+    )
+    for template in (hiding, endless):
+        chat = Chat(byte_tokenizer(template))
+        with pytest.raises(ModelError, match="write tool_form=plain"):
+            chat.results([{"role": "tool", "name": "look", "content": "7"}])
+
+
+def test_a_private_character_is_one_that_no_message_has() -> None:
+    assert unused_character([]) == "\ue000" and unused_character([user("a\ue001"), user("\ue000")]) == "\ue002"
+    assert unused_character([user("".join(map(chr, range(0xE000, 0xF8FF))))]) == "\uf8ff"
+
+
+def test_an_error_is_its_first_line_of_three_hundred_characters_or_its_kind() -> None:
+    assert first_line(ValueError("one\ntwo")) == "one" and first_line(OSError()) == "OSError"
+    assert first_line(ValueError("x" * 400)) == "x" * 300

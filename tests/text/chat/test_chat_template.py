@@ -14,7 +14,7 @@ from tests.text.chat.test_chat import SMOLLM2_TEMPLATE, byte_tokenizer
 from straw.errors import ModelError
 from straw.text.chat.chat import Chat
 from straw.text.chat.chat_template import MOST, RENDERER, rendered
-from straw.text.chat.chat_template_worker import MEMORY, address_space, answered
+from straw.text.chat.chat_template_worker import MEMORY, WORK_S, address_space, answered
 from straw.types import Message
 
 HI = (("user", "hi"),)
@@ -150,3 +150,30 @@ def test_as_much_as_may_be_written_may_be_written() -> None:
 
     assert said("five!") == {"text": "five!"}
     assert said("sixsix") == {"failed": "it writes 6 characters"}
+
+
+def test_what_a_program_raises_is_said_in_a_line_even_where_it_says_nothing() -> None:
+    class TemplateError(Exception):
+        pass
+
+    def said(error: Exception) -> dict[str, str]:
+        def renders(**asked: Any) -> None:
+            raise error
+
+        return answered(renders, {"template": "", "messages": [], "speak": True, "tokens": {}}, 5)
+
+    assert said(ValueError()) == {"failed": "ValueError: it says nothing"}
+    assert said(ValueError("a\n b")) == {"failed": "ValueError: a b"}
+    assert said(TemplateError("not so")) == {"refused": "not so"}
+    assert said(ValueError("x" * 400)) == {"failed": f"ValueError: {'x' * 300}"}
+
+
+def test_a_template_of_a_million_characters_is_rendered_and_no_answer_is_told_as_too_much_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (MOST, WORK_S, MEMORY) == (1024 * 1024, 2.0, 1024**3)
+    monkeypatch.setattr(RENDERER, "answer", lambda question: {"text": "hi"})
+    assert rendered("a" * MOST, HI, True, TOKENS) == "hi"
+    monkeypatch.setattr(RENDERER, "answer", lambda question: None)
+    with pytest.raises(ModelError, match=r"cannot be rendered \(it took more than two seconds of work\)"):
+        rendered("b", HI, True, TOKENS)

@@ -301,3 +301,18 @@ def test_what_is_no_answer_of_the_library_is_none(monkeypatch: pytest.MonkeyPatc
 
 def test_the_library_finds_what_it_says_in_a_text() -> None:
     assert said_in("The answer is 3/4.") == "3/4"
+
+
+def test_only_what_was_said_to_be_right_is_right(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[dict[str, object]] = [{"right": True}, {"right": False}, {"right": 1}, {"stopped": True}]
+    for function in (judge.same_value, judge.same_formula):
+        told = iter(answers)
+        monkeypatch.setattr(judge.JUDGE, "ask", lambda told=told, **question: next(told))
+        function.cache_clear()
+        assert [function(str(one), "gold") for one in range(4)] == [True, False, False, False]
+        function.cache_clear()
+    said = iter([{"said": "18"}, {"said": ""}, {"said": None}, {"said": 18}, {"stopped": True}])
+    monkeypatch.setattr(judge.JUDGE, "ask", lambda **question: next(said))
+    said_in.cache_clear()
+    assert [said_in(str(one)) for one in range(5)] == ["18", None, None, None, None]
+    said_in.cache_clear()

@@ -12,6 +12,7 @@ from straw.text.graders.extract import MOST_SAID
 from straw.text.graders.lenient import equal, found, in_box, opened, ratio_of, value_of
 from straw.text.graders.tidy import number_from, tidied, with_brackets
 from straw.text.graders.values.formula import (
+    formula_in,
     has_its_base,
     has_known_signs,
     has_no_more_parts,
@@ -20,6 +21,7 @@ from straw.text.graders.values.formula import (
     parts_of,
 )
 from straw.text.graders.values.layers import cleaned, closing
+from straw.text.graders.values.plain_numbers import MOST_CHARACTERS as MOST_NUMBER
 from straw.text.graders.values.plain_numbers import plain_number
 from straw.text.graders.values.plain_words import is_phrase, is_unit
 
@@ -138,6 +140,10 @@ def test_lenient_asks_with_the_answer_first_and_the_gold_second(monkeypatch: pyt
     assert asked == [("(x+1)", "(x+2)") if method == "same_formula" else ("x+1", "x+2")]
 
 
+def test_a_parser_sees_ten_thousand_characters_and_brackets_thirty_deep() -> None:
+    assert (MOST_READ, DEEPEST, MOST_SAID, MOST_NUMBER) == (10_000, 30, 1000, 15)
+
+
 def test_what_nobody_has_time_for_is_refused_at_its_first_step_too_far() -> None:
     assert not is_refused("9" * 100) and is_refused("9" * 101)
     assert not is_refused("(" * DEEPEST) and is_refused("(" * (DEEPEST + 1)) and is_refused("([{" * 11)
@@ -146,6 +152,8 @@ def test_what_nobody_has_time_for_is_refused_at_its_first_step_too_far() -> None
     assert not is_refused("**18000**") and not is_refused("2^9") and not is_refused("2^9^9") and is_refused("2^9^10")
     assert is_refused("2^10^9") and is_refused("2^2^2^2") and not is_refused("2^2^2^x")
     assert not is_refused("1," * 33 + "1") and is_refused("111," * 34)
+    for begin, end in ("()", "[]", "{}"):
+        assert depth(begin * 3 + end + begin * 2) == 4 and depth(begin + end * 3 + begin * 2) == 2
     assert [depth(text) for text in ("", "()", "(())", ")))(", "([{}])", "a(b)c(d)")] == [0, 1, 2, 1, 3, 1]
 
 
@@ -212,7 +220,7 @@ def test_a_phrase_before_an_answer_denies_and_chooses_nothing(text: str, holds: 
         (" (or 9)", False), (" more than that", False), (" isn't it", False), (" twenty-five", False), (" pi", False),
         (" theta", False), (" sin", False), (" xyz", True), (" xz", False), ("-ish", False), (" a day", True),
         (" ft.", True), (" apples!", False), (" word" * 12, True), (" word" * 13, False), (r"\text{19}", False),
-        ("^2", False),
+        ("^2", False), (r"\text{cow}", True), ("cow", False), (" cow", True), (" ox", False), (r"^\circ Roe", True),
     ],
 )  # fmt: skip
 def test_a_unit_behind_a_number_leaves_it_as_it_is(text: str, holds: bool) -> None:
@@ -256,6 +264,12 @@ def test_a_formula_has_no_sign_that_would_be_left_out() -> None:
         ("1<2", "1"), ("١", "1"), (r"1 \\ 2", "1"), ("1&2", "1"), ("abcd", "abc"), ("wxyz", "w+x+y+z"), ("a;b", "a"),
     ]  # fmt: skip
     assert [pair for pair in unknown if has_known_signs(*pair)] == []
+
+
+def test_a_formula_is_left_without_its_unit_and_a_list_is_one_by_commas() -> None:
+    assert formula_in(r"3\sqrt{13} cow") == formula_in(r"3\sqrt{13}\text{ cows}") == r"3\sqrt{13}"
+    assert formula_in("2 , 3 ") == formula_in(" 2 and 3") == formula_in("2; 3") == "2,3" and formula_in(" x ") == "x"
+    assert formula_in(r"3\sqrt{13} or so") == r"3\sqrt{13},so"
 
 
 def test_a_base_is_that_of_the_gold_or_is_not_said() -> None:

@@ -39,7 +39,9 @@ def test_reasoning_over_many_lines_earns_every_form() -> None:
 @pytest.mark.parametrize("answer", ["0", "1200", "1,200", "-5", "−5", "+5", "12,345,678"])
 def test_negative_and_comma_numbers_are_integers(answer: str) -> None:
     assert form_of(f"<answer>\n{answer}\n</answer>")["integer"] == 1.0
-    assert form_of(answer)["integer"] == 1.0  # without a tag the whole reply is the answer
+    assert (
+        form_of(f" {answer}\n")["integer"] == form_of(answer)["integer"] == 1.0
+    )  # without a tag the whole reply is the answer
 
 
 @pytest.mark.parametrize("answer", ["", "5.0", "1,20", "$5", "five", "5 apples", "٣", "²", "--5", "5-", "1,2000"])

@@ -80,6 +80,19 @@ def test_a_number_that_no_one_would_read_out_answers_nothing() -> None:
     assert extract_answer("[ANSWER] " + "9" * 100_000).number is None
 
 
+def test_a_number_of_a_hundred_digits_is_read_and_no_longer_one() -> None:
+    assert extract_answer("[ANSWER] " + "9" * 100).number == 10**100 - 1
+    assert extract_answer("[ANSWER] " + "9" * 101).number is None
+    assert extract_answer("[ANSWER] 000" + "9" * 100).number == 10**100 - 1
+
+
+def test_a_tag_whose_sentence_ends_in_a_colon_has_its_answer_on_the_next_line() -> None:
+    assert extract_answer("[ANSWER] What I found is this:\n28\n30") == Answer(28, has_tag=True)
+    assert extract_answer("[ANSWER] What I found is **this**: *\n28\n30").number == 28
+    assert extract_answer("[ANSWER] the sum of 2 is 3, that of 4 is 5, that of both is 8, as of 9") == Answer(8, True)
+    assert extract_answer("[ANSWER] I say 7\n30") == Answer(7, True)
+
+
 def test_digits_of_other_scripts_are_no_number() -> None:
     assert extract_answer("[ANSWER] ٣").number is None
 

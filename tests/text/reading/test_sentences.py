@@ -17,6 +17,17 @@ from straw.text.reading.sentences import sentences
         ("J. Smith paid approx. 4 dollars, i.e. Too much.", ["J. Smith paid approx. 4 dollars, i.e. Too much."]),
         ("What?! No... really", ["What?!", "No... really"]),
         ("5 + 3 = 8.", ["5 + 3 = 8."]),
+        ("He left. iPhone sold. x", ["He left. iPhone sold. x"]),  # before a small letter none ends
+        ('"Stop." he said.', ['"Stop."', "he said."]),  # but behind a quote one does
+        ("One. Two.  Three.   Four  ", ["One.", "Two.", "Three.", "Four"]),
+        ("  One. ", ["One."]),
+        ("12. Add. (3. Add. 123. Add", ["12. Add.", "(3. Add.", "123.", "Add"]),
+        (
+            "She has 12. Then more. It is 7. It is x. It is y",
+            ["She has 12.", "Then more.", "It is 7.", "It is x. It is y"],
+        ),
+        ("A word of many letters, approx. Ten", ["A word of many letters, approx. Ten"]),
+        ("Ten etcetera. Eleven", ["Ten etcetera.", "Eleven"]),
         ("", [""]),
         (" \n ", [""]),
     ],

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 import straw.types
-from straw.text.shown.say import say, say_lines
+from straw.text.shown.say import fallen, say, say_lines, say_part, warned
 from straw.text.shown.screen import Console, as_text
 
 HOUSE = Path(straw.types.__file__).parent
@@ -141,3 +141,38 @@ def test_neither_a_warning_nor_a_traceback_carries_a_command(program: str) -> No
     said = subprocess.run(words, capture_output=True).stderr.decode()
     assert "\\u001b]52" in said and "\\u202eb" in said
     assert all(one.isprintable() or one == "\n" for one in said)
+
+
+class Counted(io.StringIO):
+    """Counts how often it was pushed on."""
+
+    pushed = 0
+
+    def flush(self) -> None:
+        self.pushed += 1
+
+
+def test_whatever_is_said_is_seen_at_once_and_a_part_of_a_line_does_not_end_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream, errors = Counted(), Counted()
+    monkeypatch.setattr(sys, "stdout", stream)
+    monkeypatch.setattr(sys, "stderr", errors)
+    say_part("a\nb\x1b")
+    assert (stream.getvalue(), stream.pushed) == ("a\nb\\u001b", 1)
+    say_lines("c")
+    say()
+    assert (stream.getvalue(), stream.pushed) == ("a\nb\\u001bc\n\n", 3)
+    say_lines("d\ne", error=True)
+    assert (errors.getvalue(), errors.pushed) == ("d\ne\n", 1)
+
+
+def test_warnings_and_tracebacks_are_lines_of_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    assert warned("a\x1b", UserWarning, "b\x07.py", 7) == "straw: a\\u001b (UserWarning, b\\u0007.py:7)\n"
+    fallen(RuntimeError, RuntimeError("a\x1b\nb"), None)
+    shown = capsys.readouterr()
+    assert shown.err == "RuntimeError: a\\u001b\nb\n" and shown.out == ""
+
+
+def test_a_cell_is_one_line_unless_it_is_said_to_be_several_and_numbers_have_no_colour() -> None:
+    assert as_text("a\nb").plain == "a\\nb" and as_text("a\nb", lines=True).plain == "a\nb"
+    assert as_text(7).style == "" and as_text(7, "bold").style == "bold"
+    assert drawn("run 12 at 'x' True", terminal=True) == "run 12 at 'x' True\n"

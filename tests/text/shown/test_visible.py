@@ -54,3 +54,11 @@ def test_on_a_page_it_is_escaped_too() -> None:
 def test_what_an_encoding_lacks_is_spelled_out() -> None:
     assert encodable("é 日", "ascii") == "\\xe9 \\u65e5"
     assert encodable("é 日", None) == "é 日"
+
+
+def test_what_python_calls_printable_and_nobody_sees_is_spelled_out_too() -> None:
+    alone = (0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0)
+    rows = (*range(0x180B, 0x1810), *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+    assert [hex(code) for code in (*alone, *rows) if visible(chr(code)) == chr(code)] == []
+    seen = [chr(code) for code in (0x17B3, 0x1810, 0x3165, 0xFE10, 0xFFA1)]  # their neighbours are letters and signs
+    assert [visible(one) for one in seen] == seen

@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from straw.text.tools.calls import BARE, DEEPEST, FORMS_OF_CALLS, PLAIN, TAGGED, Call, Form, Malformed
+from straw.text.tools.calls import (
+    BARE,
+    DEEPEST,
+    FORMS_OF_CALLS,
+    PLAIN,
+    TAGGED,
+    Call,
+    Form,
+    Malformed,
+    Read,
+    is_plain,
+    said_of,
+)
 
 TOOLS = {"add": ["a", "b"], "look": []}
 PLAIN_VALUES = st.recursive(
@@ -41,6 +53,16 @@ def test_several_calls_of_a_turn_come_in_their_order_and_the_text_around_them_st
         (TAGGED, '<tool_call>{"arguments": {}}</tool_call>', "a name"),
         (TAGGED, '<tool_call>{"name": "add", "arguments": [1]}</tool_call>', "an object"),
         (TAGGED, '<tool_call>{"name": "add", "arguments": {"a": NaN}}</tool_call>', "not finite"),
+        (TAGGED, "<tool_call>[1]</tool_call>", "it is to be an object with a name"),
+        (TAGGED, '<tool_call>{"name": 3, "arguments": {}}</tool_call>', "it is to be an object with a name"),
+        (BARE, '{"name": "add", "parameters": {"a": [1, {"b": Infinity}]}}', "a number in it is not finite"),
+        (PLAIN, "add(1) + 2", "a call is add(a, b) with literals: it is no call alone"),
+        (PLAIN, "add(1)(2)", "it is no call alone"),
+        (PLAIN, "add(1).b", "it is no call alone"),
+        (PLAIN, "add(**{'a': 1})", "** cannot be given so"),
+        (PLAIN, "add(1, a=2)", "a cannot be given so"),
+        (PLAIN, "add({1: 2})", "an argument is a text"),
+        (PLAIN, "add(2j)", "an argument is a text"),
         (TAGGED, "<tool_call>" + "[" * 3_000 + "</tool_call>", "no JSON"),
         (BARE, '{"name": "add", "parameters": {"a": 1}', "no JSON"),
         (PLAIN, "add(1", "literals"),
@@ -109,3 +131,55 @@ def test_bare_calls_of_a_turn_are_parted_by_semicolons() -> None:
     assert BARE.read(f"{one} ; {one};", TOOLS).calls == (Call("look"), Call("look"))
     (first, second) = BARE.read(f"{one}; {{", TOOLS).calls
     assert first == Call("look") and isinstance(second, Malformed)
+
+
+def test_a_malformed_call_keeps_its_text_and_the_name_it_was_meant_for() -> None:
+    text = '{"name": "add", "arguments": [1]}'
+    assert BARE.read(text, TOOLS) == Read("", (Malformed(text, "its arguments are to be an object", "add"),))
+    infinite = '{"name": "add", "arguments": {"a": NaN}}'
+    assert BARE.read(infinite, TOOLS).calls == (Malformed(infinite, "a number in it is not finite", "add"),)
+    (found,) = PLAIN.read("add(1) + 2", TOOLS).calls
+    assert isinstance(found, Malformed) and (found.text, found.name) == ("add(1) + 2", "add")
+    assert TAGGED.read("<tool_call>{}", TOOLS).calls == (Malformed("{}", "there is no </tool_call> behind it"),)
+    long = "add(" + "1" * 5000 + ")"
+    assert PLAIN.read(long, TOOLS).calls == (Malformed(long, "it has more than 4,000 characters", "add"),)
+
+
+def test_the_text_around_calls_stays_without_blanks_at_its_ends() -> None:
+    assert BARE.read("  no call \n", TOOLS) == Read("no call") and BARE.read('{"a": 1}', TOOLS) == Read('{"a": 1}')
+    assert PLAIN.read("\nFirst\nlook()\n then \n", TOOLS) == Read("First\n then", (Call("look"),))
+    call = TAGGED.write(Call("look"))
+    assert TAGGED.read(f" a {call} b {call} ", TOOLS) == Read("a  b", (Call("look"), Call("look")))
+
+
+def test_blanks_around_a_call_do_not_count_and_neither_do_arguments_that_are_none() -> None:
+    one = BARE.write(Call("look"))
+    assert BARE.read(f"{one}; {one} ; \n", TOOLS).calls == (Call("look"), Call("look"))
+    assert PLAIN.read("   add(1, 2)  ", TOOLS).calls == (Call("add", {"a": 1, "b": 2}),)
+    for text in ('{"name": "look", "arguments": null}', '{"name": "look"}', '{"name": "look", "parameters": {}}'):
+        assert BARE.read(text, TOOLS).calls == (Call("look", {}),)
+
+
+def test_a_call_is_written_in_letters_of_any_script() -> None:
+    call = Call("say", {"text": "é日", "often": 2})
+    assert TAGGED.write(call) == '<tool_call>\n{"name": "say", "arguments": {"text": "é日", "often": 2}}\n</tool_call>'
+    assert BARE.write(call) == '{"name": "say", "parameters": {"text": "é日", "often": 2}}'
+    assert PLAIN.write(call) == "say('é日', 2)"
+
+
+def test_an_error_is_said_in_one_line_of_two_hundred_characters() -> None:
+    assert said_of(ValueError("one\ntwo")) == "one" and said_of(MemoryError()) == "MemoryError"
+    assert said_of(ValueError("malformed node on line 1: <x>")) == "malformed node"
+    assert said_of(ValueError("x" * 300)) == "x" * 200 and said_of(SyntaxError("no", ("f", 1, 1, "x"))) == "no"
+
+
+@pytest.mark.parametrize(
+    ("value", "holds"),
+    [
+        (None, True), ("", True), (0, True), (True, True), (1.5, True), (float("nan"), False), (float("inf"), False),
+        ([], True), ([1, [2, "a"]], True), ([1, [float("inf")]], False), ({"a": None}, True), ({1: 2}, False),
+        ({"a": {1: 2}}, False), ({"a": float("nan")}, False), ((1,), False), ({1}, False), (2j, False), (b"a", False),
+    ],
+)  # fmt: skip
+def test_an_argument_is_what_json_holds_and_gives_back(value: Any, holds: bool) -> None:
+    assert is_plain(value) is holds

@@ -13,7 +13,7 @@ from straw.errors import ConfigError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
 from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form
-from straw.text.tools.forms import form_for, line_of, opening, parameters_of, schema_of
+from straw.text.tools.forms import form_for, line_of, opening, parameters_of, schema_of, with_offer
 from straw.types import Message
 
 ASKED = [Message("system", "Be brief."), Message("user", "What is 3 + 4, and <|im_end|>?")]
@@ -157,3 +157,13 @@ def test_a_type_is_said_in_words(schema: dict[str, Any], words: str) -> None:
     assert line_of(tool) == f"do(x: {words})  Does."
     assert line_of({"function": {"name": "wait"}}) == "wait()"
     assert parameters_of([tool, {"function": {"name": "wait"}}]) == {"do": ["x"], "wait": []}
+
+
+def test_the_offer_of_tools_is_a_system_message_or_the_end_of_one() -> None:
+    how = 'Tools, a call is {"name": "NAME", "parameters": {"ARGUMENT": 1}}:\nadd(a: integer, b: integer)  Adds.'
+    assert with_offer([], BARE, [ADD]) == [Message("system", how)]
+    said = [Message("user", "hi"), Message("system", "late"), Message("assistant", "yes")]
+    assert with_offer(said, BARE, [ADD]) == [Message("system", how), *said]
+    assert with_offer([Message("system", "Be brief."), *said], BARE, [ADD]) == [
+        Message("system", f"Be brief.\n\n{how}"), *said
+    ]  # fmt: skip

@@ -7,8 +7,9 @@ from itertools import permutations
 import pytest
 
 from straw.text.graders import grader_named, tagged
+from straw.text.graders.values import one_answer
 from straw.text.graders.values.layers import innermost
-from straw.text.graders.values.one_answer import reading_of
+from straw.text.graders.values.one_answer import are_words, is_same, number_in, reading_of, spelt
 
 EXTRACT = grader_named("extract")
 
@@ -173,3 +174,46 @@ def test_without_a_tag_too_nothing_contradicts_itself_and_a_hundredfold_is_anoth
 )
 def test_an_equation_that_holds_is_its_value(reply: str) -> None:
     assert EXTRACT.judge(reply, "18")
+
+
+def test_numbers_are_the_same_to_six_decimals() -> None:
+    assert is_right("50%", "50%") and not is_right("0.5%", "50%") and not is_right("50%", "0.5%")
+    assert not is_right("18 m", "1800 m") and not is_right("18 m", "0.18 m")
+    assert is_right("0.1234561 m", "0.1234562 m") and not is_right("0.123456 m", "0.123458 m")
+
+
+def test_a_reading_is_of_a_number_of_words_or_of_a_formula() -> None:
+    number, share, words, formula = map(reading_of, ("1,200 dollars", "50%", "The answer is Evelyn", r"3\sqrt{13} cm"))
+    assert number.text == "1200" and number.number == 1200 and not (number.is_percentage or number.is_words)
+    assert share.text == "50%" and share.number == 50 and share.is_percentage and not share.is_words
+    assert (words.text, words.number, words.is_percentage, words.is_words) == ("evelyn", None, False, True)
+    assert (formula.text, formula.number) == (r"3\sqrt{13}", None)
+    assert (formula.is_percentage, formula.is_words) == (False, False)
+    assert number_in("-1 200.50 %") == ("-1200.50", True) and number_in("18 or 19") is None
+
+
+def test_words_are_letters_with_a_name_among_them_or_a_choice() -> None:
+    assert [text for text in ("Evelyn", "ab", "(C)", "B) four", r"\text{no}", "sin of it") if not are_words(text)] == []
+    assert [text for text in ("x", "x y", "K", "pi", "Pi", "sin x", "Max", "18", "a1", "") if are_words(text)] == []
+
+
+def test_a_choice_is_spelt_by_its_letter_and_words_without_capitals() -> None:
+    told = [spelt(text) for text in ("(C)", "C) four", "C) D", "Option C", "K", "k", "A Good  One.", r"\text{Up}")]
+    assert told == ["C", "C", "", "C", "K", "k", "a good one", "up"]
+    assert spelt(r"\text{ C }") == "C" and are_words(r"\text{ Up }")
+
+
+def test_only_a_gold_of_one_letter_is_a_choice_among_others() -> None:
+    assert is_same(reading_of("Team B is up"), reading_of("up", has_phrase=False))
+    assert not is_same(reading_of("Team B is C"), reading_of("C", has_phrase=False))
+
+
+def test_a_formula_is_asked_for_first_and_the_gold_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def same_formula(said: str, gold: str) -> bool:
+        asked.append((said, gold))
+        return False
+
+    monkeypatch.setattr(one_answer, "same_formula", same_formula)
+    assert not is_same(reading_of("x+1"), reading_of("x+2", has_phrase=False)) and asked == [("(x+1)", "x+2")]
