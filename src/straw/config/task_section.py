@@ -137,7 +137,7 @@ class Problems(Section):
         0.7, "the decay of the running pass rate of each problem, group by group", at_least=0, below=1
     )
     redraws: int = option(
-        0, "the most times a step that groups whose rewards are all equal are drawn again; 0: never",
+        0, "the most times a step that groups of equal rewards are drawn again; 0: never",
         at_least=0, at_most=1_000,
     )  # fmt: skip
 

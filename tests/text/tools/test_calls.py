@@ -137,7 +137,8 @@ def test_a_malformed_call_keeps_its_text_and_the_name_it_was_meant_for() -> None
     text = '{"name": "add", "arguments": [1]}'
     assert BARE.read(text, TOOLS) == Read("", (Malformed(text, "its arguments are to be an object", "add"),))
     infinite = '{"name": "add", "arguments": {"a": NaN}}'
-    assert BARE.read(infinite, TOOLS).calls == (Malformed(infinite, "a number in it is not finite", "add"),)
+    why = "a number in it is not finite, or it is nested more than 50 deep"
+    assert BARE.read(infinite, TOOLS).calls == (Malformed(infinite, why, "add"),)
     (found,) = PLAIN.read("add(1) + 2", TOOLS).calls
     assert isinstance(found, Malformed) and (found.text, found.name) == ("add(1) + 2", "add")
     assert TAGGED.read("<tool_call>{}", TOOLS).calls == (Malformed("{}", "there is no </tool_call> behind it"),)
