@@ -157,7 +157,11 @@ def test_options_that_cannot_be_anybody_s_are_refused(home: Path, tmp_path: Path
 
 
 def test_a_learner_that_learns_by_itself_has_the_shared_options_alone(home: Path, tmp_path: Path) -> None:
-    lines = ["class Alone:", "learn = lambda self, step, told, groups: {}", "state_dict = load_state_dict = lambda *_: {}"]
+    lines = [
+        "class Alone:",
+        "learn = lambda self, step, told, groups: {}",
+        "state_dict = load_state_dict = lambda *_: {}",
+    ]
     (tmp_path / "mine.py").write_text("\n    ".join(lines))
     page = plan_of(load_page(None, parse_overrides([f"algorithm={tmp_path}/mine.py:Alone"]))).page
     assert page.optimizer.learning_rate == 1e-3 and "most_updates" not in vars(page.algorithm)
