@@ -10,7 +10,7 @@ import pytest
 from tests.made_data import gsm8k_folder, word_problem, write_lines
 
 from straw.errors import DataError
-from straw.tasks.word_problems.data_loading import Source, first_line, splits_of
+from straw.tasks.word_problems.data_loading import Source, files_of, first_line, splits_of
 from straw.tasks.word_problems.fields import question_of
 
 GOOD = json.dumps(word_problem(1)).encode()
@@ -176,3 +176,11 @@ def test_data_that_nobody_named_is_asked_for_and_an_error_without_words_is_its_k
     with pytest.raises(DataError, match="this task has no data of its own: write path=FILE"):
         list(Source().rows("train"))
     assert first_line(ValueError("one.\ntwo")) == "one" and first_line(RecursionError()) == "RecursionError"
+
+
+def test_data_of_a_folder_are_files_of_a_kind_that_is_read(tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("{}\n")
+    (tmp_path / "train.md").write_text("about the data\n")  # a file of another kind
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train" / "more.jsonl").mkdir()  # a folder with the name of one
+    assert files_of(tmp_path, "train") == [tmp_path / "train.jsonl"]
