@@ -66,6 +66,18 @@ def test_secrets_that_no_guess_tells_apart_are_settled_as_they_are() -> None:
     assert greedy_pace(np.zeros((1, 1), np.int64), 1).to_know == 0
 
 
+def test_what_is_settled_early_counts_in_every_episode_behind_it() -> None:
+    """Three that nothing tells apart, and five of which a guess finds itself alone."""
+    codes = np.zeros((8, 8), dtype=np.int64)
+    codes[3:, 3:] = np.eye(5, dtype=np.int64) + 1
+    thirds, one = 3 / 8 * np.log2(8 / 3), 1 / 8 * 3
+    bits = greedy_pace(codes, 3).bits
+    assert bits[1] == pytest.approx(thirds + one + 4 / 8)  # 3, 1 and 4 of eight
+    assert bits[2] == pytest.approx(thirds + 2 * one + 3 / 8 * np.log2(8 / 3))
+    assert bits[3] == pytest.approx(thirds + 3 * one + 2 / 8 * 2)
+    assert bits[-1] == pytest.approx(thirds + 5 * one)
+
+
 def test_the_bits_of_a_guess_are_the_entropy_of_its_parts_however_many_are_counted_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -77,7 +77,7 @@ def test_an_environment_is_made_once_and_gets_what_it_lacks(monkeypatch: pytest.
 
 
 def test_what_goes_wrong_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    noise = "WARNING: old\n\nfirst\nsecond\nthird\n"
+    noise = "first\nsecond\n\nthird\nWARNING: old\n"
     for error, why in ((noise, "second third"), ("", "no reason"), ("x" * 900, "x" * 400)):
         monkeypatch.setattr(subprocess, "run", lambda *a, **b: SimpleNamespace(returncode=1, stderr=error))  # noqa: B023
         with pytest.raises(StrawError) as caught:

@@ -71,3 +71,4 @@ def test_a_text_of_a_thousand_characters_may_be_nothing_but_an_answer_and_no_lon
 def test_an_answer_is_held_against_the_gold_and_not_the_other_way_round() -> None:
     assert EXTRACT.judge("2x + 3", "y = 2x + 3") and not EXTRACT.judge("<answer>52_8</answer>", "52")
     assert EXTRACT.judge("−5 apples", "−5\n") and EXTRACT.judge("x + 1", "1 + x ")
+    assert EXTRACT.judge("99**98**97", " 99**98**97\n")  # what nobody works out is right where it stands as it is
