@@ -28,7 +28,7 @@ demo: .venv/.ready-demo
 	$(BIN)/straw demo
 
 test: .venv/.ready-dev
-	@echo "some eleven thousand tests, about ten minutes on two cores"
+	@echo "some thirteen thousand tests, about ten minutes on two cores"
 	$(PYTEST)
 
 lint: .venv/.ready-dev
