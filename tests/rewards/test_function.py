@@ -139,6 +139,7 @@ def test_a_function_may_be_async() -> None:
     [
         (lambda completions: [1.0], "gave 1 for 2"), (lambda completions: [1.0, 2.0, 3.0], "gave 3 for 2"),
         (lambda completions: [1.0, math.nan], "gave nan"), (lambda completions: [1.0, math.inf], "gave inf"),
+        (lambda completions: [1.0, 10**400], "gave 1000"),  # no float holds it
         (lambda completions: [1.0, "much"], "gave 'much'"), (lambda completions: [[1.0], 2.0], r"gave \[1.0\]"),
         (lambda completions: 1.0, "gave 1.0 for 2"),  # nothing that has numbers in it
         (lambda completion: [1.0, 2.0], "asks for completion, and there is completion_ids, completions"),

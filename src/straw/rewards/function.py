@@ -153,7 +153,7 @@ def checked(function: Function, reward: Any) -> float | None:
         return None
     try:
         number = float(reward)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if math.isfinite(number):
         return number

@@ -108,12 +108,21 @@ def test_a_pickle_is_read_and_never_run(tmp_path: Path) -> None:
         (contest(private_test_cases="!!"), "neither JSON nor what LiveCodeBench packs"),
         (contest(public_test_cases="[1"), "public_test_cases is not JSON"),
         (contest(metadata="{"), "metadata is not JSON"),
+        (contest(metadata="[1]"), "metadata is to be an object"),
+        (contest(private_test_cases=base64.b64encode(zlib.compress(b"[\xff")).decode()), "unpacks to what is no text"),
+        ({**FUNCTION, "function": "f(x)"}, "name of one, got 'f"),
+        ({"prompt": "x", "tests": [{"input": "1", "output": "1", "public": "false"}]}, "public is to be true or false"),
+        ({**HUMAN_EVAL, "test": "assert double(1) == 2"}, "define check"),
         (contest(function="f", public_test_cases=[{"input": "x", "output": "1"}]), "input is not JSON"),
     ],
 )
 def test_what_a_row_lacks_is_said(row: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         exercise_in(row)
+
+
+def test_metadata_that_is_null_names_no_function() -> None:
+    assert exercise_in(contest(metadata="null")).questions[0] == Script("[1, 2]\n3")
 
 
 def test_windows_of_dates(tmp_path: Path) -> None:
@@ -215,6 +224,7 @@ def test_the_first_assert_of_mbpp_is_shown_and_what_it_needs_is_its_setup() -> N
     )
     assert exercise.shown == "Your code should pass this test:\nassert f(2) == 4" and exercise.reference == MBPP["code"]
     bare = exercise_in({"prompt": "Double it.", "test_list": tests, "test_imports": "import math"})
-    assert bare.asserts == Asserts(tests=tuple(tests)) and (bare.text, bare.reference) == ("Double it.", "")
+    assert bare.asserts == Asserts(tests=tuple(tests), setup="import math\n")
+    assert (bare.text, bare.reference) == ("Double it.", "")
     with pytest.raises(ValueError, match="list of asserts"):
         exercise_in({**MBPP, "test_list": ["assert f(2) == 4", 3]})

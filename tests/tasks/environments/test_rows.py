@@ -9,7 +9,7 @@ import pytest
 
 from straw.errors import DataError
 from straw.seeds import uniform_for
-from straw.tasks.environments.rows import EMPTY, Rows, asked_in, key_of, text_of
+from straw.tasks.environments.rows import EMPTY, Rows, asked_in, key_of, rows_of, text_of
 from straw.types import Message
 
 
@@ -78,3 +78,9 @@ def test_a_prompt_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
 def test_a_row_without_a_prompt_asks_nothing() -> None:
     assert asked_in({"level": 3}) == (Message("user", ""),)
     assert asked_in({"prompt": "go"}) == (Message("user", "go"),)
+
+
+def test_half_of_a_character_in_a_row_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text('{"prompt": "a"}\n{"prompt": "b", "names": ["\\ud800"]}\n')
+    with pytest.raises(DataError, match=r"rows.jsonl:2: a text of it has half of a character"):
+        rows_of(str(tmp_path / "rows.jsonl"), "train")

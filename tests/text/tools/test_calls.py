@@ -137,7 +137,7 @@ def test_a_malformed_call_keeps_its_text_and_the_name_it_was_meant_for() -> None
     text = '{"name": "add", "arguments": [1]}'
     assert BARE.read(text, TOOLS) == Read("", (Malformed(text, "its arguments are to be an object", "add"),))
     infinite = '{"name": "add", "arguments": {"a": NaN}}'
-    why = "a number in it is not finite, or it is nested more than 50 deep"
+    why = "a number in it is not finite, it is nested more than 50 deep, or a text has half of a character"
     assert BARE.read(infinite, TOOLS).calls == (Malformed(infinite, why, "add"),)
     (found,) = PLAIN.read("add(1) + 2", TOOLS).calls
     assert isinstance(found, Malformed) and (found.text, found.name) == ("add(1) + 2", "add")
@@ -184,3 +184,23 @@ def test_an_error_is_said_in_one_line_of_two_hundred_characters() -> None:
 )  # fmt: skip
 def test_an_argument_is_what_json_holds_and_gives_back(value: Any, holds: bool) -> None:
     assert is_plain(value) is holds
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        (TAGGED, '<tool_call>{"name": "add", "arguments": {"a": "\\ud800"}}</tool_call>'),
+        (TAGGED, '<tool_call>{"name": "add", "arguments": {"\\udfff": 1}}</tool_call>'),
+        (TAGGED, '<tool_call>{"name": "add\\ud83d"}</tool_call>'),
+        (BARE, '{"name": "add", "parameters": {"a": ["x\\udc00"]}}'),
+        (PLAIN, "add('\\ud800')"),
+    ],
+)
+def test_half_of_a_character_in_a_call_is_malformed_for_no_tokenizer_takes_it(form: Form, text: str) -> None:
+    (found,) = form.read(text, TOOLS).calls
+    assert isinstance(found, Malformed)
+
+
+def test_a_whole_character_that_json_spells_in_two_halves_is_one() -> None:
+    (found,) = BARE.read('{"name": "add", "parameters": {"a": "\\ud83d\\ude00é"}}', TOOLS).calls
+    assert found == Call("add", {"a": "\U0001f600é"})

@@ -47,6 +47,10 @@ def plain(row: Row) -> Exercise:
     tests, function = row["tests"], maybe_text(row, "function", "entry_point")
     if not isinstance(tests, list) or not all(isinstance(one, dict) and {"input", "output"} <= {*one} for one in tests):
         raise ValueError('tests is to be a list of {"input": ..., "output": ...}')
+    if function and not function.isidentifier():
+        raise ValueError(f"function is to be the name of one, got {function!r:.40}")
+    if odd := [one["public"] for one in tests if not isinstance(one.get("public"), bool | None)]:
+        raise ValueError(f"public is to be true or false, got {odd[0]!r:.40}")
     return Exercise(
         text=text_in(row, "prompt"),
         function=function,
@@ -84,6 +88,8 @@ def shown_tests(tests: list[Any], function: str) -> str:
 def human_eval(row: Row) -> Exercise:
     prompt, entry = text_in(row, "prompt"), text_in(row, "entry_point")
     solution = maybe_text(row, "canonical_solution")
+    if "check" not in text_in(row, "test"):
+        raise ValueError("test is to define check(candidate), which no program passes otherwise")
     return Exercise(
         text=f"Complete this Python function:\n\n```python\n{prompt.strip()}\n```",
         function=entry,
@@ -103,7 +109,8 @@ def mbpp(row: Row) -> Exercise:
     if not isinstance(tests, list) or not all(isinstance(one, str) for one in tests):
         raise ValueError("test_list is to be a list of asserts")
     imports = row.get("test_imports")
-    lines = [*(imports if isinstance(imports, list) else []), maybe_text(row, "test_setup_code")]
+    first = imports if isinstance(imports, list) else [maybe_text(row, "test_imports")]
+    lines = [*first, maybe_text(row, "test_setup_code")]
     reference = maybe_text(row, "code")
     return Exercise(
         text=text_in(row, "text", "prompt"),

@@ -79,7 +79,7 @@ def day_of(place: str, value: object) -> date:
 
 
 def exercise_of_livecodebench(row: Mapping[str, Any]) -> Exercise:
-    function = str(read_json(row.get("metadata") or "{}", "metadata").get("func_name") or "")
+    function = function_in(row.get("metadata"))
     tests = [*unpacked(row.get("public_test_cases"), "public_test_cases")]
     tests += unpacked(row.get("private_test_cases"), "private_test_cases")
     if not isinstance(row["question_content"], str):
@@ -92,6 +92,14 @@ def exercise_of_livecodebench(row: Mapping[str, Any]) -> Exercise:
         starter=str(row.get("starter_code") or ""),
         prelude=PRELUDE,
     )
+
+
+def function_in(metadata: object) -> str:
+    """The name that tests call; none: the whole program is run."""
+    said = read_json(metadata or "{}", "metadata") or {}
+    if not isinstance(said, dict):
+        raise ValueError(f"metadata is to be an object, got {said!r:.40}")
+    return str(said.get("func_name") or "")
 
 
 def question(test: Mapping[str, Any], function: str) -> Script | Call:
@@ -121,7 +129,12 @@ def text_in(packed: str, field: str) -> str:
         raise ValueError(f"{field} is neither JSON nor what LiveCodeBench packs ({error})") from None
     if unzip.unconsumed_tail:
         raise ValueError(f"{field} unpacks to more than {MOST_TESTS} bytes")
-    return content.decode() if content[:1] == b"[" else the_text_of_a_pickle(content, field)
+    if content[:1] != b"[":
+        return the_text_of_a_pickle(content, field)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{field} unpacks to what is no text ({error})") from None
 
 
 def the_text_of_a_pickle(content: bytes, field: str) -> str:

@@ -26,6 +26,10 @@ class Hung(Exception):
     """It did not come back in time."""
 
 
+class Left(Exception):
+    """What it raised ends a program, such as sys.exit(): one of somebody else ends neither this thread nor the run."""
+
+
 class Ended(BaseException):
     """Raised inside a call that is too late: nothing that catches errors catches it."""
 
@@ -95,8 +99,11 @@ def do(job: Job, loop: asyncio.AbstractEventLoop) -> None:
             job.result = loop.run_until_complete(awaited(job))
     except Ended:
         raise
-    except BaseException as error:  # handed to whoever asked
+    except Exception as error:  # handed to whoever asked
         job.error = error
+    except BaseException as error:
+        said = str(error)
+        job.error = Left(f"{type(error).__name__}: {said}" if said else type(error).__name__)
     job.done.set()
 
 

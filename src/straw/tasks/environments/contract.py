@@ -19,10 +19,13 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeGuard
 
 from straw.errors import ConfigError
+from straw.tasks.environments.calling import Left
 from straw.tasks.word_problems.prompts import message_of
+from straw.text.shown.visible import encodable
 from straw.text.tools.forms import Schema, schema_of
 from straw.types import Message
 
@@ -76,12 +79,26 @@ def contract_of(name: str, factory: Callable[[], Any] | None, more: Sequence[Cal
     schemas += [schema_of(getattr(instance, member), f"{name}.{member}") for member in methods]
     return Contract(
         name=type(instance).__name__, factory=factory, methods=methods, schemas=tuple(schemas), more=shared,
-        pays="get_reward" in members, pays_by_turn=is_number(getattr(instance, "turn_reward", None)),
+        pays="get_reward" in members, pays_by_turn=is_number(attribute(instance, "turn_reward", is_set=True)),
         wants_seed="seed" in inspect.signature(instance.reset).parameters,
-        knows_success=isinstance(getattr(instance, "solved", None), bool),
-        reads_replies=isinstance(getattr(instance, "last_reply", None), str),
-        examples=examples_of(name, getattr(instance, "examples", ())),
+        knows_success=truth_of(attribute(instance, "solved")) is not None,
+        reads_replies=isinstance(attribute(instance, "last_reply", is_set=True), str),
+        examples=examples_of(name, attribute(instance, "examples")),
     )  # fmt: skip
+
+
+def attribute(instance: Any, name: str, *, is_set: bool = False) -> Any:
+    """None where there is none yet: a property may raise before the first reset, as it may raise AttributeError.
+
+    `is_set`: one that is set from here, which a property without a setter cannot be: it is the class's own affair.
+    """
+    own = inspect.getattr_static(type(instance), name, None)
+    if is_set and isinstance(own, property) and own.fset is None:
+        return None
+    try:
+        return getattr(instance, name, None)
+    except Exception:
+        return None
 
 
 def examples_of(name: str, examples: Any) -> tuple[Message, ...]:
@@ -97,7 +114,7 @@ def examples_of(name: str, examples: Any) -> tuple[Message, ...]:
 def made(name: str, factory: Callable[[], Any]) -> Any:
     try:
         return factory()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(
             f"an environment is made without arguments, and {name} cannot be ({said_of(error)}): what it needs, take "
             "from around it or from the row that reset is given"
@@ -106,12 +123,39 @@ def made(name: str, factory: Callable[[], Any]) -> Any:
 
 def said_of(error: BaseException) -> str:
     """Its kind and its first line."""
-    line = str(error).partition("\n")[0][:300]
+    line = text_said(error).partition("\n")[0][:300]
+    if isinstance(error, Left):
+        return line
     return f"{type(error).__name__}: {line}" if line else type(error).__name__
 
 
+def text_said(error: BaseException) -> str:
+    """Its text; an error of somebody else may raise another one when it is asked."""
+    try:
+        return encodable(str(error), "utf-8")
+    except Exception:
+        return type(error).__name__
+
+
+def shown(value: Any) -> str:
+    """What an environment gave, briefly."""
+    try:
+        return encodable(f"{value!r:.40}", "utf-8")
+    except Exception:
+        return f"a {type(value).__name__}"
+
+
 def is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    """Python's or numpy's."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def truth_of(value: Any) -> bool | None:
+    """True or false, Python's or numpy's; None is neither."""
+    if isinstance(value, bool):
+        return value
+    is_numpy = type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_")
+    return bool(value) if is_numpy else None
 
 
 def is_finite(value: Any) -> TypeGuard[float]:

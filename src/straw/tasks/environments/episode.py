@@ -11,15 +11,17 @@ and never paid, and the run goes on.
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from straw.tasks.environments.calling import CALL, Hung
-from straw.tasks.environments.contract import Contract, is_finite, said_of
+from straw.tasks.environments.contract import Contract, is_finite, said_of, shown, text_said, truth_of
 from straw.tasks.environments.luck import Luck
+from straw.text.shown.visible import encodable
 from straw.text.tools.calls import Call, Malformed, Read
 from straw.types import Message, Play, ToolCall
 
@@ -89,7 +91,7 @@ class Episode:
             self.instance.turn_reward = 0.0
         if self.contract.reads_replies:
             self.instance.last_reply = ""
-        return said
+        return None if said is None else encodable(said, "utf-8")
 
     def answer(self, read: Read) -> Results | None:
         """What a turn brought; no call ends the conversation, as does a failure."""
@@ -115,7 +117,7 @@ class Episode:
         if not self.limits.stops_when_done:
             return False
         try:
-            return self.run("done", lambda: getattr(self.instance, "done", False)) is True
+            return self.run("done", lambda: truth_of(getattr(self.instance, "done", False))) is True
         except Failed as failure:
             self.reason = str(failure)
             return True
@@ -127,21 +129,21 @@ class Episode:
         if tool is None:
             return self.noted(turn, call.name, call.arguments, error(f"Tool {call.name} not found."), "unknown")
         try:
-            result = text_of(self.run(call.name, lambda: tool(**call.arguments), is_tool=True))
+            result = self.run(call.name, lambda: written_out(tool(**call.arguments)), is_tool=True)
         except Failed:
             raise
         except Exception as raised:
-            return self.noted(turn, call.name, call.arguments, error(str(raised)), "failed")
+            return self.noted(turn, call.name, call.arguments, error(text_said(raised)), "failed")
         return self.noted(turn, call.name, call.arguments, result, "answered")
 
     def noted(self, turn: int, name: str, arguments: Mapping[str, Any], result: str, status: str) -> ToolCall:
-        text = shortened(result, self.limits.result)
+        text = shortened(encodable(result, "utf-8"), self.limits.result)
         return ToolCall(turn=turn, name=name, arguments=dict(arguments), result=text, status=status)
 
     def take_turn_reward(self) -> None:
         paid, self.instance.turn_reward = getattr(self.instance, "turn_reward", 0.0), 0.0
         if not is_finite(paid):
-            self.reason = f"{self.contract.name}.turn_reward is a finite number, and is {paid!r:.40}"
+            self.reason = f"{self.contract.name}.turn_reward is a finite number, and is {shown(paid)}"
             paid = 0.0
         self.turn_rewards.append(float(paid))
 
@@ -151,7 +153,7 @@ class Episode:
         try:
             if not self.reason:
                 reward = self.paid()
-                solved = self.run("solved", lambda: getattr(self.instance, "solved", None))
+                solved = self.run("solved", lambda: truth_of(getattr(self.instance, "solved", None)))
         except Failed as failure:
             self.reason = str(failure)
         by_turn: tuple[float, ...] | None = None
@@ -164,7 +166,7 @@ class Episode:
         return Play(
             environment=self.contract.name, calls=tuple(self.calls), heard=tuple(self.heard),
             tools=self.contract.tools, reward=reward, turn_rewards=by_turn,
-            solved=solved if isinstance(solved, bool) else None, reason=self.reason, seconds=round(self.seconds, 4),
+            solved=solved, reason=self.reason, seconds=round(self.seconds, 4),
         )  # fmt: skip
 
     def paid(self) -> float | None:
@@ -175,10 +177,10 @@ class Episode:
             return None
         try:
             number = float(reward)
-        except (TypeError, ValueError, OverflowError):
+        except Exception:  # a class of somebody else raises what it likes
             number = math.nan
         if not math.isfinite(number):
-            raise Failed(f"{self.contract.name}.get_reward gives a finite number or None, and gave {reward!r:.40}")
+            raise Failed(f"{self.contract.name}.get_reward gives a finite number or None, and gave {shown(reward)}")
         return number
 
     def run(self, name: str, function: Callable[[], Any], *, is_tool: bool = False) -> Any:
@@ -203,6 +205,15 @@ class Episode:
 def error(text: str) -> str:
     """As TRL tells a model."""
     return str({"error": text})
+
+
+def written_out(given: Any) -> str | Awaitable[str]:
+    """The text of what a tool gave or will give: writing it out may run code of somebody else, and take its time."""
+
+    async def later() -> str:
+        return text_of(await given)
+
+    return later() if inspect.isawaitable(given) else text_of(given)
 
 
 def text_of(result: Any) -> str:

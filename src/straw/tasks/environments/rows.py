@@ -20,6 +20,7 @@ from straw.seeds import uniform_for
 from straw.tasks.word_problems.data_loading import Source
 from straw.tasks.word_problems.prompts import messages_of
 from straw.tasks.word_problems.tasks import plain_value, shuffled
+from straw.text.tools.calls import is_whole
 from straw.types import Message
 
 Row = Mapping[str, Any]
@@ -73,7 +74,10 @@ def rows_of(path: str, split: str) -> list[Row]:
             asked_in(row)
         except ValueError as error:
             raise DataError(f"{place}: {error}. Mend or remove it.") from None
-        found.append({str(name): plain_value(value) for name, value in row.items()})
+        plain = {str(name): plain_value(value) for name, value in row.items()}
+        if not is_whole(text_of(plain)):
+            raise DataError(f"{place}: a text of it has half of a character (a lone surrogate). Mend or remove it.")
+        found.append(plain)
     return found
 
 

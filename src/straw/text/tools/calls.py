@@ -22,6 +22,7 @@ Parameters = Mapping[str, Sequence[str]]  # the names of a tool's parameters, by
 OPENS, CLOSES = "<tool_call>", "</tool_call>"
 LONGEST = 4_000  # characters of one call
 DEEPEST = 50  # brackets in brackets of its arguments: a record of a rollout is read back to a hundred, see straw.files
+NOT_PLAIN = f"a number in it is not finite, it is nested more than {DEEPEST} deep, or a text has half of a character"
 LINE = re.compile(r"\s*([A-Za-z_]\w*)\((.*)", re.DOTALL)
 
 
@@ -88,13 +89,13 @@ def of_json(text: str) -> Call | Malformed:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         return Malformed(text, f"it is no JSON: {str(error) or 'it is nested too deeply'}")
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str) or not is_whole(value["name"]):
         return Malformed(text, "it is to be an object with a name")
     arguments = value.get("arguments", value.get("parameters"))
     if not isinstance(arguments, dict | None):
         return Malformed(text, "its arguments are to be an object", value["name"])
     if not is_plain(arguments or {}):
-        return Malformed(text, f"a number in it is not finite, or it is nested more than {DEEPEST} deep", value["name"])
+        return Malformed(text, NOT_PLAIN, value["name"])
     return Call(value["name"], arguments or {})
 
 
@@ -153,8 +154,8 @@ def arguments_of(node: ast.Call, names: Sequence[str] | None) -> dict[str, Any]:
         found[keyword.arg] = ast.literal_eval(keyword.value)
     if not is_plain(found):
         raise ValueError(
-            "an argument is a text, a finite number, true or false, none, a list or a dict of such, nested at most "
-            f"{DEEPEST} deep"
+            "an argument is a text of whole characters, a finite number, true or false, none, a list or a dict of "
+            f"such, nested at most {DEEPEST} deep"
         )
     return found
 
@@ -170,10 +171,19 @@ def is_plain(value: Any, deepest: int = DEEPEST) -> bool:
     if isinstance(value, float):
         return math.isfinite(value)
     if isinstance(value, dict):
-        return deepest > 0 and all(isinstance(key, str) and is_plain(one, deepest - 1) for key, one in value.items())
+        return deepest > 0 and all(
+            isinstance(key, str) and is_whole(key) and is_plain(one, deepest - 1) for key, one in value.items()
+        )
     if isinstance(value, list):
         return deepest > 0 and all(is_plain(one, deepest - 1) for one in value)
-    return value is None or isinstance(value, str | int)
+    if isinstance(value, str):
+        return is_whole(value)
+    return value is None or isinstance(value, int)
+
+
+def is_whole(text: str) -> bool:
+    """Whether no character of it is half of one (a lone surrogate, "\\ud800"), which no file and no tokenizer takes."""
+    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
 
 
 def write_plain(call: Call) -> str:
