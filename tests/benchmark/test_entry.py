@@ -28,6 +28,17 @@ EDITS: dict[str, Callable[[dict[str, Any]], Any]] = {
     "options that are lists": lambda found: found["submission"].update(options={"a": []}),
     "code that is no text": lambda found: found["submission"].update(code={"a.py": 1}),
     "a curve that is none": lambda found: found["cells"][0]["runs"][0].update(bits=[[1, 2, 3]]),
+    "a curve without its start": lambda found: found["cells"][0]["runs"][0]["bits"].pop(0),
+    "a curve without a point": lambda found: found["cells"][0]["runs"][0].update(bits=[], failed="it left"),
+    "a curve that goes back": lambda found: found["cells"][0]["runs"][0]["bits"].reverse(),
+    "bits that are no number": lambda found: found["cells"][0]["runs"][0]["bits"][0].__setitem__(1, float("nan")),
+    "a time that is no number": lambda found: found["cells"][0]["runs"][0].update(cpu_s=float("inf")),
+    "a time in words": lambda found: found["cells"][0]["runs"][0].update(cpu_s="1.5"),
+    "a count that is true": lambda found: found["cells"][0]["runs"][0].update(updates=True),
+    "known in words": lambda found: found["cells"][0]["runs"][0].update(known="no"),
+    "knowledge of the formula in words": lambda found: found["submission"].update(knows_formula="false"),
+    "an option that is no number": lambda found: found["submission"].update(options={"lr": float("nan")}),
+    "a total that is none": lambda found: found.update(total=5),
     "no machine": lambda found: found.update(machine=None),
 }
 

@@ -114,6 +114,25 @@ def test_limits_have_names_and_are_told(tmp_path: Path) -> None:
         assert full.status_code == 429
 
 
+@pytest.mark.parametrize("wrong", [{"beta1": 1.0}, {"beta2": 1}, {"eps": 0}, {"eps": 1e-60}])
+def test_a_step_that_could_only_leave_weights_that_are_no_numbers_is_refused(
+    tmp_path: Path, wrong: dict[str, float]
+) -> None:
+    with serving(tmp_path) as (http, _, _):
+        client = Client(http)
+        client.create()
+        answer = client.ask("optim_step", model_id=client.model, seq_id=1, adam_params=wrong)
+        assert answer.status_code == 422 and next(iter(wrong)) in answer.json()["detail"]
+
+
+def test_an_address_that_is_none_is_told_to_openais_clients_in_their_form(tmp_path: Path) -> None:
+    with serving(tmp_path) as (http, _, _):
+        for method, path in (("POST", "/v1/embeddings"), ("GET", "/v1/responses/1")):
+            answer = http.request(method, path, headers={"authorization": "Bearer tml-x"})
+            assert answer.status_code == 404
+            assert path in answer.json()["error"]["message"] and answer.json()["error"]["code"] == "unknown_url"
+
+
 def test_an_address_that_is_none_says_so(tmp_path: Path) -> None:
     with serving(tmp_path) as (http, _, _):
         for method, path in (("GET", "/api/v1/nothing"), ("GET", "/api/v1/optim_step"), ("POST", "/nothing")):

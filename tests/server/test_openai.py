@@ -201,11 +201,18 @@ def test_a_call_is_streamed_whole_and_not_as_text(made: Made, client: Any, begun
     assert [one.function.arguments for one in message.tool_calls] == ['{"city": "Bern"}']
 
 
-@pytest.mark.parametrize("says", ["<tool_call>{no json", '<tool_call>{"name": "other"}</tool_call>', "<tool_call>"])
+@pytest.mark.parametrize(
+    "says", ["no call at all", "<tool_call>{no json", '<tool_call>{"name": "other"}</tool_call>', "<tool_call>"]
+)
 @pytest.mark.parametrize("stream", [False, True])
-def test_what_is_no_call_stays_text(made: Made, client: Any, says: str, stream: bool) -> None:
+@pytest.mark.parametrize("choice", ["auto", "required"])
+def test_what_is_no_call_stays_text_and_all_of_it(
+    made: Made, client: Any, says: str, stream: bool, choice: str
+) -> None:
     made.says = says
-    answer = client.chat.completions.create(model="tiny-1M", messages=TALK, tools=[WEATHER], stream=stream)
+    answer = client.chat.completions.create(
+        model="tiny-1M", messages=TALK, tools=[WEATHER], tool_choice=choice, stream=stream
+    )
     if stream:
         assert "".join(one.choices[0].delta.content or "" for one in answer) == says
     else:

@@ -126,7 +126,7 @@ def entry_of(found: Any) -> Entry:
         raise ValueError(f"no form {found['form']!r:.40}")
     return Entry(
         form=found["form"], submission=submission_of(found["submission"]), table=text(found["table"]),
-        machine=machine_of(found["machine"]), total=found["total"], wall=text(found.get("wall", "")),
+        machine=machine_of(found["machine"]), total=dict(found["total"]), wall=text(found.get("wall", "")),
         runs={text(cell["cell"]): [run_of(run) for run in cell["runs"]] for cell in found["cells"]},
         scores={text(cell["cell"]): cell["score"] for cell in found["cells"]},
     )  # fmt: skip
@@ -134,14 +134,19 @@ def entry_of(found: Any) -> Entry:
 
 def submission_of(found: Any) -> Submission:
     """Its mark is worked out anew, whatever the file says."""
-    options = {text(name): value for name, value in found["options"].items()}
-    if not all(isinstance(value, str | int | float | bool) for value in options.values()):
-        raise ValueError("options are numbers and texts")
+    options = {text(name): option_of(value) for name, value in found["options"].items()}
     return Submission(
         learner=text(found["learner"]), options=options, ours=text(found["ours"]), knows=text(found["knows"]),
         code={text(file): text(body, MIB) for file, body in found["code"].items()},
-        knows_formula=bool(found["knows_formula"]),
+        knows_formula=flag(found["knows_formula"]),
     )  # fmt: skip
+
+
+def option_of(value: Any) -> str | int | float | bool:
+    if not isinstance(value, str):
+        number(value)
+    plain: str | int | float | bool = value  # as it stands: 1 and 1.0 have different marks
+    return plain
 
 
 def machine_of(found: Any) -> dict[str, Any]:
@@ -151,17 +156,38 @@ def machine_of(found: Any) -> dict[str, Any]:
 
 def run_of(found: Any) -> Played:
     return Played(
-        number=count(found["number"]), episodes=count(found["episodes"]), known=bool(found["known"]),
-        updates=count(found["updates"]), unpaid_draws=count(found["unpaid_draws"]), cpu_s=float(found["cpu_s"]),
+        number=count(found["number"]), episodes=count(found["episodes"]), known=flag(found["known"]),
+        updates=count(found["updates"]), unpaid_draws=count(found["unpaid_draws"]), cpu_s=number(found["cpu_s"]),
         start=text(found["start"]), rollouts=text(found["rollouts"]), failed=text(found["failed"]),
-        bits=tuple((count(at), float(bits)) for at, bits in found["bits"]),
+        bits=curve_of(found["bits"]),
     )  # fmt: skip
 
 
+def curve_of(found: Any) -> tuple[tuple[int, float], ...]:
+    """From the start on, and forwards: the board draws it."""
+    curve = tuple((count(at), number(bits)) for at, bits in found)
+    places = [at for at, _ in curve]
+    if not places or places[0] != 0 or sorted(set(places)) != places:
+        raise ValueError("a curve of bits begins at episode 0 and goes on from there")
+    return curve
+
+
+def number(value: Any) -> float:
+    if not isinstance(value, int | float) or not abs(value) < 1e300:  # JSON here may say NaN
+        raise ValueError(f"{value!r:.40} is no number")
+    return float(value)
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r:.40} is neither true nor false")
+    return value
+
+
 def count(value: Any) -> int:
-    if not isinstance(value, int) or not 0 <= value < 2**53:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**53:
         raise ValueError(f"{value!r:.40} is no count")
-    return int(value)
+    return value
 
 
 def text(value: Any, most: int = 500) -> str:

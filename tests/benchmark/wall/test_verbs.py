@@ -70,3 +70,16 @@ def test_a_learner_that_stays_at_the_start_does_not_reach_into_the_next_rollouts
     wall.ask("to_start", {})
     wall.verbs.turn_is_over()
     assert parts.engine.logprobs(data) == learned
+
+
+@pytest.mark.parametrize("num", [-5, 0, 2.5, True, float("nan"), 2**40])
+def test_a_count_of_draws_that_makes_no_sense_takes_nothing_back_from_those_counted(home: Path, num: Any) -> None:
+    wall = Wall(Parts())
+    wall.away.converse((1,), 3)
+    for verb, asked in {
+        "converse": {"prompt": [1], "num_rows": num},
+        "sample": {"prompts": [[1]], "num_samples": num, "params": {}, "seeds": []},
+    }.items():
+        with pytest.raises(RunError, match="drawn at once"):
+            wall.ask(verb, asked)
+    assert wall.verbs.unpaid_draws == 3

@@ -54,17 +54,22 @@ class Verbs:
     # --- the verbs -------------------------------------------------------------------------------
 
     def sample(self, prompts: Any, num_samples: int, params: Plain, seeds: Any) -> Any:
-        asked = len(prompts) * num_samples
-        if not 0 < asked <= MOST_ROWS:
-            raise RunError(f"at most {MOST_ROWS:,} replies are drawn at once, and one at least; got {asked:,}")
-        self.unpaid_draws += asked
+        self.count_draws(len(prompts), num_samples)
         found = self.engine.sample([wire.whole(one) for one in prompts], num_samples, wire.params_of(params), seeds)
         return [wire.plain_replies(group) for group in found]
 
     def converse(self, prompt: Any, num_rows: int) -> int:
-        self.unpaid_draws += num_rows
+        self.count_draws(1, num_rows)
         self.conversations.append(self.engine.converse(wire.whole(prompt), num_rows))
         return len(self.conversations) - 1
+
+    def count_draws(self, prompts: int, each: Any) -> None:
+        """Before they are made. A count that is none, as -5, would take back what was counted."""
+        if type(each) is not int or not 0 < prompts * each <= MOST_ROWS:
+            raise RunError(
+                f"at most {MOST_ROWS:,} replies are drawn at once, and one at least; got {prompts} x {each!r:.40}"
+            )
+        self.unpaid_draws += prompts * each
 
     def generate(self, number: int, params: Plain, seeds: Any) -> Any:
         return wire.plain_replies(self.conversations[number].generate(wire.params_of(params), seeds))

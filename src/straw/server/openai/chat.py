@@ -69,8 +69,13 @@ class ChatRequest:
     # --- streaming
 
     def unfolding(self) -> Unfolding:
-        """Text up to where a call may begin: calls are told whole, at the end."""
-        return Unfolding(self.chat, self.asked_of(), (OPENS,) if self.tools.offered else ())
+        """Text up to where a call may begin: calls are told whole, at the end.
+
+        A call that was begun in the model's place may turn out to be none: then all of its text is told there.
+        """
+        unfolding = Unfolding(self.chat, self.asked_of(), (OPENS,) if self.tools.offered else ())
+        unfolding.is_over = bool(self.tools.begun)
+        return unfolding
 
     def first(self, index: int) -> dict[str, Any]:
         return {"index": index, "delta": {"role": "assistant", "content": ""}, "finish_reason": None, "logprobs": None}

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from straw.server.openai.errors import body
 from straw.server.routes.answers import Handler, endpoint, reply
 from straw.server.routes.checkpoints import CheckpointRoutes
 from straw.server.routes.sampling import SamplingRoutes
@@ -83,7 +84,10 @@ async def healthy(request: Request) -> Response:
 async def told(request: Request, error: Exception) -> Response:
     """An address that is none, or a method that it does not have."""
     status = error.status_code if isinstance(error, HTTPException) else 404
-    return reply({"detail": f"{request.method} {request.url.path[:200]} is nothing that this server answers"}, status)
+    why = f"{request.method} {request.url.path[:200]} is nothing that this server answers"
+    if request.url.path.startswith("/v1/"):  # OpenAI's clients read no detail
+        return reply(body(why, "invalid_request_error", "unknown_url"), status)
+    return reply({"detail": why}, status)
 
 
 class OwnName:

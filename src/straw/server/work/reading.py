@@ -25,6 +25,7 @@ from straw.server.wire.training import ForwardBackward, read_forward_backward
 LOSSES = ("cross_entropy", "importance_sampling", "ppo", "cispo", "dro", "gspo")
 SHORTEST_TTL, LONGEST_TTL = 1, 10 * 366 * 86_400
 STABLE = "stable_reinforce"
+MOST_BETA, LEAST_EPS = 0.999999, 1e-30  # with a beta of 1 or no eps, AdamW divides by 0 and the weights are NaN
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +77,8 @@ class Reading:
         name = "adam_params" if fields.get("adam_params") is not None else "optimizer_params"
         params = fields.inner(name)
         return AdamParams(
-            learning_rate=params.number("learning_rate", 0, 1e6, 1e-4), beta1=params.number("beta1", 0, 1, 0.9),
-            beta2=params.number("beta2", 0, 1, 0.95), eps=params.number("eps", 0, 1e6, 1e-12),
+            learning_rate=params.number("learning_rate", 0, 1e6, 1e-4), beta1=params.number("beta1", 0, MOST_BETA, 0.9),
+            beta2=params.number("beta2", 0, MOST_BETA, 0.95), eps=params.number("eps", LEAST_EPS, 1e6, 1e-12),
             weight_decay=params.number("weight_decay", 0, 1e6, 0.0),
             grad_clip=params.number("grad_clip_norm", 0, 1e30, 0.0),
         )  # fmt: skip
