@@ -27,17 +27,19 @@ def test_groups_of_four_when_a_quarter_is_paid() -> None:
     assert isclose(unanimous([rewards], 4, mean), 0.25**4 + 0.75**4)  # 0.3203
     found = forecast_groups([[rollout(reward) for reward in rewards]], 4, mean)
     assert found.share == pytest.approx(0.25**4 + 0.75**4)
-    assert found.line == "forecast: 15% to 59% of groups of 4 will teach nothing at first (32 rollouts tried)"
+    assert found.line == "forecast: 14% to 59% of groups of 4 will teach nothing at first (32 rollouts tried)"
 
 
-@pytest.mark.parametrize(("rare", "truth"), [(1 / 64, 0.94), (1 / 8, 0.586), (1 / 3, 0.21)])
-def test_the_range_holds_the_truth_in_nineteen_of_twenty_trials(rare: float, truth: float) -> None:
-    """Whether it would be paid by luck, 32 rollouts a trial."""
-    assert rare**4 + (1 - rare) ** 4 == pytest.approx(truth, abs=0.005)
-    random, held, trials = Random(0), 0, 300
+@pytest.mark.parametrize("rare", [1 / 64, 1 / 8, 1 / 3, 1 / 2])
+@pytest.mark.parametrize("group_size", [2, 4, 8])
+def test_the_range_that_is_told_holds_the_truth_in_nineteen_of_twenty_trials(rare: float, group_size: int) -> None:
+    """Paid 1 by luck, 32 rollouts a trial. Equally common levels are the least that there can be."""
+    truth = 100 * (rare**group_size + (1 - rare) ** group_size)
+    random, held, trials = Random(0), 0, 200
     for _ in range(trials):
-        found = forecast_groups([[rollout(float(random.random() < rare)) for _ in range(32)]], 4, mean)
-        held += found.at_least <= rare**4 + (1 - rare) ** 4 <= found.at_most
+        found = forecast_groups([[rollout(float(random.random() < rare)) for _ in range(32)]], group_size, mean)
+        low, _, high = found.range.replace("%", "").partition(" to ")
+        held += float(low) <= truth <= float(high or low)
     assert held >= 0.93 * trials
 
 
@@ -68,7 +70,7 @@ def test_rollouts_that_were_all_paid_alike_leave_a_range_and_say_what_to_do() ->
     found = forecast_groups([[rollout(0.0)] * 30], 4, mean)
     assert found == Forecast(rollouts=30, group_size=4, at_least=(1 - 3 / 30) ** 4, share=1.0, at_most=1.0)
     assert found.is_bad
-    assert "at least 66%, perhaps all, of groups of 4 will teach nothing at first" in found.line
+    assert "at least 65%, perhaps all, of groups of 4 will teach nothing at first" in found.line
     assert "(30 rollouts tried, all paid alike: at 95% confidence at most 10% are not)" in found.line  # 3 / 30
     assert "group_size" in found.line and "baseline" in found.line and "reward_type" in found.line
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, floor, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class Forecast:
         some, why = self.range, f"{self.rollouts} rollouts tried, nearly all paid alike"
         if self.share == 1 and self.at_least < 1:
             rare = f"{1 - self.at_least ** (1 / self.group_size):.0%}"
-            some = f"at least {self.at_least:.0%}, perhaps all,"
+            some = f"at least {floor(100 * self.at_least)}%, perhaps all,"
             why = f"{self.rollouts} rollouts tried, all paid alike: at 95% confidence at most {rare} are not"
         return (
             f"forecast: {some} {said} ({why}). The run waits for a lucky one. What "
@@ -61,8 +61,9 @@ class Forecast:
 
     @property
     def range(self) -> str:
-        low, high = f"{self.at_least:.0%}", f"{self.at_most:.0%}"
-        return low if low == high else f"{low} to {high}"
+        """Rounded outwards: the share is least where levels are equally common, and no draw goes below that."""
+        low, high = floor(100 * self.at_least), ceil(100 * self.at_most)
+        return f"{low}%" if low == high else f"{low}% to {high}%"
 
 
 def forecast_groups(groups: Sequence[Sequence[Rollout]], group_size: int, credit: Callable[[], Credit]) -> Forecast:
