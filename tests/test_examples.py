@@ -161,6 +161,7 @@ def test_a_learner_that_learns_by_itself_has_the_shared_options_alone(home: Path
         "class Alone:",
         "learn = lambda self, step, told, groups: {}",
         "state_dict = load_state_dict = lambda *_: {}",
+        "__init__ = lambda self, plan, engine, sampling: None",
     ]
     (tmp_path / "mine.py").write_text("\n    ".join(lines))
     page = plan_of(load_page(None, parse_overrides([f"algorithm={tmp_path}/mine.py:Alone"]))).page
@@ -341,6 +342,10 @@ def test_an_error_in_a_function_keeps_its_file_and_line(home: Path, tmp_path: Pa
 LACKING = {  # a class that the docs could be taken to ask for, and what it lacks
     "task": ("def problem(self, index): ...", r"lacks next_message and grade\. Write class Mine\(straw\.SimpleTask\)"),
     "algorithm": ("def learn(self, step, told, groups): ...", "lacks state_dict, load_state_dict: see"),
+    "algorithm ": (
+        "learn = state_dict = load_state_dict = lambda self, *given: {}",
+        r"cannot be \(too many positional arguments\)\. Write def __init__\(self, plan, engine, sampling\)",
+    ),
     "use_ir": ("def raw(self, traces): ...", "lacks write, counts, arrays, load: see examples/my_novelty.py"),
 }
 
@@ -350,7 +355,7 @@ def test_a_class_without_what_its_kind_has_is_refused_before_it_runs(home: Path,
     has, lacks = LACKING[what]
     (tmp_path / "mine.py").write_text(f"class Mine:\n    {has}\n")
     with pytest.raises(ConfigError, match=lacks):
-        plan_of(load_page(None, parse_overrides([f"{what}={tmp_path}/mine.py:Mine"])))
+        plan_of(load_page(None, parse_overrides([f"{what.strip()}={tmp_path}/mine.py:Mine"])))
 
 
 @pytest.mark.parametrize("what", ["reward_type", "baseline", "loss_fn", "algorithm", "use_ir", "engine"])

@@ -8,6 +8,7 @@ it used.
 from __future__ import annotations
 
 from collections.abc import Collection
+from inspect import signature
 
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
@@ -50,6 +51,7 @@ def plan_of(loaded: Loaded) -> Plan:
     check_problems(it.page, it.row, task)
     channel = channel_of(it.page, task)
     check_learner(it.row, it.page, task, channel)
+    check_can_be_made(it.row)
     notes += thread_notes(it.page.model.threads)
     plan = Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
     check_declared_verbs(plan)
@@ -67,6 +69,19 @@ def check_engine(page: Page, named: Collection[str]) -> None:
     """Whether the engine can do what the page wants of it."""
     if (check := getattr(find("engines", page.engine.engine), "check", None)) is not None:
         check(page, named)
+
+
+def check_can_be_made(row: Algorithm) -> None:
+    """Of a learner, or its class would fall deep in the beginning of a run."""
+    if row.learner is None:
+        return
+    try:
+        signature(find("learners", row.learner)).bind("plan", "engine", "sampling")
+    except TypeError as error:
+        raise ConfigError(
+            f"a learner is made with the plan, the engine and the sampling, and {row.learner} cannot be ({error}). "
+            "Write def __init__(self, plan, engine, sampling): see examples/my_learner.py."
+        ) from None
 
 
 def task_of(page: Page) -> Task:
