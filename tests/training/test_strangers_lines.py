@@ -21,13 +21,13 @@ def cut(home: Path, tmp_path: Path) -> Path:
     return tmp_path / "cut"
 
 
-@pytest.mark.parametrize("step", ['"a"', "[1]", "null", "NaN", "Infinity", "-1", "true", "{}"])
-def test_steps_and_events_that_are_none_are_refused_where_a_run_would_begin_again(cut: Path, step: str) -> None:
+@pytest.mark.parametrize("step", ['"a"', "[1]", "null", "-1", "{}", "1.5"])
+def test_a_step_that_is_none_may_stand_for_a_day_and_nothing_begins_again_over_it(cut: Path, step: str) -> None:
     shutil.rmtree(cut / "checkpoints")
-    (cut / "checkpoints.jsonl").write_text("{}\n")
-    (cut / "events.jsonl").write_text("{}\n")
+    (cut / "checkpoints.jsonl").write_text("")
+    (cut / "events.jsonl").write_text("{}\n")  # which says nothing of itself
     (cut / "metrics.jsonl").write_text(f'{{"step":{step}}}\n')
-    with pytest.raises(RunError):
+    with pytest.raises(RunError, match="has a step, and one has none: restore it"):
         resume_run(cut, Listener())
 
 
