@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -346,3 +347,21 @@ def wait_until(what: Callable[[], bool]) -> None:
     while not what():
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize("error", [OSError("full"), ValueError("no log"), KeyError("x")])
+def test_tidying_that_fails_goes_on_at_the_next_second(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    tried: list[int] = []
+
+    def tidy() -> None:
+        tried.append(1)
+        raise error
+
+    async def at_once(seconds: float) -> None:
+        if len(tried) == 3:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(asyncio, "sleep", at_once)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(Pool._tidy(SimpleNamespace(tidy=tidy)))  # type: ignore[arg-type]
+    assert len(tried) == 3
