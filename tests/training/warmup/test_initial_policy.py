@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.runs.test_strange_folder import writer
+from tests.runs.test_who_writes import writer
 from tests.small_runs import Listener, Parts, small_plan, train
 
 from straw.engines.local.build import load_engine
