@@ -181,6 +181,14 @@ def test_several_rewards_have_their_weights(home: Path, tmp_path: Path) -> None:
         assert row["rewards"] == {"correctness": right, "long": length / 10, "short": -length / 2}
     with pytest.raises(ConfigError, match="one of reward_weights for each reward"):
         straw.load(ROWS, reward=rewards, reward_weights=[1])
+
+
+def test_weights_may_be_one_text_as_on_a_command_line() -> None:
+    """A text is a sequence of letters too, and was read as one."""
+    spelled = straw.load("countdown", reward_type="weighted", reward_weights="correctness=1,integer=0.5")
+    assert spelled.options["reward_weights"] == ("correctness=1", "integer=0.5")
+    both = straw.load("countdown", reward=["correctness", "integer"], reward_weights="1,0.5")
+    assert both.options["reward_weights"] == spelled.options["reward_weights"]
     with pytest.raises(ConfigError, match="two objects are called lambda"):
         straw.load(ROWS, reward=[lambda completions: [0.0], lambda completions: [1.0]])
 

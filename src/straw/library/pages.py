@@ -253,7 +253,12 @@ def value_of(kind: str, value: Any, hand: HandedIn) -> Any:
 
 
 def reward_options(reward: Any, weights: Sequence[str | float] | None, hand: HandedIn) -> Values:
-    """One reward, or several with their weights: a sum of parts, each logged under its own name."""
+    """One reward, or several with their weights: a sum of parts, each logged under its own name.
+
+    Weights may be spelled as on a command line, in one text.
+    """
+    if isinstance(weights, str):
+        weights = weights.split(",")
     if not isinstance(reward, list | tuple):
         said = {} if reward is None else {"reward_type": reward}
         return said if weights is None else said | {"reward_weights": tuple(map(str, weights))}

@@ -33,6 +33,36 @@ TUTORIALS = [
     "402_rl_hyperparams", "404_sequence_extension", "406_prompt_distillation",
 ]  # fmt: skip
 
+EXPORT = """
+import sys, tinker, torch
+from tinker_cookbook import weights
+from transformers import AutoModelForCausalLM
+
+name, folder = sys.argv[1:]
+client = tinker.ServiceClient().create_lora_training_client(name, rank=4)
+tokens = list(range(100, 130))
+datum = tinker.Datum(
+    model_input=tinker.ModelInput.from_ints(tokens[:-1]),
+    loss_fn_inputs={"target_tokens": tokens[1:], "weights": [1.0] * 29},
+)
+for _ in range(3):
+    client.forward_backward([datum], "cross_entropy").result()
+    client.optim_step(tinker.AdamParams(learning_rate=1e-2)).result()
+path = client.save_weights_external("last").result().path
+adapter = weights.download(tinker_path=path, output_dir=f"{folder}/adapter")
+weights.build_lora_adapter(base_model=name, adapter_path=adapter, output_path=f"{folder}/peft")
+weights.build_hf_model(base_model=name, adapter_path=adapter, output_path=f"{folder}/merged")
+served = client.save_weights_and_get_sampling_client().compute_logprobs(tinker.ModelInput.from_ints(tokens)).result()
+model = AutoModelForCausalLM.from_pretrained(f"{folder}/merged", dtype=torch.float32)
+with torch.no_grad():
+    found = model(torch.tensor([tokens])).logits[0].log_softmax(-1)
+merged = [found[at, token].item() for at, token in enumerate(tokens[1:])]
+with torch.no_grad():
+    plain = AutoModelForCausalLM.from_pretrained(name)(torch.tensor([tokens])).logits[0].log_softmax(-1)
+base = [plain[at, token].item() for at, token in enumerate(tokens[1:])]
+print("apart", max(abs(a - b) for a, b in zip(served[1:], merged)), max(abs(a - b) for a, b in zip(merged, base)))
+"""
+
 
 @pytest.fixture(scope="module")
 def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
@@ -62,3 +92,10 @@ def test_chat_sl_halves_its_likelihood_within_50_steps(one: Desk) -> None:
 @pytest.mark.parametrize("name", TUTORIALS)
 def test_a_tutorial_of_the_cookbook_ends_well(one: Desk, name: str) -> None:
     one.run(cookbook(), str(folder_of("STRAW_TUTORIALS") / f"{name}.py"))
+
+
+def test_the_cookbook_s_export_is_the_model_that_was_trained(one: Desk) -> None:
+    """Adapters by a signed address, the base by the loopback hub, merged by the cookbook and read by transformers."""
+    done = one.run(cookbook(), "-c", EXPORT, "Qwen/Qwen3.5-4B", str(one.folder / "export"))
+    word, apart, learned = done.stdout.splitlines()[-1].split()
+    assert word == "apart" and float(apart) < 1e-2 < 1.0 < float(learned), done.stdout[-2000:]

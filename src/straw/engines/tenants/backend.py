@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from straw.engines.base import AdamParams
+from straw.engines.tenants.base_files import BaseFiles
 from straw.engines.tenants.records import Example, Facts, Gradient, Sampled, Sampling, Shape
 from straw.text.chat.chat import Chat
 
@@ -43,6 +44,10 @@ class Backend(Protocol):
         ...
 
     def unload(self, tenant: str) -> None: ...
+
+    def base_files(self) -> BaseFiles:
+        """The base as it was before anybody trained; asked for once, at the start."""
+        ...
 
     # --- weights for sampling ----------------------------------------------------------------
     def snapshot(self, name: str, tenant: str) -> None:

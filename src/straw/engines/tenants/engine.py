@@ -26,6 +26,7 @@ from straw.engines.local.training.microbatch_budget import tokens_at_once
 from straw.engines.tenants.adapter_folder import targets
 from straw.engines.tenants.backend import Pieces
 from straw.engines.tenants.bank import Adapter, Bank, FullWeights, Weights
+from straw.engines.tenants.base_files import BaseFiles, base_files
 from straw.engines.tenants.checkpoints import asked_for, load_tenant, load_weights, save_tenant
 from straw.engines.tenants.records import IN_MEMORY, Example, Facts, Sampled, Sampling, Shape
 from straw.engines.tenants.sampling.served import sampler_of
@@ -100,6 +101,9 @@ class TenantEngine:
     def _training(self, tenant: Tenant) -> AbstractContextManager[None]:
         """The weights of a tenant that trains the base are in place already."""
         return nullcontext() if tenant.adapter is None else self.acting(tenant.adapter)
+
+    def base_files(self) -> BaseFiles:
+        return base_files(self.model, is_trained=self.bank is None)
 
     # --- tenants ---------------------------------------------------------------------------
 
