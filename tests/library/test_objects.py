@@ -183,6 +183,16 @@ def test_several_rewards_have_their_weights(home: Path, tmp_path: Path) -> None:
         straw.load(ROWS, reward=rewards, reward_weights=[1])
 
 
+@pytest.mark.parametrize("spelled", [list, ",".join])
+def test_a_file_that_python_names_beside_a_weight_is_trusted(spelled: Any, tmp_path: Path) -> None:
+    """As a command line's is; a page that names it is refused until somebody looked."""
+    file = tmp_path / "mine.py"
+    file.write_text("def long(completions, **columns):\n    return [len(text) / 10 for text in completions]\n")
+    parts = spelled(["correctness=1", f"{file}:long=0.5"])
+    run = straw.train("countdown", reward_type="weighted", reward_weights=parts, run_dir=tmp_path / "run", **ONE_STEP)
+    assert all(row["rewards"]["long"] == len(row["replies"][0]) / 20 for row in run.rollouts)
+
+
 def test_weights_may_be_one_text_as_on_a_command_line() -> None:
     """A text is a sequence of letters too, and was read as one."""
     spelled = straw.load("countdown", reward_type="weighted", reward_weights="correctness=1,integer=0.5")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from straw import outside, registry
 from straw.config import Loaded, Owners, dump, load_page, owners_in
 from straw.config.load import naming, read_toml
-from straw.config.names import canonical_option, trust_code_in
+from straw.config.names import WITH_CODE, canonical_option, trust_code_in
 from straw.config.recipes import ENDING, is_there, recipe_named, recipe_names
 from straw.errors import ConfigError
 from straw.library.objects import HandedIn, options_of_task
@@ -241,6 +241,8 @@ def said_in(options: Mapping[str, Any], owners: Owners, hand: HandedIn) -> Value
         if known.name in found and found[known.name] != value:
             raise ConfigError(f"{known.name} is given twice. Leave one of them out.")
         found[known.name] = value_of(known.registry, value, hand)
+        if known.name in WITH_CODE:  # a list, or one text
+            trust_code_in(value if isinstance(value, str) else ",".join(map(str, value or ())))
     return found
 
 
