@@ -51,7 +51,7 @@ class MyTask(SimpleTask):
     pass
 
 class Game:
-    def reset(self): ...
+    def reset(self, **row): ...
     def get_reward(self): return 0.0
 
 Task = MyTask

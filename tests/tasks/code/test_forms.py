@@ -113,12 +113,29 @@ def test_a_pickle_is_read_and_never_run(tmp_path: Path) -> None:
         ({**FUNCTION, "function": "f(x)"}, "name of one, got 'f"),
         ({"prompt": "x", "tests": [{"input": "1", "output": "1", "public": "false"}]}, "public is to be true or false"),
         ({**HUMAN_EVAL, "test": "assert double(1) == 2"}, "define check"),
+        (contest(metadata=json.dumps({"func_name": "f(); g"})), "func_name is to be the name of a function"),
         (contest(function="f", public_test_cases=[{"input": "x", "output": "1"}]), "input is not JSON"),
     ],
 )
 def test_what_a_row_lacks_is_said(row: dict[str, Any], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         exercise_in(row)
+
+
+def test_half_of_a_character_in_a_test_is_told_wherever_it_stands() -> None:
+    """Which no file and no program takes: in packed tests it stands as an escape, so that the row itself is whole."""
+    ours = {"prompt": "a", "tests": [{"input": "1", "output": "2"}]}
+    assert exercise_in(ours).expected == ("2",)
+    packed = json.dumps([{"input": '["\ud800"]', "output": "2"}])
+    theirs = {"question_content": "a", "public_test_cases": packed, "metadata": '{"func_name": "f"}'}
+    for row in (
+        {**ours, "tests": [{"input": "1\ud800", "output": "2"}]},
+        {**ours, "tests": [{"input": "1", "output": "\udfff"}]},
+        {**ours, "function": "f", "tests": [{"input": [[{"a\ud800": 1}]], "output": 2}]},
+        theirs,
+    ):
+        with pytest.raises(ValueError, match="half a character"):
+            exercise_in(row)
 
 
 def test_metadata_that_is_null_names_no_function() -> None:

@@ -41,7 +41,7 @@ class Shop:
 class Quiet:
     """Pays nothing, knows nothing."""
 
-    def reset(self) -> None: ...
+    def reset(self, **row: object) -> None: ...
 
     def look(self) -> str:
         """Looks."""
@@ -135,6 +135,9 @@ def test_what_is_no_environment_is_one_line() -> None:
     class Bare:
         def look(self) -> None: ...
 
+    class Deaf(Quiet):
+        def reset(self) -> None: ...  # type: ignore[override]
+
     class Costly(Quiet):
         def __init__(self) -> None:
             raise ValueError("no board\nat all")
@@ -142,6 +145,8 @@ def test_what_is_no_environment_is_one_line() -> None:
     for factory, why in (
         (7, "an environment is a class, or a function that makes one; it is 7"),
         (Bare, "an environment has a method reset, and Bare (it) has none: add it"),
+        (Deaf, "reset is given the fields of the row that an episode begins with, and that of Deaf (it) takes none: "
+         "write def reset(self, **row)"),
         (Costly, "an environment is made without arguments, and it cannot be (ValueError: no board): what it needs, "
          "take from around it or from the row that reset is given"),
     ):  # fmt: skip

@@ -50,7 +50,7 @@ class Shop:
 class Quiet:
     """Pays nothing, knows nothing."""
 
-    def reset(self) -> None: ...
+    def reset(self, **row: object) -> None: ...
 
     def look(self) -> str:
         """Looks."""
@@ -154,7 +154,7 @@ def test_a_turn_reward_that_an_environment_has_taken_away_is_none() -> None:
         def __init__(self) -> None:
             self.turn_reward = 1.0
 
-        def reset(self) -> None: ...
+        def reset(self, **row: object) -> None: ...
 
         def look(self) -> str:
             """Looks."""

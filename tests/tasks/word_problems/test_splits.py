@@ -75,8 +75,10 @@ def test_without_a_training_split_everything_is_asked() -> None:
 
 def test_a_side_without_a_question_is_refused() -> None:
     source = rows(train=["One?"], test=["one?"])
-    with pytest.raises(DataError, match=r"of 1 questions in rows\.jsonl none is trained on, with eval_share=0\.1"):
+    with pytest.raises(DataError, match=r"^each of the 1 questions to train on is asked too, .* eval_share holds some"):
         questions(source).trained  # noqa: B018
+    with pytest.raises(DataError, match=r"of 1 questions in rows\.jsonl none is trained on, with eval_share=1"):
+        questions(rows(train=["One?"]), eval_split="train", eval_share=1).trained  # noqa: B018
     with pytest.raises(DataError, match="none is held out, with eval_share=0"):
         questions(rows(train=["One?"]), eval_split="train", eval_share=0).asked  # noqa: B018
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
+from straw.config import load_page, parse_overrides
 from straw.engines.base import SamplingParams
+from straw.errors import RunError
 from straw.tasks.environments.contract import contract_of
 from straw.tasks.environments.episode import Limits
 from straw.tasks.environments.guess import Guess
@@ -17,6 +20,8 @@ from straw.tasks.environments.rows import Rows
 from straw.tasks.environments.task import Environment
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
+from straw.training.resolve.page_to_plan import plan_of
+from straw.training.warmup.initial_policy import starting_engine
 from straw.training.warmup.random_calls import ENOUGH, InForm, RandomCalls
 
 COURSE = RandomCalls(well_formed=0.9, max_steps=400, learning_rate=4e-3, rows=16, sampling=SamplingParams(max_tokens=8))
@@ -65,3 +70,20 @@ def test_a_kept_warm_up_is_known_by_what_its_worlds_ask() -> None:
     chat = Chat(character_tokenizer())
     first, again, other = (repr(COURSE.made_of(chat, task_of(one))) for one in (Guess, Guess, Otherwise))
     assert first == again != other
+
+
+class Closed:
+    """Needs a board that no row brings."""
+
+    def reset(self, board: str) -> None: ...
+
+    def look(self) -> str:
+        """Looks."""
+        return "around"
+
+
+def test_an_environment_that_does_not_begin_is_told_as_it_is_and_blamed_on_no_rate() -> None:
+    words = ["model=tiny-0.2M", f"task=env:{Path(__file__)}:Closed", "n_batches=1", "batch_size=1", "group_size=2"]
+    plan = plan_of(load_page(None, parse_overrides(words)))
+    with pytest.raises(RunError, match=r"^an environment cannot be begun: Closed\.reset raised TypeError"):
+        starting_engine(plan, lambda line: None)

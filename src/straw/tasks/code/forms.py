@@ -17,6 +17,7 @@ from typing import Any
 from straw.sandbox.programs import Asserts, Call, Script
 from straw.tasks.code.exercises import Exercise
 from straw.tasks.code.livecodebench import exercise_of_livecodebench
+from straw.text.tools.calls import all_whole
 
 Row = Mapping[str, Any]
 TESTS = ("tests", "test", "test_list", "public_test_cases", "private_test_cases", "challenge_test_list")
@@ -25,11 +26,18 @@ TESTS = ("tests", "test", "test_list", "public_test_cases", "private_test_cases"
 def exercise_in(row: Row) -> Exercise:
     for names, read in FORMS.items():
         if all(name in row for name in names):
-            return read(row)
+            found = read(row)
+            if not all_whole([found.expected, *map(given, found.questions)]):  # of tests that were packed
+                raise ValueError("a test of it holds half a character (a lone surrogate)")
+            return found
     raise ValueError(
         "it has the fields of no form: prompt and tests, prompt and test and entry_point (HumanEval), test_list "
         "(MBPP), or question_content and public_test_cases (LiveCodeBench)"
     )
+
+
+def given(asked: Script | Call) -> Any:
+    return asked.stdin if isinstance(asked, Script) else asked.args
 
 
 def text_in(row: Row, *names: str) -> str:

@@ -99,7 +99,10 @@ def function_in(metadata: object) -> str:
     said = read_json(metadata or "{}", "metadata") or {}
     if not isinstance(said, dict):
         raise ValueError(f"metadata is to be an object, got {said!r:.40}")
-    return str(said.get("func_name") or "")
+    function = str(said.get("func_name") or "")
+    if function and not function.isidentifier():
+        raise ValueError(f"func_name is to be the name of a function, got {function!r:.40}")
+    return function
 
 
 def question(test: Mapping[str, Any], function: str) -> Script | Call:

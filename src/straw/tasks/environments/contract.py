@@ -73,6 +73,11 @@ def contract_of(name: str, factory: Callable[[], Any] | None, more: Sequence[Cal
     members = [member for member, _ in inspect.getmembers(type(instance), predicate=inspect.isfunction)]
     if "reset" not in members:
         raise ConfigError(f"an environment has a method reset, and {type(instance).__name__} ({name}) has none: add it")
+    if not inspect.signature(instance.reset).parameters:
+        raise ConfigError(
+            f"reset is given the fields of the row that an episode begins with, and that of {type(instance).__name__} "
+            f"({name}) takes none: write def reset(self, **row)"
+        )
     methods = tuple(member for member in members if member not in RESERVED and not member.startswith("_"))
     if twice := sorted(set(methods) & set(shared)):
         raise ConfigError(f"two tools are called {twice[0]}, one of {name} and one of tools: rename one of them")

@@ -20,6 +20,7 @@ from straw.errors import DataError
 from straw.seeds import uniform_for
 from straw.tasks.prompting.gold import Worked
 from straw.tasks.word_problems.data_loading import Row, Source
+from straw.text.tools.calls import all_whole
 
 SHOWN = 5  # twins in a remark
 Read = Callable[[Row], tuple[str, Worked]]  # a ValueError says what a row lacks
@@ -131,6 +132,11 @@ class Questions:
         return [*said, f"skipped, {len(self.faults)} rows: {shown(self.faults, '; ')}"] if self.faults else said
 
     def one_sided(self, lacking: str) -> DataError:
+        if not self.is_divided:  # then all that could be trained on are twins
+            return DataError(
+                f"each of the {len(self.rows_to_train)} questions to train on is asked too, and what is asked is not "
+                "trained on. Give eval_path other questions, or leave it out: eval_share holds some of them out."
+            )
         return DataError(
             f"of {len(self.rows_to_train)} questions in {self.source.path or self.source.hub} none is {lacking}, with "
             f"eval_share={self.eval_share}. Name the held-out questions with eval_path, or choose another eval_share."
@@ -140,11 +146,10 @@ class Questions:
 def question_at(place: str, row: Row, read: Read) -> Question:
     try:
         text, (gold, solution) = read(row)
-        f"{text}{gold}{solution}".encode()
-    except UnicodeEncodeError:
-        raise DataError(f"{place}: it holds half a character (a lone surrogate)") from None
     except ValueError as error:
         raise DataError(f"{place}: {error}") from None
+    if not all_whole((text, gold, solution, row)):
+        raise DataError(f"{place}: it holds half a character (a lone surrogate)")
     return Question(place, text, gold, solution, row)
 
 

@@ -183,7 +183,25 @@ def is_plain(value: Any, deepest: int = DEEPEST) -> bool:
 
 def is_whole(text: str) -> bool:
     """Whether no character of it is half of one (a lone surrogate, "\\ud800"), which no file and no tokenizer takes."""
-    return text.isascii() or not any("\ud800" <= one <= "\udfff" for one in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def all_whole(value: Any) -> bool:
+    """Whether every text in it is, of lists and mappings however deep; what is neither has none."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, str) and not is_whole(one):
+            return False
+        if isinstance(one, Mapping):
+            waiting += [*one, *one.values()]
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return True
 
 
 def write_plain(call: Call) -> str:

@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 
 from straw.engines.base import AdamParams, Engine, Loss, Reply, SamplingParams
-from straw.errors import TrainingError
+from straw.errors import RunError
 from straw.rollouts.collect import SeedKey, plain
 from straw.rollouts.datums import datum_of
 from straw.rollouts.worlds import Seat, Table, play, table_for
@@ -125,7 +125,7 @@ def scripted(engine: Engine, task: World, params: SamplingParams, number: int) -
         table.hear(seat, Reply(tokens, (0.0,) * len(tokens), True))
     done = plain(table.leave(seat))
     if not done.turns:
-        raise TrainingError(f"an environment cannot be begun: {done.play.reason if done.play else 'no reason'}")
+        raise RunError(f"an environment cannot be begun: {done.play.reason if done.play else 'no reason'}")
     return done
 
 
