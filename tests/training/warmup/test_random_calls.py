@@ -77,6 +77,9 @@ class Closed:
 
     def reset(self, board: str) -> None: ...
 
+    def get_reward(self) -> float:
+        return 1.0
+
     def look(self) -> str:
         """Looks."""
         return "around"
