@@ -51,9 +51,11 @@ def test_a_run_of_no_numbers_lies_below_everything_and_is_lost() -> None:
 
 
 def test_a_run_is_lost_that_gained_less_than_half_of_what_the_median_run_did() -> None:
-    """From 0 to 2.475, so below 1.2375."""
+    """By 2.465, so less than 1.2325; each from where it began."""
     golden = golden_from([*RISING[:-2], (0.0, 1.2), (0.0, -13.0)])
     assert golden.least == pytest.approx((2.0 + 0.465) / 2, abs=0.01) and golden.num_lost == 2
+    higher = [Curve("", (0, 10), (1.0, end)) for end in (2.2, 2.3, 1.0)]
+    assert [golden.is_lost(one) for one in higher] == [True, False, True]
     assert [golden.is_lost(one) for one in curves(1.2, 1.3, -0.36)] == [True, False, True]
     assert golden.natural_rate == "2.1% (2 of 96, 95% interval 0.4% to 6.9%)"
 

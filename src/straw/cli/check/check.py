@@ -28,6 +28,9 @@ golden/RECIPE.json beside it. Exit status 0 inside, 1 outside: more runs are los
 run is slower or faster than golden ones. As many runs as it takes to find a change that ruins a quarter of them in nine
 checks of ten, nine at least; a sound learner falls outside in fewer than one of a hundred checks.
 
+Each run has a seed, secret_seed and task_seed of its own. Name one of the last two and it is that of all: with
+task_seed=0 they train on the same problems, and one warm-up serves them.
+
   straw check recipes/secret_binary.toml                       some minutes of CPU, on all cores
   straw check secret_binary                                    the same; a recipe that comes with straw needs no file
   straw check recipes/secret_binary.toml learning_rate=1e-4    would it still pass with this?
@@ -144,8 +147,8 @@ def verdict(golden: Golden, curves: Sequence[Curve], broken: int) -> int:
     lost = sum(map(golden.is_lost, curves)) + broken
     low, high = golden.band
     heights = [float("-inf")] * broken + [golden.height(curve) for curve in curves]
-    say(f"lost: {lost} of {len(heights)} runs, by luck up to {golden.most_lost}; lost is {golden.metric} below "
-          f"{golden.least:.2f} at {golden.horizon:,.0f} episodes")  # fmt: skip
+    say(f"lost: {lost} of {len(heights)} runs, by luck up to {golden.most_lost}; lost is {golden.metric} that "
+          f"gained less than {golden.least:.2f} in {golden.horizon:,.0f} episodes")  # fmt: skip
     say(
         f"median of their mean {golden.metric} over these episodes: {median(heights):.2f}; band {low:.2f} to {high:.2f}"
     )

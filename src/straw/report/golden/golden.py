@@ -1,7 +1,8 @@
 """Golden curves: what a recipe is expected to do, and whether it still does.
 
     height of a run     the mean of its metric over the first episodes, up to a horizon
-    lost                a run that by the horizon has gained less than half of what the median golden run has
+    lost                a run that by the horizon has gained less than half of what the median golden run has,
+                        each from where it began
     outside             more fresh runs are lost than bad luck explains                                 see `lost`
                         or the median fresh height lies beyond the j-th lowest or highest of the golden ones
 
@@ -92,11 +93,11 @@ class Golden:
 
     @cached_property
     def least(self) -> float:
-        """Half way from where the median run began to where it is at the horizon."""
-        return (at_end(self.middle, self.horizon) + self.middle.bits_known[0]) / 2
+        """Half of what the median run has gained by the horizon."""
+        return median(gain(curve, self.horizon) for curve in self.curves) / 2
 
     def is_lost(self, curve: Curve) -> bool:
-        return not at_end(curve, self.horizon) >= self.least
+        return not gain(curve, self.horizon) >= self.least
 
     @cached_property
     def num_lost(self) -> int:
@@ -222,6 +223,10 @@ def at_end(curve: Curve, horizon: float) -> float:
     """The last measurement up to the horizon."""
     known = [value for episodes, value in zip(curve.episodes, curve.bits_known, strict=True) if episodes <= horizon]
     return known[-1] if known else float("nan")
+
+
+def gain(curve: Curve, horizon: float) -> float:
+    return at_end(curve, horizon) - (curve.bits_known[0] if curve.bits_known else float("nan"))
 
 
 def height(curve: Curve, horizon: float) -> float:
