@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from straw.engines.base import AdamParams
+from straw.engines.tenants.base_files import BaseFiles
 from straw.engines.tenants.records import Example, Facts, Gradient, Sampled, Sampling, Shape
 from straw.engines.tenants.records import Sequence as Reply
 from straw.errors import ConfigError
@@ -43,6 +44,9 @@ class FakeBackend:
         self.log.append((verb, tenant))
         if verb in self.broken:
             raise OSError(28, "No space left on device")
+
+    def base_files(self) -> BaseFiles:
+        return BaseFiles({"config.json": '{"auto_map": {}}'}, {})  # which no hub offers
 
     def create(self, tenant: str, shape: Shape) -> None:
         self.check("create", tenant)
