@@ -63,7 +63,7 @@ def numbers(run: Path) -> list[dict[str, float]]:
     "words",
     [
         "", "replay=0 batch_size=2 loss_fn=ppo updates_per_batch=2", "algorithm=sft",
-        "env_type=multi_step kl_coef=0",
+        "env_type=multi_step kl_coef=0", "kl_coef=0.1",
     ],
 )  # fmt: skip
 def test_twenty_steps_have_the_bits_of_the_local_run(words: str, server: Server, tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ class Calculator:
         {"role": "assistant", "content": 'calculate("12 * 3 + 40")'},
         {"role": "user", "content": "76"},
         {"role": "assistant", "content": "76"},
-        {"role": "user", "content": "What is 64 + 18 * 5?"},
-        {"role": "assistant", "content": 'calculate("64 + 18 * 5")'},
-        {"role": "user", "content": "154"},
-        {"role": "assistant", "content": "154"},
+        {"role": "user", "content": "What is (64 + 18) * 5?"},
+        {"role": "assistant", "content": 'calculate("(64 + 18) * 5")'},
+        {"role": "user", "content": "410"},
+        {"role": "assistant", "content": "410"},
     )
     expression, right = "0", Fraction(0)
 

@@ -92,6 +92,17 @@ def log_probabilities(
     return torch.cat([logp for logp, _ in out]), torch.cat([entropy for _, entropy in out])
 
 
+@torch.no_grad()
+def read_alone(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor) -> Tensor:
+    """The log-probabilities of `log_probabilities`, bit for bit, without entropies."""
+    if not head.is_plain:
+        return torch.log_softmax(head.logits(hidden), dim=-1)[rows, targets]
+    beside = head.low_rank() or (None, None, 0.0)
+    z = plain_logits(hidden, head.weight, head.multiplier, matmul_dtype(hidden), *beside)
+    z.sub_(z.amax(-1, keepdim=True))
+    return z[rows, targets] - torch.logsumexp(z, dim=-1)[rows]
+
+
 def by_autograd(head: Head, hidden: Tensor, rows: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Any head; logits are computed again on the way back."""
 

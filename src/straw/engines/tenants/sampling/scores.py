@@ -47,6 +47,7 @@ def chances(sampling: Sampling) -> np.ndarray:
 def measured(prompt: Prompt, sampling: Sampling, head: Head, u: np.ndarray, start: int, stop: int) -> Found:
     """Of the tokens behind places start to stop."""
     z = head.logits(prompt.hidden[start:stop])
+    z = z - z.amax(-1, keepdim=True)  # what is likely is near 0, where float32 is fine
     lse = z.logsumexp(-1, keepdim=True)
     found: Found = {}
     if sampling.prompt_logprobs:

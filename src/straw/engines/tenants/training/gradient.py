@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from straw.engines.local.forward.lm_head import BUDGET, Head, log_probabilities
+from straw.engines.local.forward.lm_head import BUDGET, Head, log_probabilities, read_alone
 from straw.engines.local.forward.reader import Reader
 from straw.engines.tenants.records import Gradient
 from straw.engines.tenants.training.batches import Flat, Wanted
@@ -88,7 +88,6 @@ def read_logprobs(head: Head, hidden: Tensor, wanted: Wanted) -> Tensor:
     ).tolist()
     out = []
     for start, first, last in zip(starts, edges, edges[1:], strict=False):
-        z = head.logits(hidden[wanted.states[start : start + size]])
-        rows = wanted.rows[first:last] - start
-        out.append(z[rows, wanted.targets[first:last]] - z.logsumexp(-1)[rows])
+        states, rows = wanted.states[start : start + size], wanted.rows[first:last] - start
+        out.append(read_alone(head, hidden[states], rows, wanted.targets[first:last]))
     return torch.cat(out)

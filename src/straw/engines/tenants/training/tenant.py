@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -61,7 +62,10 @@ class Tenant:
 
     @contextmanager
     def adding(self) -> Iterator[None]:
-        """The gradient grows by what happens inside, or stays as it was where that breaks or is given up."""
+        """The gradient grows by what happens inside, or stays as it was where that breaks or is given up.
+
+        Where only weights of zero came it is zero, and a step of Adam is one: its moments fade.
+        """
         before = {name: p.grad.clone() for name, p in self.trained.items() if p.grad is not None}
         try:
             yield
@@ -69,6 +73,8 @@ class Tenant:
             for name, p in self.trained.items():
                 p.grad = before.get(name)
             raise
+        for p in self.trained.values():
+            p.grad = torch.zeros_like(p) if p.grad is None else p.grad
 
     # --- memory ------------------------------------------------------------------------------
 
