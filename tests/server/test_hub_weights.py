@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import load
 from tests.engines.local.small_models import KINDS, make_small
-from tests.engines.tenants.made import CHAT, engine_of, perturbed
+from tests.engines.tenants.made import ADAM, CHAT, backward, engine_of, group, perturbed
 from tests.engines.tenants.test_adapter_folder import TOKENS, logits, make
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -73,12 +73,15 @@ def test_adapters_merge_into_it_head_and_all(kind: str, tmp_path: Path) -> None:
 
 
 def test_who_trains_all_weights_leaves_the_base_on_the_hub_as_it_was() -> None:
-    engine = TenantEngine(make_small("llama"), CHAT, engine_of(full=True).settings)
+    engine = engine_of(full=True)
     base, before = engine.base_files(), make_small("llama").state_dict()
-    with torch.no_grad():
-        for p in engine.model.parameters():
-            p.add_(1.0)
+    assert all(base.tensors[name].data_ptr() == p.data_ptr() for name, p in engine.model.named_parameters())  # no copy
+    engine.create("a", Shape(rank=0))
+    for _ in range(2):
+        backward(engine, "a", group(1), "importance_sampling")
+        engine.optim_step("a", ADAM)
     assert all(torch.equal(base.tensors[name], before[name]) for name in before)
+    assert not all(torch.equal(p, before[name]) for name, p in engine.model.named_parameters())
 
 
 # --- the file

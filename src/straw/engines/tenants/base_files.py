@@ -25,12 +25,10 @@ class BaseFiles:
     tensors: Mapping[str, Tensor]
 
 
-def base_files(model: PreTrainedModel, *, is_trained: bool) -> BaseFiles:
-    """`is_trained`: somebody is going to train these very tensors, so that they are copied."""
+def base_files(model: PreTrainedModel) -> BaseFiles:
+    """Of the tensors as they are: whoever trains all weights gets others before the first step."""
     found = {unwrapped(model, name): tensor.detach() for name, tensor in model.state_dict().items()}
     is_tied = model.get_output_embeddings().weight is model.get_input_embeddings().weight
-    if is_trained:
-        found = {name: tensor.clone() for name, tensor in found.items()}
     config: dict[str, Any] = {
         **model.config.to_diff_dict(), "architectures": [type(model).__name__], "dtype": "float32",
         **({"tie_word_embeddings": False} if is_tied else {}),

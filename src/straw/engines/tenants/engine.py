@@ -103,7 +103,7 @@ class TenantEngine:
         return nullcontext() if tenant.adapter is None else self.acting(tenant.adapter)
 
     def base_files(self) -> BaseFiles:
-        return base_files(self.model, is_trained=self.bank is None)
+        return base_files(self.model)
 
     # --- tenants ---------------------------------------------------------------------------
 
