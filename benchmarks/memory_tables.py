@@ -80,7 +80,20 @@ def show(setting: Setting, runs: Runs, out: Path) -> None:
         told = [f"{fmean(found[share] for found in seeds.values()):.2f}" for share in SHARES]
         shares.add_row(arm, *told, f"{fmean(cpu):.1f}" if cpu else "")
     console.print(shares)
+    (out / f"{setting.name}.md").write_text(markdown(setting, runs, pairs, corrected))
     draw(setting, runs, pairs, out / f"{setting.name}.png")
+
+
+def markdown(
+    setting: Setting, runs: Runs, pairs: Mapping[tuple[str, str], Against], corrected: Mapping[tuple[str, str], float]
+) -> str:
+    """Both measures of an arm in one line, as the notebook has them; p is Holm's."""
+    heads = [cell for measure in setting.measures for cell in (measure, "against none", "p", "")]
+    lines = [["arm", "coefficient", "seeds", *heads], ["---"] * (3 + len(heads))]
+    for arm, (coefficient, _) in runs.items():
+        said = [row(arm, coefficient, by_seed(runs, arm, one), pairs, corrected, one) for one in setting.measures]
+        lines.append([*said[0][:3], *(cell for one in said for cell in (one[3], one[4], one[6], one[7]))])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def row(
