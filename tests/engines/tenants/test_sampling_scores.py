@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -239,3 +240,15 @@ def test_stop_strings_are_read_with_the_tokenizer_that_the_engine_has_by_then(en
     finally:
         engine.chat = before
     assert stopped.stopped and stopped.tokens == whole.tokens[: whole.tokens.index(whole.tokens[9]) + 1]
+
+
+def test_a_token_that_is_all_but_certain_is_told_as_finely_as_a_float_can() -> None:
+    """Logits of a hundred have steps of 8e-6 in float32: taken from them, -1e-3 would be a multiple of these."""
+    z = torch.full((1, 8), 90.0)
+    z[0, 3] = 98.7
+    prompt = SimpleNamespace(hidden=z, tokens=(1, 3))
+    asked = Sampling(prompt=(1, 3), seeds=(0,), prompt_logprobs=True, topk_prompt_logprobs=1)
+    told = scores.measured(prompt, asked, SimpleNamespace(logits=lambda hidden: hidden), np.zeros((1, 0)), 0, 1)  # type: ignore[arg-type]
+    expected = z.double().log_softmax(-1)[0, 3]
+    for name in ("own", "likeliest nats"):
+        assert abs(float(told[name].flatten()[0] / expected) - 1) < 5e-4
