@@ -22,6 +22,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,11 +208,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(arguments)
     chance, tally, begun = random.Random(options.seed), Tally(), time.monotonic()
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, suppress(KeyboardInterrupt):  # Ctrl-C: what was seen until then
         os.environ["STRAW_HOME"] = f"{place}/home"
         for words in itertools.cycle(pages()):
             torture(words, Path(place), 3, chance, tally)
-            print(f"{tally.kills:4} kills  {tally.runs:3} runs  {words}", flush=True)
+            found = len(tally.different) + len(tally.unreadable)
+            print(f"{tally.kills:4} kills  {tally.runs:3} runs  {found} faults  {words}", flush=True)
             if tally.kills >= options.kills and tally.runs >= len(list(pages())):
                 break
     for line in [*tally.unreadable, *tally.different]:
