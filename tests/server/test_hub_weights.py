@@ -34,7 +34,7 @@ from straw.server.desk.keys import Keys
 from straw.server.hub.config import offers_configs
 from straw.server.hub.folder import tokenizer_folder
 from straw.server.hub.routes import hub_routes
-from straw.server.hub.weights import Weights
+from straw.server.hub.weights import Weights, weights_of
 
 FILE = "/a/b/resolve/main/model.safetensors"
 PROGRAM = """
@@ -176,6 +176,13 @@ def test_a_config_that_would_change_how_the_tokenizer_is_read_stays_away(tokeniz
         offered = offers_configs(tokenizer, configs(**odd))
         assert not offered and not (tokenizer / "config.json").exists()
         assert AutoTokenizer.from_pretrained(tokenizer).encode("é 日") == before
+
+
+def test_a_tokenizer_that_nobody_reads_without_help_and_odd_tensors_are_offered_no_weights(tmp_path: Path) -> None:
+    """The server begins all the same."""
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"tokenizer_class": "Theirs"}))
+    assert not offers_configs(tmp_path, configs()) and not (tmp_path / "config.json").exists()
+    assert weights_of({"a": torch.zeros(2, dtype=torch.complex64)}) is None and weights_of(tensors()) is not None
 
 
 @pytest.mark.slow

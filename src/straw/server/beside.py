@@ -12,7 +12,7 @@ from straw.server.completing import ServerCompleter
 from straw.server.desk.keys import Keys
 from straw.server.hub.config import offers_configs
 from straw.server.hub.routes import hub_routes
-from straw.server.hub.weights import Weights
+from straw.server.hub.weights import weights_of
 from straw.server.openai.routes import openai_routes
 from straw.server.routes.answers import key_of
 from straw.server.service import Service
@@ -23,7 +23,7 @@ TOKENIZER = "tokenizer"  # in the server's folder
 def beside(service: Service, folder: Path) -> list[BaseRoute]:
     settings, keys, backend = service.settings, service.keys, service.backend
     base = backend.base_files()
-    weights = Weights(base.tensors) if offers_configs(folder / TOKENIZER, base.configs) else None
+    weights = weights_of(base.tensors) if offers_configs(folder / TOKENIZER, base.configs) else None
     return [
         *openai_routes(ServerCompleter(service), backend.chat, service.limits, owner_by(keys)),
         *hub_routes(folder / TOKENIZER, None if settings.any_name else settings.names, weights, admitted_by(keys)),

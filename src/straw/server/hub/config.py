@@ -26,19 +26,21 @@ def offers_configs(tokenizer: Path, configs: Mapping[str, str]) -> bool:
     before = ids_of(tokenizer)
     for name, text in configs.items():
         (tokenizer / name).write_text(text, encoding="utf-8")
-    try:
-        is_alike = ids_of(tokenizer) == before
-    except Exception:  # whatever an architecture's own reader raises
-        is_alike = False
+    is_alike = before is not None and ids_of(tokenizer) == before
     if not is_alike:
         for name in configs:
             (tokenizer / name).unlink()
     return is_alike
 
 
-def ids_of(tokenizer: Path) -> list[int]:
+def ids_of(tokenizer: Path) -> list[int] | None:
+    """None where transformers reads it with help alone, or an architecture's own reader breaks."""
     from transformers import AutoTokenizer
 
-    with quietly():
-        found: list[int] = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True).encode(PROBE)
+    try:
+        with quietly():
+            read = AutoTokenizer.from_pretrained(tokenizer, local_files_only=True, trust_remote_code=False)
+            found: list[int] = read.encode(PROBE)
+    except Exception:
+        return None
     return found

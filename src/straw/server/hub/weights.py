@@ -21,6 +21,11 @@ PIECE = 1 << 20
 TOLD = 4096  # bytes of each tensor that tell one model from the next
 
 
+def weights_of(tensors: Mapping[str, Tensor]) -> Weights | None:
+    """None where a tensor is of a type that the file has no name for."""
+    return Weights(tensors) if all(one.dtype in DTYPES for one in tensors.values()) else None
+
+
 class Weights:
     """`size` in bytes; `tag` names what they hold."""
 
