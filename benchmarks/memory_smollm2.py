@@ -1,36 +1,31 @@
-"""Settings c and d of `memory_test.py`: SmolLM2-135M-Instruct, for a machine with more room than it was written on.
+"""Settings c and d of `memory_test.py`: SmolLM2-135M-Instruct says the largest of three numbers, in few replies.
 
-    c    GSM8K without ground truth: format, length and agreement are paid, correctness is measured
-    d    SVAMP, grade-school problems in a sentence or two, short replies, right or wrong
+    c    without ground truth: a number of the list, agreement and length are paid; who was right is counted afterwards
+    d    right or wrong
 
-The data lie beside the runs: OUT/gsm8k/{train,test}.jsonl and OUT/svamp/test.jsonl. The model is brought by
-`straw models add smollm2`.
+Twenty problems return four times, with four replies each. The model is brought by `straw models add smollm2`. GSM8K
+and SVAMP stood here before: of SVAMP it is right in one reply of fifty, however short replies are asked for.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from memory_arms import HERE, Options
 
-AGREEMENT = f"{HERE}/memory_agreement.py:agreement"
+PROBLEMS, PASSES, AT_ONCE, REPLIES = 20, 4, 8, 4
+STEPS = PROBLEMS * PASSES // AT_ONCE
 SMOLLM2: Options = {
-    "model_name": "smollm2", "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant",
-    "lr_warmup": 0.0, "temperature": 1.0, "batch_size": 8, "group_size": 8, "n_batches": 40, "eval_every": 40,
-    "eval_samples": 200, "save_every": 0, "keep_weights": False, "quiet": True,
+    "model_name": "smollm2", "algorithm": "grpo", "kl_coef": 0.0, "schedule": "constant", "lr_warmup": 0.0,
+    "temperature": 1.0, "only_first": PROBLEMS, "batch_size": AT_ONCE, "group_size": REPLIES, "n_batches": STEPS,
+    "max_tokens": 10, "eval_every": STEPS, "eval_samples": 4, "save_every": 0, "keep_weights": False, "quiet": True,
 }  # fmt: skip
-UNKNOWN = "correctness=0,integer=0.5,soft_format=0.5,xmlcount=0.5,overlong=0.5"
+AGREEMENT = f"{HERE}/memory_agreement.py:agreement"
+UNKNOWN: Options = {"reward_type": "weighted", "reward_weights": f"correctness=0.5,overlong=0.5,{AGREEMENT}=1"}
 
 
-def options_c(seed: int, folder: Path) -> tuple[str, Options]:
-    """320 problems, once: nothing returns but the form of an answer."""
-    pay = {"reward_type": "weighted", "reward_weights": f"{UNKNOWN},{AGREEMENT}=1"}
-    data = {"path": str(folder.parent.parent / "gsm8k"), "max_tokens": 96, "seed": seed, "task_seed": seed}
-    return "gsm8k", {**SMOLLM2, **data, **pay}
+def options_c(seed: int) -> tuple[str, Options]:
+    """What is called correctness there is the form, all that is known."""
+    return f"{HERE}/memory_unjudged.py:Unjudged", {**SMOLLM2, **UNKNOWN, "seed": seed, "task_seed": seed}
 
 
-def options_d(seed: int, folder: Path) -> tuple[str, Options]:
-    """64 problems, five passes."""
-    data = {"path": str(folder.parent.parent / "svamp" / "test.jsonl"), "only_first": 64, "max_tokens": 32}
-    plain = {"system_prompt": "none", "reward_type": "binary", "seed": seed, "task_seed": seed}
-    return "math", {**SMOLLM2, **data, **plain}
+def options_d(seed: int) -> tuple[str, Options]:
+    return "largest", {**SMOLLM2, "reward_type": "binary", "seed": seed, "task_seed": seed}
