@@ -15,7 +15,8 @@ from tests.small_runs import small_page
 from straw.algorithms.baselines import Credit
 from straw.config import Memory
 from straw.errors import RunError
-from straw.training.intrinsic import MEMORY, IntrinsicPay, hash_of, scorer_of
+from straw.training.intrinsic import IntrinsicPay, hash_of, scorer_of
+from straw.training.memory_files import MEMORY
 from straw.training.resolve.page_to_plan import plan_of
 from straw.training.step import credited, with_bonuses
 from straw.types import End, Grade, Message, Problem, Rollout, Turn
@@ -210,7 +211,7 @@ def test_a_question_without_a_finite_embedding_is_never_kept_and_embedded_again(
         (one,) = pay.paid([[rollout("apple")]], step)[0]
         assert one.unscored == "the embedding of the question is not finite" and "exploit" not in one.rewards
     assert [call.count("q?") for call in pay.encoder.calls] == [1, 1] and pay.questions == {}
-    pay.save(tmp_path)
+    pay.save(tmp_path, None)
     paying(use_ir="knn+").load(tmp_path)
 
 
@@ -226,7 +227,7 @@ def test_a_checkpoint_that_carries_a_number_that_is_not_finite_is_refused(tmp_pa
     pay = paying(use_ir="knn+")
     for step in (1, 2):
         pay.paid([[rollout("apple", is_right=True), rollout("bear")]], step)
-    pay.save(tmp_path)
+    pay.save(tmp_path, None)
     arrays = load_file(tmp_path / MEMORY)
     arrays[name].view(-1)[0] = torch.nan
     save_file(arrays, tmp_path / MEMORY)
@@ -249,7 +250,7 @@ def test_what_was_kept_and_read_pays_on_and_knows_its_questions(use_ir: str, tmp
     one, other = (paying(use_ir=use_ir, encoder="minilm", novelty="inside") for _ in range(2))
     for step, texts in enumerate(("ab", "cd", "ae"), 1):
         one.paid([[rollout(text, is_right=text < "c", logprob=-float(ord(text))) for text in texts]], step)
-    one.save(tmp_path)
+    one.save(tmp_path, None)
     other.load(tmp_path)
     told = [[rollout(text, is_right=text == "b", logprob=-float(ord(text))) for text in "bxa"]]
     assert one.paid(told, 4) == other.paid(told, 4)

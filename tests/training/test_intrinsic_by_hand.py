@@ -191,7 +191,7 @@ def test_a_page_without_an_intrinsic_reward_pays_and_keeps_nothing(tmp_path: Pat
     off = intrinsic_of(small_plan("use_ir=no").page, engine)
     groups = [[rollout("apple")]]
     assert type(off) is NoIntrinsic and off.paid(groups, 1) is groups and off.metrics() == {}
-    off.save(tmp_path)
+    off.save(tmp_path, None)
     off.load(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -16,7 +16,8 @@ from tests.training.test_intrinsic import KNN, NEARLY, Letters, paying, rollout
 from straw.config import Memory
 from straw.errors import ConfigError, ModelError, RunError
 from straw.runs.reading import read_checkpoints, read_metrics, read_rollouts
-from straw.training.intrinsic import MEMORY, IntrinsicPay, embedded_part, hash_of, surprisal
+from straw.training.intrinsic import IntrinsicPay, embedded_part, hash_of, surprisal
+from straw.training.memory_files import MEMORY
 from straw.training.resolve.page_to_plan import plan_of
 from straw.training.session import resume_run, run_page
 from straw.types import Metric

@@ -33,7 +33,16 @@ from typing import Any, Self
 from straw.errors import RunError
 from straw.files import is_folder
 from straw.runs.about import about_run
-from straw.runs.checkpoints.weights import OPTIMIZER, START, STEPS, file_sizes, file_sums, folder_of_step, step_folders
+from straw.runs.checkpoints.weights import (
+    OPTIMIZER,
+    START,
+    STEPS,
+    file_sizes,
+    file_sums,
+    folder_of_step,
+    place_of,
+    step_folders,
+)
 from straw.runs.files.atomic_write import remove_tree, run_error, whole_folder, write_whole
 from straw.runs.files.jsonl import Lines, Record, json_line
 from straw.runs.files.lock import Lock
@@ -75,6 +84,8 @@ class RunFolder:
         self.path = path
         self._lock = Lock(path)
         self._lines: dict[str, Lines] = {}
+        self.newest: Path | None = None  # the checkpoint that was written or taken up last
+        self._sums: dict[tuple[int, int], int] = {}  # of its files, by where they lie on the disk
         try:
             for name in () if os.path.lexists(path / DONE) else (*OF_STEPS, CHECKPOINTS, EVENTS):
                 self._lines[name] = Lines(path / name)
@@ -170,9 +181,12 @@ class RunFolder:
             yield staging
             row = {"step": step, "folder": folder_of_step(step), **facts}
             row |= {"lines": {name: self._lines[name].size for name in OF_STEPS}}
-            self._lines[CHECKPOINTS].append([row | {"files": file_sizes(staging), "sums": file_sums(staging)}])
+            sums = file_sums(staging, self._sums)
+            self._lines[CHECKPOINTS].append([row | {"files": file_sizes(staging), "sums": sums}])
             for lines in self._lines.values():
                 lines.sync()  # or a power cut could keep the weights and lose the lines that led to them
+        self.newest = self.path / folder_of_step(step)
+        self._sums = {place_of(self.newest / name): total for name, total in sums.items()}
 
     def keep_checkpoints(self, newest: int, best: str = "") -> str | None:
         """Remove all but the newest ones (0: none is removed) and the best by a metric (-name: the lowest).

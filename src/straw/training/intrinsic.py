@@ -28,32 +28,31 @@ in the record of its rollout, paid or not.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from straw.config import Memory, Page
 from straw.engines.base import Engine
 from straw.engines.encoder import POLICY, Encoder, encoder_named
 from straw.errors import RunError
-from straw.files import is_file
 from straw.measure.diversity import semantic
-from straw.rewards.intrinsic.base import Judge, Trace, is_finite
+from straw.rewards.intrinsic.base import Judge, Trace, check_finite, is_finite
 from straw.rewards.intrinsic.episodic import Episodic, named, part
+from straw.rewards.intrinsic.memory_parts import joined_questions, packed, unpacked
 from straw.rewards.intrinsic.registry import kind_named
 from straw.rewards.intrinsic.step import Intrinsic, Rules, Scores
 from straw.rewards.intrinsic.write_first import WriteFirst
 from straw.runs.metrics import mean_of
 from straw.text.reading.answer_tags import END_OF_REASONING, REASONING
 from straw.text.reading.sentences import sentences
+from straw.training.memory_files import MEMORY, read_memory, write_memory
 from straw.types import Metric, Rollout
 
-MEMORY = "memory.safetensors"
 Groups = list[list[Rollout]]
 Vectors = dict[str, Tensor]  # by a question's hash, or by a text
 
@@ -67,7 +66,8 @@ class NoIntrinsic:
     def metrics(self) -> dict[str, Metric]:
         return {}
 
-    def save(self, folder: Path) -> None: ...
+    def save(self, folder: Path, before: Path | None) -> None: ...
+    def kept(self) -> None: ...
     def load(self, folder: Path) -> None: ...
 
 
@@ -77,6 +77,7 @@ class IntrinsicPay(NoIntrinsic):
     def __init__(self, memory: Memory, intrinsic: Intrinsic, encoder: Encoder | None) -> None:
         self.memory, self.intrinsic, self.encoder = memory, intrinsic, encoder
         self.questions: dict[str, Tensor] = {}  # the newest, by hash
+        self.new_questions: set[str] = set()  # since a checkpoint had them
         self.found: dict[str, Metric] = {}
 
     def paid(self, groups: Groups, step: int) -> Groups:
@@ -116,16 +117,23 @@ class IntrinsicPay(NoIntrinsic):
         """Questions by hash; texts, one row a sentence or one in all. What is not known is embedded in one call."""
         if self.encoder is None:
             return dict.fromkeys(asked, torch.zeros(0)), dict.fromkeys(texts, torch.zeros(1, 0))
-        known = {} if self.memory.encoder == POLICY else self.questions  # it sees them with other weights now
-        new = {key: text for key, text in asked.items() if key not in known}
+        if self.memory.encoder == POLICY:  # it sees them with other weights now
+            self.questions = {}
+        new = {key: text for key, text in asked.items() if key not in self.questions}
         pieces = {text: sentences(text) if self.memory.memory_unit == "sentence" else [text] for text in texts}
         distinct = list(dict.fromkeys([*new.values(), *(piece for found in pieces.values() for piece in found)]))
         rows = dict(zip(distinct, self.encoder.encode(distinct), strict=True)) if distinct else {}
         met = {key: rows[text] for key, text in new.items()}
-        self.questions = known | {key: vector for key, vector in met.items() if is_finite(vector)}
+        questions = {key: met[key] if key in met else self.questions[key] for key in asked}
+        self._remember({key: vector for key, vector in met.items() if is_finite(vector)}, asked)
+        return questions, {text: torch.stack([rows[piece] for piece in found]) for text, found in pieces.items()}
+
+    def _remember(self, met: Vectors, asked: Mapping[str, str]) -> None:
+        """The newest questions stay, and those that were asked just now."""
+        self.questions.update(met)
+        self.new_questions.update(met)
         while len(self.questions) > max(self.memory.memory_keys, len(asked)):
             del self.questions[next(key for key in self.questions if key not in asked)]
-        return known | met, {text: torch.stack([rows[piece] for piece in found]) for text, found in pieces.items()}
 
     def _metrics(self, scores: Scores, groups: Groups, traces: Sequence[Trace], before: int) -> dict[str, Metric]:
         flaws = self.intrinsic.flaws
@@ -178,19 +186,33 @@ class IntrinsicPay(NoIntrinsic):
 
     # --- keeping
 
-    def save(self, folder: Path) -> None:
-        hashes = torch.tensor([list(bytes.fromhex(key)) for key in self.questions], dtype=torch.uint8)
-        vectors = torch.stack(list(self.questions.values())) if self.questions else torch.zeros(0, 0)
-        asked = {"hashes": hashes, "vectors": vectors}
-        save_file({**named("questions", asked), **self.intrinsic.arrays()}, folder / MEMORY)
+    def save(self, folder: Path, before: Path | None) -> None:
+        """`before`: the last checkpoint, whose files this one may share."""
+        write_memory(folder, before, self._whole, self._changes)
+
+    def kept(self) -> None:
+        """The checkpoint is whole; what changes from here on is new."""
+        self.new_questions.clear()
+        self.intrinsic.kept()
+
+    def _whole(self) -> dict[str, Tensor]:
+        asked = {"hashes": packed(list(self.questions)), "vectors": stacked(self.questions.values())}
+        return named("questions", asked) | self.intrinsic.arrays()
+
+    def _changes(self) -> dict[str, Tensor]:
+        new = [key for key in self.questions if key in self.new_questions]
+        vectors = stacked(self.questions[key] for key in new)
+        asked = {"hashes": packed(list(self.questions)), "new": packed(new), "vectors": vectors}
+        return named("questions", asked) | self.intrinsic.changes()
 
     def load(self, folder: Path) -> None:
         try:
-            arrays = load_file(folder / MEMORY) if is_file(folder / MEMORY) else {}
-            self.intrinsic.load(arrays)  # which checks them all
-            asked = part(arrays, "questions")
-            keys = [bytes(row).hex() for row in asked["hashes"].tolist()]
-            self.questions = dict(zip(keys, asked["vectors"].clone(), strict=True))
+            parts = read_memory(folder)
+            self.intrinsic.load(self.intrinsic.joined(parts))  # which checks them all
+            asked = joined_questions([part(one, "questions") for one in parts])
+            check_finite(named("questions", asked))
+            self.questions = dict(zip(unpacked(asked["hashes"]), asked["vectors"].clone(), strict=True))
+            self.new_questions.clear()
         except Exception as error:  # safetensors raises its own class for every kind of damage
             raise RunError(
                 f"a checkpoint of a run with use_ir={self.memory.use_ir} holds {MEMORY}, and that of {folder} cannot "
@@ -247,6 +269,11 @@ def semantic_of(groups: Groups, traces: Mapping[int, Trace]) -> Metric:
         question = rollouts[place].problem.messages[-1].content
         by_question.setdefault(question, []).append(trace.vectors.mean(0))
     return mean_of([semantic(torch.stack(rows).numpy()) for rows in by_question.values() if len(rows) > 1])
+
+
+def stacked(vectors: Iterable[Tensor]) -> Tensor:
+    found = list(vectors)
+    return torch.stack(found) if found else torch.zeros(0, 0)
 
 
 def hash_of(text: str) -> str:

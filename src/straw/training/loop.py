@@ -253,7 +253,8 @@ class Loop:
             self.engine.save(staging)
             kept: dict[str, Any] = self.source.state()
             replace(self.state, time_s=self.time_s, cpu_s=self.cpu_s, **kept).save(staging)
-            self.intrinsic.save(staging)
+            self.intrinsic.save(staging, self.folder.newest)
+        self.intrinsic.kept()
         if complaint := self.folder.keep_checkpoints(self.page.run.keep_last, self.page.run.keep_best):
             self.say_once(complaint)
         self.folder.write_event("checkpoint", self.state.step)
@@ -269,3 +270,4 @@ class Loop:
         self.engine.load(checkpoint)
         self.state.load(checkpoint)
         self.intrinsic.load(checkpoint)
+        self.folder.newest = checkpoint

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -62,6 +62,20 @@ class Judge(Protocol):
         """For the checkpoint."""
 
     def load(self, arrays: Arrays) -> None: ...
+
+
+@runtime_checkable
+class Growing(Protocol):
+    """A judge whose memory is large: a checkpoint takes what is new in it, and shares the rest with the one before."""
+
+    def changes(self) -> Arrays:
+        """What is other than when all of it was `kept` last, and whatever is small."""
+
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        """As `arrays` would have said it at once: it was told whole, then by its changes."""
+
+    def kept(self) -> None:
+        """What was told last is safe."""
 
 
 def is_finite(vectors: Tensor) -> bool:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from straw.rewards.intrinsic.base import Arrays, Raw, Trace
+from straw.rewards.intrinsic.memory_parts import joined_store
 from straw.rewards.intrinsic.memory_store import MemoryStore
 from straw.rewards.intrinsic.similarity import exploit, explore
 
@@ -50,16 +51,34 @@ class Episodic:
                 found = list(group)
                 store.add(key, found[0].question, torch.cat([trace.vectors for trace in found]))
 
+    @property
+    def _stores(self) -> list[MemoryStore]:
+        return [store for store in (self.success, self.failure) if store is not None]
+
     def counts(self) -> dict[str, int]:
-        stores = [store for store in (self.success, self.failure) if store is not None]
         return {
-            "memory/keys": sum(store.num_keys for store in stores),
-            "memory/values": sum(store.num_values for store in stores),
+            "memory/keys": sum(store.num_keys for store in self._stores),
+            "memory/values": sum(store.num_values for store in self._stores),
         }
 
     def arrays(self) -> Arrays:
         failures = self.failure.arrays() if self.failure is not None else {}
         return named("success", self.success.arrays()) | named("failure", failures)
+
+    def changes(self) -> Arrays:
+        failures = self.failure.changes() if self.failure is not None else {}
+        return named("success", self.success.changes()) | named("failure", failures)
+
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        stores = [name for name in ("success", "failure") if part(parts[-1], name)]
+        return {
+            key: array for name in stores
+            for key, array in named(name, joined_store([part(one, name) for one in parts])).items()
+        }  # fmt: skip
+
+    def kept(self) -> None:
+        for store in self._stores:
+            store.kept()
 
     def load(self, arrays: Arrays) -> None:
         self.success.load(part(arrays, "success"))

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from straw.rewards.intrinsic.base import is_finite
 from straw.rewards.intrinsic.knn_index import Cells
+from straw.rewards.intrinsic.memory_parts import packed, unpacked
 
 FIRST_ROWS = 64
 APPROXIMATE_ABOVE = 100_000  # keys: below, a look at all of them takes a few milliseconds
@@ -44,6 +45,7 @@ class MemoryStore:
         self.sums = torch.zeros(0, width, dtype=torch.float64)
         self.values = torch.zeros(0, width)
         self.num_rows = 0  # of `values` that were ever used
+        self.changed: set[int] = set()  # slots, since all of it was kept last
 
     @property
     def num_keys(self) -> int:
@@ -65,6 +67,7 @@ class MemoryStore:
         slot = self.slots.get(key)
         if slot is None:
             slot = self._new_slot(key, question)
+        self.changed.add(slot)
         rows = self.rows[slot]
         if len(rows) + len(values) <= self.max_values:
             taken = [self._free_row() for _ in values]
@@ -158,25 +161,35 @@ class MemoryStore:
 
     def arrays(self) -> Arrays:
         """All of it, without a trace of which row was used when: equal memories have equal bytes."""
-        hashes = [list(bytes.fromhex(key)) for key in self.owners]
-        kept = {
-            "keys": self.keys[: self.num_keys].clone(),
-            "sums": self.sums[: self.num_keys].clone(),
-            "values": self.values_of(range(self.num_keys)),
-            "counts": torch.tensor([len(rows) for rows in self.rows], dtype=torch.int64),
-            "hashes": torch.tensor(hashes, dtype=torch.uint8),
-            "oldest": torch.tensor([self.oldest]),
-        }
-        return kept if self.cells is None else kept | self.cells.arrays(self.num_keys)
+        return self._of(slice(self.num_keys), range(self.num_keys)) | self._small()
+
+    def changes(self) -> Arrays:
+        """Of the questions that changed since `kept`; `memory_parts` joins them to what was kept before."""
+        slots = sorted(self.changed)
+        return {"slots": torch.tensor(slots, dtype=torch.int64)} | self._of(slots, slots) | self._small()
+
+    def kept(self) -> None:
+        """What `arrays` or `changes` said is safe."""
+        self.changed.clear()
+
+    def _of(self, rows: slice | list[int], slots: Sequence[int]) -> Arrays:
+        counts = torch.tensor([len(self.rows[slot]) for slot in slots], dtype=torch.int64)
+        wide = {"keys": self.keys[rows].clone(), "sums": self.sums[rows].clone(), "values": self.values_of(slots)}
+        return wide | {"counts": counts}
+
+    def _small(self) -> Arrays:
+        small = {"hashes": packed(self.owners), "oldest": torch.tensor([self.oldest])}
+        return small if self.cells is None else small | self.cells.arrays(self.num_keys)
 
     def load(self, arrays: Arrays) -> None:
         counts = arrays["counts"].tolist()
-        self.owners = [bytes(row).hex() for row in arrays["hashes"].tolist()]
+        self.owners = unpacked(arrays["hashes"])
         self.slots = {key: slot for slot, key in enumerate(self.owners)}
         ends = list(accumulate(counts))
         self.rows = [deque(range(end - count, end)) for end, count in zip(ends, counts, strict=True)]
         self.keys, self.sums, self.values = arrays["keys"].clone(), arrays["sums"].clone(), arrays["values"].clone()
         self.num_rows, self.free, self.oldest = len(self.values), [], int(arrays["oldest"])
+        self.changed.clear()
         if self.cells is not None:
             self.cells.load(arrays)
 

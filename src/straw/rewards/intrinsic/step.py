@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from straw.rewards.intrinsic.base import Arrays, Judge, Trace, are_sound, check_finite
+from straw.rewards.intrinsic.base import Arrays, Growing, Judge, Trace, are_sound, check_finite
 from straw.rewards.intrinsic.episodic import Episodic, named, part
 from straw.rewards.intrinsic.score_normaliser import EPS, Window
 
@@ -114,8 +114,29 @@ class Intrinsic:
         return self.judge.counts()
 
     def arrays(self) -> dict[str, Tensor]:
+        return named("judge", self.judge.arrays()) | self._small()
+
+    def changes(self) -> dict[str, Tensor]:
+        """Since `kept`, of a judge that can tell; of another one all there is."""
+        judge = self.judge
+        return named("judge", judge.changes() if isinstance(judge, Growing) else judge.arrays()) | self._small()
+
+    def joined(self, parts: Sequence[Arrays]) -> Arrays:
+        """`arrays` out of a whole one and the changes behind it."""
+        if len(parts) == 1 or not isinstance(self.judge, Growing):
+            return parts[-1]
+        judge = self.judge.joined([part(one, "judge") for one in parts])
+        return {name: array for name, array in parts[-1].items() if not name.startswith("judge.")} | named(
+            "judge", judge
+        )
+
+    def kept(self) -> None:
+        if isinstance(self.judge, Growing):
+            self.judge.kept()
+
+    def _small(self) -> dict[str, Tensor]:
         windows = {name: torch.tensor(one.newest, dtype=torch.float64) for name, one in self.windows.items()}
-        return named("judge", self.judge.arrays()) | named("window", windows)
+        return named("window", windows)
 
     def load(self, arrays: Arrays) -> None:
         """Of a checkpoint, which may hold more than what is read here."""

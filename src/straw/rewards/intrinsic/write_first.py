@@ -92,8 +92,8 @@ class WriteFirst(Intrinsic):
         self._window(name).newest = newest
         return min(newest), max(newest)
 
-    def arrays(self) -> dict[str, Tensor]:
-        return super().arrays() | {"anneal": torch.tensor([self.anneal], dtype=torch.float64)}
+    def _small(self) -> dict[str, Tensor]:
+        return super()._small() | {"anneal": torch.tensor([self.anneal], dtype=torch.float64)}
 
     def load(self, arrays: Arrays) -> None:
         super().load(arrays)

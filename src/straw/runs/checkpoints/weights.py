@@ -23,6 +23,7 @@ START, STEPS = "start", "checkpoints"
 OPTIMIZER = "optimizer.safetensors"  # in a checkpoint: what only a run that goes on from it needs
 STEP = re.compile(r"step-([0-9]{6,18})")
 BLOCK = 1 << 22
+NOTHING: Mapping[tuple[int, int], int] = {}
 
 
 def folder_of_step(step: int) -> str:
@@ -54,9 +55,22 @@ def file_sizes(folder: Path) -> dict[str, int]:
     return {name: path.stat().st_size for name, path in files_of(folder).items()}
 
 
-def file_sums(folder: Path) -> dict[str, int]:
-    """A checksum of every file, to tell a damaged one that kept its size."""
-    return {name: checksum(path) for name, path in files_of(folder).items()}
+def file_sums(folder: Path, known: Mapping[tuple[int, int], int] = NOTHING) -> dict[str, int]:
+    """A checksum of every file, to tell a damaged one that kept its size. `known`: of files that were read before, and
+    have a second name here (`training/memory_files.py`).
+    """
+    return {name: known_sum(path, known) or checksum(path) for name, path in files_of(folder).items()}
+
+
+def known_sum(path: Path, known: Mapping[tuple[int, int], int]) -> int | None:
+    """A file with one name is new, wherever it lies: the place of one that was removed is taken again."""
+    return known.get(place_of(path)) if path.stat().st_nlink > 1 else None
+
+
+def place_of(path: Path) -> tuple[int, int]:
+    """On which disk a file lies and where, whatever its name."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def files_of(folder: Path) -> dict[str, Path]:
