@@ -119,6 +119,7 @@ class Counted(batching.Slots):
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Counted]]:
     Counted.rows = []
+    monkeypatch.setattr(batching, "row_tile", lambda *of: 16)  # on every processor
     monkeypatch.setattr("straw.engines.local.engine.Slots", Counted)
     yield Counted
 

@@ -15,7 +15,8 @@ from tests.engines.local.kinds import make_engine
 
 from straw.engines.base import Loss, Reply, SamplingParams, Tokens
 from straw.engines.local import engine as engine_module
-from straw.engines.local.engine import MAX_ROWS, LocalEngine, LocalSettings, read_rows, spaced
+from straw.engines.local.batches import read_rows
+from straw.engines.local.engine import MAX_ROWS, LocalEngine, LocalSettings, spaced
 from straw.engines.local.forward import attention
 from straw.engines.local.forward.packing import Pack
 from straw.errors import ConfigError

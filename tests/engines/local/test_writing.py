@@ -209,6 +209,9 @@ class Watched:
     def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
         return self.reader.layers(tokens, positions, layout)
 
+    def fewest_rows(self, head: Tensor) -> int:
+        return 16
+
 
 def rows_of(engine: LocalEngine, lengths: Sequence[int], num_rows: int) -> tuple[Rows, list[int]]:
     reader = Watched(engine)

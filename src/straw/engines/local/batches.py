@@ -133,3 +133,19 @@ def running_sum(values: Iterator[int] | Sequence[int] | map[int]) -> list[int]:
         total += value
         sums.append(total)
     return sums
+
+
+def read_rows(flat: Flat) -> dict[int, list[int]]:
+    """Of each datum the states that stand on its own tokens; of one with a single token the end of its prompt."""
+    found: dict[int, list[int]] = {}
+    for owner, position, row in zip(flat.owner, flat.position, flat.rows.tolist(), strict=True):
+        found.setdefault(owner, []).append(row)
+        if position == 1:  # pairs of a datum are in order, and its first stands on the prompt
+            found[owner].pop(0)
+    return found
+
+
+def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
+    """Several targets of one token count by their share."""
+    for value, owner, position, share in zip(logprobs.tolist(), flat.owner, flat.position, flat.shares, strict=True):
+        out[owner][position] += share * value

@@ -18,11 +18,10 @@ import torch
 from torch import Tensor
 
 from straw.engines.base import Done, Reply, SamplingParams, Tokens
-from straw.engines.local.forward.attention import ROW_TILE
 from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.prompts.reading import read_prompts
-from straw.engines.local.forward.reader import Reader
+from straw.engines.local.forward.reader import Reader, row_tile
 from straw.engines.local.sampler import LOOK, Uniforms, Writing, slots_to_keep
 from straw.engines.precision import is_dear_to_ask
 
@@ -39,7 +38,8 @@ class Slots:
         self.reader, self.head, self.device = reader, head, device
         self.prompts, self.num_samples = prompts, num_samples
         together = min(len(prompts), limit)
-        self.width = max(min(limit // together, num_samples), -(-ROW_TILE // together))
+        self.tile = row_tile(reader, head.weight, device)
+        self.width = max(min(limit // together, num_samples), -(-self.tile // together))
         self.unread = deque(range(together, len(prompts)))  # prompts that wait
         self.waiting = [deque(self.samples_of(prompt)) for prompt in range(together)]  # by where a prompt stands
         self.empty = [list(range(at * self.width, (at + 1) * self.width)) for at in range(together)]
@@ -155,7 +155,7 @@ class Slots:
         """Towards the end slots stay empty for ever: they leave when there are enough of them."""
         waited_for = torch.tensor([bool(self.unread or wait) for wait in self.waiting], device=self.device)
         needed = self.writing.still_writing | waited_for.repeat_interleave(self.width)
-        kept = slots_to_keep(needed, self.decode.u)
+        kept = slots_to_keep(needed, self.decode.u, self.tile)
         if kept is None:
             return
         prompts, slots = kept

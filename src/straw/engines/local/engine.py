@@ -20,15 +20,17 @@ from straw.config import Page
 from straw.engines.backends.base import OWN, Backend, Reread
 from straw.engines.base import Conversation, Done, Engine, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.batch_invariant import batch_invariant
-from straw.engines.local.batches import Flat, flatten, micro_batches
+from straw.engines.local.batches import Flat, flatten, micro_batches, read_rows, scatter
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward import attention
 from straw.engines.local.forward.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
+from straw.engines.local.forward.prompts.beginnings import Beginnings, can_begin
 from straw.engines.local.forward.prompts.kept import KeptPrompts
 from straw.engines.local.forward.prompts.reading import together
+from straw.engines.local.forward.reader import row_tile
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.halves import halve_frozen
 from straw.engines.local.objective import objective
@@ -78,6 +80,7 @@ class LocalEngine(Learning, Engine):
         self.backend: Backend | None = None
         self.taken: int | None = None  # of the weights' changes, by the backend
         self.kept: KeptPrompts | None = None
+        self.beginnings = Beginnings()
         with refusing(model):
             self.reader = reader_of(model, self.settings.gradient_checkpointing, self.settings.fast_llama)
             self.head = Head.of(model)
@@ -205,8 +208,16 @@ class LocalEngine(Learning, Engine):
         out = [[0.0] * len(datum.tokens) for datum in data]
         with self.policies.acting_as(policy):
             for flat in self._micro_batches(data, every_token=True):
-                scatter(out, flat, self._measure(flat, temperature, keeps=policy == "current")[0])
+                scatter(out, flat, self._told(flat, temperature, policy))
         return out
+
+    def _told(self, flat: Flat, temperature: float, policy: Policy) -> Tensor:
+        """Log-probabilities; the reference reads prompts that return once."""
+        tile = row_tile(self.reader, self.head.weight, self.device)
+        if policy != "reference" or self.kept is None or not can_begin(self.reader, flat, tile):
+            return self._measure(flat, temperature, keeps=policy == "current")[0]
+        hidden = self.beginnings.hidden(self.reader, flat, self.policies.version)
+        return log_probabilities(self.head, hidden[flat.states], flat.rows, flat.targets, temperature)[0]
 
     def keep_prompts(self) -> None:
         """Of an engine whose weights nobody else changes, where a prompt has the same bits however it is read."""
@@ -310,25 +321,9 @@ def spaced(layers: int, count: int) -> list[int]:
     return [layers * (place + 1) // count - 1 for place in range(count)]
 
 
-def read_rows(flat: Flat) -> dict[int, list[int]]:
-    """Of each datum the states that stand on its own tokens; of one with a single token the end of its prompt."""
-    found: dict[int, list[int]] = {}
-    for owner, position, row in zip(flat.owner, flat.position, flat.rows.tolist(), strict=True):
-        found.setdefault(owner, []).append(row)
-        if position == 1:  # pairs of a datum are in order, and its first stands on the prompt
-            found[owner].pop(0)
-    return found
-
-
 def behind(start: int, done: Done | None) -> Done | None:
     """For some prompts of many: the first of them is number `start`."""
     return None if done is None else lambda prompt, sample, reply: done(start + prompt, sample, reply)
-
-
-def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
-    """Several targets of one token count by their share."""
-    for value, owner, position, share in zip(logprobs.tolist(), flat.owner, flat.position, flat.shares, strict=True):
-        out[owner][position] += share * value
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from straw.engines.local.forward.kv_cache import Decode
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.prompts.kept import KeptPrompts
 from straw.engines.local.forward.prompts.reading import read_prompts
-from straw.engines.local.forward.reader import Reader
+from straw.engines.local.forward.reader import Reader, row_tile
 from straw.engines.precision import has_float64, is_dear_to_ask
 
 T = TypeVar("T")
@@ -172,14 +172,14 @@ class Writing:
         ]
 
 
-def slots_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | None:
+def slots_to_keep(writing: Tensor, num_prompts: int, tile: int = ROW_TILE) -> tuple[Tensor, Tensor] | None:
     """Which prompts and slots go on, the same number of slots for each; None while few would leave."""
     grid = writing.view(num_prompts, -1)
     counts = grid.sum(1)
     prompts = counts.nonzero().flatten()
     if len(prompts) == 0:
         return None
-    width = max(int(counts.max()), -(-ROW_TILE // len(prompts)))
+    width = max(int(counts.max()), -(-tile // len(prompts)))
     if width > grid.shape[1] or len(prompts) * width > 0.75 * grid.numel():
         return None
     first = torch.argsort((~grid[prompts]).int(), dim=1, stable=True)[:, :width]
@@ -189,7 +189,7 @@ def slots_to_keep(writing: Tensor, num_prompts: int) -> tuple[Tensor, Tensor] | 
 class Rows:
     """Conversations behind prompts that were read once: U prompts with G rows each.
 
-    Filler rows round the batch up to ROW_TILE; they copy a real row and are never reported.
+    Filler rows round the batch up to a tile; they copy a real row and are never reported.
     """
 
     def __init__(
@@ -198,7 +198,8 @@ class Rows:
     ) -> None:  # fmt: skip
         self.reader, self.head, self.device = reader, head, device
         self.num_prompts, self.num_rows = len(prompts), rows_per_prompt
-        self.width = max(rows_per_prompt, -(-ROW_TILE // len(prompts)))
+        self.tile = row_tile(reader, head.weight, device)
+        self.width = max(rows_per_prompt, -(-self.tile // len(prompts)))
         with torch.no_grad():
             packs, logits = kept.read(prompts, device) if kept else read_prompts(reader, head, prompts, device)
         self.decode = Decode(packs, self.width)
@@ -232,11 +233,11 @@ class Rows:
         self.logits = torch.where((lengths > 0).unsqueeze(1), self.head.logits(last), self.logits)
 
     def keep_rows(self, rows: Sequence[int]) -> bool:
-        """Of one prompt: only these go on, with fillers up to ROW_TILE. Their bits do not change; False: few would go.
+        """Of one prompt: only these go on, with fillers up to a tile. Their bits do not change; False: few would go.
 
         To be called before what the rows hear is appended.
         """
-        width = max(len(rows), ROW_TILE)
+        width = max(len(rows), self.tile)
         if self.num_prompts > 1 or not rows or width > 0.75 * self.width:
             return False
         slots = [*rows, *[rows[-1]] * (width - len(rows))]
@@ -266,7 +267,7 @@ class Rows:
                 writing.tell_news()
                 if not bool(goes_on.any()):
                     break
-                kept = slots_to_keep(goes_on, self.decode.u) if last else None
+                kept = slots_to_keep(goes_on, self.decode.u, self.tile) if last else None
                 if kept is not None:
                     self.decode.keep(*kept)
                     writing.slot, tokens, goes_on = (x[kept[1]] for x in (writing.slot, tokens, goes_on))

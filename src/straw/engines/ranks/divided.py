@@ -29,6 +29,7 @@ from straw.config.sections import Model
 from straw.engines.batch_invariant import again
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.batches import Flat
+from straw.engines.local.forward.fewest_rows import ROW_TILE
 from straw.engines.local.forward.llama_reader import LlamaReader, reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.reader import Layout, Reader
@@ -64,6 +65,10 @@ class LayerByLayer(LlamaReader):
         for index, layer in enumerate(self.body.layers):
             inside = partial(super()._layer, index, layer)
             layer.forward = partial(recomputed, inside) if checkpointing else inside
+
+    def fewest_rows(self, head: Tensor) -> int:
+        """No rank has a matrix whole."""
+        return ROW_TILE
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
         read: Tensor = layer(x, turn, layout)

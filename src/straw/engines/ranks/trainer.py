@@ -23,8 +23,8 @@ from straw import outside
 from straw.algorithms.losses import loss_named
 from straw.config import Page
 from straw.engines.base import AdamParams, Loss, Policy
-from straw.engines.local.batches import Flat, flatten
-from straw.engines.local.engine import bfloat16_on, scatter
+from straw.engines.local.batches import Flat, flatten, scatter
+from straw.engines.local.engine import bfloat16_on
 from straw.engines.local.heap import give_back_heap
 from straw.engines.local.objective import objective
 from straw.engines.local.training.checkpoints import OPTIMIZER, WEIGHTS, Adam

@@ -167,6 +167,8 @@ def attend_prefix_and_own(
     keys, values = prefix_UKPD
     own_keys, own_values = own_RKCD
     k, p, c = keys.shape[1], keys.shape[2], own_keys.shape[2]
+    if t == 1 and h == k and not q_UGTHD.requires_grad:
+        return attend_with_one_token(q_UGTHD, prefix_UKPD, own_RKCD, bias, rule)
     queries = (q_UGTHD * rule.scaling).view(u, g, t, k, h // k, d)  # those that share a key head stand together
     shared = queries.permute(0, 3, 1, 2, 4, 5).reshape(u, k, -1, d)
     alone = queries.transpose(2, 3).reshape(u * g, k, -1, d)
@@ -180,6 +182,31 @@ def attend_prefix_and_own(
     from_own = weigh(on_own.transpose(1, 2).reshape(u * g, k, q // g, c), own_values)
     out = from_own.view(u, g, k, t, h // k, -1) + from_prefix.view(u, k, g, t, h // k, -1).transpose(1, 2)
     return out.transpose(2, 3).reshape(u, g, t, h, -1)
+
+
+def attend_with_one_token(
+    q_UGTHD: Tensor,
+    prefix_UKPD: tuple[Tensor, Tensor],
+    own_RKCD: tuple[Tensor, Tensor],
+    bias: Tensor | None,
+    rule: Rule,
+) -> Tensor:
+    """The same products, to the bit, in half as many steps: one token a row, a key head for each query head."""
+    u, g, _, h, d = q_UGTHD.shape
+    (keys, values), (own_keys, own_values) = ([x.flatten(0, 1) for x in pair] for pair in (prefix_UKPD, own_RKCD))
+    p, c = keys.shape[1], own_keys.shape[1]
+    alone = (q_UGTHD * rule.scaling).reshape(u * g * h, 1, d)
+    shared = alone.view(u, g, h, d).transpose(1, 2).reshape(u * h, g, d)
+    tile = tile_for(shared)
+    on_prefix = torch.bmm(full_tile(shared, tile), keys.transpose(1, 2))[:, :g].view(u, h, g, p)
+    on_own = torch.bmm(alone, own_keys.transpose(1, 2)).view(u, g, h, c).transpose(1, 2)
+    scores = torch.cat([on_prefix, on_own], dim=-1)
+    on_prefix, on_own = softmax_weights(scores, None if bias is None else bias.view(u, 1, g, p + c), rule).split(
+        [p, c], dim=-1
+    )
+    from_prefix = weigh(full_tile(on_prefix.reshape(u * h, g, p), tile), values)[:, :g]
+    from_own = weigh(on_own.transpose(1, 2).reshape(u * g * h, 1, c), own_values)
+    return from_own.view(u, g, 1, h, d) + from_prefix.view(u, h, g, d).transpose(1, 2).unsqueeze(2)
 
 
 def attend_in_pieces(

@@ -25,6 +25,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
+from straw.engines.local.forward.fewest_rows import ROW_TILE
 from straw.engines.local.forward.reader import Layout
 from straw.errors import ConfigError, ModelError
 
@@ -98,6 +99,10 @@ class ModulesReader:
                 straw_layout=layout,
             )
         return out.last_hidden_state[0]
+
+    def fewest_rows(self, head: Tensor) -> int:
+        """What a row meets in modules of others nobody knows."""
+        return ROW_TILE
 
     def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
         """What every layer leaves; of the last one transformers tells only what its norm makes of it."""

@@ -19,6 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
+from straw.engines.local.forward.fewest_rows import ROW_TILE, fewest_rows_through
 from straw.engines.local.forward.reader import Layout, Reader
 from straw.engines.local.models.llama import Llama
 
@@ -122,6 +123,7 @@ class LlamaReader:
         everywhere = config.sliding_window if config.model_type == "mistral" else None
         self.windows = [getattr(layer.self_attn, "sliding_window", everywhere) for layer in self.body.layers]
         self.checkpointing = checkpointing
+        self.fewest: int | None = None
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         reading = self.layer_by_layer(tokens, positions, layout)
@@ -134,6 +136,14 @@ class LlamaReader:
     def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
         """What every layer leaves, before the last norm."""
         return list(self.layer_by_layer(tokens, positions, layout))
+
+    def fewest_rows(self, head: Tensor) -> int:
+        """By all matrices, those of adapters too; they never change their shapes."""
+        if self.fewest is None:
+            matrices = [module.weight for module in self.body.modules() if isinstance(module, nn.Linear)] + [head]
+            is_known = all(one.dtype == torch.float32 for one in matrices)
+            self.fewest = fewest_rows_through(matrices) if is_known else ROW_TILE
+        return self.fewest
 
     def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[Tensor, None, Tensor]:
         """The same, with a pause behind every layer."""

@@ -25,7 +25,8 @@ class Pack:
     """Prompts and their replies in one flat row, read once.
 
     `reply_lengths[u]` names the replies of prompt u. Where lengths differ, attention alone is padded.
-    With `record`, the keys and values of the prompts are kept for a Decode.
+    With `record`, the keys and values of the prompts are kept for a Decode. With `begun`, they are there already,
+    [U, P, K, D] by layer, and the flat row is the replies'.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Pack:
     ) -> None:
         self.device, self.record = device, record
         self.kept: dict[int, tuple[Tensor, Tensor]] = {}
+        self.begun: dict[int, tuple[Tensor, Tensor]] = {}
         self.u, self.p = len(prompt_lengths), max(prompt_lengths)
         self.g = max(map(len, reply_lengths), default=0)
         self.t = max((length for row in reply_lengths for length in row), default=0)
@@ -55,21 +57,29 @@ class Pack:
         tile = ROW_TILE if v.dtype == torch.bfloat16 else 1
         prompt_bias, reply_bias = self._bias(rule, tile)
         pulse.layer(q, k, v)
+        if self.begun:
+            return self._replies_behind(*self.begun[layer], q, k, v, reply_bias, rule, tile)
         pq, pk, pv = (self._prompts(x) for x in (q, k, v))
         if self.record:
             self.kept[layer] = (pk.transpose(1, 2), pv.transpose(1, 2))
         prompts = self._among_themselves(pq, pk, pv, prompt_bias, rule)
         if self.t == 0:
             return prompts
+        return torch.cat([prompts, self._replies_behind(pk, pv, q, k, v, reply_bias, rule, tile)])
+
+    def _replies_behind(
+        self, pk: Tensor, pv: Tensor, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: Rule, tile: int
+    ) -> Tensor:
+        """The replies' tokens, flat, behind the prompts' keys and values."""
         rq, rk, rv = (self._replies(x) for x in (q, k, v))
         attend = attend_prefix_and_own if attention.keeps_bits(self.device) else attend_in_pieces
         out = attend(
             rq.view(self.u, self.g, self.t, *q.shape[1:]),
             (by_head(pk, tile), by_head(pv, tile)),
             (by_head(rk, tile), by_head(rv, tile)),
-            reply_bias, rule,
+            bias, rule,
         ).flatten(0, 2)  # fmt: skip
-        return torch.cat([prompts, out if self.reply_back is None else out[self.reply_back]])
+        return out if self.reply_back is None else out[self.reply_back]
 
     def _among_themselves(self, q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None, rule: Rule) -> Tensor:
         """The prompts' tokens, flat. In bfloat16 what comes out for a prompt depends on the padding behind it, and the
@@ -89,8 +99,11 @@ class Pack:
         return flat.view(self.u, self.p, *x.shape[1:])
 
     def _replies(self, x: Tensor) -> Tensor:
-        flat = x[self.num_prompt_tokens :] if self.reply_index is None else x[self.reply_index]
-        return flat.view(self.u * self.g, self.t, *x.shape[1:])
+        before = 0 if self.begun else self.num_prompt_tokens
+        if self.reply_index is None:
+            return x[before:].view(self.u * self.g, self.t, *x.shape[1:])
+        index = (self.reply_index - self.num_prompt_tokens).clamp_min_(0) if self.begun else self.reply_index
+        return x[index].view(self.u * self.g, self.t, *x.shape[1:])
 
     def _bias(self, rule: Rule, tile: int) -> tuple[Tensor | None, Tensor | None]:
         """Made once for all layers of one kind."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from straw.engines.local.forward.attention import Rule
+from straw.engines.local.forward.fewest_rows import ROW_TILE
+from straw.engines.precision import keeps_bits
 
 
 class Layout(Protocol):
@@ -27,3 +30,14 @@ class Reader(Protocol):
     def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
         """The same behind every layer, before the last norm."""
         ...
+
+    def fewest_rows(self, head: Tensor) -> int:
+        """How many rows have to be written together for each to have its bits, in float32 on a CPU."""
+        ...
+
+
+def row_tile(reader: Reader, head: Tensor, device: torch.device) -> int:
+    """Rows that are written together are no fewer: empty ones fill up."""
+    if not keeps_bits(device) or torch.is_autocast_enabled(device.type):
+        return ROW_TILE
+    return reader.fewest_rows(head)

@@ -26,6 +26,7 @@ class Policies:
         self.kept: dict[Policy, dict[str, Tensor]] = {}
         self.start_folder: Path | None = None
         self.is_at_start = True
+        self.version = 0  # of the reference: it is another one than before
 
     def leave_start(self) -> None:
         """Called before every change; at the first one the start is copied, unless a folder has it."""
@@ -37,14 +38,17 @@ class Policies:
         """What trains now is the start."""
         self.kept.pop("start", None)
         self.start_folder, self.is_at_start = None, True
+        self.version += 1
 
     def start_is_in(self, folder: Path) -> None:
         self.kept.pop("start", None)
         self.start_folder = folder
+        self.version += 1
 
     def refer_to(self, folder: Path) -> None:
         """Compare with the weights of a checkpoint instead of the start."""
         self.kept["reference"] = self.read(folder)
+        self.version += 1
 
     def read(self, folder: Path) -> dict[str, Tensor]:
         return read_weights(folder, self.trained)
@@ -70,6 +74,7 @@ class Policies:
         try:
             yield
         finally:
+            self.version += 1
             self.kept, self.start_folder, self.is_at_start = kept, folder, is_at_start
 
     @contextmanager

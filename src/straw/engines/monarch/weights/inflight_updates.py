@@ -76,3 +76,6 @@ class FreshReader:
 
     def layers(self, tokens: Tensor, positions: Tensor, layout: Layout) -> list[Tensor]:
         return self.reader.layers(tokens, positions, layout)
+
+    def fewest_rows(self, head: Tensor) -> int:
+        return self.reader.fewest_rows(head)
