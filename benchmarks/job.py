@@ -4,18 +4,20 @@
     AdamW, gradient norm clipped at 1, no KL, float32, one thread
 
 A reply whose tokens have an even sum is paid 1, any other 0; advantages are the group's z-scores. An account
-(`Work`) is read off a side's own tensors and optimiser, never off its settings.
+(`Work`) is read off a side's own tensors and optimiser, never off its settings; straw's come with each step.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from straw.engines.local.training.adamw import AdamW
 
 BETAS = (0.9, 0.999)
 TEXT = (
@@ -99,14 +101,13 @@ def prompt_of(tokenizer: PreTrainedTokenizerBase, num_tokens: int) -> tuple[str,
     return text, tuple(tokens)
 
 
-def describe(optimizer: torch.optim.Optimizer, grad_clip: float) -> str:
-    """The settings that act, taken from the optimiser."""
-    group = optimizer.param_groups[0]
+def describe(settings: Mapping[str, object], grad_clip: float) -> str:
+    """Those of an AdamW that act."""
     names = ("lr", "betas", "eps", "weight_decay")
-    return f"AdamW {' '.join(f'{name}={group[name]}' for name in names)} grad_clip={grad_clip}"
+    return f"AdamW {' '.join(f'{name}={settings[name]}' for name in names)} grad_clip={grad_clip}"
 
 
-def num_updates(optimizer: torch.optim.Optimizer) -> int:
+def num_updates(optimizer: torch.optim.Optimizer | AdamW) -> int:
     return max((int(state["step"]) for state in optimizer.state.values()), default=0)
 
 

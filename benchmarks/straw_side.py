@@ -1,7 +1,7 @@
 """straw's side: the engine verbs that a training step is made of, with a clock between them.
 
     converse   reads the prompt once       prefill
-    say        draws the replies           decode
+    generate   draws the replies           decode
     forward_backward, optim_step, publish  training
 
 Texts are decoded too, since that is what a task would grade.
@@ -37,6 +37,15 @@ class StrawSide:
         self.num_drawn = 0
         self.count = TokenCount(loaded.model)
 
+    @property
+    def settings(self) -> dict[str, object]:
+        """As every step has them: the optimiser keeps none."""
+        adam = self.adam
+        return {
+            "lr": adam.learning_rate, "betas": (adam.beta1, adam.beta2), "eps": adam.eps,
+            "weight_decay": adam.weight_decay,
+        }  # fmt: skip
+
     def data(self, replies: list[Reply], rewards: list[float]) -> list[Datum]:
         weight = 1.0 / sum(len(reply.tokens) for reply in replies)
         return [
@@ -57,7 +66,7 @@ class StrawSide:
         clock.append(time.process_time())
         seeds = range(self.num_drawn, self.num_drawn + self.job.group_size)
         self.num_drawn += self.job.group_size
-        replies = conversation.say(self.sampling, seeds)
+        replies = conversation.generate(self.sampling, seeds)
         for reply in replies:
             self.engine.chat.decode(reply.tokens)
         clock.append(time.process_time())
@@ -84,7 +93,7 @@ class StrawSide:
             rewards=tuple(rewards),
             advantages=tuple(datum.advantages[0] for datum in data),
             moved=share_moved(before, fingerprints(self.engine.trained.values())),
-            optimizer=describe(self.engine.optimizer, self.adam.grad_clip),
+            optimizer=describe(self.settings, self.adam.grad_clip),
             dtypes=tuple(sorted({str(p.dtype) for p in self.engine.trained.values()})),
             threads=torch.get_num_threads(),
         )

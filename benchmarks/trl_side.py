@@ -120,7 +120,7 @@ class Turns(TrainerCallback):
             rewards=tuple(self.rewards),
             advantages=tuple(seen["advantages"].flatten().tolist()),
             moved=share_moved(self.before, fingerprints(model.parameters())),
-            optimizer=describe(optimizer, self.trainer.args.max_grad_norm),
+            optimizer=describe(optimizer.param_groups[0], self.trainer.args.max_grad_norm),
             dtypes=tuple(sorted({str(p.dtype) for p in model.parameters()})),
             threads=torch.get_num_threads(),
         )
