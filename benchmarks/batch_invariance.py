@@ -97,7 +97,7 @@ def print_tokens(model: str) -> None:
         local.batch_invariant = ours if name != "bfloat16, as it is" else lambda device: nullcontext()
         options = {"kind": "secret", "model_name": model, "warmup": "none", "dtype": dtype}
         engine = load_engine(plan_of(load_page(None, options)).page)
-        prompts = [list(range(100, 140 + one)) for one in range(8)]
+        prompts = [tuple(range(100, 140 + one)) for one in range(8)]
         seeds = [[10 * one + row for row in range(4)] for one in range(8)]
         began = time.process_time()
         replies = engine.sample(prompts, 4, SamplingParams(max_tokens=64, temperature=1.0), seeds)

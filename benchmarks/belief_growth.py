@@ -47,7 +47,7 @@ def steps_s(N: int, lengths: tuple[int, ...]) -> tuple[dict[int, float], dict[in
     spent: list[float] = []
     for begin in range(0, min(lengths[-1], N), GROUP):
         start = process_time()
-        belief.append(order[begin : begin + GROUP], paid[order[begin : begin + GROUP]])
+        belief.append(order[begin : begin + GROUP].tolist(), paid[order[begin : begin + GROUP]].tolist())
         belief.log_chances()
         spent.append(process_time() - start)
     ends = {length: min(length, N) // GROUP for length in lengths}

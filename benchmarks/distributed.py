@@ -258,7 +258,7 @@ def main() -> int:
 def overlap(
     one: Side, prompt: list[int], tokens: int, rounds: int, console: Console, steps: int = 4
 ) -> tuple[list[float], list[float]]:
-    waits, ahead = [], []
+    waits, ahead = list[float](), list[float]()
     for number in range(rounds):
         order: list[tuple[bool, list[float]]] = [(False, waits), (True, ahead)]
         for is_ahead, seconds in order[:: -1 if number % 2 else 1]:

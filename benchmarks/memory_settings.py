@@ -144,7 +144,7 @@ def spelled(options: Options) -> Options:
     return {**rest, "reward_type": "weighted", "reward_weights": f"correctness=1,cosine={options['cosine']:g}"}
 
 
-def rows_of(run: Any) -> list[Mapping[str, float]]:
+def rows_of(run: Any) -> Sequence[Mapping[str, float]]:
     from straw.runs.reading import read_metrics
 
     return read_metrics(run.path)

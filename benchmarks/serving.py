@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +135,7 @@ def clients(model: str, repeats: int) -> None:
                 before = server.cpu_s
                 found = at_once(samplers, prompts)
                 ours.append(server.cpu_s - before)
-                spent, wanted = cpu_of(lambda p=prompts: in_process(p))
+                spent, wanted = cpu_of(partial(in_process, prompts))
                 theirs.append(spent)
                 assert found == wanted, "the replies differ"
             ratio = statistics.median(one / other for one, other in zip(ours, theirs, strict=True))
@@ -170,7 +171,9 @@ def overhead(model: str, repeats: int) -> None:
         engine.begin("one", None, Sampling(prompt=prompt, seeds=(0,), max_tokens=TOKENS, end_token_stops=False))
         while not (complete := engine.decode()):
             pass
-        reply = complete[0][1].sequences[0]
+        found = complete[0][1]
+        assert not isinstance(found, Exception)
+        reply = found.sequences[0]
         return reply.tokens, reply.logprobs.tolist()
 
     with serving(model) as server:
@@ -220,7 +223,7 @@ def made_group(*, is_shared: bool) -> list[Example]:
     trains, data = np.arange(n) >= GROUP_PROMPT - 1, []
     for prompt in prompts[:1] * GROUP if is_shared else prompts:
         tokens = (*prompt, *rng.integers(0, VOCABULARY, GROUP_REPLY).tolist())
-        inputs = {
+        inputs: dict[str, np.ndarray] = {
             "target_tokens": np.asarray(tokens[1:], np.int64),
             "logprobs": (trains * rng.uniform(-5, -4, n)).astype(np.float32),
             "advantages": (trains * rng.normal(size=n)).astype(np.float32),

@@ -99,7 +99,7 @@ def episodes_to_say(secret: int, row: Row, N: int, most: int, read: Read | None)
         group = np.argsort(-nats - chance.gumbel(size=N))[:GROUP]  # without repeats, by their shares
         if secret in group:
             return episodes
-        belief.append(group, pays[group])
+        belief.append(group.tolist(), pays[group].tolist())
         nats = belief.log_chances() if np.ptp(belief.rewards) else np.zeros(N)
         nats[belief.tried] = -np.inf
     return most + GROUP

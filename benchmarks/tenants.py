@@ -18,6 +18,7 @@ import argparse
 import random
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -111,8 +112,8 @@ def many_requests(model_name: str, repeats: int) -> None:
     torch.set_num_threads(1)
     different = made_prompts(engine, PROMPT)
     for what, prompts in (("equal", different[:1] * ROWS), ("different", different)):
-        ours = min(timed(lambda p=prompts: served(engine, p)) for _ in range(repeats))
-        theirs = min(timed(lambda p=prompts: in_process(local, p)) for _ in range(repeats))
+        ours = min(timed(partial(served, engine, prompts)) for _ in range(repeats))
+        theirs = min(timed(partial(in_process, local, prompts)) for _ in range(repeats))
         assert served(engine, prompts) == in_process(local, prompts), "the replies differ"
         print(
             f"{ROWS} requests x {TOKENS} tokens, {what} prompts: {ours * 1e3:.0f} ms, "

@@ -49,7 +49,7 @@ def group(vocabulary: int) -> list[Example]:
     n, data = PROMPT + REPLY - 1, []
     for _ in range(GROUP):
         trains = np.arange(n) >= PROMPT - 1
-        inputs = {
+        inputs: dict[str, np.ndarray] = {
             "target_tokens": rng.integers(1, vocabulary, n),
             "logprobs": (trains * rng.uniform(-4, -1, n)).astype(np.float32),
             "advantages": (trains * rng.normal(size=n)).astype(np.float32),
@@ -58,7 +58,7 @@ def group(vocabulary: int) -> list[Example]:
     return data
 
 
-def each_alone(data: Sequence[Example], starts: Sequence[int], *, forward_only: bool) -> list[Shared]:
+def each_alone(data: Sequence[Example], starts: Sequence[int], *, forward_only: bool = False) -> list[Shared]:
     return [Shared([index], example.num_tokens) for index, example in enumerate(data)]
 
 

@@ -41,10 +41,10 @@ class Game:
     def datum(self, reply: list[int], **values: list[float]) -> types.Datum:
         """`values` are of the reply's tokens; those of the prompt are 0."""
         before = [0.0] * (len(self.prompt) - 1)
-        inputs = {name: before + list(given) for name, given in values.items()}
-        targets = [*self.prompt[1:], *reply]
+        inputs: dict[str, Any] = {name: before + list(given) for name, given in values.items()}
+        inputs["target_tokens"] = [*self.prompt[1:], *reply]
         read = types.ModelInput.from_ints(self.prompt + reply[:-1])
-        return types.Datum(model_input=read, loss_fn_inputs={"target_tokens": targets, **inputs})
+        return types.Datum(model_input=read, loss_fn_inputs=inputs)
 
     def told(self, number: int, weight: float = 1.0) -> types.Datum:
         reply = self.replies[number]
