@@ -15,6 +15,8 @@ class Routes(Protocol):
         """Rows of versions with equal lanes may be read in one pass."""
         ...
 
+    def has_adapters(self, lane: Hashable) -> bool: ...
+
     def reading(self, version: Hashable) -> AbstractContextManager[None]:
         """Inside, the model is this version."""
         ...
@@ -33,6 +35,9 @@ class BaseAlone:
 
     def lane(self, version: Hashable) -> Hashable:
         return None
+
+    def has_adapters(self, lane: Hashable) -> bool:
+        return False
 
     def reading(self, version: Hashable) -> AbstractContextManager[None]:
         return nullcontext()

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import torch
 
 from straw.engines.base import SamplingParams
-from straw.engines.local.forward.attention import keeps_bits
+from straw.engines.local.forward.attention import ROW_TILE, keeps_bits
 from straw.engines.local.forward.lm_head import Head
-from straw.engines.local.forward.reader import Reader
+from straw.engines.local.forward.reader import Reader, row_tile
 from straw.engines.tenants.records import Sampled, Sampling
 from straw.engines.tenants.sampling.checks import check, most_tokens
 from straw.engines.tenants.sampling.drawing import draw_rows, rows_at_once
@@ -73,10 +73,17 @@ class TenantSampler:
         self.max_rows = min(self.settings.max_rows, rows_at_once(self.vocabulary))
         self.prompts = Prompts()
         self.prompt_reader = PromptReader(reader, head, device, self.routes, self.prompts, precision)
-        self.places = Places(self.settings.keys_room, self.prompts, self.routes, device)
+        self.places = Places(self.settings.keys_room, self.prompts, self.routes, device, self.tile_of)
         self.requests: dict[str, Request] = {}  # in the order in which they came
         self.params: dict[SamplingParams, SamplingParams] = {}  # equal settings are one object
         self.num_begun = 0
+
+    def tile_of(self, lane: Hashable) -> int:
+        """What adapters add is of their own shapes, so theirs are full."""
+        if self.routes.has_adapters(lane):
+            return ROW_TILE
+        with self.precision():
+            return row_tile(self.reader, self.head.weight, self.device)
 
     # --- requests --------------------------------------------------------------------------
 

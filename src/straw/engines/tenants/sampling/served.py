@@ -49,6 +49,9 @@ class TenantRoutes:
     def lane(self, version: Hashable) -> Hashable:
         return tuple(version.pairs) if isinstance(version, Adapter) else version
 
+    def has_adapters(self, lane: Hashable) -> bool:
+        return isinstance(lane, tuple)
+
     def reading(self, version: Hashable) -> AbstractContextManager[None]:
         return self.host.acting(cast(Weights | None, version))
 

@@ -39,8 +39,9 @@ LARGEST = 64 * MIB  # pool, but for a single group
 
 
 class Lane:
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
+    def __init__(self, device: torch.device, tile: int = ROW_TILE) -> None:
+        """`tile`: no fewer rows are read together, or a row would have other bits."""
+        self.device, self.tile = device, tile
         self.pools: list[Pool] = []
         self.changed = True  # who stands here, since the last step
 
@@ -129,7 +130,7 @@ class Lane:
             for pool in self.pools:
                 pool.settle()
             self.order = self.rows
-            self.fillers = [0] * max(0, ROW_TILE - len(self.order))
+            self.fillers = [0] * max(0, self.tile - len(self.order))
             self.layout = Together(self.pools, len(self.fillers))
             self.changed = False
         for pool in self.pools:

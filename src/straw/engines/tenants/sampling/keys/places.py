@@ -6,7 +6,7 @@ up its places; the one that came first always goes on, so all come to an end.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 
 import torch
 
@@ -18,8 +18,11 @@ from straw.engines.tenants.sampling.rows import Request, Row
 
 
 class Places:
-    def __init__(self, room: int, prompts: Prompts, routes: Routes, device: torch.device) -> None:
-        self.room, self.prompts, self.routes, self.device = room, prompts, routes, device
+    def __init__(
+        self, room: int, prompts: Prompts, routes: Routes, device: torch.device, tile_of: Callable[[Hashable], int]
+    ) -> None:
+        """`tile_of` a lane: how few rows may be read together in it."""
+        self.room, self.prompts, self.routes, self.device, self.tile_of = room, prompts, routes, device, tile_of
         self.lanes: dict[Hashable, Lane] = {}
 
     @property
@@ -33,7 +36,7 @@ class Places:
     def lane_of(self, request: Request) -> Lane:
         key = self.routes.lane(request.version)
         if key not in self.lanes:
-            self.lanes[key] = Lane(self.device)
+            self.lanes[key] = Lane(self.device, self.tile_of(key))
         return self.lanes[key]
 
     def find(self, waiting: Iterable[Request]) -> None:
