@@ -21,7 +21,7 @@ from straw.engines.base import Loss, SamplingParams
 from straw.engines.encoder import PACKAGE, ByFunction, minilm_folder
 from straw.engines.encoder_bert import BertEncoder
 from straw.engines.local import sampler
-from straw.engines.local.forward import attention
+from straw.engines.local.forward import attention, lm_head
 from straw.engines.local.models.in_transformers import in_transformers
 from straw.engines.local.models.tiny import make_bare
 from straw.training.warmup.frozen_head import most_likely
@@ -71,6 +71,15 @@ def trained() -> Any:
         engine.forward_backward(data, PPO)
         engine.optim_step(STEP)
     return [engine.logprobs(lesson(engine), policy) for policy in ("current", "start", "reference")]  # type: ignore[arg-type]
+
+
+def head_in_pieces() -> Any:
+    """A vocabulary so large that a few positions are taken at a time."""
+    engine = make_engine("embedded", device=NAME)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lm_head, "BUDGET", 2 * engine.head.weight.shape[0])
+        engine.forward_backward(lesson(engine), PPO)
+        return engine.logprobs(lesson(engine))
 
 
 def of_replies() -> Any:
@@ -141,6 +150,7 @@ def head_climbed() -> Any:
 ALL: dict[str, Callable[[], Any]] = {
     "sampled": sampled, "in slots": in_slots, "trained": trained, "of replies": of_replies, "embedded": embedded,
     "by modules": by_modules, "read padded": read_padded, "by own llama": by_own_llama,
+    "head in pieces": head_in_pieces,
     "without doubles": without_doubles, "encoded by mine": encoded_by_mine, "head climbed": head_climbed,
     **({"encoded": encoded} if has_minilm() else {}),
 }  # fmt: skip
@@ -159,6 +169,7 @@ OWN = {
     "attention": ("sampled", "by modules"),
     "self_check": ("sampled",),
     "engine": ("embedded", "sampled", "of replies"),
+    "lm_head": ("trained", "by modules", "head in pieces"),
     "objective": ("trained", "of replies"),
     "train_state": ("trained", "by modules", "of replies"),
 }

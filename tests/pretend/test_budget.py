@@ -63,3 +63,23 @@ def test_a_micro_batch_and_a_step(engine: LocalEngine) -> None:
 
 def test_waits_do_not_grow_with_the_reply(engine: LocalEngine) -> None:
     assert counts_of_sampling(engine, 4).waits == counts_of_sampling(engine, 12).waits
+
+
+def test_waits_grow_with_micro_batches_by_what_is_copied_to_them_alone(engine: LocalEngine) -> None:
+    """What they say comes back once, behind the last of them."""
+    data = lesson(engine)
+
+    def waits(tokens_at_once: int) -> tuple[int, dict[str, int]]:
+        kept, engine.tokens_at_once = engine.tokens_at_once, tokens_at_once
+        try:
+            with counted() as counts:
+                engine.forward_backward(data, CROSS_ENTROPY)
+        finally:
+            engine.tokens_at_once = kept
+            engine.model.zero_grad()
+        return counts.waits, dict(counts.by_reason)
+
+    all_at_once, apart = waits(10_000), waits(1)
+    assert apart[0] > all_at_once[0]  # more of them, or this says nothing
+    assert {name: count for name, count in apart[1].items() if name != "from the host"} == {"to the host": 2}
+    assert all_at_once[1]["to the host"] == 2

@@ -149,3 +149,34 @@ def scatter(out: list[list[float]], flat: Flat, logprobs: Tensor) -> None:
     """Several targets of one token count by their share."""
     for value, owner, position, share in zip(logprobs.tolist(), flat.owner, flat.position, flat.shares, strict=True):
         out[owner][position] += share * value
+
+
+class Told:
+    """What the micro-batches of one call said. It stays on the device until all of them are on their way, so that the
+    host waits once and not behind each.
+    """
+
+    def __init__(self) -> None:
+        self.whose: list[tuple[list[int], list[int], list[float]]] = []
+        self.logprobs: list[Tensor] = []
+        self.sums: list[dict[str, Tensor]] = []
+
+    def add(self, flat: Flat, logprobs: Tensor, sums: dict[str, Tensor]) -> None:
+        self.whose.append((flat.owner, flat.position, flat.shares))
+        self.logprobs.append(logprobs)
+        self.sums.append(sums)
+
+    def fetched(self, data: Sequence[Datum]) -> tuple[list[tuple[float, ...]], dict[str, float]]:
+        """By datum the log-probabilities of its tokens, and sums by name."""
+        out = [[0.0] * len(datum.tokens) for datum in data]
+        if not self.whose:
+            return [tuple(row) for row in out], {}
+        values = iter(torch.cat(self.logprobs).tolist())
+        for owners, positions, shares in self.whose:
+            for owner, position, share in zip(owners, positions, shares, strict=True):
+                out[owner][position] += share * next(values)
+        sums: dict[str, float] = {}
+        numbers = torch.stack([value for one in self.sums for value in one.values()]).tolist()
+        for name, number in zip((name for one in self.sums for name in one), numbers, strict=True):
+            sums[name] = sums.get(name, 0.0) + number
+        return [tuple(row) for row in out], sums

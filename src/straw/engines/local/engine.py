@@ -20,7 +20,7 @@ from straw.config import Page
 from straw.engines.backends.base import OWN, Backend, Reread
 from straw.engines.base import Conversation, Done, Engine, Loss, Policy, Reply, SamplingParams, Tokens, TrainOutput
 from straw.engines.batch_invariant import batch_invariant
-from straw.engines.local.batches import Flat, flatten, micro_batches, read_rows, scatter
+from straw.engines.local.batches import Flat, Told, flatten, micro_batches, read_rows, scatter
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward import attention
@@ -289,27 +289,24 @@ class LocalEngine(Learning, Engine):
 
     def forward_backward(self, data: Sequence[Datum], loss: Loss) -> TrainOutput:
         self.check_loss(data, loss)
-        out = [[0.0] * len(datum.tokens) for datum in data]
-        sums: dict[str, float] = {}
+        told = Told()
         reference = self.logprobs(data, "reference", loss.temperature) if loss.kl_coef else None
         for flat in self._micro_batches(data, every_token=False):
-            if not flat.owner:
-                continue  # weights of zero alone
-            logprobs, metrics = self._backward(flat, loss, reference)
-            scatter(out, flat, logprobs)
-            for name, value in metrics.items():
-                sums[name] = sums.get(name, 0.0) + value
-        return TrainOutput([tuple(row) for row in out], sums)
+            if flat.owner:  # or its weights are all zero
+                told.add(flat, *self._backward(flat, loss, reference))
+        return TrainOutput(*told.fetched(data))
 
     def check_loss(self, data: Sequence[Datum], loss: Loss) -> None:
         if loss.kl_coef and any(datum.soft_targets for datum in data):
             raise ConfigError("kl_coef compares tokens that were drawn, and soft targets are not: use kl_coef=0")
 
-    def _backward(self, flat: Flat, loss: Loss, reference: list[list[float]] | None) -> tuple[Tensor, dict[str, float]]:
+    def _backward(
+        self, flat: Flat, loss: Loss, reference: list[list[float]] | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         logprobs, entropy = self._measure(flat, loss.temperature)
         total, metrics = objective(flat, logprobs, entropy, loss, reference)
         total.backward()
-        return logprobs.detach(), {name: float(value) for name, value in metrics.items()}
+        return logprobs.detach(), {name: value.detach() for name, value in metrics.items()}
 
 
 def spaced(layers: int, count: int) -> list[int]:

@@ -80,7 +80,9 @@ def log_probabilities(
     keep = len(hidden) <= size
     beside = head.low_rank() or (None, None, 0.0)
     starts = range(0, len(hidden), size)
-    edges = torch.searchsorted(rows, torch.tensor([*starts, len(hidden)], device=rows.device)).tolist()
+    edges = [0, len(rows)]
+    if len(starts) > 1:  # or nobody has to ask the device
+        edges = torch.searchsorted(rows, torch.tensor([*starts, len(hidden)], device=rows.device)).tolist()
     out = []
     for start, first, last in zip(starts, edges, edges[1:], strict=False):
         pulse.beat()

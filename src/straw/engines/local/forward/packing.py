@@ -44,11 +44,12 @@ class Pack:
         self.t = max((length for row in reply_lengths for length in row), default=0)
         self.prompt_lengths, self.num_prompt_tokens = prompt_lengths, sum(prompt_lengths)
         rectangle = [[*row, *[0] * (self.g - len(row))] for row in reply_lengths]
-        self.prompt_len = torch.tensor(prompt_lengths, device=device)
-        reply_len = torch.tensor(rectangle, device=device).flatten().long()
+        prompt_len, reply_len = torch.tensor(prompt_lengths), torch.tensor(rectangle).flatten().long()
+        self.prompt_len = prompt_len.to(device)
         self.positions = flat_positions(prompt_lengths, reply_lengths).to(device)
-        self.prompt_index, self.prompt_back = ragged_index(self.prompt_len, self.p, 0)
-        self.reply_index, self.reply_back = ragged_index(reply_len, self.t, self.num_prompt_tokens)
+        # made on the host, which would have to wait for the device to know whether all rows are full
+        self.prompt_index, self.prompt_back = on(device, ragged_index(prompt_len, self.p, 0))
+        self.reply_index, self.reply_back = on(device, ragged_index(reply_len, self.t, self.num_prompt_tokens))
         self._biases: dict[tuple[int | None, bool, int], tuple[Tensor | None, Tensor | None]] = {}
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, rule: Rule) -> Tensor:
@@ -155,6 +156,11 @@ def flat_positions(prompt_lengths: Sequence[int], reply_lengths: Sequence[Sequen
     return torch.cat(prompts + replies)
 
 
+def on(device: torch.device, pair: tuple[Tensor | None, Tensor | None]) -> tuple[Tensor | None, Tensor | None]:
+    first, second = (None if one is None else one.to(device) for one in pair)
+    return first, second
+
+
 def ragged_index(lengths: Tensor, width: int, offset: int) -> tuple[Tensor | None, Tensor | None]:
     """Where each cell of the padded rectangle lies in the flat row, and the way back.
 
@@ -162,7 +168,7 @@ def ragged_index(lengths: Tensor, width: int, offset: int) -> tuple[Tensor | Non
     """
     if bool((lengths == width).all()):
         return None, None
-    steps = torch.arange(width, device=lengths.device)
+    steps = torch.arange(width)
     filled = steps < lengths.unsqueeze(1)
     starts = offset + lengths.cumsum(0) - lengths
     index = torch.where(filled, starts.unsqueeze(1) + steps, 0).flatten()
