@@ -54,7 +54,7 @@ def test_the_tile_of_a_model_is_the_largest_of_its_matrices(monkeypatch: pytest.
 
     monkeypatch.setattr(measured, "measured_through", told)
     monkeypatch.setattr(measured, "through", {})
-    engine.reader.fewest = None  # type: ignore[attr-defined]
+    engine.reader.fewest.clear()  # type: ignore[attr-defined]
     assert row_tile(engine.reader, engine.head.weight, CPU) == 8
     assert len(asked) == len(set(asked)) and tuple(engine.head.weight.shape) in asked
     assert row_tile(engine.reader, engine.head.weight, CPU) == 8 and len(asked) == len(set(asked))
@@ -65,8 +65,17 @@ def test_in_bfloat16_and_off_the_cpu_tiles_are_full() -> None:
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert row_tile(engine.reader, engine.head.weight, CPU) == ROW_TILE
     assert row_tile(engine.reader, engine.head.weight, torch.device("meta")) == ROW_TILE
-    engine.reader.fewest = None  # type: ignore[attr-defined]
+    engine.reader.fewest.clear()  # type: ignore[attr-defined]
     assert engine.reader.fewest_rows(engine.head.weight.bfloat16()) == ROW_TILE
+
+
+def test_another_number_of_threads_is_measured_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, tiles = make_engine("embedded"), {1: 4, 2: 8}
+    monkeypatch.setattr(measured, "through", {})
+    monkeypatch.setattr(measured, "measured_through", lambda weight: tiles[torch.get_num_threads()])
+    for threads in (1, 2, 1):
+        torch.set_num_threads(threads)
+        assert row_tile(engine.reader, engine.head.weight, CPU) == tiles[threads]
 
 
 def test_modules_of_others_get_full_tiles() -> None:

@@ -37,14 +37,14 @@ def test_they_are_those_of_a_full_tile(tile: int, monkeypatch: pytest.MonkeyPatc
 
 def test_where_nothing_is_enough_a_tile_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measured, "is_enough", lambda rows, width, keys: rows == 8 and keys < 1024)
-    fewest_rows.cache_clear()
+    measured.fewest_with.cache_clear()
     assert fewest_rows(32) == ROW_TILE
-    fewest_rows.cache_clear()
+    measured.fewest_with.cache_clear()
 
 
 def test_measuring_moves_no_seed() -> None:
     state = torch.random.get_rng_state()
-    fewest_rows.cache_clear()
+    measured.fewest_with.cache_clear()
     assert fewest_rows(48) in (*measured.CANDIDATES, ROW_TILE)
     assert torch.equal(torch.random.get_rng_state(), state)
 

@@ -24,9 +24,14 @@ KEYS = (64, 192, 1024)  # of a prompt; values are summed up over the first of th
 LARGE = 2**22  # numbers of a matrix: kernels take some rows at a time, so not every count is tried
 
 
-@cache
 def fewest_rows(width: int) -> int:
     """In float32, for heads of this width."""
+    return fewest_with(width, torch.get_num_threads())
+
+
+@cache
+def fewest_with(width: int, num_threads: int) -> int:
+    """Threads divide a product among them, and so its rows."""
     with torch.random.fork_rng(devices=[]), torch.no_grad(), torch.autocast("cpu", enabled=False):
         torch.manual_seed(0)
         return next((rows for rows in CANDIDATES if all(is_enough(rows, width, keys) for keys in KEYS)), ROW_TILE)
@@ -45,12 +50,12 @@ def same(left: Tensor, right: Tensor, rows: int) -> bool:
     return torch.equal(left[:, :, :rows].contiguous() @ right, (left @ right)[:, :, :rows])
 
 
-through: dict[torch.Size, int] = {}  # by shape, of this process
+through: dict[tuple[torch.Size, int], int] = {}  # by shape and number of threads, of this process
 
 
 def fewest_rows_through(weights: Iterable[Tensor]) -> int:
     """In float32."""
-    by_shape = {weight.shape: weight for weight in weights}
+    by_shape = {(weight.shape, torch.get_num_threads()): weight for weight in weights}
     for shape, weight in by_shape.items():
         if shape not in through:
             through[shape] = measured_through(weight.detach())

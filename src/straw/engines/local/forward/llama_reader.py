@@ -123,7 +123,7 @@ class LlamaReader:
         everywhere = config.sliding_window if config.model_type == "mistral" else None
         self.windows = [getattr(layer.self_attn, "sliding_window", everywhere) for layer in self.body.layers]
         self.checkpointing = checkpointing
-        self.fewest: int | None = None
+        self.fewest: dict[int, int] = {}  # rows, by the number of threads
 
     def hidden(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Tensor:
         reading = self.layer_by_layer(tokens, positions, layout)
@@ -139,11 +139,12 @@ class LlamaReader:
 
     def fewest_rows(self, head: Tensor) -> int:
         """By all matrices, those of adapters too; they never change their shapes."""
-        if self.fewest is None:
+        threads = torch.get_num_threads()
+        if threads not in self.fewest:
             matrices = [module.weight for module in self.body.modules() if isinstance(module, nn.Linear)] + [head]
             is_known = all(one.dtype == torch.float32 for one in matrices)
-            self.fewest = fewest_rows_through(matrices) if is_known else ROW_TILE
-        return self.fewest
+            self.fewest[threads] = fewest_rows_through(matrices) if is_known else ROW_TILE
+        return self.fewest[threads]
 
     def layer_by_layer(self, tokens: Tensor, positions: Tensor, layout: Layout) -> Generator[Tensor, None, Tensor]:
         """The same, with a pause behind every layer."""
