@@ -18,7 +18,8 @@ from straw.runs.reading import read_metrics
 from straw.training.session import resume_run, run_page
 
 COMMON = "N=16 n_batches=5 save_every=2 eval_every=5 keep_last=0"
-LOG = "reward_type=log_distance learning_rate=1e-3"
+# a secret that is learned from other starts and on other processors too: gains of 0.75 to 3.6 bits over six models
+LOG = "reward_type=log_distance learning_rate=1e-3 seed=5 secret_seed=5 group_size=8"
 CHOOSING = "N=8 num_secrets=2 batch_size=2 group_size=2 learning_rate=1e-3 reward_type=binary seed=3"
 LEARN = {  # words, and bits known that are gained at least; None: in five steps nobody can tell
     **{
