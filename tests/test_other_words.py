@@ -40,3 +40,11 @@ def test_a_page_and_a_call_are_told(tmp_path: Path) -> None:
 def test_an_option_of_straw_is_near_where_nobody_else_has_the_word() -> None:
     with pytest.raises(ConfigError, match="did you mean 'learning_rate'"):
         parse_overrides(["learning_rat=1"])
+
+
+@pytest.mark.parametrize(
+    ("word", "flag"), [("quiet=true", "--quiet"), ("dry_run=1", "--dry-run"), ("--resume=true", "--resume")]
+)
+def test_a_flag_with_a_value_is_told_how_it_is_written(word: str, flag: str) -> None:
+    with pytest.raises(ConfigError, match=f"it is a flag of the command, {flag}, without a value"):
+        parse_overrides([word])

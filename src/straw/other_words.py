@@ -47,6 +47,8 @@ WORDS = {
     "use_ir": ("intrinsic", "intrinsic_reward"),
 }  # fmt: skip
 
+FLAGS = {"quiet": "--quiet", "dry_run": "--dry-run", "resume": "--resume", "help": "--help"}  # of the command
+
 OURS = {word: ours for ours, theirs in WORDS.items() for word in theirs}
 
 

@@ -24,7 +24,7 @@ from straw.config.owners import WORDS, Owners
 from straw.config.page import options, options_of_algorithms
 from straw.config.values import TRUTH, nearest, plain, put
 from straw.errors import ConfigError
-from straw.other_words import ours_for
+from straw.other_words import FLAGS, ours_for
 from straw.registry import entry_for, names
 
 ALIASES = {
@@ -104,6 +104,10 @@ def unknown(spelling: str, known: Iterable[str], what: str = "option") -> Config
     if ours in names:
         return ConfigError(
             f"there is no {what} {spelling!r}: here it is {ours}; `straw train --help` says how it counts."
+        )
+    if word in FLAGS:
+        return ConfigError(
+            f"there is no {what} {spelling!r}: it is a flag of the command, {FLAGS[word]}, without a value."
         )
     near = nearest(word, names)
     guess = f"did you mean {near!r}? " if near else ""
