@@ -6,7 +6,8 @@
     step-000400/memory.safetensors           all of it again, since the parts were twice as much as the first
 
 A file of many names lies on the disk once, and is there until the last of them is removed. So every checkpoint is whole
-by itself, and costs what is new in it. Where a disk knows no second name the file is copied.
+by itself, and costs what is new in it. The price: what damages a shared file damages every checkpoint that has it. No
+writer of ours opens a file of many names (`straw.files`). Where a disk knows no second name the file is copied.
 """
 
 from __future__ import annotations
