@@ -14,7 +14,7 @@
 
 PYTHON ?= python3
 BIN = .venv/bin
-INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 
 # One thread for each of the two test processes: more would make them wait for each other. A file goes to one of them,
 # with what it starts for all of its tests.
