@@ -70,7 +70,7 @@ clean:
 	rm -rf .venv
 
 # A stamp says that an installation is complete; it is done again only when its list has changed.
-.venv/.ready-demo: EXTRAS = peft,monarch
+.venv/.ready-demo: EXTRAS = peft
 .venv/.ready-dev: EXTRAS = dev,peft,monarch,data,gym,memory,report,tinker
 .venv/.ready-bench: EXTRAS = bench,peft,monarch
 .venv/.ready-docs: EXTRAS = docs,peft,report

@@ -21,6 +21,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from types import ModuleType, TracebackType
 from typing import Any, Self
@@ -192,6 +193,13 @@ def here(job: Job, on_event: OnEvent) -> Result:
     if stop.was_heard:
         raise KeyboardInterrupt
     return result
+
+
+def prepare() -> None:
+    """Workers' imports begin now, beside whatever this process does before it has work for them."""
+    if sys.platform.startswith("linux"):
+        context()
+        forkserver.ensure_running()
 
 
 def context() -> Any:
