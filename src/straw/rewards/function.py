@@ -19,6 +19,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -163,8 +164,11 @@ def checked(function: Function, reward: Any) -> float | None:
 
 
 def arguments(rollouts: Sequence[Rollout], state: TrainerState, told: Told) -> dict[str, Any]:
-    """Everything that a function may ask for, by name; a column that some problem lacks is None there."""
-    rows = [{**one.problem.facts, **one.problem.columns} for one in rollouts]
+    """Everything that a function may ask for, by name; a column that some problem lacks is None there.
+
+    Each is a copy: a function may write into a list of it, by which the task grades and which the next step asks about.
+    """
+    rows = [deepcopy({**one.problem.facts, **one.problem.columns}) for one in rollouts]
     names = dict.fromkeys(name for row in rows for name in row if name not in ("prompt", "completion"))
     environments = [one.environment for one in rollouts if isinstance(one, Played)]
     return {
