@@ -116,9 +116,14 @@ def name_of(function: Function) -> str:
 def called(function: Function, rollouts: Sequence[Rollout], state: TrainerState) -> tuple[list[float | None], Told]:
     """One number for each rollout, and what was logged on the way."""
     told = Told()
-    answer = function(**wanted(function, arguments(rollouts, state, told)))
-    if inspect.isawaitable(answer):
-        answer = finished(answer)
+    try:
+        answer = function(**wanted(function, arguments(rollouts, state, told)))
+        if inspect.isawaitable(answer):
+            answer = finished(answer)
+    except SystemExit as error:  # else straw would end with its status, as if all were done
+        raise RewardError(
+            f"a reward function returns; {name_of(function)} ended the program (SystemExit: {error})"
+        ) from error
     if not isinstance(answer, Iterable):
         raise RewardError(
             f"a reward function gives one number for each completion; {name_of(function)} gave {answer!r:.80} for "
