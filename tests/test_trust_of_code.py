@@ -141,6 +141,20 @@ def test_what_cannot_be_found_is_told_in_a_line(name: str, complaint: str) -> No
         load_page(None, parse_overrides([f"reward_type={name}"]))
 
 
+def test_a_file_that_ends_the_program_when_it_is_read_is_told_and_ends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With exit status 0 a run would seem to be done."""
+    for name, status in (("ends_well", "0"), ("ends_ill", "3")):
+        file = tmp_path / f"{name}.py"
+        file.write_text(f"import sys\nclass Game: ...\nsys.exit({status})\n")
+        monkeypatch.syspath_prepend(str(tmp_path))
+        for place in (f"{file}:Game", f"{name}:Game"):
+            outside.trust(place)
+            with pytest.raises(ConfigError, match=rf"{name}.* ends the program.*SystemExit.* __name__"):
+                outside.load(place)
+
+
 def test_a_run_folder_of_somebody_else_asks_for_trust_before_it_goes_on(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

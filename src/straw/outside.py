@@ -201,6 +201,8 @@ def executed(source: Source) -> ModuleType:
             ) from error
         except SyntaxError as error:
             raise ConfigError(f"{source.file} is no Python: line {error.lineno}: {error.msg}") from None
+        except SystemExit as error:
+            raise ends_the_program(source.file, error) from None
         modules[source.hash] = module
     return modules[source.hash]
 
@@ -213,6 +215,16 @@ def imported(module: str, name: str) -> ModuleType:
             f"{name} is to be found in the module {module}, and that cannot be imported ({error}): install it, or "
             "write FILE.py:NAME"
         ) from None
+    except SystemExit as error:
+        raise ends_the_program(module, error) from None
+
+
+def ends_the_program(name: str, error: SystemExit) -> ConfigError:
+    """A line, where straw would end without one."""
+    return ConfigError(
+        f"{name} ends the program when it is read (SystemExit: {error}): put what it runs behind "
+        'if __name__ == "__main__"'
+    )
 
 
 def attribute_of(module: ModuleType, attribute: str, name: str) -> Any:

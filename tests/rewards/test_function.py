@@ -56,6 +56,28 @@ def test_a_function_is_given_what_it_names_and_everything_where_it_takes_everyth
     }  # fmt: skip
 
 
+def test_a_function_that_exits_ends_the_run_with_a_line_and_not_as_if_it_were_done() -> None:
+    def leaves(completions: list[str]) -> list[float]:
+        raise SystemExit(0)
+
+    async def waits_and_leaves(completions: list[str]) -> list[float]:
+        raise SystemExit
+
+    for function, said_ in ((leaves, "leaves ended .* .SystemExit: 0."), (waits_and_leaves, "waits_and_leaves ended")):
+        with pytest.raises(RewardError, match=said_):
+            paid(function, said("ab"))
+
+
+def test_what_a_function_does_to_a_column_nobody_else_finds_there() -> None:
+    def taken(numbers: list[list[int]], rows: list[list[int]], **more: Any) -> list[float]:
+        return [float(given.pop() + row.pop()) for given, row in zip(numbers, rows, strict=True)]
+
+    one = said("ab", facts={"numbers": [1, 2]}, columns={"rows": [10, 20]})
+    for _ in range(2):
+        assert [payment.total for payment in paid(taken, one, one)] == [22.0, 22.0]
+    assert (one.problem.facts, one.problem.columns) == ({"numbers": [1, 2]}, {"rows": [10, 20]})
+
+
 def test_what_there_is_not_may_have_a_default() -> None:
     def lenient(completions: list[str], nowhere: float = 0.25) -> list[float]:
         return [nowhere for _ in completions]

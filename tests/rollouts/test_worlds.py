@@ -233,7 +233,7 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: contract_of("it", type("Undocumented", (Counter,), {"bare": lambda self, a: a})), "docstring"),
     (lambda: contract_of("it", lambda needs: needs), "made without arguments"),
     (lambda: contract_of("it", None, (multiply, multiply)), "names of their own"),
-    (lambda: contract_of("it", type("Twice", (Counter,), {"multiply": lambda self: 1}), (multiply,)), "two tools"),
+    (lambda: contract_of("it", type("Twice", (Counter,), {"multiply": multiply}), (multiply,)), "two tools"),
     (lambda: Environment(name="", contracts={"": contract_of("t", None, (multiply,))}, rows=Rows(), limits=LIMITS),
      "path=FILE"),
     (lambda: task_of(Counter, Echo).asked({"environment": "Ecko"}) and task_of(Counter, Echo).schemas(

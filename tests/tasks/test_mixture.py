@@ -8,11 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tests.made_environments import Words
 from tests.small_runs import Listener, small_plan
 
 from straw.config import load_page, parse_overrides
 from straw.errors import ConfigError
 from straw.tasks import mixture as module
+from straw.tasks.environments.contract import contract_of
+from straw.tasks.environments.episode import Limits
+from straw.tasks.environments.rows import Rows
+from straw.tasks.environments.task import Environment
 from straw.tasks.mixture import Mixture, MixtureOptions, read_weight
 from straw.training.resolve.page_to_plan import plan_of
 from straw.types import End, Message, Problem
@@ -199,6 +204,21 @@ def test_a_problem_goes_back_to_its_task_under_its_own_key() -> None:
     problem = Problem(key="b/b/3", messages=(Message("user", "?"),), reference=("!",))
     assert task.grade(problem, ["x"], End.ANSWERED) == ("b", "b/3", ["x"], End.ANSWERED)
     assert (task.reply_limit, task.num_problems, task.num_held_out, task.max_turns) == (1, None, None, 1)
+
+
+@pytest.mark.parametrize("name", ["mine/letters.py:A", "a", "a/b.py:C"])
+def test_a_task_of_a_file_in_a_folder_gets_its_problems_back(name: str) -> None:
+    tasks: Any = {one: Part("x") for one in ("a", "mine/letters.py:A", "a/b.py:C")}
+    task: Any = Mixture(tasks=tasks, weights={name: 1.0})
+    assert task.grade(task.problem(3), ["y"], End.ANSWERED)[1] == "x/3"
+
+
+def test_a_world_is_no_part_for_an_episode_in_it_is_more_than_a_reply(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = Limits(turns=1, seconds=1.0, result=40)
+    world = Environment(name="words", contracts={"": contract_of("words", Words)}, rows=Rows(), limits=limits)
+    monkeypatch.setattr(module, "find", lambda *_: SimpleNamespace(from_options=lambda section: world))
+    with pytest.raises(ConfigError, match="has one reply"):
+        module.part_of("env:words.py:Words", options("largest"))
 
 
 def test_a_mixture_has_golds_where_each_task_has_or_does_not_say_otherwise() -> None:

@@ -133,6 +133,8 @@ def test_environments_that_fail_are_counted_and_never_paid_and_the_run_goes_on(h
         (Broken, {"what": [{"prompt": "a", "how": "reset"}]}, "all .* failed: Broken.reset raised .*no board"),
         (Counter, {}, "somebody has to pay, and Counter has neither"),
         (Counter, {"reward_type": "binary"}, "binary pays for what is right, and Counter does not say"),
+        (Counter, {"reward_type": counted, "curriculum": "pass_rate"}, "what is right, and Counter does not say what"),
+        (ByTurn, {"only_first": 4}, "has a world of its own, and none comes again; got only_first=4"),
         (int, {}, "a method reset"),
         ("nowhere.py:Class", {}, "cannot be read"),
         ("no_module_here:Class", {}, "cannot be imported"),

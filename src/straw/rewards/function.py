@@ -19,6 +19,7 @@ import inspect
 import math
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -115,9 +116,14 @@ def name_of(function: Function) -> str:
 def called(function: Function, rollouts: Sequence[Rollout], state: TrainerState) -> tuple[list[float | None], Told]:
     """One number for each rollout, and what was logged on the way."""
     told = Told()
-    answer = function(**wanted(function, arguments(rollouts, state, told)))
-    if inspect.isawaitable(answer):
-        answer = finished(answer)
+    try:
+        answer = function(**wanted(function, arguments(rollouts, state, told)))
+        if inspect.isawaitable(answer):
+            answer = finished(answer)
+    except SystemExit as error:  # else straw would end with its status, as if all were done
+        raise RewardError(
+            f"a reward function returns; {name_of(function)} ended the program (SystemExit: {error})"
+        ) from error
     if not isinstance(answer, Iterable):
         raise RewardError(
             f"a reward function gives one number for each completion; {name_of(function)} gave {answer!r:.80} for "
@@ -163,8 +169,11 @@ def checked(function: Function, reward: Any) -> float | None:
 
 
 def arguments(rollouts: Sequence[Rollout], state: TrainerState, told: Told) -> dict[str, Any]:
-    """Everything that a function may ask for, by name; a column that some problem lacks is None there."""
-    rows = [{**one.problem.facts, **one.problem.columns} for one in rollouts]
+    """Everything that a function may ask for, by name; a column that some problem lacks is None there.
+
+    Each is a copy: a function may write into a list of it, by which the task grades and which the next step asks about.
+    """
+    rows = [deepcopy({**one.problem.facts, **one.problem.columns}) for one in rollouts]
     names = dict.fromkeys(name for row in rows for name in row if name not in ("prompt", "completion"))
     environments = [one.environment for one in rollouts if isinstance(one, Played)]
     return {

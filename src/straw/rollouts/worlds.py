@@ -20,7 +20,7 @@ from straw.seeds import seed_for
 from straw.tasks.base import World
 from straw.text.chat.chat import Chat
 from straw.text.tools.calls import Form, Read
-from straw.text.tools.forms import form_for, opening, parameters_of
+from straw.text.tools.forms import form_for, opening, read_reply
 from straw.types import End, Message, Played, Problem, Turn
 
 PROBE = "\u00a7"  # another last message, begun as none is
@@ -99,7 +99,7 @@ class Table:
         seat.replies.append(self.chat.decode(reply.tokens))
         seat.was_cut |= not reply.stopped
         text = seat.replies[-1]
-        read = self.form.read(text, parameters_of(self.task.schemas(seat.problem)))._replace(text=text)
+        read = read_reply(self.form, text, self.task.schemas(seat.problem))
         seat.episode.submit(read)
         return read
 

@@ -20,7 +20,7 @@ from straw.config.values import read_value
 from straw.errors import ConfigError, did_you_mean
 from straw.registry import find
 from straw.seeds import uniform_for
-from straw.tasks.base import HeldOut
+from straw.tasks.base import HeldOut, World
 from straw.tasks.single_turn import FROM_NOTHING, OneReply
 from straw.types import End, Grade, Problem
 
@@ -153,13 +153,14 @@ class Mixture(OneReply):
         return name
 
     def grade(self, problem: Problem, replies: Sequence[str], end: End) -> Grade:
-        name, _, key = problem.key.partition("/")
-        return self.tasks[name].grade(replace(problem, key=key), replies, end)
+        """By the task that its key begins with: the name of one in a file may have slashes of its own."""
+        name = max((name for name in self.tasks if problem.key.startswith(f"{name}/")), key=len)
+        return self.tasks[name].grade(replace(problem, key=problem.key[len(name) + 1 :]), replies, end)
 
 
 def part_of(name: str, section: TaskSection) -> HeldOut:
     made: Any = find("tasks", name).from_options(section)
-    if made.max_turns > 1 or not hasattr(made, "held_out"):
+    if made.max_turns > 1 or isinstance(made, World) or not hasattr(made, "held_out"):
         raise ConfigError(
             f"a task of a mixture has one reply, and problems that are held out; {name} has none such. Write {EXAMPLE}."
         )

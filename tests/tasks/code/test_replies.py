@@ -23,6 +23,11 @@ def test_the_long_prompt_says_what_is_wanted_shows_public_tests_and_a_form() -> 
     assert asked(function, is_short=False) == f"Double it.\n\nWrite the Python function `twice`.\n\n{ASK}"
 
 
+def test_who_is_asked_for_what_asserts_want_is_not_told_to_read_standard_input() -> None:
+    wanted = Exercise(text="Write a function.", asserts=Asserts(tests=("assert f(1) == 2",)), shown="For 1.")
+    assert asked(wanted, is_short=False) == f"Write a function.\n\nFor 1.\n\n{ASK}"
+
+
 def test_a_starter_is_shown_in_place_of_a_form_and_a_beginning_needs_none() -> None:
     starter = "Begin with this code:\n\n```python\n  class A:\n```"
     assert (

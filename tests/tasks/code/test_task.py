@@ -93,7 +93,7 @@ def test_programs_of_the_data_that_fail_are_named(tmp_path: Path) -> None:
     bad = {**FUNCTION, "solution": "def f(x): return 3"}
     path = written(tmp_path / "train.jsonl", bad, {**FUNCTION, "prompt": "other", "solution": "def f(x): return 2 * x"})
     task = task_of(path=str(path), train_split="train", eval_path=str(SHIPPED))
-    with pytest.raises(DataError, match=r"train\.jsonl:1: its own program passes 0 of its 1 tests"):
+    with pytest.raises(DataError, match=r"train\.jsonl:1: its own program passes 0 of its 1 tests \(.*\)\. Mend or"):
         task.check_golds()
     left = task_of(path=str(path), eval_path=str(SHIPPED), bad_rows="skip").readable()
     assert left.num_problems == 1

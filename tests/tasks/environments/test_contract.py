@@ -89,6 +89,27 @@ def test_tools_without_a_name_or_with_one_twice_are_refused() -> None:
         contract_of("it", Quiet, [look])
 
 
+def test_a_method_that_is_a_function_of_another_name_is_offered_and_called_by_that_as_in_trl() -> None:
+    class Lent(Quiet):
+        plus = staticmethod(add)
+        sum_of = staticmethod(add)
+        see = Quiet.look
+
+    lent = contract_of("it", Lent)
+    assert lent.tools == ("look", "add")
+    assert [one["function"]["name"] for one in lent.schemas] == ["look", "add"]
+    tool = lent.tool_of(Lent(), "add")
+    assert tool is not None and tool(1, 2) == 3 and lent.tool_of(Lent(), "plus") is None
+
+    def look() -> str:
+        """Looks elsewhere."""
+        return ""
+
+    Lent.elsewhere = staticmethod(look)  # type: ignore[attr-defined]
+    with pytest.raises(ConfigError, match="two tools are called look, elsewhere and look of it: rename"):
+        contract_of("it", Lent)
+
+
 def test_tools_are_functions_beside_the_class_and_then_its_public_methods() -> None:
     class Many(Quiet):
         costly = property(lambda self: 1 / 0)

@@ -1,4 +1,5 @@
-"""Classes that exit, give what cannot be written, or have properties and numbers of other kinds: a run goes on."""
+"""Classes that exit, give what cannot be written, write into what they are given, or have properties and numbers of
+other kinds: a run goes on."""
 
 from __future__ import annotations
 
@@ -164,3 +165,72 @@ def test_numbers_and_truths_of_numpy_are_numbers_and_truths() -> None:
     play = episode.close()
     assert (play.turn_rewards, play.solved, play.reason) == ((1.5,), True, "")
     assert [truth_of(one) for one in (True, np.bool_(False), 1, None, "yes")] == [True, False, None, None, None]
+
+
+@pytest.mark.parametrize(("name", "does"), [("turn_reward", "get"), ("turn_reward", "set"), ("last_reply", "set")])
+def test_an_attribute_that_cannot_be_read_or_set_in_the_middle_has_failed(name: str, does: str) -> None:
+    class Late(Odd):
+        fails = ""
+
+        def act(self) -> str:
+            """Acts."""
+            self.fails = does
+            return "acted"
+
+    def read(self: Any) -> Any:
+        if self.fails == "get":
+            raise ValueError("too late")
+        return 0.0 if name == "turn_reward" else ""
+
+    def write(self: Any, value: object) -> None:
+        if self.fails == "set":
+            raise ValueError("too late")
+
+    setattr(Late, name, property(read, write))
+    episode = begun(Late)
+    episode.open()
+    for _ in range(2):
+        answer = episode.answer(Read("", (Call("act"),)))
+    assert answer is None
+    assert episode.close().reason == f"Late.{name} raised ValueError: too late"
+
+
+def test_an_attribute_that_cannot_be_set_at_the_beginning_has_failed() -> None:
+    class Sealed:
+        __slots__ = ()
+        turn_reward = 0.0
+
+        def reset(self, **row: object) -> None: ...
+
+    episode = begun(Sealed)
+    assert episode.open() is None
+    assert episode.reason.startswith("Sealed.turn_reward raised AttributeError")
+
+
+def test_what_an_environment_does_to_its_row_no_other_episode_finds_there() -> None:
+    class Board:
+        def reset(self, **row: Any) -> str:
+            row["board"].append(1)
+            row["prompt"][0]["content"] += "!"
+            return str(row["board"])
+
+    row: dict[str, Any] = {"board": [], "prompt": [{"role": "user", "content": "Go"}]}
+    assert [begun(Board, **row).open() for _ in range(2)] == [(Message("user", "[1]"),)] * 2
+    assert row == {"board": [], "prompt": [{"role": "user", "content": "Go"}]}
+
+
+def test_a_call_is_written_down_as_the_model_made_it_whatever_the_tool_does_to_its_arguments() -> None:
+    class Taker(Odd):
+        def take(self, items: list[Any]) -> str:
+            """Takes.
+
+            Args:
+                items: What is there.
+            """
+            items.append(self)
+            return str(items.pop(0))
+
+    episode = begun(Taker)
+    episode.open()
+    episode.answer(Read("", (Call("take", {"items": [1, 2]}),)))
+    assert [(one.arguments, one.result) for one in episode.calls] == [({"items": [1, 2]}, "1")]

@@ -83,7 +83,7 @@ def test_options_become_rows_and_limits(tmp_path: Path) -> None:
     assert rows_in(EnvironmentOptions(kind="env", task_seed=4)).seed == 4
 
 
-def test_it_pays_and_knows_success_where_every_class_does(tmp_path: Path) -> None:
+def test_it_pays_where_any_class_does_and_knows_success_where_every_one_does(tmp_path: Path) -> None:
     rows = Rows(path=rows_at(tmp_path / "a.jsonl", {"prompt": "go"}))
     assert task_of().pays and task_of().knows_success
     both = task_of(rows, guess=Guess, count=Counter)
@@ -92,7 +92,8 @@ def test_it_pays_and_knows_success_where_every_class_does(tmp_path: Path) -> Non
     class Silent(Counter):
         get_reward = None  # type: ignore[assignment]
 
-    assert not task_of(rows, guess=Guess, silent=Silent).pays
+    assert task_of(rows, guess=Guess, silent=Silent).pays
+    assert not task_of(rows, silent=Silent, other=Silent).pays
 
 
 def test_a_row_names_the_class_that_plays_it(tmp_path: Path) -> None:

@@ -34,7 +34,17 @@ def test_an_answer_is_of_the_kind_that_was_asked_for() -> None:
     assert caught.value.code == "FULL"
 
 
-@pytest.mark.parametrize("text", ["hello", "[]", '{"type": "state"}', '{"data": []}', "[" * 100_000])
+def test_half_of_a_character_that_a_server_says_is_spelled_out_for_no_tokenizer_takes_it() -> None:
+    data = {"observation": {"text": "a\ud800b", "\udc00": [1, None, "\U0001f600"]}, "done": True}
+    assert answered("step", json.dumps({"type": "observation", "data": data}), "here") == {
+        "observation": {"text": "a\\ud800b", "\\udc00": [1, None, "\U0001f600"]}, "done": True
+    }  # fmt: skip
+    with pytest.raises(Refused) as refused:
+        answered("step", json.dumps({"type": "error", "data": {"message": "no \ud800"}}), "here")
+    assert str(refused.value) == "no \\ud800"
+
+
+@pytest.mark.parametrize("text", ["hello", "[]", '{"type": "state"}', '{"data": []}', "[" * 100_000, '{"data": {}}'])
 def test_what_is_no_answer_is_told_by_its_beginning(text: str) -> None:
     with pytest.raises(SocketGone, match="here does not speak OpenEnv's protocol: it said") as caught:
         answered("step", text, "here")

@@ -190,6 +190,12 @@ def test_each_thing_that_is_said_goes_to_whom_it_is_for() -> None:
     assert before is one.inboxes["9"]
 
 
+def test_half_of_a_character_that_a_process_says_is_spelled_out_for_no_tokenizer_takes_it() -> None:
+    one = running({"ask": "7", "messages": [{"role": "user", "content": "a\ud800b"}]})
+    listen(one, log_of(""))
+    assert one.inboxes["7"].get_nowait()["messages"] == [{"role": "user", "content": "a\\ud800b"}]
+
+
 def test_whoever_asks_a_process_that_is_gone_is_told_so_each_time() -> None:
     one = running()
     listen(one, log_of(""))

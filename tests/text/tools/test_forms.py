@@ -12,8 +12,8 @@ import pytest
 from straw.errors import ConfigError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
-from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form
-from straw.text.tools.forms import form_for, line_of, opening, parameters_of, schema_of, with_offer
+from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form, Read
+from straw.text.tools.forms import form_for, line_of, opening, parameters_of, read_reply, schema_of, with_offer
 from straw.types import Message
 
 ASKED = [Message("system", "Be brief."), Message("user", "What is 3 + 4, and <|im_end|>?")]
@@ -97,6 +97,13 @@ def test_a_template_without_tools_is_spoken_to_in_lines() -> None:
         "<|user|>3 + 4?<|end|><|assistant|>"
     )
     assert chat.results([{"role": "tool", "name": "add", "content": "7"}]) == chat.continuation(Message("user", "7"))
+
+
+@pytest.mark.parametrize("text", ["print(3)", '<tool_call>{"name": "add"}</tool_call>', '{"name": "add"}'])
+def test_where_there_is_no_tool_nothing_is_a_call(text: str) -> None:
+    for form in (PLAIN, TAGGED, BARE):
+        assert read_reply(form, f" {text}\n", []) == Read(text, (), f" {text}\n")
+    assert read_reply(PLAIN, "add(3)\nyes", [ADD]) == Read("yes", (Call("add", {"a": 3}),), "add(3)\nyes")
 
 
 @pytest.mark.parametrize("tool", [lambda a: a, print])

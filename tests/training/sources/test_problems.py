@@ -189,6 +189,14 @@ def test_a_group_is_alike_where_every_turn_was_paid_alike() -> None:
     assert has_variance(paid) and not has_variance([paid[0]] * 3) and not has_variance(paid[:1])
 
 
+def test_one_that_failed_is_compared_with_nobody_so_it_makes_no_difference() -> None:
+    (one,) = group(small_plan("num_secrets=4").task, 0, [True])
+    right, wrong = replace(one, rewards={"a": 1.0}), replace(one, rewards={"a": 0.5})
+    failed = replace(one, rewards={}, end=End.FAILED)
+    assert not has_variance([failed, right, right]) and not has_variance([failed, failed])
+    assert has_variance([failed, right, wrong])
+
+
 def test_keys_are_those_of_the_task_that_is_asked() -> None:
     first, other = (small_plan(words).task for words in ("num_secrets=4", "kind=countdown"))
     assert list(keys_of(first, 3)) == [f"secret-{key}" for key in range(3)]

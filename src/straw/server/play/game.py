@@ -22,7 +22,7 @@ from straw.rewards.channel import Channel
 from straw.seeds import seed_for, uniform_for
 from straw.tasks.base import HeldOut, Task, World
 from straw.text.tools.calls import PLAIN
-from straw.text.tools.forms import parameters_of, with_offer
+from straw.text.tools.forms import read_reply, with_offer
 from straw.types import End, Message, Problem, Rollout
 
 
@@ -113,7 +113,7 @@ class Sitting:
             said = task.next_message(problem, self.replies)
             return None if said is None else (said,)
         assert isinstance(task, World)
-        read = PLAIN.read(text, parameters_of(task.schemas(problem)))._replace(text=text)
+        read = read_reply(PLAIN, text, task.schemas(problem))
         results: Sequence[dict[str, str]] | None = self.episode.answer(read)
         return None if results is None else (Message("user", "\n".join(one["content"] for one in results)),)
 

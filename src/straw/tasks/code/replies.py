@@ -53,8 +53,8 @@ def asked(exercise: Exercise, *, is_short: bool) -> str:
         return exercise.text
     if exercise.starter:
         form = STARTER.format(exercise.starter.strip("\n"))
-    elif exercise.begins:
-        form = ""
+    elif exercise.begins or (exercise.asserts and not exercise.function):
+        form = ""  # the text says it: asserts call whatever it asks for
     else:
         form = FUNCTION.format(exercise.function) if exercise.function else SCRIPT
     return "\n\n".join(part for part in (exercise.text, form, exercise.shown, ASK) if part)

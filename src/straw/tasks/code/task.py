@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from straw.sandbox.process import check as check_sandbox
 from straw.tasks.code.exercises import Exercise
@@ -43,6 +43,7 @@ class Code(WordProblems):
 
     runner: Runner
     is_short: bool = False
+    ways_out: ClassVar[str] = "Mend or remove it"  # programs are judged by tests alone
 
     @classmethod
     def from_options(cls, options: CodeOptions) -> Code:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, TypeGuard
 
@@ -38,7 +38,7 @@ class Contract:
 
     name: str
     factory: Callable[[], Any] | None  # None: tools alone
-    methods: tuple[str, ...]
+    methods: tuple[str, ...]  # as they are called
     schemas: tuple[Schema, ...]
     more: Mapping[str, Callable[..., Any]]
     pays: bool
@@ -47,6 +47,7 @@ class Contract:
     knows_success: bool = False
     reads_replies: bool = False
     examples: tuple[Message, ...] = ()
+    members: Mapping[str, str] = field(default_factory=dict)  # of methods: where they stand in the class
 
     @property
     def tools(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class Contract:
 
     def tool_of(self, instance: Any, name: str) -> Callable[..., Any] | None:
         if name in self.methods:
-            found: Callable[..., Any] = getattr(instance, name)
+            found: Callable[..., Any] = getattr(instance, self.members[name])
             return found
         return self.more.get(name)
 
@@ -78,18 +79,31 @@ def contract_of(name: str, factory: Callable[[], Any] | None, more: Sequence[Cal
             f"reset is given the fields of the row that an episode begins with, and that of {type(instance).__name__} "
             f"({name}) takes none: write def reset(self, **row)"
         )
-    methods = tuple(member for member in members if member not in RESERVED and not member.startswith("_"))
+    methods = by_name(name, type(instance), [one for one in members if one not in RESERVED and one[0] != "_"])
     if twice := sorted(set(methods) & set(shared)):
         raise ConfigError(f"two tools are called {twice[0]}, one of {name} and one of tools: rename one of them")
-    schemas += [schema_of(getattr(instance, member), f"{name}.{member}") for member in methods]
+    schemas += [schema_of(getattr(instance, member), f"{name}.{member}") for member in methods.values()]
     return Contract(
-        name=type(instance).__name__, factory=factory, methods=methods, schemas=tuple(schemas), more=shared,
+        name=type(instance).__name__, factory=factory, methods=tuple(methods), schemas=tuple(schemas), more=shared,
         pays="get_reward" in members, pays_by_turn=is_number(attribute(instance, "turn_reward", is_set=True)),
         wants_seed="seed" in inspect.signature(instance.reset).parameters,
         knows_success=truth_of(attribute(instance, "solved")) is not None,
         reads_replies=isinstance(attribute(instance, "last_reply", is_set=True), str),
-        examples=examples_of(name, attribute(instance, "examples")),
+        examples=examples_of(name, attribute(instance, "examples")), members=methods,
     )  # fmt: skip
+
+
+def by_name(name: str, kind: type, members: Sequence[str]) -> dict[str, str]:
+    """Where each tool stands, by the name of its function, which models are told: search = staticmethod(web_search)."""
+    found: dict[str, str] = {}
+    for member in members:
+        function = getattr(kind, member)
+        first = found.setdefault(function.__name__, member)
+        if getattr(kind, first) is not function:
+            raise ConfigError(
+                f"two tools are called {function.__name__}, {first} and {member} of {name}: rename one of them"
+            )
+    return found
 
 
 def attribute(instance: Any, name: str, *, is_set: bool = False) -> Any:

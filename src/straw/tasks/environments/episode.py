@@ -15,6 +15,7 @@ import inspect
 import math
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,24 +82,24 @@ class Episode:
     def reset(self) -> str | None:
         if self.instance is None:
             return None
-        row = dict(self.row)
+        row = deepcopy(dict(self.row))  # its own: it may write into the lists of its row, which others begin with too
         if self.contract.wants_seed:
             row.setdefault("seed", self.luck.seed)
         said = self.run("reset", lambda: self.instance.reset(**row))
         if said is not None and not isinstance(said, str):
             raise Failed(f"{self.contract.name}.reset gives a text or None, and gave {type(said).__name__}")
         if self.contract.pays_by_turn:
-            self.instance.turn_reward = 0.0
+            self.put("turn_reward", 0.0)
         if self.contract.reads_replies:
-            self.instance.last_reply = ""
+            self.put("last_reply", "")
         return None if said is None else encodable(said, "utf-8")
 
     def answer(self, read: Read) -> Results | None:
         """What a turn brought; no call ends the conversation, as does a failure."""
         turn = len(self.heard)
-        if self.contract.reads_replies:
-            self.instance.last_reply = read.content
         try:
+            if self.contract.reads_replies:
+                self.put("last_reply", read.content)
             found = [self.called(call, turn) for call in read.calls]
         except Failed as failure:
             self.reason = str(failure)
@@ -111,6 +112,16 @@ class Episode:
         if not found or self.reason or self.is_done():
             return None
         return [{"role": "tool", "name": one.name or "unknown", "content": one.result} for one in found]
+
+    def put(self, name: str, value: object) -> None:
+        self.touch(name, lambda: setattr(self.instance, name, value))
+
+    def touch(self, name: str, function: Callable[[], Any]) -> Any:
+        """Read or set an attribute, which may be a property and fail as a method does."""
+        try:
+            return function()
+        except Exception as raised:
+            raise Failed(f"{self.contract.name}.{name} raised {said_of(raised)}") from raised
 
     def is_done(self) -> bool:
         """Where the page asks for it; an attribute may be a property, which fails as a method does."""
@@ -128,8 +139,9 @@ class Episode:
         tool = self.contract.tool_of(self.instance, call.name)
         if tool is None:
             return self.noted(turn, call.name, call.arguments, error(f"Tool {call.name} not found."), "unknown")
+        given = deepcopy(dict(call.arguments))  # what a tool does to them is not what the model wrote
         try:
-            result = self.run(call.name, lambda: written_out(tool(**call.arguments)), is_tool=True)
+            result = self.run(call.name, lambda: written_out(tool(**given)), is_tool=True)
         except Failed:
             raise
         except Exception as raised:
@@ -141,10 +153,14 @@ class Episode:
         return ToolCall(turn=turn, name=name, arguments=dict(arguments), result=text, status=status)
 
     def take_turn_reward(self) -> None:
-        paid, self.instance.turn_reward = getattr(self.instance, "turn_reward", 0.0), 0.0
-        if not is_finite(paid):
-            self.reason = f"{self.contract.name}.turn_reward is a finite number, and is {shown(paid)}"
-            paid = 0.0
+        paid = 0.0
+        try:
+            paid = self.touch("turn_reward", lambda: getattr(self.instance, "turn_reward", 0.0))
+            self.put("turn_reward", 0.0)
+            if not is_finite(paid):
+                raise Failed(f"{self.contract.name}.turn_reward is a finite number, and is {shown(paid)}")
+        except Failed as failure:
+            self.reason, paid = str(failure), 0.0
         self.turn_rewards.append(float(paid))
 
     def close(self) -> Play:

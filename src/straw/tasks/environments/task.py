@@ -59,7 +59,8 @@ class Environment(WorldTask):
 
     @property
     def pays(self) -> bool:
-        return all(one.pays or one.pays_by_turn for one in self.contracts.values())
+        """Rollouts of a class that pays nothing, beside one that does, have no part of it, as in TRL."""
+        return any(one.pays or one.pays_by_turn for one in self.contracts.values())
 
     @property
     def knows_success(self) -> bool:

@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from straw.tasks.openenv.web_socket import SocketGone, WebSocket
+from straw.text.tools.calls import spelled_out
 
 FULL = "CAPACITY_REACHED"
 DEADLY = (FULL, "FACTORY_ERROR", "SESSION_ERROR")  # codes behind which the server closes
@@ -98,11 +99,11 @@ class Session:
 
 def answered(kind: str, text: str, place: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = spelled_out(json.loads(text))
     except (ValueError, RecursionError):
         found = None
     data = found.get("data") if isinstance(found, dict) else None
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) or "type" not in found:
         raise SocketGone(f"{place} does not speak OpenEnv's protocol: it said {text[:80]!r}")
     if found["type"] == "error":
         raise Refused(str(data.get("code", "")), said_in(data))

@@ -26,6 +26,7 @@ from typing import IO, Any
 from straw.errors import ConfigError
 from straw.tasks.environments.own_python import needed_python
 from straw.tasks.openenv.local_server import end
+from straw.text.tools.calls import spelled_out
 
 WORKER = Path(__file__).parent / "beside" / "worker.py"
 OPEN_S, ROW_S, MOST_STARTS = 300.0, 60.0, 4
@@ -184,7 +185,7 @@ def listen(running: Running, log: IO[bytes]) -> None:
     """In a thread, until it says no more."""
     assert running.process.stdout is not None
     for line in running.process.stdout:
-        said: Said = json.loads(line)
+        said: Said = spelled_out(json.loads(line))
         name = said.get("ask") or said.get("end") or (f"row {said['row']}" if "row" in said else OPENING)
         with running.lock:
             inbox = running.inboxes.setdefault(name, Queue())

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from random import Random
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 from straw.config.option import option
 from straw.errors import ConfigError, DataError
@@ -81,6 +81,7 @@ class WordProblems(OneReply):
     appendix: str = ""  # what follows every question
     task_seed: int = 0
     left_out: frozenset[str] = frozenset()
+    ways_out: ClassVar[str] = "Choose another grader or system_prompt"  # for golds that fail
 
     # --- a task
 
@@ -165,9 +166,7 @@ class WordProblems(OneReply):
         place, fault = next(iter(self.failing_golds.items()))
         count = f"{len(self.failing_golds)} golds of this kind"
         if not self.questions.skips_bad:
-            raise DataError(
-                f"{place}: {fault} ({count}). Choose another grader or system_prompt, or write bad_rows=skip."
-            )
+            raise DataError(f"{place}: {fault} ({count}). {self.ways_out}, or write bad_rows=skip.")
         return f"not trained on, {count}; where they are asked, no reply is right: {place}: {fault}"
 
     def readable(self) -> Self:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from straw.text.shown.visible import encodable
+
 Parameters = Mapping[str, Sequence[str]]  # the names of a tool's parameters, by its name
 OPENS, CLOSES = "<tool_call>", "</tool_call>"
 LONGEST = 4_000  # characters of one call
@@ -202,6 +204,15 @@ def all_whole(value: Any) -> bool:
         elif isinstance(one, list | tuple):
             waiting += one
     return True
+
+
+def spelled_out(value: Any) -> Any:
+    """What JSON said, with every half of a character as it is written: a program of somebody else may say one."""
+    if all_whole(value):
+        return value
+    if isinstance(value, Mapping):
+        return {spelled_out(key): spelled_out(one) for key, one in value.items()}
+    return encodable(value, "utf-8") if isinstance(value, str) else [spelled_out(one) for one in value]
 
 
 def write_plain(call: Call) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from straw.errors import ConfigError
 from straw.text.chat.chat import Chat
-from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form
+from straw.text.tools.calls import BARE, PLAIN, TAGGED, Call, Form, Read
 from straw.types import Message
 
 Schema = Mapping[str, Any]
@@ -45,6 +45,11 @@ def opening(chat: Chat, form: Form, messages: Sequence[Message], tools: Sequence
     if form is not PLAIN and chat.takes_tools:
         return chat.opening_with_tools([{"role": one.role, "content": one.content} for one in messages], tools)
     return chat.opening(with_offer(messages, form, tools))
+
+
+def read_reply(form: Form, text: str, tools: Sequence[Schema]) -> Read:
+    """Where no tool is offered nothing is a call: a program that is asked for may look like one."""
+    return form.read(text, parameters_of(tools))._replace(text=text) if tools else Read(text.strip(), (), text)
 
 
 def with_offer(messages: Sequence[Message], form: Form, tools: Sequence[Schema]) -> list[Message]:

@@ -188,12 +188,26 @@ def check_problems(page: Page, row: Algorithm, task: Task) -> None:
             f"a curriculum goes by rollouts, and algorithm={page.algorithm.algorithm} makes none; got curriculum="
             f"{problems.curriculum}. Leave it out."
         )
+    if problems.curriculum != "none" and not says_what_is_right(task):
+        raise ConfigError(
+            f"a curriculum goes by what is right, and {task.name} does not say what is: give it answers, or an "
+            f"environment an attribute solved; got curriculum={problems.curriculum}"
+        )
+    if problems.only_first is not None and isinstance(task, World) and task.num_problems is None:
+        raise ConfigError(
+            f"without data each group of {task.name} has a world of its own, and none comes again; got only_first="
+            f"{problems.only_first}. Write path=FILE, rows whose columns reset is given, or leave it out."
+        )
     if num_asked(page, task) is None and (problems.curriculum != "none" or problems.problem_order != "in_turn"):
         asked = "curriculum" if problems.curriculum != "none" else "problem_order"
         raise ConfigError(
             f"problems have to come again to be put in order, and those of {task.name} never do; got {asked}="
             f"{getattr(problems, asked)}. Write for example only_first=1000."
         )
+
+
+def says_what_is_right(task: Task) -> bool:
+    return task.knows_success if isinstance(task, World) else bool(getattr(task, "has_golds", True))
 
 
 def long_answers(task: Task) -> list[str]:

@@ -20,7 +20,7 @@ from straw.seeds import seed_for
 from straw.tasks.base import Task
 from straw.training.sources.pass_rates import PassRates
 from straw.training.step import without_advantages
-from straw.types import Problem, Rollout
+from straw.types import End, Problem, Rollout
 
 if TYPE_CHECKING:
     from straw.training.plan import Plan
@@ -93,8 +93,9 @@ def keys_of(task: Task, number: int) -> Sequence[str]:
 
 
 def has_variance(group: Group) -> bool:
-    """By equality, not by a deviation that float noise could leave."""
-    return any((one.reward, one.turn_rewards) != (group[0].reward, group[0].turn_rewards) for one in group)
+    """By equality, not by a deviation that float noise could leave; one that failed is compared with nobody."""
+    paid = [(one.reward, one.turn_rewards) for one in group if one.end is not End.FAILED]
+    return any(one != paid[0] for one in paid)
 
 
 def kept_of(plan: Plan, told: Sequence[Group]) -> list[int]:
