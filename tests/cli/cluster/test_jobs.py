@@ -91,7 +91,23 @@ def files_of(part: dict[str, Any]) -> set[str]:
         ("slurm secret nodes=2 hosts=here", "hosts is for the job to say, from its nodes: leave hosts=here out"),
         ("slurm secret nodes=2 N=0", "N is the number of possible secrets"),
         ("slurm secret nodes=2 nonsense=1", "there is no option 'nonsense'"),
-        ("slurm secret nodes=2 partition=a;b", "has characters that mean something to a scheduler"),
+        ("slurm secret nodes=2 partition=a;b", "partition is a partition, or several with commas between them; got"),
+        ("slurm secret nodes=2 cpus=banana", "cpus is a whole number above 0; got 'banana'. Write for example cpus=8."),
+        ("slurm secret nodes=2 cpus=0", "cpus is a whole number above 0; got '0'"),
+        ("slurm secret nodes=2 cpus=", "cpus is a whole number above 0; got ''"),
+        ("slurm secret nodes=2 time=banana", "time is minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS"),
+        ("slurm secret nodes=2 time=-5", "Write for example time=12:00:00"),
+        ("slurm secret nodes=2 trainer_ranks=2", "a trainer is divided by engine=ranks, got trainer_ranks=2"),
+        ("slurm secret nodes=2 weights=pushed", "weights go to each host once, and are shared there"),
+        ("slurm secret nodes=10000 per_node=10000", "num_generators"),
+        ("kubernetes secret nodes=2 image=i name=Foo_Bar", "name is a label of small letters, digits and hyphens"),
+        (f"kubernetes secret nodes=2 image=i name={'a' * 41}", "up to 40 of them"),
+        ("kubernetes secret nodes=2 image=i name=2048", "that begins with a letter"),
+        ("kubernetes secret nodes=2 image=i memory=16GB", "memory is an amount of memory as Kubernetes writes it"),
+        ("kubernetes secret nodes=2 image=i cpus=banana", "cpus is a number of processors; got 'banana'"),
+        ("kubernetes secret nodes=2 image=i claim=My_Runs", "claim is the name of a volume claim"),
+        ("kubernetes secret nodes=2 image=", "image is an image's name; got ''"),
+        ("kubernetes secret nodes=151 image=i", "the certificates of 150 workers; got nodes=151. Write nodes=150"),
         ("kubernetes secret nodes=2", "pods are made of an image that has straw"),
         ("worker --listen tcp://10.0.0.1:1", "over plain TCP whoever can call a worker runs code there"),
         ("worker --listen tcp://127.0.0.1:1", "other users of this machine could call tcp://127.0.0.1:1"),
@@ -111,6 +127,38 @@ def test_what_cannot_be_is_said_in_a_line(
         assert line in refused(capsys, *words.split())
     else:
         assert main(words.split()) == 2 and "nodes=N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("max_lag=1", "max_lag=1 engine=monarch num_generators=2 attach_s=600 run_dir="),
+        ("pace=free max_lag=2", "pace=free max_lag=2 engine=monarch"),
+        ("attach_s=900", "secret attach_s=900 engine=monarch num_generators=2 run_dir="),
+        ("gpus=1 --device cpu", "secret --device cpu engine=monarch num_generators=2 attach_s=600 run_dir="),
+        ("--run-dir mine", "secret --run-dir mine engine=monarch num_generators=2 attach_s=600 --resume"),
+        ("partition=short,long", "secret engine=monarch"),
+    ],
+)
+def test_what_is_said_is_in_the_job_once_and_as_its_engine_takes_it(
+    capsys: pytest.CaptureFixture[str], words: str, command: str
+) -> None:
+    assert f" {command}" in printed(capsys, "slurm", "secret", "nodes=2", *words.split())
+
+
+def test_what_pods_are_called_is_what_a_cluster_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pods, "certificates", lambda hosts: {f"{name}.crt": b"PEM" for name in ("ca", "page", *hosts)})
+    (tmp_path / "2048 – spiel.toml").write_text("N = 16\n")
+    monkeypatch.chdir(tmp_path)
+    text = printed(capsys, "kubernetes", "2048 – spiel.toml", "nodes=2", "image=i", "shared_machine=true")
+    _, page, service, workers, run = yaml.safe_load_all(text)
+    assert service["metadata"]["name"] == "run-2048-spiel" and list(page["data"]) == ["2048---spiel.toml"]
+    assert workers["metadata"]["name"] == "run-2048-spiel-workers"
+    (command,) = [word for word in container(run)["command"] if word.startswith("straw train")]
+    assert command.startswith("straw train /etc/straw/page/2048---spiel.toml shared_machine=true engine=monarch")
+    assert command.count("shared_machine") == 1
 
 
 # --- a scheduler that is none

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from straw.cli.arguments import page_at, wants_help
-from straw.cli.cluster.job import Job, job_of
+from straw.cli.cluster.job import Extra, Job, job_of
 from straw.config.recipes import ENDING
 from straw.errors import ConfigError
 from straw.files import PAGE, read_file
@@ -36,7 +37,17 @@ certificates for this job alone. The file holds private keys: it is for the clus
 A container of the run that fails goes on with it. Workers end when nobody has called for a quarter of an hour. In a
 pod nobody else has an account and Monarch's sockets end at its own network, so processes run with shared_machine=false.
 """
-EXTRA = {"image": "lab/straw:0.2", "claim": "runs", "cpus": "8", "memory": "16Gi", "name": "first"}
+EXTRA = {
+    "image": Extra("an image's name", "lab/straw:0.2", r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,500}"),
+    "claim": Extra("the name of a volume claim", "runs", r"[a-z0-9]([a-z0-9.-]{0,250}[a-z0-9])?"),
+    "cpus": Extra("a number of processors", "8", r"\d+(\.\d+)?|\d+m"),
+    "memory": Extra("an amount of memory as Kubernetes writes it", "16Gi", r"\d+(\.\d+)?([kMGT]|[KMGT]i)?"),
+    "name": Extra(
+        "a label of small letters, digits and hyphens that begins with a letter, up to 40 of them", "first",
+        r"[a-z]([a-z0-9-]{0,38}[a-z0-9])?",
+    ),
+}  # fmt: skip
+MOST_NODES = 150  # with names as long as they may be
 CERTS, PAGES, RUNS = "/etc/straw/certs", "/etc/straw/page", "/runs"
 
 
@@ -47,13 +58,19 @@ def kubernetes(words: list[str]) -> int:
     job, extra = job_of("kubernetes", words, EXTRA)
     if "image" not in extra:
         raise ConfigError("pods are made of an image that has straw. Write for example image=lab/straw:0.2")
+    if job.nodes > MOST_NODES:
+        raise ConfigError(
+            f"kubectl apply takes a secret of up to 256 KiB, the certificates of {MOST_NODES} workers; got nodes="
+            f"{job.nodes}. Write nodes={MOST_NODES}, and more generators in each with per_node="
+        )
     parts = manifest(job, extra, certificates(worker_names(job, extra)))
     say_lines("\n---\n".join(json.dumps(part, indent=1) for part in parts))  # JSON is YAML
     return 0
 
 
 def name_in(job: Job, extra: dict[str, str]) -> str:
-    return extra.get("name", job.name)
+    """That of a service begins with a letter."""
+    return extra.get("name") or (job.name if job.name[0].isalpha() else f"run-{job.name}")
 
 
 def worker_names(job: Job, extra: dict[str, str]) -> list[str]:
@@ -99,7 +116,7 @@ def page_of(job: Job) -> tuple[str, str]:
         return "", ""
     path = page_at(job.source)
     try:
-        return path.name, read_file(path, PAGE, follow=True).decode()
+        return re.sub(r"[^A-Za-z0-9._-]", "-", path.name), read_file(path, PAGE, follow=True).decode()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{job.source} cannot be read ({getattr(error, 'strerror', None) or error})") from error
 

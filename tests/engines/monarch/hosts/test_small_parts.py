@@ -44,7 +44,13 @@ def test_an_address_reads_as_it_is_written(text: str) -> None:
     assert str(read_address(text)) == text
 
 
-@pytest.mark.parametrize("text", ["a:26100", "tls://a", "tls://a:0", "tls://a:70000", "http://a:1", "tls://a b:1", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:26100", "tls://a", "tls://a:0", "tls://a:70000", "http://a:1", "tls://a b:1", "", "tls://a..b:1",
+        f"tls://{'a' * 64}:1", "tls://a-:1", "tls://-a:1",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="a worker listens at tls://HOST:PORT"):
         read_address(text)
@@ -133,6 +139,19 @@ def test_what_no_certificate_can_be_made_for_is_refused_and_nothing_is_left(tmp_
     with pytest.raises(ConfigError, match=r"made for one job, and .*full is there already"):
         make_certificates(["a"], tmp_path / "full")
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+@pytest.mark.parametrize("name", ["ca", "CA", "page", "Page"])
+def test_a_host_is_not_called_as_the_authority_or_the_page(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name.lower()}\.crt is no worker's; got '{name}'"):
+        make_certificates([name], tmp_path / "certs")
+    assert not list(tmp_path.iterdir())
+
+
+def test_certificates_below_a_file_are_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"could not be written to .*file/certs \(.*\): name a folder"):
+        make_certificates(["a"], tmp_path / "file" / "certs")
 
 
 def test_a_folder_that_lacks_something_says_what(tmp_path: Path) -> None:
