@@ -78,6 +78,13 @@ def test_generators_go_round_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert placed(Engine()).hosts == (None,)
 
 
+@pytest.mark.parametrize("named", ["fresh_weights", "weights"])
+def test_hosts_that_are_said_from_outside_are_held_to_the_same(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("STRAW_HOSTS", A)
+    with pytest.raises(ConfigError, match=rf"weights go to each host once, .* got hosts={A} with {named}="):
+        placed(Engine(**{named: True if named == "fresh_weights" else "pushed"}))  # type: ignore[arg-type]
+
+
 def test_more_hosts_than_generators_and_a_trainer_elsewhere_are_refused() -> None:
     with pytest.raises(
         ConfigError, match=r"every host has a generator, got 3 hosts and num_generators=2\. Write num_g"
