@@ -161,6 +161,30 @@ def test_what_pods_are_called_is_what_a_cluster_takes(
     assert command.count("shared_machine") == 1
 
 
+@pytest.mark.parametrize(("code", "is_done"), [(0, True), (1, True), (2, False), (130, False)])
+def test_a_pod_is_done_when_its_run_is(tmp_path: Path, code: int, is_done: bool) -> None:
+    assert (in_a_pod(tmp_path, f"exit {code}").wait(30) == 0) is is_done
+
+
+def test_a_pod_that_is_to_end_tells_its_run(tmp_path: Path) -> None:
+    """And waits for it: the step is finished, and kept."""
+    pod = in_a_pod(tmp_path, "trap 'sleep 0.3; touch kept; exit 130' TERM; touch began; while true; do sleep 0.1; done")
+    while not (tmp_path / "began").exists():
+        assert pod.poll() is None
+        time.sleep(0.01)
+    pod.send_signal(signal.SIGTERM)
+    assert pod.wait(30) != 0 and (tmp_path / "kept").exists()
+
+
+def in_a_pod(folder: Path, straw: str) -> subprocess.Popen[bytes]:
+    """The command of a run, where `straw` is this script."""
+    (folder / "straw").write_text(f"#!/bin/sh\n{straw}\n")
+    (folder / "straw").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    command = pods.RUN.format(train="straw train PAGE --resume")
+    return subprocess.Popen(["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path})
+
+
 # --- a scheduler that is none
 
 FAKES = {
