@@ -64,6 +64,8 @@ def test_jobs_for_kubectl(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert base64.b64decode(secret["data"]["ca.crt"]) == b"PEM" and "question" in page["data"]["My_Page.toml"]
     assert service["spec"]["clusterIP"] == "None" and workers["spec"]["completions"] == 2
     assert files_of(run) == {"ca.crt", "page.crt"} and "page.crt" not in files_of(workers)
+    assert volumes_of(run) == ["certs", "page", "runs"]
+    assert volumes_of(workers) == ["certs"]  # a claim that one machine may have keeps no worker from its own
     labels = workers["spec"]["template"]["metadata"]["labels"]
     assert labels == service["spec"]["selector"]
     urls = next(one["value"] for one in container(run)["env"] if one["name"] == "STRAW_HOSTS").split(",")
@@ -74,6 +76,12 @@ def test_jobs_for_kubectl(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def container(part: dict[str, Any]) -> dict[str, Any]:
     (one,) = part["spec"]["template"]["spec"]["containers"]
     return dict(one)
+
+
+def volumes_of(part: dict[str, Any]) -> list[str]:
+    names = [one["name"] for one in part["spec"]["template"]["spec"]["volumes"]]
+    assert [one["name"] for one in container(part)["volumeMounts"]] == names
+    return names
 
 
 def files_of(part: dict[str, Any]) -> set[str]:

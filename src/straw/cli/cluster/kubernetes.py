@@ -24,8 +24,8 @@ certificates for this job alone. The file holds private keys: it is for the clus
   straw kubernetes secret_dense nodes=3 image=lab/straw:0.2 > job.yaml && kubectl apply -f job.yaml
   straw kubernetes PAGE.toml nodes=4 gpus=1 image=lab/straw:0.2 claim=runs learning_rate=1e-4 > job.yaml
 
-  image=            with straw, its extra monarch, and the model in straw's cache
-  nodes=3           pods of workers; the trainer is with the run, in a pod beside them
+  image=            with straw, its extra monarch, and the model in straw's cache; files of a secret are root's
+  nodes=3           pods of workers, 150 at most; the trainer is with the run, in a pod beside them
   gpus=1            cards of each pod (nvidia.com/gpu); the run then says device=cuda
   per_node=2        generators in each; else one, or one for each card
   claim=runs        the volume claim that runs/ lies on; without it a run ends with its pod
@@ -55,6 +55,10 @@ RUN = (
 )
 MOST_NODES = 150  # with names as long as they may be
 CERTS, PAGES, RUNS = "/etc/straw/certs", "/etc/straw/page", "/runs"
+MOUNTS: dict[str, dict[str, Any]] = {
+    "certs": {"mountPath": CERTS, "readOnly": True}, "page": {"mountPath": PAGES, "readOnly": True},
+    "runs": {"mountPath": RUNS},
+}  # fmt: skip
 
 
 def kubernetes(words: list[str]) -> int:
@@ -109,9 +113,11 @@ def manifest(job: Job, extra: dict[str, str], files: dict[str, bytes]) -> list[d
             "clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"straw": name},
             "ports": [{"name": "worker", "port": job.port}],
         }},
-        a_job(job, extra, f"{name}-workers", worker, theirs, {"completions": job.nodes, "parallelism": job.nodes,
-              "completionMode": "Indexed", "backoffLimit": 4 * job.nodes}),
-        a_job(job, extra, f"{name}-train", RUN.format(train=train), its_own, {"backoffLimit": 4}, STRAW_HOSTS=hosts),
+        a_job(job, extra, f"{name}-workers", worker, [of_certificates(name, theirs)],
+              {"completions": job.nodes, "parallelism": job.nodes, "completionMode": "Indexed",
+               "backoffLimit": 4 * job.nodes}),
+        a_job(job, extra, f"{name}-train", RUN.format(train=train), of_run(name, extra, its_own), {"backoffLimit": 4},
+              STRAW_HOSTS=hosts),
     ]  # fmt: skip
 
 
@@ -131,38 +137,41 @@ def named(name: str) -> dict[str, Any]:
 
 
 def a_job(
-    job: Job, extra: dict[str, str], name: str, command: str, files: list[str], spec: dict[str, Any], **more: str
-) -> dict[str, Any]:
+    job: Job, extra: dict[str, str], name: str, command: str, volumes: list[dict[str, Any]], spec: dict[str, Any],
+    **more: str,
+) -> dict[str, Any]:  # fmt: skip
     label = name_in(job, extra)
     return {
         "apiVersion": "batch/v1", "kind": "Job", **named(name),
         "spec": {**spec, "template": {"metadata": {"labels": {"straw": label}}, "spec": {
             "subdomain": label, "restartPolicy": "OnFailure", "automountServiceAccountToken": False,
-            "containers": [container(job, extra, command, more)], "volumes": volumes(label, extra, files),
+            "containers": [container(job, extra, command, volumes, more)], "volumes": volumes,
         }}},
     }  # fmt: skip
 
 
-def container(job: Job, extra: dict[str, str], command: str, more: dict[str, str]) -> dict[str, Any]:
+def container(
+    job: Job, extra: dict[str, str], command: str, volumes: list[dict[str, Any]], more: dict[str, str]
+) -> dict[str, Any]:
     asked = {"cpu": extra.get("cpus"), "memory": extra.get("memory"), "nvidia.com/gpu": str(job.gpus or "") or None}
     limits = {name: value for name, value in asked.items() if value is not None}
     return {
         "name": "straw", "image": extra["image"], "command": ["sh", "-c", command],
         "env": [{"name": name, "value": value} for name, value in {"STRAW_CERTS": CERTS, **more}.items()],
         "resources": {"limits": limits, "requests": limits},
-        "volumeMounts": [
-            {"name": "certs", "mountPath": CERTS, "readOnly": True},
-            {"name": "page", "mountPath": PAGES, "readOnly": True}, {"name": "runs", "mountPath": RUNS},
-        ],
+        "volumeMounts": [{"name": one["name"], **MOUNTS[one["name"]]} for one in volumes],
     }  # fmt: skip
 
 
-def volumes(name: str, extra: dict[str, str], files: list[str]) -> list[dict[str, Any]]:
-    """`files`: those of the certificates that this pod is for."""
+def of_certificates(name: str, files: list[str]) -> dict[str, Any]:
+    """`files`: those of the secret that this pod is for."""
     items = [{"key": file, "path": file} for file in files]
+    return {"name": "certs", "secret": {"secretName": f"{name}-certs", "defaultMode": 0o400, "items": items}}
+
+
+def of_run(name: str, extra: dict[str, str], files: list[str]) -> list[dict[str, Any]]:
+    """The run's alone: most claims can be on one machine at a time."""
     runs = {"persistentVolumeClaim": {"claimName": extra["claim"]}} if "claim" in extra else {"emptyDir": {}}
     return [
-        {"name": "certs", "secret": {"secretName": f"{name}-certs", "defaultMode": 0o400, "items": items}},
-        {"name": "page", "configMap": {"name": f"{name}-page"}},
-        {"name": "runs", **runs},
-    ]
+        of_certificates(name, files), {"name": "page", "configMap": {"name": f"{name}-page"}}, {"name": "runs", **runs}
+    ]  # fmt: skip
