@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from tests.engines.monarch.hosts.workers import Fake
 from tests.small_runs import small_page, small_plan
 
 from straw.config import Page
@@ -25,7 +28,7 @@ from straw.engines.monarch.hosts.travel import inside
 from straw.engines.monarch.hosts.wire.certificates import make_certificates
 from straw.engines.monarch.hosts.wire.tls import is_final, of_page, of_worker, reason
 from straw.engines.monarch.hosts.wire.values import Unreadable, Values
-from straw.engines.monarch.hosts.worker.session import spread
+from straw.engines.monarch.hosts.worker.session import Session, spread
 from straw.engines.monarch.memory.memory_check import check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Place
 from straw.errors import ConfigError, RunError
@@ -252,6 +255,31 @@ def test_a_host_with_several_cards_gives_each_process_one(monkeypatch: pytest.Mo
     for cards, wanted in ((1, ["cuda"] * 3), (2, ["cuda:0", "cuda:1", "cuda:0"])):
         monkeypatch.setattr(torch.cuda, "device_count", lambda cards=cards: cards)
         assert [spread((page, None), number)[0].model.device for number in range(3)] == wanted
+
+
+def test_processes_that_are_begun_at_once_are_on_cards_of_their_own_and_a_new_one_on_that_of_the_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    page = small_page("device=cuda engine=monarch").page
+
+    async def devices() -> list[str]:
+        wall: Any = SimpleNamespace(missing="no Monarch is begun")
+        session = Session({}, wall, asyncio.get_running_loop(), make=Fake)  # type: ignore[arg-type]
+        session.greeted.set()
+
+        async def begin(name: str) -> None:
+            given = {"worker": "Generator", "given": (page, None), "patience": None}
+            await session.begin({"name": name, **{key: session.values.packed(one) for key, one in given.items()}}, b"")
+
+        await asyncio.gather(*(begin(f"g{number}.0") for number in range(3)))
+        await session.end({"name": "g0.0"}, b"")
+        await begin("g0.1")
+        found = {name: process.given[0].model.device for name, process in session.processes.items()}  # type: ignore[attr-defined]
+        await session.close()
+        return [found[name] for name in sorted(found)]
+
+    assert asyncio.run(devices()) == ["cuda:0", "cuda:1", "cuda:2"]
 
 
 def test_nothing_here_knows_how_to_end_a_process_by_its_number() -> None:
