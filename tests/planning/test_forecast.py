@@ -62,6 +62,14 @@ def test_scaling_ends_where_twice_as_many_bring_less_than_a_tenth() -> None:
     assert "batch" in rows.words or "generators" in rows.words
 
 
+def test_generators_are_not_asked_for_where_more_of_them_bring_nothing() -> None:
+    said = costs(token_s=0.0, row_s=0.01, train_s=1e-4)
+    few = row_of(work(groups=64), said, Layout(generators=2, cores=128))
+    assert few.bottleneck.words == "generators: 2 do not write fast enough"
+    small = row_of(work(groups=1), said, Layout(generators=2, cores=128))
+    assert "more of them write no faster" in small.bottleneck.words
+
+
 def test_messages_end_it_where_all_else_would_go_on() -> None:
     found = scaling_of(
         work(groups=512), costs(token_s=0.0, row_s=0.01, train_s=1e-9, message_s=0.1), Hosts(cores=10**5)

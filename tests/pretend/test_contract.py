@@ -89,6 +89,19 @@ def test_without_float64_draws_are_made_on_the_cpu(monkeypatch: pytest.MonkeyPat
         alike(made("embedded", rows_at_once=16), here, [prompts_of(here)[0]] * 18, 1, max_tokens=4)
 
 
+def test_without_float64_states_and_vectors_are_read() -> None:
+    """A critic reads states, a memory reads texts, a target reads what is likeliest."""
+    there, here = made("embedded"), made("embedded", "cpu")
+    data = lesson(here)
+    with without_float64():
+        found = there.states(data)
+        there.embed(["one", "two"])
+        there.likeliest(data, 3)
+        there.layers(data, 2)
+    for ours, theirs in zip(found, here.states(data), strict=True):
+        assert abs(ours - theirs).max() < NEAR
+
+
 def test_slots_are_filled_again_and_prompts_give_way_to_others() -> None:
     there, here = made("embedded", rows_at_once=16), made("embedded", "cpu", rows_at_once=16)
     alike(there, here, [prompts_of(here)[0]] * 18, 1, max_tokens=6)

@@ -73,6 +73,11 @@ def test_nothing_is_foreseen_where_neighbours_change_bits() -> None:
     [
         ("generator=trnsformers", "there is no generator 'trnsformers': did you mean 'transformers'"),
         ("generator=hf", "known: straw, transformers, vllm"),
+        (
+            "generator=fractions:Fraction",
+            r"generator=fractions:Fraction, which is none\. Write class Fraction\(Backend\)",
+        ),
+        ("generator=math:gcd", "a generator is a subclass of straw.engines.backends.base.Backend"),
         ("generator=vllm", r"pip install 'straw\[vllm\]'"),
         ("generator=transformers engine=monarch max_lag=1 pace=free fresh_weights=true", "Write generator=straw"),
     ],

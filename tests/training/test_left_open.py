@@ -69,6 +69,14 @@ def test_the_study_s_values_give_way_to_what_the_page_says() -> None:
         page_of(*real, "eval_replies=4", "eval_temperature=0")
 
 
+def test_hosts_that_are_said_from_outside_mean_processes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRAW_HOSTS", "here,tls://b:26100,tls://c:26100")
+    plan = plan_of(load_page(None, {"task": "secret"}))
+    assert (plan.page.engine.engine, plan.page.engine.num_generators, plan.page.engine.hosts) == ("monarch", 3, ())
+    assert "STRAW_HOSTS=here,tls://b:26100,tls://c:26100 means processes: engine=monarch" in plan.notes
+    assert plan_of(load_page(None, {"task": "secret", "engine": "local"})).page.engine.engine == "local"
+
+
 @pytest.mark.parametrize(
     ("words", "reason", "engine", "said"),
     [

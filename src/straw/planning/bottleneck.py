@@ -85,4 +85,9 @@ def bottleneck_of(work: Workload, costs: Costs, layout: Layout, found: Outcome) 
     first = max(PARTS, key=lambda part: gains.get(part.name, 0.0) * RANK.get(part.name, 1.0))
     if gains.get(first.name, 0.0) < LEAST_GAIN:
         return Bottleneck("none", "nothing alone: no part would bring a fiftieth", gains)
-    return Bottleneck(first.name, first.words(work, costs, layout), gains)
+    words = first.words(work, costs, layout)
+    if first.name == "generators":
+        more = simulate(work, costs, replace(layout, generators=2 * layout.generators), is_quick=True)
+        if more.rollouts_per_s < (1.0 + LEAST_GAIN) * as_it_is:
+            words += ", and more of them write no faster: a larger batch, or faster ones"
+    return Bottleneck(first.name, words, gains)

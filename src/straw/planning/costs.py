@@ -101,7 +101,9 @@ def costs_from(measured: Costs | None, given: Mapping[str, float], reply_tokens:
     """What was measured, and over it what somebody says."""
     said: dict[str, Any] = dict(given)
     if reply_tokens is not None:
-        said["replies"] = ((max(1, round(reply_tokens)),),)
+        if not (math.isfinite(reply_tokens) and reply_tokens >= 1):
+            raise ConfigError(f"a reply has a token at least, got reply_tokens={reply_tokens:g}: write reply_tokens=64")
+        said["replies"] = ((round(reply_tokens),),)
     if measured is not None:
         return replace(measured, **said)
     if missing := [name for name in (*NEEDED, "replies") if name not in said]:

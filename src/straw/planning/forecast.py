@@ -26,7 +26,7 @@ class Row:
     layout: Layout
     found: Outcome
     bottleneck: Bottleneck
-    machine_mb: float
+    machine_mb: float | None  # where somebody said or measured what processes take
     card_mb: float | None
 
     @property
@@ -65,7 +65,8 @@ def row_of(work: Workload, costs: Costs, layout: Layout) -> Row:
     found = simulate(work, costs, layout)
     return Row(
         layout=layout, found=found, bottleneck=bottleneck_of(work, costs, layout, found),
-        machine_mb=machine_mb(work, costs, layout), card_mb=card_mb(work, costs, layout) if layout.cards else None,
+        machine_mb=machine_mb(work, costs, layout) if costs.trainer_mb and costs.generator_mb else None,
+        card_mb=card_mb(work, costs, layout) if layout.cards and costs.weights_mb else None,
     )  # fmt: skip
 
 

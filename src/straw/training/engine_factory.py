@@ -16,6 +16,7 @@ from straw.engines.local.build import starting_again
 from straw.registry import find
 from straw.tasks.base import World
 from straw.training.plan import Plan
+from straw.training.resolve.generators import check_hosts
 from straw.training.warmup.initial_policy import starting_engine
 from straw.training.warmup.remote_policy import starting_elsewhere
 
@@ -38,6 +39,7 @@ def engine_for(plan: Plan, say: Callable[[str], None], run: Path | None) -> Abst
     found = find("engines", plan.page.engine.engine)
     if getattr(found, "has_own_model", False):
         return starting_elsewhere(found, plan, run, say)
+    check_hosts(plan.page)
     local = starting_engine(plan, say) if run is None else starting_again(plan.page, run)
     started: AbstractContextManager[Engine] = found(plan.page, local, say)
     return started

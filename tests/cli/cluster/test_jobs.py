@@ -64,6 +64,8 @@ def test_jobs_for_kubectl(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
     assert base64.b64decode(secret["data"]["ca.crt"]) == b"PEM" and "question" in page["data"]["My_Page.toml"]
     assert service["spec"]["clusterIP"] == "None" and workers["spec"]["completions"] == 2
     assert files_of(run) == {"ca.crt", "page.crt"} and "page.crt" not in files_of(workers)
+    assert volumes_of(run) == ["certs", "page", "runs"]
+    assert volumes_of(workers) == ["certs"]  # a claim that one machine may have keeps no worker from its own
     labels = workers["spec"]["template"]["metadata"]["labels"]
     assert labels == service["spec"]["selector"]
     urls = next(one["value"] for one in container(run)["env"] if one["name"] == "STRAW_HOSTS").split(",")
@@ -74,6 +76,12 @@ def test_jobs_for_kubectl(capsys: pytest.CaptureFixture[str], monkeypatch: pytes
 def container(part: dict[str, Any]) -> dict[str, Any]:
     (one,) = part["spec"]["template"]["spec"]["containers"]
     return dict(one)
+
+
+def volumes_of(part: dict[str, Any]) -> list[str]:
+    names = [one["name"] for one in part["spec"]["template"]["spec"]["volumes"]]
+    assert [one["name"] for one in container(part)["volumeMounts"]] == names
+    return names
 
 
 def files_of(part: dict[str, Any]) -> set[str]:
@@ -91,7 +99,23 @@ def files_of(part: dict[str, Any]) -> set[str]:
         ("slurm secret nodes=2 hosts=here", "hosts is for the job to say, from its nodes: leave hosts=here out"),
         ("slurm secret nodes=2 N=0", "N is the number of possible secrets"),
         ("slurm secret nodes=2 nonsense=1", "there is no option 'nonsense'"),
-        ("slurm secret nodes=2 partition=a;b", "has characters that mean something to a scheduler"),
+        ("slurm secret nodes=2 partition=a;b", "partition is a partition, or several with commas between them; got"),
+        ("slurm secret nodes=2 cpus=banana", "cpus is a whole number above 0; got 'banana'. Write for example cpus=8."),
+        ("slurm secret nodes=2 cpus=0", "cpus is a whole number above 0; got '0'"),
+        ("slurm secret nodes=2 cpus=", "cpus is a whole number above 0; got ''"),
+        ("slurm secret nodes=2 time=banana", "time is minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS"),
+        ("slurm secret nodes=2 time=-5", "Write for example time=12:00:00"),
+        ("slurm secret nodes=2 trainer_ranks=2", "a trainer is divided by engine=ranks, got trainer_ranks=2"),
+        ("slurm secret nodes=2 weights=pushed", "weights go to each host once, and are shared there"),
+        ("slurm secret nodes=10000 per_node=10000", "num_generators"),
+        ("kubernetes secret nodes=2 image=i name=Foo_Bar", "name is a label of small letters, digits and hyphens"),
+        (f"kubernetes secret nodes=2 image=i name={'a' * 41}", "up to 40 of them"),
+        ("kubernetes secret nodes=2 image=i name=2048", "that begins with a letter"),
+        ("kubernetes secret nodes=2 image=i memory=16GB", "memory is an amount of memory as Kubernetes writes it"),
+        ("kubernetes secret nodes=2 image=i cpus=banana", "cpus is a number of processors; got 'banana'"),
+        ("kubernetes secret nodes=2 image=i claim=My_Runs", "claim is the name of a volume claim"),
+        ("kubernetes secret nodes=2 image=", "image is an image's name; got ''"),
+        ("kubernetes secret nodes=151 image=i", "the certificates of 150 workers; got nodes=151. Write nodes=150"),
         ("kubernetes secret nodes=2", "pods are made of an image that has straw"),
         ("worker --listen tcp://10.0.0.1:1", "over plain TCP whoever can call a worker runs code there"),
         ("worker --listen tcp://127.0.0.1:1", "other users of this machine could call tcp://127.0.0.1:1"),
@@ -111,6 +135,62 @@ def test_what_cannot_be_is_said_in_a_line(
         assert line in refused(capsys, *words.split())
     else:
         assert main(words.split()) == 2 and "nodes=N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        ("max_lag=1", "max_lag=1 engine=monarch num_generators=2 attach_s=600 run_dir="),
+        ("pace=free max_lag=2", "pace=free max_lag=2 engine=monarch"),
+        ("attach_s=900", "secret attach_s=900 engine=monarch num_generators=2 run_dir="),
+        ("gpus=1 --device cpu", "secret --device cpu engine=monarch num_generators=2 attach_s=600 run_dir="),
+        ("--run-dir mine", "secret --run-dir mine engine=monarch num_generators=2 attach_s=600 --resume"),
+        ("partition=short,long", "secret engine=monarch"),
+    ],
+)
+def test_what_is_said_is_in_the_job_once_and_as_its_engine_takes_it(
+    capsys: pytest.CaptureFixture[str], words: str, command: str
+) -> None:
+    assert f" {command}" in printed(capsys, "slurm", "secret", "nodes=2", *words.split())
+
+
+def test_what_pods_are_called_is_what_a_cluster_takes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(pods, "certificates", lambda hosts: {f"{name}.crt": b"PEM" for name in ("ca", "page", *hosts)})
+    (tmp_path / "2048 – spiel.toml").write_text("N = 16\n")
+    monkeypatch.chdir(tmp_path)
+    text = printed(capsys, "kubernetes", "2048 – spiel.toml", "nodes=2", "image=i", "shared_machine=true")
+    _, page, service, workers, run = yaml.safe_load_all(text)
+    assert service["metadata"]["name"] == "run-2048-spiel" and list(page["data"]) == ["2048---spiel.toml"]
+    assert workers["metadata"]["name"] == "run-2048-spiel-workers"
+    (command,) = [word for word in container(run)["command"] if word.startswith("straw train")]
+    assert command.startswith("straw train /etc/straw/page/2048---spiel.toml shared_machine=true engine=monarch")
+    assert command.count("shared_machine") == 1
+
+
+@pytest.mark.parametrize(("code", "is_done"), [(0, True), (1, True), (2, False), (130, False)])
+def test_a_pod_is_done_when_its_run_is(tmp_path: Path, code: int, is_done: bool) -> None:
+    assert (in_a_pod(tmp_path, f"exit {code}").wait(30) == 0) is is_done
+
+
+def test_a_pod_that_is_to_end_tells_its_run(tmp_path: Path) -> None:
+    """And waits for it: the step is finished, and kept."""
+    pod = in_a_pod(tmp_path, "trap 'sleep 0.3; touch kept; exit 130' TERM; touch began; while true; do sleep 0.1; done")
+    while not (tmp_path / "began").exists():
+        assert pod.poll() is None
+        time.sleep(0.01)
+    pod.send_signal(signal.SIGTERM)
+    assert pod.wait(30) != 0 and (tmp_path / "kept").exists()
+
+
+def in_a_pod(folder: Path, straw: str) -> subprocess.Popen[bytes]:
+    """The command of a run, where `straw` is this script."""
+    (folder / "straw").write_text(f"#!/bin/sh\n{straw}\n")
+    (folder / "straw").chmod(0o755)
+    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    command = pods.RUN.format(train="straw train PAGE --resume")
+    return subprocess.Popen(["sh", "-c", command], cwd=folder, env={**os.environ, "PATH": path})
 
 
 # --- a scheduler that is none

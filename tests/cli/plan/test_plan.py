@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from tests.planning.made_costs import costs
 
 from straw.cli.main import main
+from straw.config import load_page
 from straw.planning.costs import Costs, write_costs
 from straw.planning.measuring.wanted import wanted
 
@@ -91,6 +94,12 @@ def test_a_picture_and_a_page(place: Path, capsys: pytest.CaptureFixture[str]) -
         (["page.toml", *FIGURES, "crowding=0.5"], "crowding is a number from 1 on"),
         (["page.toml", *FIGURES, "link_mb_s=0"], "link_mb_s"),
         (["page.toml", *FIGURES, "-o", "plan.gif"], "PNG or HTML"),
+        (["page.toml", *FIGURES, "-o", "no/plan.png"], "a folder that is there, and no is none; got -o no/plan.png"),
+        (["page.toml", "--measure", "calibration=no/c.json"], "and no is none; got calibration=no/c.json"),
+        (["page.toml", *FIGURES[:2], "reply_tokens=nan"], "a reply has a token at least, got reply_tokens=nan"),
+        (["page.toml", *FIGURES[:2], "reply_tokens=inf"], "got reply_tokens=inf: write reply_tokens=64"),
+        (["page.toml", *FIGURES[:2], "reply_tokens=0"], "got reply_tokens=0"),
+        (["page.toml", *FIGURES, "device=cudo"], "a device is auto, cpu, cuda"),
         (["page.toml", "calibration=c.json", "model_name=tiny-0.2M"], "model=tiny-1M and the page has model=tiny-0.2M"),
         (
             ["page.toml", "calibration=c.json", "kind=sum_digits"],
@@ -124,10 +133,42 @@ def test_a_measurement_takes_the_place_of_a_calibration_and_of_nothing_else(
     assert json.loads((place / "c.json").read_text())["token_s"] == 0.2
 
 
+def test_cards_are_planned_before_there_are_any(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["plan", "page.toml", *FIGURES, "generators=3", "device=cuda", "gpus=8", "weights_mb=100", "--json"]
+    assert main(words) == 0
+    (plan,) = json.loads(capsys.readouterr().out)["plans"]
+    assert plan["card_mb"] > 0 and "gpu_s_per_million_episodes" in plan
+
+
+def test_memory_that_nobody_knows_is_not_made_up(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["plan", "page.toml", *FIGURES, "generators=64"]) == 0
+    out = capsys.readouterr().out
+    assert "?" in out and "GB" not in out and "memory of a machine is known by a measurement" in out
+    assert main(["plan", "page.toml", *FIGURES, "trainer_mb=900", "generator_mb=300", "generators=1"]) == 0
+    assert "1.8 GB" in capsys.readouterr().out
+
+
+def test_a_measurement_that_is_ended_is_ended_as_by_ctrl_c(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from straw.planning.measuring import measure
+
+    monkeypatch.setattr(measure, "measured", lambda loaded, watcher: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGTERM)
+    assert main(["plan", "page.toml", "shared_machine=false", "--measure"]) == 130
+    assert signal.getsignal(signal.SIGTERM) is before and not Path("calibration.json").exists()
+
+
+def test_a_page_with_hosts_is_measured_here() -> None:
+    Path("page.toml").write_text(PAGE + '[engine]\nhosts = ["tls://a:1"]\ntrainer_host = "tls://a:1"\ncerts = "x"\n')
+    engine = load_page(Path("page.toml"), wanted({"hosts": "tls://b:1"})).page.engine
+    assert (engine.engine, engine.hosts, engine.certs, engine.trainer_host) == ("monarch", (), None, "here")
+
+
 def test_a_page_is_measured_in_processes_here_and_in_step() -> None:
     said = wanted({"hosts": "tls://a:1", "max_lag": "3", "pace": "free", "N": "64", "run_dir": "x", "engine": "local"})
     assert said["engine"] == "monarch" and said["max_lag"] == 0 and said["N"] == "64"
-    assert 1 <= said["num_generators"] <= 2 and not {"hosts", "run_dir"} & set(said)
+    assert 1 <= said["num_generators"] <= 2 and (said["hosts"], said["run_dir"]) == ("", "none")
 
 
 def test_help_lists_every_figure(capsys: pytest.CaptureFixture[str]) -> None:

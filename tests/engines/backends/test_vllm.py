@@ -82,7 +82,9 @@ def test_what_vllm_says_becomes_a_line(engine: LocalEngine, monkeypatch: pytest.
         ("0.31.0", "cuda", "1", r"0\.32 and newer, below 0\.34; got 0\.31\.0"),
         ("0.34.1", "cuda", "1", r"got 0\.34\.1"),
         ("0.32.0", "cpu", "1", "got generator=vllm with device=cpu"),
-        ("0.33.0", "cuda:1", "0", f"write {PICKLES}=1 in front"),
+        ("0.33.0", "cuda", "0", f"write {PICKLES}=1 in front"),
+        ("0.33.0", "cuda:0", "0", f"write {PICKLES}=1 in front"),
+        ("0.33.0", "cuda:1", "1", r"got device=cuda:1\. Write CUDA_VISIBLE_DEVICES=1 in front .* and device=cuda"),
     ],
 )
 def test_what_is_missing_is_named_in_a_line(

@@ -35,6 +35,7 @@ def test_who_names_ranks_gets_their_engine() -> None:
         ("trainer_ranks=2 engine=monarch", r"divided by engine=ranks, got trainer_ranks=2 with engine=monarch"),
         ("trainer_ranks=2 hosts=tls://a:26100", r"share memory on one machine, got trainer_ranks=2 with hosts=tls://a"),
         ("trainer_ranks=2 num_generators=2", r"a trainer that is one process \(engine=monarch\)"),
+        ("engine=ranks num_generators=4", r"num_generators is about generators, got num_generators=4 with"),
         ("engine=ranks max_lag=1", r"nobody samples while the ranks train; got max_lag=1"),
         ("engine=ranks weights=pushed", r"weights is about generators, got weights=pushed with engine=ranks"),
         ("engine=ranks budget_usd=2", r"budget_usd is about a Tinker server, got budget_usd=2.0 with engine=ranks"),

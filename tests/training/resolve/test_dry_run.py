@@ -130,3 +130,32 @@ def test_a_dry_run_of_what_can_go_on_or_fits_is_fine(place: Any, capsys: pytest.
     assert main([*words, "from_checkpoint=runs/first/checkpoints/step-000002"]) == 0
     assert main([*words, "from_checkpoint=runs/first/checkpoints/step-000002", "lora_rank=2"]) == 0
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        ("hosts=a:26100", "a worker listens at tls://HOST:PORT; got 'a:26100'"),
+        ("hosts=here,here", "hosts names a worker once, got here twice"),
+        ("hosts=tls://a:1,tls://b:1 num_generators=1", "every host has a generator, got 2 hosts and num_generators=1"),
+        ("hosts=tls://a:1 trainer_host=tls://b:1", "the trainer is on one of the hosts, or here; got trainer_host="),
+        ("hosts=tls://a:1", "tls://a:1 wants certificates: straw certs a out=certs"),
+        ("hosts=tls://a:1 certs=nowhere", "certs=nowhere has no ca.crt"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_hosts_that_cannot_be_had_are_refused_before_there_is_a_model(
+    words: str,
+    line: str,
+    dry: bool,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("STRAW_HOSTS", "STRAW_CERTS"):
+        monkeypatch.delenv(name, raising=False)
+    flags = ["--dry-run"] if dry else ["--quiet"]
+    assert main(["train", "secret", *words.split(), "shared_machine=false", *flags]) == 2
+    found = capsys.readouterr()
+    assert line in found.err and "warm-up" not in found.out and not list(tmp_path.iterdir())

@@ -34,7 +34,7 @@ def certs(words: list[str]) -> int:
 
     out = take_option(words, "out", "certs")
     days = counted("days", take_option(words, "days", "30") or "30", least=1, most=3650, example=30)
-    if out is None:
+    if not out:
         raise ConfigError(f"certificates want a folder of their own. Write straw certs {' '.join(words)} out=certs")
     if strange := [word for word in words if word.startswith("-") or "=" in word]:
         raise ConfigError(f"straw certs has no option {strange[0]!r}: see straw certs --help")

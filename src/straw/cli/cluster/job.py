@@ -31,6 +31,7 @@ class Job:
     per_node: int
     port: int
     words: tuple[str, ...]
+    said: frozenset[str]  # the options among them
 
     @property
     def num_generators(self) -> int:
@@ -38,15 +39,24 @@ class Job:
 
     def train(self, run_dir: str, source: str | None = None, *more: str) -> str:
         """The command of the run, for a shell; `run_dir` is its text there, quotes and all."""
-        device = ["device=cuda"] if self.gpus and not any(word.startswith("device=") for word in self.words) else []
+        device = ["device=cuda"] if self.gpus and "device" not in self.said else []
+        ours = [word for word in ("attach_s=600", *more) if word.partition("=")[0] not in self.said]
         said = ["straw", "train", source or self.source, *self.words, *device, "engine=monarch"]
-        said += [f"num_generators={self.num_generators}", "attach_s=600", *more]
-        own = next((word for word in self.words if word.startswith("run_dir=")), "")
-        place = "" if own else f" run_dir={run_dir}"
+        said += [f"num_generators={self.num_generators}", *ours]
+        place = "" if "run_dir" in self.said else f" run_dir={run_dir}"
         return f"{shlex.join(said)}{place} --resume --quiet"
 
 
-def job_of(kind: str, words: list[str], extra: Mapping[str, str]) -> tuple[Job, dict[str, str]]:
+@dataclass(frozen=True, slots=True)
+class Extra:
+    """An option of a scheduler's own: what it is, and the shape of what it takes."""
+
+    rule: str
+    example: str
+    shape: str
+
+
+def job_of(kind: str, words: list[str], extra: Mapping[str, Extra]) -> tuple[Job, dict[str, str]]:
     """The job, and the values of the options in `extra` that were given."""
     if not words or words[0].startswith("-") or "=" in words[0]:
         raise ConfigError(f"a job runs a page or a task, and none is named: {EXAMPLE[kind]}")
@@ -58,16 +68,20 @@ def job_of(kind: str, words: list[str], extra: Mapping[str, str]) -> tuple[Job, 
     gpus = counted("gpus", take_option(words, "gpus", "1") or "0", most=64, example=1)
     per_node = counted("per_node", take_option(words, "per_node", "2") or str(max(1, gpus)), least=1, example=2)
     port = counted("port", take_option(words, "port", str(PORT)) or str(PORT), least=1024, most=65_535, example=PORT)
-    found = {name: value for name, example in extra.items() if (value := take_option(words, name, example)) is not None}
+    found = {
+        name: value for name, kind in extra.items() if (value := take_option(words, name, kind.example)) is not None
+    }
     for name, value in found.items():
-        if not re.fullmatch(r"[A-Za-z0-9._:/@%+-]{1,200}", value):
-            raise ConfigError(f"{name}={value!r} has characters that mean something to a scheduler or a shell")
-    check(source, words)
-    return Job(source, name_of(source), nodes, gpus, per_node, port, tuple(words)), found
+        if not re.fullmatch(extra[name].shape, value):
+            raise ConfigError(
+                f"{name} is {extra[name].rule}; got {value!r}. Write for example {name}={extra[name].example}."
+            )
+    chosen = check(source, words, nodes * per_node)
+    return Job(source, name_of(source), nodes, gpus, per_node, port, tuple(words), frozenset(chosen)), found
 
 
-def check(source: str, words: list[str]) -> None:
-    """As `straw train` would read them, so that a job does not wait for hours to be refused."""
+def check(source: str, words: list[str], num_generators: int) -> dict[str, str]:
+    """As `straw train` will read them in the job, so that nobody waits for hours to be refused; what was said."""
     from straw.cli.commands.train import owners_behind, source_of
     from straw.config import load_page, parse_overrides
 
@@ -75,7 +89,9 @@ def check(source: str, words: list[str]) -> None:
     chosen = parse_overrides(words, owners_behind(page, said))
     if taken := [name for name in OURS if name in chosen]:
         raise ConfigError(f"{taken[0]} is for the job to say, from its nodes: leave {taken[0]}={chosen[taken[0]]} out")
-    load_page(page, {**said, **chosen})
+    ours = {"engine": "monarch", "num_generators": str(num_generators), "hosts": f"tls://node:{PORT}"}
+    load_page(page, {**said, **chosen, **ours})
+    return chosen
 
 
 def name_of(source: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from straw.cli.arguments import wants_help
-from straw.cli.cluster.job import Job, job_of
+from straw.cli.cluster.job import Extra, Job, job_of
 from straw.text.shown.say import say_lines
 
 SLURM = """straw slurm PAGE|TASK nodes=N [gpus=K] [key=value ...] > job.sh
@@ -26,7 +26,13 @@ The folder that the job is submitted from has to be the same on all nodes (certi
 job's owner alone that is removed at the end), and straw has to be on the PATH, or a line that brings it there belongs
 into the script. The run is runs/NAME-JOBID unless run_dir= says otherwise.
 """
-EXTRA = {"partition": "gpu", "account": "lab", "time": "12:00:00", "cpus": "8"}
+WORD = r"[A-Za-z0-9_][A-Za-z0-9._@+-]{0,200}"
+EXTRA = {
+    "partition": Extra("a partition, or several with commas between them", "gpu", rf"{WORD}(,{WORD})*"),
+    "account": Extra("an account", "lab", WORD),
+    "time": Extra("minutes, HOURS:MINUTES:SECONDS or DAYS-HOURS:MINUTES:SECONDS", "12:00:00", r"(\d+-)?\d+(:\d+){0,2}"),
+    "cpus": Extra("a whole number above 0", "8", r"[1-9]\d{0,4}"),
+}
 SCRIPT = """#!/bin/bash
 {headers}
 # Made by `straw slurm`. A worker on every node, the run on the first; a job that is requeued goes on with its run.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import signal
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,7 +75,16 @@ def picture_asked(words: list[str]) -> Path | None:
     out = take_option(words, "out", "plan.png")
     if out is not None and not out.endswith((".png", ".html")):
         raise ConfigError(f"a plan is drawn as PNG or HTML; got {out}. Write for example -o plan.png.")
-    return None if out is None else Path(out)
+    return None if out is None else in_a_folder(Path(out), "-o ")
+
+
+def in_a_folder(file: Path, option: str) -> Path:
+    """Said before a measurement is made for it."""
+    if not file.absolute().parent.is_dir():
+        raise ConfigError(
+            f"a file is written into a folder that is there, and {file.parent} is none; got {option}{file}"
+        )
+    return file
 
 
 def figures_in(words: list[str]) -> tuple[dict[str, float], float | None]:
@@ -96,7 +106,7 @@ def number(name: str, text: str) -> float:
 def page_behind(words: list[str]) -> tuple[tuple[Path | None, dict[str, str]], Plan]:
     """The file and the words of a page, and the page with every value."""
     from straw.cli.commands.train import owners_behind, source_of
-    from straw.config import load_page, parse_overrides
+    from straw.config import load_page, parse_overrides, with_values
     from straw.planning.workload import check_is_planned
     from straw.training.resolve.page_to_plan import plan_of
 
@@ -106,7 +116,11 @@ def page_behind(words: list[str]) -> tuple[tuple[Path | None, dict[str, str]], P
     said = {**said, **parse_overrides(words, owners_behind(path, said))}
     if "engine" not in said and not (path is not None and names_an_engine(path)):
         said["engine"] = "monarch"  # which is what a plan is about
-    found = plan_of(load_page(path, said))
+    device = load_page(path, said).page.model.device
+    is_far = device.startswith("cuda")  # a plan is made before there is a card
+    found = plan_of(load_page(path, {**said, "device": "cpu"} if is_far else said))
+    if is_far:
+        found = replace(found, page=with_values(found.page, {"device": device}))
     check_is_planned(found.page, found.is_sft)
     return (path, said), found
 
@@ -141,13 +155,17 @@ def measure_into(file: Path, page: Path | None, said: dict[str, str]) -> None:
     from straw.planning.measuring.wanted import wanted
     from straw.runs.files.atomic_write import write_whole
 
-    if file.exists():
+    if in_a_folder(file, "calibration=").exists():
         read_costs(file)
     loaded = load_page(page, wanted(said))
     prepare_for(loaded.page.engine)
     from straw.planning.measuring.measure import measured
 
-    write_whole(file, write_costs(measured(loaded, Aloud())))
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: its folder and processes go
+    try:
+        write_whole(file, write_costs(measured(loaded, Aloud())))
+    finally:
+        signal.signal(signal.SIGTERM, before)
     say(f"calibration: {file}", error=True)
 
 

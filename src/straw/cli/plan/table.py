@@ -47,8 +47,8 @@ def cells(row: Row) -> list[str]:
     ]  # fmt: skip
 
 
-def gigabytes(mb: float) -> str:
-    return f"{mb / 1e3:.1f} GB"
+def gigabytes(mb: float | None) -> str:
+    return "?" if mb is None else f"{mb / 1e3:.1f} GB"
 
 
 def duration(seconds: float) -> str:
@@ -66,6 +66,8 @@ def scaling_line(scaling: Scaling) -> str:
 def assumptions(costs: Costs, rows: Sequence[Row]) -> list[str]:
     """What was not measured, where it matters."""
     found = []
+    if any(row.machine_mb is None for row in rows):
+        found.append("memory of a machine is known by a measurement, or by trainer_mb= and generator_mb=")
     if any(row.layout.machines > 1 for row in rows) and costs.weights_mb:
         found.append(f"weights leave at link_mb_s={costs.link_mb_s:g}, messages are as quick as on one machine")
     if any(row.found.dropped > 0.005 for row in rows):

@@ -79,6 +79,11 @@ class Vllm(Backend):
                 f"vLLM gets its weights over a CUDA card's memory; got generator=vllm with device={device}. Write "
                 "device=cuda, or generator=transformers."
             )
+        if (card := device.partition(":")[2]) not in ("", "0"):
+            raise ConfigError(
+                f"vLLM takes the first card that it sees, and weights do not leave a card; got device={device}. Write "
+                f"CUDA_VISIBLE_DEVICES={card} in front of the command, and device=cuda"
+            )
         if os.environ.get(PICKLES) != "1":
             raise ConfigError(
                 "vLLM hands memory handles to its own process as pickles, and does so only where it is allowed: write "

@@ -244,7 +244,7 @@ class LocalEngine(Learning, Engine):
         for flat in self._micro_batches(data, every_token=True):
             with self.precision():
                 hidden = self.reader.hidden(flat.tokens, flat.pack.positions, flat.pack)
-            found = hidden[flat.states][flat.rows].double().cpu().numpy()
+            found = hidden[flat.states][flat.rows].cpu().double().numpy()
             for owner, position, state in zip(flat.owner, flat.position, found, strict=True):
                 out[owner][position] = state
         return out

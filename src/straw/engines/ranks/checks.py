@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator
 
 import torch
 
-from straw.config import Page
+from straw.config import Engine, Page
 from straw.errors import ConfigError
 from straw.runs.about import cores
 
@@ -50,7 +50,9 @@ def of_the_page(page: Page) -> Iterator[str]:
             f"with engine=ranks nobody samples while the ranks train; got max_lag={engine.max_lag}. Write max_lag=0, "
             "or engine=monarch."
         )
-    for name, plain in (("pace", "exact"), ("fresh_weights", False), ("weights", "shared")):
+    known = Engine()
+    for name in ("num_generators", "pace", "fresh_weights", "weights"):
+        plain = getattr(known, name)
         if (value := getattr(engine, name)) != plain:
             yield f"{name} is about generators, got {name}={str(value).lower()} with engine=ranks. Leave it out."
     if page.model.trust_remote_code:

@@ -8,9 +8,16 @@ from typing import Any
 from straw.runs.about import cores
 
 GENERATORS = 2  # at most
-GONE = ("hosts", "certs", "trainer_host", "run_dir", "track", "fresh_weights")
+GONE = {
+    "hosts": "",
+    "certs": "none",
+    "trainer_host": "here",
+    "run_dir": "none",
+    "track": "none",
+    "fresh_weights": "false",
+}
 
 
 def wanted(said: Mapping[str, Any]) -> dict[str, Any]:
     ours = {"engine": "monarch", "num_generators": min(GENERATORS, cores()), "max_lag": 0, "pace": "exact"}
-    return {**{name: value for name, value in said.items() if name not in GONE}, **ours}
+    return {**said, **GONE, **ours}  # of a page that is a file, too

@@ -33,7 +33,7 @@ def check_device(name: str) -> None:
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0].rstrip(".")
+        reason = str(error).splitlines()[0].partition(". ")[0].rstrip(".")
         raise ConfigError(f"{rule}, which cannot be used here ({reason}). Write device=cpu.") from error
 
 

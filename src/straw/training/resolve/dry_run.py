@@ -27,6 +27,7 @@ from straw.runs.tracking.tracker import check_tracker
 from straw.tasks.base import World
 from straw.text.shown.say import say, say_lines
 from straw.training.plan import Plan
+from straw.training.resolve.generators import check_hosts
 from straw.training.resolve.memory_estimate import Work
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
 from straw.training.resolve.rank_memory import of_ranks
@@ -167,6 +168,7 @@ def gib(num_bytes: int) -> str:
 def check_start(plan: Plan, *, goes_on: bool) -> None:
     """What needs no model to be refused. `goes_on`: in a folder that is there."""
     check_tracker(plan.page.run.track)
+    check_hosts(plan.page)
     if plan.page.engine.engine != "tinker":  # whose checkpoints lie with the service
         checkpoint_of(plan.page)
     if plan.page.run.run_dir is not None and not goes_on:

@@ -2,7 +2,7 @@
 
     num_generators=4 engine=local    one process: what is said outright holds
     num_generators=4                 engine=monarch where torchmonarch is installed, else engine=local
-    hosts=tls://a:26100,here         engine=monarch, and a generator on each
+    hosts=tls://a:26100,here         engine=monarch, and a generator on each; STRAW_HOSTS says it from outside
     trainer_ranks=2                  engine=ranks
 
 With generators the run leaves the same bits, and a line says what was chosen. Nothing is started here.
@@ -10,7 +10,8 @@ With generators the run leaves the same bits, and a line says what was chosen. N
 
 from __future__ import annotations
 
-from straw.config import Loaded
+from straw.config import Loaded, Page
+from straw.engines.monarch.hosts.places import HOSTS, hosts_of, placed
 from straw.engines.monarch.processes.process import check_monarch
 from straw.errors import ConfigError
 
@@ -22,7 +23,9 @@ def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     if loaded.page.engine.trainer_ranks > 1:
         return of_ranks(loaded), ()
     if loaded.page.engine.hosts:
-        return on_hosts(loaded)
+        return on_hosts(loaded), ()
+    if "engine" not in loaded.named and (said := ",".join(hosts_of(loaded.page.engine))):
+        return on_hosts(loaded), (f"{HOSTS}={said} means processes: engine=monarch",)
     if "num_generators" not in loaded.named or "engine" in loaded.named:
         return {}, ()
     said = f"num_generators={loaded.page.engine.num_generators} means processes"
@@ -32,7 +35,7 @@ def named_generators(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
     return {"engine": "local"}, (f"{said}; {reason}, so engine=local, one process, the same bits",)
 
 
-def on_hosts(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
+def on_hosts(loaded: Loaded) -> Values:
     """Who names hosts has processes, and one on each at least."""
     engine = loaded.page.engine
     values: Values = {}
@@ -43,8 +46,17 @@ def on_hosts(loaded: Loaded) -> tuple[Values, tuple[str, ...]]:
             f"hosts are for processes, got hosts={','.join(engine.hosts)} with engine=local. Write engine=monarch."
         )
     if "num_generators" not in loaded.named:
-        values["num_generators"] = max(engine.num_generators, len(engine.hosts))
-    return values, ()
+        values["num_generators"] = max(engine.num_generators, len(hosts_of(engine)))
+    return values
+
+
+def check_hosts(page: Page) -> None:
+    """Addresses, who is where, and certificates: refused before there is a model."""
+    from straw.engines.monarch.hosts.hosts import context_for
+
+    if page.engine.engine == "monarch":
+        for address in placed(page.engine).others:
+            context_for(address, page.engine.certs)
 
 
 def of_ranks(loaded: Loaded) -> Values:

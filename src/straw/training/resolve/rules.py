@@ -20,7 +20,7 @@ from straw.algorithms.registry import algorithm_named
 from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, Values, with_values
 from straw.config.option import MOST_STEPS
-from straw.engines.backends.base import OWN, is_exact
+from straw.engines.backends.base import OWN, Backend, is_exact
 from straw.engines.encoder import check_encoder, fast_dtype
 from straw.errors import ConfigError
 from straw.outside import short
@@ -126,8 +126,13 @@ def of_generator(it: Resolving) -> None:
     engine = it.page.engine
     if engine.generator == OWN or engine.engine == "tinker":
         return
-    if (check := getattr(find("backends", engine.generator), "check", None)) is not None:
-        check(it.page.model.device)
+    found = find("backends", engine.generator)
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        raise ConfigError(
+            "a generator is a subclass of straw.engines.backends.base.Backend; got "
+            f"generator={engine.generator}, which is none. Write class {getattr(found, '__name__', 'Mine')}(Backend)."
+        )
+    found.check(it.page.model.device)
     if not is_exact(engine.generator):
         it.fill(f"generator {short(engine.generator)}", {"ratio_cap": RATIO_CAP})
 

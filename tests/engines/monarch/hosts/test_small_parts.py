@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 import ssl
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from tests.engines.monarch.hosts.workers import Fake
 from tests.small_runs import small_page, small_plan
 
 from straw.config import Page
@@ -25,7 +28,7 @@ from straw.engines.monarch.hosts.travel import inside
 from straw.engines.monarch.hosts.wire.certificates import make_certificates
 from straw.engines.monarch.hosts.wire.tls import is_final, of_page, of_worker, reason
 from straw.engines.monarch.hosts.wire.values import Unreadable, Values
-from straw.engines.monarch.hosts.worker.session import spread
+from straw.engines.monarch.hosts.worker.session import Session, spread
 from straw.engines.monarch.memory.memory_check import check_room
 from straw.engines.monarch.memory.shared_memory import Handle, Place
 from straw.errors import ConfigError, RunError
@@ -44,7 +47,13 @@ def test_an_address_reads_as_it_is_written(text: str) -> None:
     assert str(read_address(text)) == text
 
 
-@pytest.mark.parametrize("text", ["a:26100", "tls://a", "tls://a:0", "tls://a:70000", "http://a:1", "tls://a b:1", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a:26100", "tls://a", "tls://a:0", "tls://a:70000", "http://a:1", "tls://a b:1", "", "tls://a..b:1",
+        f"tls://{'a' * 64}:1", "tls://a-:1", "tls://-a:1",
+    ],
+)  # fmt: skip
 def test_what_is_no_address_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="a worker listens at tls://HOST:PORT"):
         read_address(text)
@@ -70,6 +79,13 @@ def test_generators_go_round_the_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert placed(Engine(hosts=(B,))).others == [Address("a", 26100)]
     monkeypatch.delenv("STRAW_HOSTS")
     assert placed(Engine()).hosts == (None,)
+
+
+@pytest.mark.parametrize("named", ["fresh_weights", "weights"])
+def test_hosts_that_are_said_from_outside_are_held_to_the_same(monkeypatch: pytest.MonkeyPatch, named: str) -> None:
+    monkeypatch.setenv("STRAW_HOSTS", A)
+    with pytest.raises(ConfigError, match=rf"weights go to each host once, .* got hosts={A} with {named}="):
+        placed(Engine(**{named: True if named == "fresh_weights" else "pushed"}))  # type: ignore[arg-type]
 
 
 def test_more_hosts_than_generators_and_a_trainer_elsewhere_are_refused() -> None:
@@ -133,6 +149,19 @@ def test_what_no_certificate_can_be_made_for_is_refused_and_nothing_is_left(tmp_
     with pytest.raises(ConfigError, match=r"made for one job, and .*full is there already"):
         make_certificates(["a"], tmp_path / "full")
     assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+@pytest.mark.parametrize("name", ["ca", "CA", "page", "Page"])
+def test_a_host_is_not_called_as_the_authority_or_the_page(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"{name.lower()}\.crt is no worker's; got '{name}'"):
+        make_certificates([name], tmp_path / "certs")
+    assert not list(tmp_path.iterdir())
+
+
+def test_certificates_below_a_file_are_refused_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match=r"could not be written to .*file/certs \(.*\): name a folder"):
+        make_certificates(["a"], tmp_path / "file" / "certs")
 
 
 def test_a_folder_that_lacks_something_says_what(tmp_path: Path) -> None:
@@ -226,6 +255,31 @@ def test_a_host_with_several_cards_gives_each_process_one(monkeypatch: pytest.Mo
     for cards, wanted in ((1, ["cuda"] * 3), (2, ["cuda:0", "cuda:1", "cuda:0"])):
         monkeypatch.setattr(torch.cuda, "device_count", lambda cards=cards: cards)
         assert [spread((page, None), number)[0].model.device for number in range(3)] == wanted
+
+
+def test_processes_that_are_begun_at_once_are_on_cards_of_their_own_and_a_new_one_on_that_of_the_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    page = small_page("device=cuda engine=monarch").page
+
+    async def devices() -> list[str]:
+        wall: Any = SimpleNamespace(missing="no Monarch is begun")
+        session = Session({}, wall, asyncio.get_running_loop(), make=Fake)  # type: ignore[arg-type]
+        session.greeted.set()
+
+        async def begin(name: str) -> None:
+            given = {"worker": "Generator", "given": (page, None), "patience": None}
+            await session.begin({"name": name, **{key: session.values.packed(one) for key, one in given.items()}}, b"")
+
+        await asyncio.gather(*(begin(f"g{number}.0") for number in range(3)))
+        await session.end({"name": "g0.0"}, b"")
+        await begin("g0.1")
+        found = {name: process.given[0].model.device for name, process in session.processes.items()}  # type: ignore[attr-defined]
+        await session.close()
+        return [found[name] for name in sorted(found)]
+
+    assert asyncio.run(devices()) == ["cuda:0", "cuda:1", "cuda:2"]
 
 
 def test_nothing_here_knows_how_to_end_a_process_by_its_number() -> None:

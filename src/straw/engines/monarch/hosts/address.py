@@ -20,7 +20,9 @@ from straw.errors import ConfigError
 
 HERE = "here"
 PORT = 26_100
-SHAPE = re.compile(r"(tls|tcp)://(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)):(\d{1,5})")
+PART = r"[A-Za-z0-9_-]{1,63}"  # of a name, between dots: a longer or an empty one is nobody's
+NAME = rf"(?=[A-Za-z0-9]){PART}(?:\.{PART})*(?<=[A-Za-z0-9])"
+SHAPE = re.compile(rf"(tls|tcp)://(?:\[([0-9A-Fa-f:.]+)\]|({NAME})):(\d{{1,5}})")
 EXAMPLE = f"Write for example tls://a:{PORT}."
 
 

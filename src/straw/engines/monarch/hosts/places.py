@@ -9,6 +9,7 @@ Which generator writes what is no matter: a sample is a function of prompt, seed
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from straw.config.sections import Engine as EngineSection
@@ -37,9 +38,20 @@ class Places:
         return sum(self.at(index) == host for index in range(self.count))
 
 
-def placed(engine: EngineSection) -> Places:
+def hosts_of(engine: EngineSection) -> Sequence[str]:
+    """As they are written, where they are said from outside too."""
     said = os.environ.get(HOSTS, "")
-    hosts = read_hosts(said.split(",") if said else engine.hosts) or [None]
+    return said.split(",") if said else engine.hosts
+
+
+def placed(engine: EngineSection) -> Places:
+    hosts = read_hosts(hosts_of(engine)) or [None]
+    if any(hosts) and (engine.fresh_weights or engine.weights == "pushed"):
+        name = "fresh_weights=true" if engine.fresh_weights else "weights=pushed"
+        raise ConfigError(
+            f"weights go to each host once, and are shared there, got hosts={','.join(hosts_of(engine))} with {name}. "
+            f"Leave {name} out."
+        )
     if engine.num_generators < len(hosts):
         raise ConfigError(
             f"every host has a generator, got {len(hosts)} hosts and num_generators={engine.num_generators}. "

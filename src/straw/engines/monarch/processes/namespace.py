@@ -29,6 +29,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from straw.config.sections import Engine as EngineSection
+from straw.engines.monarch.hosts.places import hosts_of
 from straw.errors import ConfigError, EngineFailed
 
 CLONE_FS, CLONE_NEWUSER, CLONE_NEWNET = 0x200, 0x10000000, 0x40000000
@@ -95,7 +96,7 @@ def raised(shared_machine: bool) -> Wall:
 
 def prepare_for(engine: EngineSection) -> None:
     """Before anything else that the page wants, since torch brings threads."""
-    begins_processes = engine.engine in ("monarch", "ranks") or engine.hosts or engine.trainer_ranks > 1
+    begins_processes = engine.engine in ("monarch", "ranks") or hosts_of(engine) or engine.trainer_ranks > 1
     if begins_processes and engine.shared_machine:
         prepare()
 

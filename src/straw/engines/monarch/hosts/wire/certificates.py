@@ -29,9 +29,12 @@ OF_OTHERS = "basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignat
 
 def make_certificates(hosts: Sequence[str], folder: Path, days: int = DAYS) -> list[Path]:
     """All files at once, or none; returns what was made."""
-    check(hosts, folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=".straw-certs-", dir=folder.parent))  # 0700
+    try:
+        check(hosts, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        workplace = Path(tempfile.mkdtemp(prefix=".straw-certs-", dir=folder.parent))  # 0700
+    except OSError as error:
+        raise not_written(folder, error) from error
     try:
         make_authority(workplace, days)
         for host in dict.fromkeys(hosts):
@@ -43,10 +46,17 @@ def make_certificates(hosts: Sequence[str], folder: Path, days: int = DAYS) -> l
             file.chmod(0o600)
         os.rename(workplace, folder)
     except OSError as error:
-        raise RunError(f"certificates could not be written to {folder} ({error.strerror or error})") from error
+        raise not_written(folder, error) from error
     finally:
         shutil.rmtree(workplace, ignore_errors=True)
     return sorted(folder.iterdir())
+
+
+def not_written(folder: Path, error: OSError) -> RunError:
+    return RunError(
+        f"certificates could not be written to {folder} ({error.strerror or error}): name a folder that can be made, "
+        "out=certs"
+    )
 
 
 def check(hosts: Sequence[str], folder: Path) -> None:
@@ -54,8 +64,13 @@ def check(hosts: Sequence[str], folder: Path) -> None:
         raise ConfigError("straw certs wants the names or addresses of all workers: straw certs a b out=certs")
     for host in hosts:
         bracketed = f"[{host}]" if ":" in host else host
-        if SHAPE.fullmatch(f"tls://{bracketed}:1") is None or host in (AUTHORITY, PAGE):
+        if SHAPE.fullmatch(f"tls://{bracketed}:1") is None:
             raise ConfigError(f"a certificate is for the name or the address of a host; got {host!r}: straw certs a b")
+        if file_name(host) in (AUTHORITY, PAGE):
+            raise ConfigError(
+                f"{file_name(host)}.crt is no worker's; got {host!r}: straw certs wants another name of that host, or "
+                "its address"
+            )
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ConfigError(f"certificates are made for one job, and {folder} is there already: name another, or free it")
 

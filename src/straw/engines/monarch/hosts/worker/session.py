@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Session:
         self.memory: dict[str, Shared] = {}
         self.bytes: dict[str, memoryview] = {}
         self.processes: dict[str, Process] = {}
+        self.places: dict[str, int] = {}  # among them, for as long as they are here
         self.folders: set[Path] = set()
         self.watching: set[asyncio.Task[None]] = set()
         self.greeted = asyncio.Event()
@@ -99,7 +101,8 @@ class Session:
         name, worker = value["name"], WORKERS[value["worker"]]
         given, patience = (self.values.read(value[one]) for one in ("given", "patience"))
 
-        own = spread(given, len(self.processes))
+        self.places[name] = place = next(one for one in count() if one not in self.places.values())
+        own = spread(given, place)
 
         async def begun() -> Process:
             process = self.make(name.partition(".")[0], worker, *own, patience=patience)
@@ -134,6 +137,7 @@ class Session:
 
     async def end(self, value: Any, blob: bytes) -> None:
         process = self.processes.pop(value["name"], None)
+        self.places.pop(value["name"], None)
         if process is not None:
             deadline_s = float(value.get("deadline_s", 0.0))
             await self._there(process.stop(deadline_s) if deadline_s else process.bury(2.0))
@@ -202,9 +206,9 @@ class Session:
 def spread(given: tuple[Any, ...], number: int) -> tuple[Any, ...]:
     """A card for each process, in turn, where there are several."""
     page, *rest = given or (None,)
-    if not isinstance(page, Page) or page.model.device != "cuda" or (count := torch.cuda.device_count()) < 2:
+    if not isinstance(page, Page) or page.model.device != "cuda" or (cards := torch.cuda.device_count()) < 2:
         return given
-    return (replace(page, model=replace(page.model, device=f"cuda:{number % count}")), *rest)
+    return (replace(page, model=replace(page.model, device=f"cuda:{number % cards}")), *rest)
 
 
 ACTS = {
