@@ -22,7 +22,7 @@ TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
 def run(tmp_path_factory: pytest.TempPathFactory, shared_cache: Path) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STRAW_HOME", str(shared_cache))
-        words = "algorithm=sft n_batches=2 save_every=2 learning_rate=1e-3 secret_seed=5 seed=7"
+        words = "algorithm=sft n_batches=2 save_every=1 learning_rate=1e-3 secret_seed=5 seed=7"
         yield train(tmp_path_factory.mktemp("runs") / "mine", words).folder
 
 
@@ -54,6 +54,21 @@ def test_straw_json_has_the_same_for_programs(run: Path, hub: ModelsHub) -> None
     names = {path.name for path in Path("model").iterdir()} - {"straw.json"}
     assert set(told["files"]) == names
     assert all(told["files"][name] == sha256(Path("model", name).read_bytes()).hexdigest() for name in names)
+
+
+def test_numbers_and_weights_are_those_of_the_step_that_was_asked_for(
+    run: Path, hub: ModelsHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", str(run), "--hub", "me/mine", "-o", "model"]
+    assert main([*words, "--at", "1"]) == 0
+    told = json.loads(Path("model/straw.json").read_text())
+    rows = {row["step"]: row for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines())}
+    absorbed = [rows[step]["ledger/absorbed_bits"] for step in (1, 2)]
+    assert told["step"] == 1 and told["ledger"]["absorbed_bits"] == absorbed[0] != absorbed[1]
+    for others in ([], ["--at", "1", "--dtype", "bfloat16"]):  # the folder is of other weights than these
+        assert main([*words, "--push", *others]) == 2
+        assert "overwrites nothing" in capsys.readouterr().err and hub.repos == {}
+    assert main([*words, "--push", "--at", "1"]) == 0 and "me/mine" in hub.repos
 
 
 def test_no_path_of_this_machine_is_told(run: Path, hub: ModelsHub) -> None:

@@ -16,7 +16,7 @@ from tests.test_gguf import made, sentencepiece
 from straw.config import Page, load_page
 from straw.engines.local.models.resolve import load_model
 from straw.export.base_licence import base_licence
-from straw.export.model_card import model_card
+from straw.export.model_card import model_card, pathless
 from straw.export.serving import known_form, modelfile
 from straw.runs.reading import ABOUT
 from straw.text.chat.chat import Chat
@@ -145,3 +145,19 @@ def test_nobody_writes_a_line_of_a_modelfile() -> None:
     tokenizer.chat_template = tokenizer.chat_template.replace("Be kind.", 'x""" \\nFROM evil')
     assert "evil" not in modelfile("it.gguf", Chat(tokenizer), page_with())
     assert len(modelfile("a\nFROM evil", Chat(made()), page_with()).splitlines()[0]) > 12
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("/home/me/pay.py:f", "pay.py:f"),
+        ("~/pay.py:f=0.5", "pay.py:f=0.5"),
+        ("env:/home/me/game.py:Game", "env:game.py:Game"),
+        ("game=/home/me/mine.py:Game", "game=mine.py:Game"),
+        ("openenv:/home/me/server", "openenv:server"),
+        ("openenv:http://localhost:8000", "openenv:http://localhost:8000"),
+        ("HuggingFaceTB/SmolLM2-135M", "HuggingFaceTB/SmolLM2-135M"),
+    ],
+)
+def test_a_card_for_a_hub_has_the_last_part_of_a_path_wherever_it_stands(value: str, shown: str) -> None:
+    assert pathless({"reward": [value]}) == {"reward": [shown]}

@@ -16,8 +16,8 @@ WORK = ("came to know", "updates", "unpaid draws", "CPU s")
 HEAD = """# The board
 
 Episodes until a learner knows 0.9 of the bits of a secret: for each game the median with its 95% interval, and for
-all games together (the geometric mean) how many times an ideal observer's; 1× could not be less. ≥ and "over" say that
-no more than half of the runs came to know.
+all games together (the geometric mean) how many times an ideal observer's. ≥ and "over" say that no more than half of
+the runs came to know. [Why one game may say less than 1×](submit.md#the-games).
 
 Every row plays with its defaults and none was tuned on these games: where intervals overlap, the order of two rows is
 not told. <a href="board.html">The same with curves and costs</a>; [how to submit a learner](submit.md). This page is

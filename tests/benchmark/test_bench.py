@@ -44,3 +44,12 @@ def test_a_learner_that_fails_at_once_is_told_so(home: Path, tmp_path: Path, mon
     form = small_form(monkeypatch, small_cell(secrets=2, most=4))
     with pytest.raises(ConfigError, match=r"cannot play .* ValueError: no idea"):
         bench(form, learner(tmp_path, "Raises"), tmp_path / "out.json", lambda line: None)
+
+
+def test_a_learner_that_could_not_play_leaves_no_file_in_the_way_of_the_mended_one(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    form, out = small_form(monkeypatch, small_cell(secrets=2, most=4)), tmp_path / "out.json"
+    with pytest.raises(ConfigError, match="cannot play"):
+        bench(form, learner(tmp_path, "NotThere"), out, lambda line: None)
+    assert not out.exists()

@@ -73,6 +73,25 @@ EDITS: dict[str, tuple[Callable[[Entry], Any], str]] = {
     "its curve": (
         lambda entry: entry.runs[CELL.name].__setitem__(1, run(1, bits=((0, 0.0), (8, 1.0)))), "does not end where",
     ),
+    "more bits than there are": (
+        lambda entry: entry.runs[CELL.name].__setitem__(1, run(1, bits=((0, 0.0), (8, 3.1)))), "more than its 3 bits",
+    ),
+    "a way that had been at its end": (
+        lambda entry: entry.runs[CELL.name].__setitem__(1, run(1, bits=((0, 0.0), (4, 2.9), (8, 2.9)))),
+        "over before the end",
+    ),
+    "failed and known": (
+        lambda entry: entry.runs[CELL.name].__setitem__(1, run(1, failed="no idea")), "failed, and came to know",
+    ),
+    "time that was given back": (
+        lambda entry: entry.runs[CELL.name].__setitem__(1, run(1, cpu_s=-40.0)), "less than no time",
+    ),
+    "what it knows": (
+        lambda entry: setattr(entry, "submission", replace(entry.submission, knows="nothing")), "otherwise in its code",
+    ),
+    "a game's option": (
+        lambda entry: setattr(entry, "submission", replace(entry.submission, options={"N": 2})), "learner's to choose",
+    ),
     "other games": (lambda entry: setattr(entry, "table", "c" * 64), "other games"),
 }  # fmt: skip
 

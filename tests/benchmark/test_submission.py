@@ -1,10 +1,20 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from straw.benchmark.submission import PLAIN, chosen_options, hash_of_ours, submitted
+from straw.benchmark.submission import (
+    MOST_CODE,
+    PLAIN,
+    Submission,
+    chosen_options,
+    hash_of_ours,
+    submitted,
+    what_is_wrong,
+)
 from straw.errors import ConfigError
 
 MINE = 'class Mine:\n    knows = "the alphabet"\n    knows_formula = True\n\nraise SystemExit("nobody runs me here")\n'
@@ -71,3 +81,50 @@ def test_a_file_that_is_no_python_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(text)
     with pytest.raises(ConfigError, match="no Python"):
         submitted(f"{tmp_path / 'mine.py'}:Mine", {})
+
+
+@pytest.mark.parametrize(
+    ("body", "why"), [(b"# caf\xe9\nclass Mine: ...\n", "UTF-8"), (b"#" * (MOST_CODE + 1), "at most 1,048,576 bytes")]
+)
+def test_a_file_that_no_entry_could_hold_is_refused_before_it_plays(body: bytes, why: str, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_bytes(body)
+    with pytest.raises(ConfigError, match=why):
+        submitted(f"{tmp_path / 'mine.py'}:Mine", {})
+
+
+def test_a_mark_of_byte_order_is_no_fault_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_bytes(b"\xef\xbb\xbf" + MINE.encode())
+    assert submitted(f"{tmp_path / 'mine.py'}:Mine", {}).knows == "the alphabet"
+
+
+def test_rows_that_read_the_highest_pay_say_so() -> None:
+    told = {name: submitted(name, {}).knows for name in ("surrogate", "regress", "optimistic", "grpo")}
+    assert [name for name, knows in told.items() if "how much full reward is" in knows] == [*told][:3]
+
+
+def test_what_bench_wrote_has_nothing_wrong(mine: Path) -> None:
+    for found in (submitted(f"{mine}:Mine", {"kl_coef": "0"}), submitted("surrogate", {"pool": "64"})):
+        assert what_is_wrong(found) == ""
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"knows_formula": False}, "otherwise in its code"),
+        ({"knows": "nothing at all"}, "otherwise in its code"),
+        ({"code": {}}, "the code of mine.py is not in it alone"),
+        ({"code": {"other.py": MINE}}, "the code of mine.py is not in it alone"),
+        ({"code": {"mine.py": MINE, "more.py": ""}}, "the code of mine.py is not in it alone"),
+        ({"code": {"mine.py": "class"}}, "no Python"),
+        ({"options": {"N": 2}}, "not the learner's to choose"),
+        ({"options": {"group_size": "64"}}, "not the learner's to choose"),
+        ({"options": {"loss_fn": "other.py:f"}}, "one file"),
+        ({"learner": "my_lab.learners:Mine", "code": {}}, "one file"),
+        ({"learner": "grpoo", "code": {}}, "did you mean 'grpo'"),
+        ({"learner": "grpo"}, "needs no code"),
+        ({"learner": "grpo", "code": {}, "knows": PLAIN, "knows_formula": False}, "hash of straw's code is not in it"),
+    ],
+)
+def test_what_bench_would_not_have_written_is_told(change: dict[str, Any], why: str) -> None:
+    whole = Submission(learner="mine.py:Mine", code={"mine.py": MINE}, knows="the alphabet", knows_formula=True)
+    assert why in what_is_wrong(replace(whole, **change))

@@ -45,10 +45,10 @@ def bench(
                 draw = Draw(cell, number, submission.mark)
                 with kept_lines(rollouts, draw) as lines:
                     done.append(played(draw, submission, away, quiet(say), lines.append))
-                entry.write(out)
                 say(f"{cell.words}: {number + 1} of {cell.secrets}, {line_of(done[-1])}")
                 if all(run.failed for runs in entry.runs.values() for run in runs):
                     raise ConfigError(f"{submission.title} cannot play {cell.words}: {done[-1].failed}")
+                entry.write(out)
     return entry
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import log2
 from random import Random
 from secrets import token_hex
 
@@ -30,7 +31,7 @@ from straw.benchmark.entry import Entry
 from straw.benchmark.games import GROUP, Cell, table_mark
 from straw.benchmark.play import Played
 from straw.benchmark.score import interval
-from straw.benchmark.submission import hash_of_ours
+from straw.benchmark.submission import hash_of_ours, what_is_wrong
 from straw.benchmark.wall.opening import Open
 from straw.benchmark.wall.process import LearnerProcess
 from straw.benchmark.wall.room import in_a_room, opening_for
@@ -82,6 +83,9 @@ def read_over(entry: Entry) -> Iterator[Finding]:
     if entry.table != table_mark(entry.form):
         yield Finding("it played other games than those that this version declares", refuses=True)
         return
+    if wrong := what_is_wrong(entry.submission):
+        yield Finding(wrong, refuses=True)
+        return
     cells = {cell.name: cell for cell in entry.cells}
     if missing := [name for name in cells if name not in entry.runs]:
         yield Finding(f"cells are missing: {', '.join(missing)}", refuses=True)
@@ -111,6 +115,20 @@ def wrong_with(cell: Cell, runs: Sequence[Played]) -> Iterator[str]:
             yield f"{cell.name}, run {run.number}: {run.episodes} episodes are no count of groups up to the cap"
         elif not run.failed and (end[0] != run.episodes or not is_told_by(end[1], run.known, cell)):
             yield f"{cell.name}, run {run.number}: its curve does not end where it says"
+        if cannot := what_cannot_be(cell, run):
+            yield f"{cell.name}, run {run.number}: {cannot}"
+
+
+def what_cannot_be(cell: Cell, run: Played) -> str:
+    """Of any run, whatever its learner; empty where nothing is."""
+    most = max((bits for _, bits in run.bits), default=0.0)
+    if most > log2(cell.N) + ROUNDED:
+        return f"it knew {most:g} bits, more than its {log2(cell.N):g} bits"
+    if any(bits > cell.enough_bits + ROUNDED for _, bits in run.bits[1:-1]):
+        return "it was over before the end that it says"
+    if run.failed and run.known:
+        return "it failed, and came to know"
+    return "it took less than no time" if run.cpu_s < 0 else ""
 
 
 def is_told_by(bits: float, known: bool, cell: Cell) -> bool:

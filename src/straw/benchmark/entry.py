@@ -21,7 +21,7 @@ from straw.benchmark.games import FORMS, Cell, cells_of, table_mark
 from straw.benchmark.play import Played, record_of
 from straw.benchmark.reference import reference_of
 from straw.benchmark.score import score_of, total_of
-from straw.benchmark.submission import Submission
+from straw.benchmark.submission import MOST_CODE, Submission
 from straw.errors import DataError
 from straw.files import MIB, parse_json, read_file
 from straw.runs.about import processor, versions
@@ -137,7 +137,7 @@ def submission_of(found: Any) -> Submission:
     options = {text(name): option_of(value) for name, value in found["options"].items()}
     return Submission(
         learner=text(found["learner"]), options=options, ours=text(found["ours"]), knows=text(found["knows"]),
-        code={text(file): text(body, MIB) for file, body in found["code"].items()},
+        code={text(file): text(body, MOST_CODE) for file, body in found["code"].items()},
         knows_formula=flag(found["knows_formula"]),
     )  # fmt: skip
 

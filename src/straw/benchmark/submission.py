@@ -23,13 +23,17 @@ from straw.config.names import ALIASES
 from straw.config.page import options
 from straw.config.values import put
 from straw.errors import ConfigError
+from straw.files import MIB
 from straw.outside import FILE
 from straw.registry import find, names
 from straw.runs.files.jsonl import json_line
 
 OURS = ("straw.algorithms", "straw.algorithms.reward_model", "straw.training.learners")
 FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_at_once", "accumulation")
+MOST_CODE = MIB  # bytes of a file of yours
 PLAIN = "tokens, what was paid for them, and its own draws"
+FULL_PAY = f"{PLAIN}; how much full reward is"
+OUR_KNOWLEDGE = dict.fromkeys(("surrogate", "regress", "optimistic"), FULL_PAY)  # and the other rows: PLAIN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +83,7 @@ class Submission:
 def submitted(learner: str, options: Mapping[str, Any]) -> Submission:
     """By what a person wrote behind `straw bench`."""
     if found := FILE.fullmatch(learner):
-        text = outside.source_of(found["file"]).text.decode()
-        knows, formula = declared(text, found["name"], learner)
-        return Submission(
-            learner=learner, options=options, code={found["file"]: text}, knows=knows, knows_formula=formula
-        )
+        return of_file(learner, options, text_of(found["file"]))
     if outside.is_spelled(learner):
         raise ConfigError(
             f"the benchmark keeps a learner's code in its entry, so it is one file, FILE.py:NAME; got {learner}"
@@ -92,7 +92,46 @@ def submitted(learner: str, options: Mapping[str, Any]) -> Submission:
     if learner not in names("algorithms"):
         raise ConfigError(f"the benchmark plays straw's own rows and files; {learner} is neither: write FILE.py:NAME")
     del row
-    return Submission(learner=learner, options=options, ours=hash_of_ours())
+    knows = OUR_KNOWLEDGE.get(learner, PLAIN)
+    return Submission(learner=learner, options=options, ours=hash_of_ours(), knows=knows)
+
+
+def of_file(learner: str, options: Mapping[str, Any], text: str) -> Submission:
+    file, _, name = learner.rpartition(":")
+    knows, formula = declared(text, name, learner)
+    return Submission(learner=learner, options=options, code={file: text}, knows=knows, knows_formula=formula)
+
+
+def text_of(file: str) -> str:
+    """As an entry keeps it, and is read again."""
+    body = outside.source_of(file).text
+    if len(body) > MOST_CODE:
+        raise ConfigError(
+            f"a learner's file stands in its entry: at most {MOST_CODE:,} bytes; {file} has {len(body):,}"
+        )
+    try:
+        return body.decode()
+    except UnicodeDecodeError:
+        raise ConfigError(f"a learner's file stands in its entry, as UTF-8, and {file} is none: save it so") from None
+
+
+def what_is_wrong(found: Submission) -> str:
+    """Of one that somebody handed in: why `straw bench` would not have written it; empty where it would."""
+    file = FILE.fullmatch(found.learner)
+    if file and [*found.code] != [file["file"]]:
+        return f"its code is one file, and the code of {file['file']} is not in it alone"
+    if not file and found.code:
+        return f"{found.learner} is a name of straw's and needs no code"
+    try:
+        check_choice(found.learner, found.options)
+        again = of_file(found.learner, {}, *found.code.values()) if file else submitted(found.learner, {})
+    except ConfigError as error:
+        return str(error)
+    if not file and not found.ours:
+        return "the hash of straw's code is not in it"
+    if (found.knows, found.knows_formula) != (again.knows, again.knows_formula):
+        return "what it knows stands otherwise in its code"
+    return ""
 
 
 def chosen_options(learner: str, words: Sequence[str]) -> dict[str, Any]:
@@ -101,8 +140,13 @@ def chosen_options(learner: str, words: Sequence[str]) -> dict[str, Any]:
     The options of a file are for the learner's process to judge: here the file is not run.
     """
     is_file = outside.is_spelled(learner)
-    known = options() if is_file else options("secret", learner)
     said = plainly(words) if is_file else parse_overrides([*words], Owners("secret", learner))
+    check_choice(learner, said)
+    return dict(sorted(said.items()))
+
+
+def check_choice(learner: str, said: Mapping[str, Any]) -> None:
+    known = options() if outside.is_spelled(learner) else options("secret", learner)
     for name, value in said.items():
         section = known[name].section if name in known else "algorithm"
         if name in FIXED or section not in ("algorithm", "optimizer"):
@@ -110,9 +154,8 @@ def chosen_options(learner: str, words: Sequence[str]) -> dict[str, Any]:
                 f"the games of the benchmark are fixed, and {name} is not the learner's to choose; got {name}={value}. "
                 "Leave it out."
             )
-        if outside.is_spelled(value):
+        if outside.is_spelled(str(value)):
             raise ConfigError(f"a learner of the benchmark is one file; got {name}={value}: put it into that file")
-    return dict(sorted(said.items()))
 
 
 def plainly(words: Sequence[str]) -> dict[str, str]:
@@ -145,7 +188,7 @@ def files_under(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
 def declared(text: str, name: str, learner: str) -> tuple[str, bool]:
     """What a learner says it knows, read from its text: `knows = "..."` and `knows_formula = True` in its class."""
     try:
-        tree = ast.parse(text)
+        tree = ast.parse(text.removeprefix("\ufeff"))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise ConfigError(f"{learner} is no Python: {error or 'it is nested too deeply'}") from None
     body = next((node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name), [])

@@ -56,7 +56,7 @@ def export_run(
     if hub and form == "adapter":
         check_base(page_of(folder).model.model_name)
     if form == "adapter" and is_elsewhere(page_of(folder)):
-        return export_downloaded(folder, out, say, at, hub)
+        return export_downloaded(folder, out, say, at, hub, dtype)
     page, engine, step = engine_at(folder, at, say, trusts=trusts)
     if form == "adapter" and engine.adapters is None:
         raise RunError(f"{folder} trained all weights and has no adapter: leave --adapter out")
@@ -66,7 +66,7 @@ def export_run(
         else:
             write_model(engine, merged(engine), staging, DTYPES[dtype])
         lines = folder_lines(Path(hub) if hub else out, page, is_adapter=form == "adapter")
-        add_card(folder, step, staging, lines, "peft" if form == "adapter" else "transformers", hub)
+        add_card(folder, step, staging, lines, "peft" if form == "adapter" else "transformers", hub, dtype)
     return step
 
 
@@ -78,7 +78,7 @@ def check_base(name: str) -> None:
         )
 
 
-def export_downloaded(folder: Path, out: Path, say: Say, at: str, hub: str) -> int:
+def export_downloaded(folder: Path, out: Path, say: Say, at: str, hub: str, dtype: str) -> int:
     """The adapter of a run that a service trained, as it lies there; the model beneath it is not needed."""
     page, checkpoint = page_of(folder), checkpoint_named(folder, at, say)
     if not page.model.lora_rank:
@@ -91,15 +91,15 @@ def export_downloaded(folder: Path, out: Path, say: Say, at: str, hub: str) -> i
         if (tokenizer := tokenizer_here(page)) is not None:
             tokenizer.save_pretrained(staging)
         lines = folder_lines(Path(hub) if hub else out, page, is_adapter=True)
-        add_card(folder, int(checkpoint["step"]), staging, lines, "peft", hub)
+        add_card(folder, int(checkpoint["step"]), staging, lines, "peft", hub, dtype)
     return int(checkpoint["step"])
 
 
-def add_card(run: Path, step: int, staging: Path, lines: list[str], library: Library, hub: str) -> None:
+def add_card(run: Path, step: int, staging: Path, lines: list[str], library: Library, hub: str, dtype: str) -> None:
     weights = {path.relative_to(staging).as_posix(): path for path in sorted(staging.rglob("*.safetensors"))}
     (staging / CARD).write_text(model_card(run, step, weights, lines, library=library, hub=hub), encoding="utf-8")
     if hub:
-        write_manifest(staging, run, step, hub)
+        write_manifest(staging, run, step, hub, "adapter" if library == "peft" else "merged", dtype)
 
 
 def engine_at(folder: Path, at: str, say: Say, *, trusts: bool) -> tuple[Page, LocalEngine, int]:

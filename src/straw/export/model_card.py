@@ -7,6 +7,7 @@ in a code span (see `markdown`). What the run has not measured is not in the car
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from shlex import join
@@ -25,6 +26,7 @@ from straw.text.shown.markdown import bullets, code, commands, quoted
 from straw.text.shown.visible import visible
 
 CARD = "README.md"
+INSIDE = re.compile(r"(?<=[:=,])[/~](?!/)([^:=,]*/)?")  # a folder behind another word, as in env:/home/me/game.py:Game
 Library = Literal["transformers", "peft", "gguf"]
 VERSIONS = ("straw", "torch", "transformers", "tokenizers", "peft", "numpy", "python")
 USE = (
@@ -45,7 +47,7 @@ def model_card(
     config, about = read_config(run), read_about(run)
     config = pathless(config) if hub else config
     options, licence = flat(config), base_licence(flat(config).get("model_name", ""))
-    rows = [row for row in read_metrics(run) if is_number(row.get("step")) and row["step"] <= step]
+    rows = rows_until(run, step)
     sections = {
         "": what_it_is(hub or run.name, step, config),
         "How to use it": commands(lines),
@@ -59,6 +61,11 @@ def model_card(
     }
     body = "\n\n".join(f"## {title}\n\n{text}" if title else text for title, text in sections.items() if text)
     return f"{head(options, licence, library)}\n{body}\n"
+
+
+def rows_until(run: Path, step: int) -> list[Mapping[str, Any]]:
+    """What the run had measured when it had these weights."""
+    return [row for row in read_metrics(run) if is_number(row.get("step")) and row["step"] <= step]
 
 
 def head(options: Mapping[str, str], licence: str | None, library: Library) -> str:
@@ -78,7 +85,9 @@ def pathless(value: Any) -> Any:
         return {name: pathless(one) for name, one in value.items()}
     if isinstance(value, list):
         return [pathless(one) for one in value]
-    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~")) else value
+    if not isinstance(value, str):
+        return value
+    return Path(value).name if value.startswith(("/", "~")) else INSIDE.sub("", value)
 
 
 def what_it_is(name: str, step: int, config: Mapping[str, Any]) -> str:

@@ -12,7 +12,8 @@ from tests.small_runs import Parts
 
 from straw.benchmark.wall.away import EngineAway
 from straw.benchmark.wall.verbs import Verbs
-from straw.engines.base import AdamParams, Loss
+from straw.benchmark.wall.wire import MOST_TOKENS
+from straw.engines.base import AdamParams, Loss, SamplingParams
 from straw.errors import RunError
 from straw.types import Datum
 
@@ -83,3 +84,31 @@ def test_a_count_of_draws_that_makes_no_sense_takes_nothing_back_from_those_coun
         with pytest.raises(RunError, match="drawn at once"):
             wall.ask(verb, asked)
     assert wall.verbs.unpaid_draws == 3
+
+
+def test_a_row_that_would_take_the_payer_s_memory_is_refused_before_it_is_read(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attention takes memory by the square of a row, and the payer is in no sandbox."""
+    parts = Parts()
+    wall, long = Wall(parts), (3,) * (MOST_TOKENS + 1)
+    row = Datum(prompt=long[:1], tokens=long[1:], weights=(1.0,) * MOST_TOKENS)
+    for verb in ("logprobs", "likeliest", "layers", "states", "forward_backward", "converse", "sample"):
+        monkeypatch.setattr(parts.engine, verb, None)  # whoever calls it has a TypeError
+    asked = [
+        lambda: wall.away.logprobs([row]), lambda: wall.away.likeliest([row], 2), lambda: wall.away.layers([row], 2),
+        lambda: wall.away.states([row]), lambda: wall.away.forward_backward([row], Loss(name="cross_entropy")),
+        lambda: wall.away.converse(long, 2),
+        lambda: wall.away.sample([long], 1, SamplingParams(max_tokens=1, stop=frozenset([1])), [[1]]),
+    ]  # fmt: skip
+    for ask in asked:
+        with pytest.raises(RunError, match="at most 2,048 tokens"):
+            ask()
+
+
+def test_what_is_put_behind_a_conversation_is_no_longer_than_a_row(home: Path) -> None:
+    parts = Parts()
+    wall = Wall(parts)
+    talk = wall.away.converse(data_of(parts)[0].prompt, 1)
+    with pytest.raises(RunError, match="at most 2,048 tokens"):
+        talk.append([(3,) * (MOST_TOKENS + 1)])

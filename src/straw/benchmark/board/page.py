@@ -33,7 +33,8 @@ METHOD = """
 A run is over when 0.9 of the log2 N bits are known, measured on the weights after every step, or at the cap. The median
 is Kaplan and Meier's; the 95% interval lies between two of the runs in order, whatever they are like. It is divided by
 the median of an observer that is paid in the same groups of four, rounded up to a whole group. Over games the score is
-the geometric mean.
+the geometric mean. One game may say less than 1×, by the luck of its runs or where weights bet on a number that nobody
+was paid for yet.
 |
 Updates and unpaid draws are counted by the process that does them. A reply that is drawn without being paid for is no
 episode, since nothing is told; it is work all the same.

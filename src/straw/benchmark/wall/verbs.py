@@ -55,12 +55,12 @@ class Verbs:
 
     def sample(self, prompts: Any, num_samples: int, params: Plain, seeds: Any) -> Any:
         self.count_draws(len(prompts), num_samples)
-        found = self.engine.sample([wire.whole(one) for one in prompts], num_samples, wire.params_of(params), seeds)
+        found = self.engine.sample([wire.row_of(one) for one in prompts], num_samples, wire.params_of(params), seeds)
         return [wire.plain_replies(group) for group in found]
 
     def converse(self, prompt: Any, num_rows: int) -> int:
         self.count_draws(1, num_rows)
-        self.conversations.append(self.engine.converse(wire.whole(prompt), num_rows))
+        self.conversations.append(self.engine.converse(wire.row_of(prompt), num_rows))
         return len(self.conversations) - 1
 
     def count_draws(self, prompts: int, each: Any) -> None:
@@ -75,7 +75,7 @@ class Verbs:
         return wire.plain_replies(self.conversations[number].generate(wire.params_of(params), seeds))
 
     def append(self, number: int, tokens: Any) -> None:
-        self.conversations[number].append([wire.whole(row) for row in tokens])
+        self.conversations[number].append([wire.row_of(row) for row in tokens])
 
     def logprobs(self, data: Any, policy: Any, temperature: float) -> list[list[float]]:
         return self.engine.logprobs(wire.data_of(data), policy, temperature)

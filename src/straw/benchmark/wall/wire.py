@@ -22,6 +22,7 @@ from straw.registry import REGISTRY
 from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
 LONGEST = 1 << 28  # bytes of a line
+MOST_TOKENS = 2048  # of a row, prompt included: no game has so many, and attention takes memory by the square
 MOST_NOISE = 10.0
 MOST_CANDIDATES = 1 << 16
 BUILT_IN_LOSSES = tuple(REGISTRY["losses"])
@@ -97,10 +98,18 @@ def datum_of(plain: Plain) -> Datum:
     targets = (
         None if soft is None else tuple({int(token): float(share) for token, share in one.items()} for one in soft)
     )
+    first = row_of(plain["prompt"])
     return Datum(
-        prompt=whole(plain["prompt"]), tokens=whole(plain["tokens"]), weights=real(plain["weights"]),
+        prompt=first, tokens=row_of(plain["tokens"], behind=len(first)), weights=real(plain["weights"]),
         advantages=real(plain["advantages"]), logprobs=real(plain["logprobs"]), soft_targets=targets,
     )  # fmt: skip
+
+
+def row_of(values: Sequence[Any], behind: int = 0) -> tuple[int, ...]:
+    """Tokens that the engine is to read."""
+    if behind + len(values) > MOST_TOKENS:
+        raise RunError(f"a row of the benchmark has at most {MOST_TOKENS:,} tokens; got {behind + len(values):,}")
+    return whole(values)
 
 
 def whole(values: Sequence[Any]) -> tuple[int, ...]:

@@ -30,8 +30,8 @@ card (README.md): base model, page, seeds, ledger, what was measured before and 
   --private                          with --push: a repository that is yours alone
 
 For a hub the card names no path of this machine, and straw.json has ledger, seeds and hashes for programs. A folder
-that was written for this name before is sent as it is. Who you are is what hf auth login or HF_TOKEN says, and is told
-nobody else.
+that was written of these weights for this name before is sent as it is. Who you are is what hf auth login or HF_TOKEN
+says, and is told nobody else.
 
 GGUF is for Llama, Mistral and Qwen2 (and the embedded models, which are small Llamas); the file is read back before it
 gets its name. A run whose model came with code of its own says trust_remote_code=true again, whatever was said before.
@@ -106,18 +106,28 @@ def for_hub(
     run: Path, goal: Path | None, at: str, adapter: bool, dtype: str, trusts: bool, hub: str, *, sends: bool,
     private: bool, force: bool,
 ) -> int:  # fmt: skip
-    """A folder that is there already, of this run and name, is not written again."""
+    """A folder that is there already, of these weights and this name, is not written again."""
     from straw.export.hub import host, push
-    from straw.export.manifest import is_written_for
 
     folder = goal or run.with_name(f"{run.name}-{'adapter' if adapter else 'model'}")
-    if not (sends and is_written_for(folder, run, hub)):
+    if not (sends and is_there(folder, run, at, hub, "adapter" if adapter else "merged", dtype)):
         as_folder(run, folder, at, adapter, dtype, trusts, hub)
     if not sends:
         say(f"nothing was sent; the same command with --push sends it to {host()} as {hub}")
         return 0
     say(f"sent: {push(folder, hub, private=private, replaces=force)}")
     return 0
+
+
+def is_there(folder: Path, run: Path, at: str, hub: str, form: str, dtype: str) -> bool:
+    from straw.export.manifest import is_written_for
+    from straw.runs.checkpoints.integrity import checkpoint_named
+    from straw.runs.reading import run_folder
+
+    found = run_folder(run)
+    return folder.is_dir() and is_written_for(
+        folder, found, int(checkpoint_named(found, at, warn)["step"]), hub, form, dtype
+    )
 
 
 def as_folder(run: Path, goal: Path | None, at: str, adapter: bool, dtype: str, trusts: bool, hub: str = "") -> int:
