@@ -2,6 +2,7 @@
 
     python benchmarks/distributed.py             three alternating rounds, about ten minutes
     python benchmarks/distributed.py --samples 32 --tokens 64
+    python benchmarks/distributed.py --lora-rank 8     straw trains adapters, the plain arrangement all weights
     python benchmarks/distributed.py --hosts 2   what other machines cost: benchmarks/hosts.py
 
     generation    new tokens per CPU-second of the generator processes, each writing its replies at its own way:
@@ -84,16 +85,16 @@ def cpu_s(pids: list[int]) -> float:
 class Straw:
     """Our arrangement, by the verbs of the engine."""
 
-    def __init__(self, samples: int, dtype: str) -> None:
+    def __init__(self, samples: int, dtype: str, rank: int) -> None:
         from straw.config import load_page
-        from straw.engines.local.build import load_engine
+        from straw.engines.local.build import load_engine, with_adapters
         from straw.engines.monarch.engine import MonarchEngine
         from straw.training.resolve.device import best_dtype
 
         dtype = best_dtype(dtype, "cpu", is_embedded=False)
         options = {"model_name": "smollm2", "dtype": dtype, "device": "cpu", "engine": "monarch", "max_lag": 1}
-        page = load_page(None, options).page
-        local = load_engine(page)
+        page = load_page(None, {**options, "lora_rank": rank}).page
+        local = with_adapters(load_engine(page), page.model)
         self.folder = tempfile.TemporaryDirectory()  # a run keeps its start on the disk, too
         local.save(Path(self.folder.name), optimizer=False)
         self.engine = MonarchEngine(page, local, NUM_GENERATORS)
@@ -151,7 +152,7 @@ class Straw:
         self.folder.cleanup()
 
 
-def side(kind: str, samples: int, dtype: str, pipe: Connection) -> None:
+def side(kind: str, samples: int, dtype: str, rank: int, pipe: Connection) -> None:
     """A controller: it does what it is told, and says how long it took."""
     from straw.engines.monarch.processes import namespace as wall
 
@@ -165,7 +166,7 @@ def side(kind: str, samples: int, dtype: str, pipe: Connection) -> None:
 
         mine = Plain(str(models_folder() / "smollm2"), NUM_GENERATORS)
     else:
-        mine = Straw(samples, dtype)
+        mine = Straw(samples, dtype, rank)
     pipe.send("ready")
     while (order := pipe.recv()) is not None:
         method, given = order
@@ -176,10 +177,10 @@ def side(kind: str, samples: int, dtype: str, pipe: Connection) -> None:
 
 
 class Side:
-    def __init__(self, kind: str, samples: int, dtype: str) -> None:
+    def __init__(self, kind: str, samples: int, dtype: str, rank: int) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        self.process = context.Process(target=side, args=(kind, samples, dtype, theirs))
+        self.process = context.Process(target=side, args=(kind, samples, dtype, rank, theirs))
         self.process.start()
         self.peak, self.is_over = 0, False
         self.watcher = threading.Thread(target=self._watch, daemon=True)
@@ -220,6 +221,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=32, help="of a reply (32)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of straw (auto)")
+    parser.add_argument("--lora-rank", type=int, default=0, help="straw trains adapters of this rank (0: all weights)")
     parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone, and the memory")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--hosts", type=int, default=0, help="workers over TLS instead: see benchmarks/hosts.py")
@@ -231,7 +233,7 @@ def main() -> int:
     console = Console(width=110, highlight=False)
     prompt = prompt_tokens()
     kinds = ("straw",) if options.only_overlap else ("plain", "straw")
-    sides = {kind: Side(kind, options.samples, options.dtype) for kind in kinds}
+    sides = {kind: Side(kind, options.samples, options.dtype, options.lora_rank) for kind in kinds}
     rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in sides}
     for kind, one in sides.items():
         measure(kind, one, prompt, options.tokens, 99)  # not counted: memory is touched for the first time

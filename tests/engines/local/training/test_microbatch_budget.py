@@ -55,9 +55,9 @@ def test_keys_of_rows_have_their_own_share(card: pytest.MonkeyPatch) -> None:
     assert rows_at_once(SMALL, "cuda", 1000, 512) == 1
 
 
-def test_the_processor_has_what_it_had_and_a_card_elsewhere_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_processor_has_a_gibibyte_and_a_card_elsewhere_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert tokens_at_once(SMALL, "cpu", False) == 2**29 // 1_428_480
+    assert tokens_at_once(SMALL, "cpu", False) == 2**30 // 1_428_480 == 751
     assert rows_at_once(SMALL, "cpu", 100_000, 512) == rows_at_once(SMALL, "cuda", 100_000, 512) == 512
     assert room_on("cuda") == ELSEWHERE
 
