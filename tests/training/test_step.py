@@ -195,6 +195,13 @@ def test_a_rollout_whose_environment_failed_is_compared_with_nobody_and_keeps_it
     assert credited(groups, Credit(baseline="group"))[0][1].end is End.FAILED
 
 
+def test_whoever_failures_leave_alone_is_not_compared_with_those_of_other_problems() -> None:
+    left_alone = [[rollout(1.0), failed()], [failed(), rollout(0.0)], [rollout(0.5), failed()]]
+    assert advantages(left_alone) == [[(0.0,), (0.0,)], [(0.0,), (0.0,)], [(0.0,), (0.0,)]]
+    of_one = [[rollout(1.0)], [failed()], [rollout(0.0)]]  # groups of one are, with a failure among them too
+    assert advantages(of_one) == [[(0.5,)], [(0.0,)], [(-0.5,)]]
+
+
 def test_a_failure_moves_no_running_mean() -> None:
     credit = Credit(baseline="ema", decay=0.5, moves="batch")
     assert [one.advantages for one in credited([[failed(), rollout(1.0)]], credit)[0]] == [(0.0,), (1.0,)]

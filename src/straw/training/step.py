@@ -25,8 +25,13 @@ def credited(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[R
     if any(rollout.end is End.FAILED for group in groups for rollout in group):
         return among_the_paid(groups, credit)
     if len(groups) > 1 and all(len(group) == 1 for group in groups):
-        (whole,) = credited([[rollout for group in groups for rollout in group]], credit)
+        (whole,) = compared([[rollout for group in groups for rollout in group]], credit)
         return [[rollout] for rollout in whole]
+    return compared(groups, credit)
+
+
+def compared(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
+    """Within each group."""
     per_turn = groups[0][0].turn_rewards is not None
     if not per_turn:
         found = credit.advantages([[rollout.reward for rollout in group] for group in groups])
@@ -67,10 +72,13 @@ def credited_by_turn(groups: Sequence[Sequence[Rollout]], credit: Credit) -> lis
 
 
 def among_the_paid(groups: Sequence[Sequence[Rollout]], credit: Credit) -> list[list[Rollout]]:
-    """As if those that failed were not there; they keep their places."""
+    """As if those that failed were not there; they keep their places. Who is left alone by them is compared with nobody
+    else: those of another group were asked another question.
+    """
     sound = [[one for one in group if one.end is not End.FAILED] for group in groups]
     some = [group for group in sound if group]
-    done = iter(credited(some, credit) if some else [])
+    compare = credited if all(len(group) == 1 for group in groups) else compared
+    done = iter(compare(some, credit) if some else [])
     rows = [iter(next(done)) if group else iter(()) for group in sound]
     return [
         [replace(one, advantages=(0.0,) * len(one.turns)) if one.end is End.FAILED else next(row) for one in group]

@@ -33,3 +33,12 @@ def test_every_name_that_a_run_writes_is_taken(home: Path, tmp_path: Path) -> No
     ):
         run = straw.train(task, run_dir=tmp_path / f"{number}", **options, **more)
         assert [name for row in run.metrics for name in row if not is_taken(name)] == [], more
+
+
+def test_a_rollout_that_failed_makes_no_spread_of_rewards() -> None:
+    lost = rollout(reason="no board")
+    one, other = rollout(paid=(1.0,)), rollout(paid=(3.0,))
+    found = summary([[one, other, lost], [one, one, lost], [lost, lost]])
+    assert found["reward_std"].mean == 0.5  # 1 and 0; nothing was paid in the third group
+    assert found["frac_reward_zero_std"].mean == 2 / 3
+    assert found["reward"].mean == 6 / 8  # each counts there
