@@ -98,7 +98,9 @@ def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
 def reader_of(model: CausalModel, checkpointing: bool, fast_llama: bool) -> Reader:
     """The one written by hand, where it serves the model and is wanted; else through the modules of transformers."""
     if isinstance(model, Llama):
-        return LlamaReader(model, checkpointing)
+        from straw.engines.local.forward.bare_reader import BareReader
+
+        return BareReader(model, checkpointing)
     from straw.engines.local.forward.hf_reader import ModulesReader
 
     plain = ModulesReader(model, checkpointing)
