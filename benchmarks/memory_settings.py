@@ -127,7 +127,7 @@ def real(options_of: Callable[[int], tuple[str, Options]], options: Options, see
     from straw.runs.reading import read_rollouts
 
     what, values = options_of(seed)
-    run = straw.train(what, run_dir=folder, resume=True, **values, **spelled(options))
+    run = straw.train(what, run_dir=folder, resume=True, **{**values, **spelled(options)})
     right = [is_largest(one) for one in read_rollouts(run.path)]
     last = right[-len(right) // PASSES :]
     return {"mean of all passes": sum(right) / len(right), "last pass": sum(last) / len(last)} | doing(run)
