@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -202,6 +203,21 @@ def test_a_room_is_another_way_to_open_it(folder: Path) -> None:
     with LearnerProcess({}, empty_room) as one:
         run = play(learner(folder, "Prints"), one)
     assert asked[0][1:] == ["-m", "straw.benchmark.wall.learner_side"] and "process" in run.failed
+
+
+def test_a_learner_whose_payer_is_gone_ends_in_silence() -> None:
+    """As when `straw bench` is terminated in the middle of a run."""
+    left = subprocess.Popen(
+        [sys.executable, "-m", "straw.benchmark.wall.learner_side"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert left.stdin is not None and left.stdout is not None
+    left.stdout.close()
+    left.stdin.write(wire.line_of({"options": {"seed": 0}, "code": {}, "sampling": None}))  # a run that fails at once
+    left.stdin.flush()
+    assert left.wait(60) == 0
+    assert left.stderr is not None
+    assert b"BrokenPipe" not in left.stderr.read()
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="memory is shut by prctl, which Linux has")

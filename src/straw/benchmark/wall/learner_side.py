@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import random
 import resource
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -146,7 +145,7 @@ def told_errors(writer: IO[bytes], begun: Plain) -> int:
     try:
         play(pipe, begun)
         return 0
-    except EOFError:
+    except (EOFError, BrokenPipeError):  # who paid is gone
         return 0
     except StrawError as error:
         pipe.write({"failed": str(error)})
@@ -179,10 +178,10 @@ def main() -> NoReturn:
         while True:
             try:
                 begun = pipe.read()
-            except EOFError:
-                sys.exit(0)
-            total = forked(lambda: told_errors(writer, begun))  # noqa: B023
-            pipe.write({"ended": True, "cpu_s": round(total - used, 3)})
+                total = forked(lambda: told_errors(writer, begun))  # noqa: B023
+                pipe.write({"ended": True, "cpu_s": round(total - used, 3)})
+            except (EOFError, BrokenPipeError):
+                os._exit(0)  # who paid is gone, and closing would write to it again
             used = total
 
 
