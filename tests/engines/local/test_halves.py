@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from tests.engines.local.kinds import make_engine
 from straw.engines.base import SamplingParams
 from straw.engines.local import halves
 from straw.engines.local.engine import LocalEngine
+from straw.engines.local.forward.packed_weights import can_pack
 from straw.engines.local.halves import halve_frozen, halved_weights, packed_bytes
 
 
@@ -97,3 +99,30 @@ def test_a_packed_matrix_is_laid_out_in_two_bytes_a_number(
     engine.device = torch.device(device)
     numbers = sum(p.numel() for name, p in engine.model.named_parameters() if "proj" in name or "lm_head" in name)
     assert numbers and packed_bytes(engine) == counts * numbers
+
+
+@pytest.mark.skipif(not can_pack(), reason="needs a processor with AVX-512 BF16 and without AMX")
+def test_what_never_changes_has_no_plain_form_beside_its_packed_one_where_nothing_learns() -> None:
+    """The same replies, and of the matrices beneath adapters nothing but the packed ones."""
+    one, other = (coarse("lora", halved=False) for _ in range(2))
+    for engine in (one, other):
+        engine.model.requires_grad_(False)
+    halve_frozen(one)
+    halve_frozen(other).keep_packed_alone(changing=other.trained.values())
+    prompts, params = prompts_of(one), SamplingParams(max_tokens=6)
+    for _ in range(2):
+        assert one.sample(prompts, 3, params, [range(3)] * 5) == other.sample(prompts, 3, params, [range(3)] * 5)
+    packed = {name for name, p in other.model.named_parameters() if p.numel() == 0}
+    assert packed and all("proj" in name and "lora" not in name for name in packed)
+    assert all(weight.numel() for weight in other.trained.values())
+
+
+def test_what_stays_as_it_is_leaves_the_file_that_it_was_read_from(tmp_path: Path) -> None:
+    """An embedding that is a view of a mapped file keeps all of it in memory."""
+    engine = coarse("llama", halved=False, frozen=True)
+    table = engine.model.get_input_embeddings().weight
+    table.numpy().tofile(tmp_path / "weights")
+    table.data = torch.from_file(str(tmp_path / "weights"), size=table.numel()).view_as(table)
+    before = table.data_ptr()
+    halve_frozen(engine)
+    assert table.dtype == torch.float32 and table.data_ptr() != before

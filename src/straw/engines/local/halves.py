@@ -37,11 +37,13 @@ def halved_weights(engine: LocalEngine) -> dict[str, nn.Parameter]:
 def halve_frozen(engine: LocalEngine) -> Halved:
     """In place, and for good: nobody may ask this engine for the frozen weights it came with.
 
-    Not where they came from a seed: then they are part of what a run keeps.
+    Not where they came from a seed: then they are part of what a run keeps. What stays as it is, an embedding, is
+    copied out of the file that was mapped, or all of the file stays in memory with it.
     """
-    for weight in {} if engine.is_made else halved_weights(engine).values():
+    halved = {} if engine.is_made else halved_weights(engine)
+    for name, weight in engine.model.named_parameters() if halved else ():
         if not weight.requires_grad:
-            weight.data = weight.data.bfloat16()
+            weight.data = weight.data.bfloat16() if name in halved else weight.data.clone()
     return Halved(engine)
 
 
@@ -62,6 +64,12 @@ class Halved:
         if is_tied and not weight.requires_grad and halved_weights(engine):
             self.copy = weight.detach().bfloat16()
             engine.head = replace(engine.head, weight=self.copy, packed=Packed(self.copy) if can_pack() else None)
+
+    def keep_packed_alone(self, changing: Collection[Tensor]) -> None:
+        """In a process that never learns a matrix has no plain form beside its packed one, if it never changes."""
+        kept = {id(weight) for weight in changing}
+        for matrix in self.packed:
+            matrix.is_alone = id(matrix.weight) not in kept
 
     @torch.no_grad()
     def renew(self, changed: Collection[Tensor]) -> None:

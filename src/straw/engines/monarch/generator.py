@@ -21,6 +21,7 @@ from straw.engines.local.halves import halve_frozen, halved_weights
 from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
+from straw.text.chat.chat_template import RENDERER
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,8 @@ class Generator:
         for name, tensor in beneath.items():
             put(parameters[name], tensor)
         self.halved.renew([parameters[name] for name in beneath])
+        self.halved.keep_packed_alone(changing=self.engine.trained.values())
+        RENDERER.close()  # texts are the controller's
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)

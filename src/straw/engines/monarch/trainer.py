@@ -27,6 +27,7 @@ from straw.engines.local.halves import halve_frozen
 from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.generator import Version
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
+from straw.text.chat.chat_template import RENDERER
 from straw.types import Datum
 
 
@@ -58,6 +59,7 @@ class Trainer:
         self.serial, self.is_shown = 0, False
         self._fill()
         give_back_heap()
+        RENDERER.close()  # texts are the controller's
 
     @property
     def slot(self) -> int:

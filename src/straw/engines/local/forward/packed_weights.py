@@ -6,7 +6,8 @@
                    torch has no such product, nothing is packed
 
 The plain matrix stays, for the way back and for whoever saves, so packing costs its memory once more, and is left where
-that is more than a quarter of what is free. Who puts other numbers into a matrix says so by `renew`.
+that is more than a quarter of what is free; who needs neither says so by `is_alone`. Who puts other numbers into a
+matrix says so by `renew`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class Packed:
     def __init__(self, weight: Tensor) -> None:
         self.weight = weight
         self.laid_out: Any = None
+        self.is_alone = False  # nobody reads or changes the plain matrix behind the first product
 
     def renew(self, changed: Collection[Tensor]) -> None:
         """These weights have other numbers now."""
@@ -44,6 +46,8 @@ class Packed:
         """linear(x, weight) without a way back, in bfloat16."""
         if self.laid_out is None:
             self.laid_out = laid_out(self.weight.detach().bfloat16())  # it may lie unrounded in shared memory
+            if self.is_alone:
+                self.weight.data = self.weight.data.new_empty(0)
         rows = x.to(torch.bfloat16).reshape(-1, x.shape[-1])
         return multiply(rows, self.laid_out).view(*x.shape[:-1], -1)
 
@@ -56,9 +60,9 @@ class PackedLinear:
         layer.forward = self  # type: ignore[method-assign, assignment]
 
     def __call__(self, x: Tensor) -> Tensor:
-        if torch.is_grad_enabled() or not len(x):
+        if torch.is_grad_enabled():
             return F.linear(x, self.layer.weight, self.layer.bias)
-        return self.packed.times(x)
+        return self.packed.times(x) if len(x) else x.new_empty(0, self.layer.out_features, dtype=torch.bfloat16)
 
 
 def pack_layers(model: nn.Module) -> list[Packed]:
