@@ -2,14 +2,16 @@
 
     python benchmarks/distributed.py             three alternating rounds, about ten minutes
     python benchmarks/distributed.py --samples 32 --tokens 64
-    python benchmarks/distributed.py --lora-rank 8     straw trains adapters, the plain arrangement all weights
+    python benchmarks/distributed.py lora_rank=8       straw trains adapters, the plain arrangement all weights
+    python benchmarks/distributed.py --only-overlap gradient_checkpointing=true tokens_per_microbatch=375
     python benchmarks/distributed.py --hosts 2   what other machines cost: benchmarks/hosts.py
 
     generation    new tokens per CPU-second of the generator processes, each writing its replies at its own way:
                   the plain one a trajectory at a time, straw's `--samples` at a time; replies of equal, fixed length
     sync          seconds from weights that are trained to weights that every generator samples with
     memory        the largest PSS of the whole tree of processes, controller included, over all rounds
-    overlap       wall time of steps whose rollouts were begun one step ahead, over steps that wait for each other
+    overlap       wall time of steps whose rollouts were begun one step ahead, over steps that wait for each other,
+                  behind a first step
 
 straw computes in what `dtype=auto` takes here, bfloat16 where the processor is fast in it (`--dtype float32`: as the
 plain one, which keeps transformers' float32 throughout).
@@ -85,15 +87,15 @@ def cpu_s(pids: list[int]) -> float:
 class Straw:
     """Our arrangement, by the verbs of the engine."""
 
-    def __init__(self, samples: int, dtype: str, rank: int) -> None:
-        from straw.config import load_page
+    def __init__(self, samples: int, dtype: str, words: list[str]) -> None:
+        from straw.config import load_page, parse_overrides
         from straw.engines.local.build import load_engine, with_adapters
         from straw.engines.monarch.engine import MonarchEngine
         from straw.training.resolve.device import best_dtype
 
         dtype = best_dtype(dtype, "cpu", is_embedded=False)
         options = {"model_name": "smollm2", "dtype": dtype, "device": "cpu", "engine": "monarch", "max_lag": 1}
-        page = load_page(None, {**options, "lora_rank": rank}).page
+        page = load_page(None, {**options, **parse_overrides(words)}).page
         local = with_adapters(load_engine(page), page.model)
         self.folder = tempfile.TemporaryDirectory()  # a run keeps its start on the disk, too
         local.save(Path(self.folder.name), optimizer=False)
@@ -117,17 +119,19 @@ class Straw:
     def sync(self) -> None:
         self.engine.publish()
 
-    def steps(self, prompt: list[int], num_tokens: int, count: int, ahead: bool) -> None:
-        """Whole steps, waiting for one another or one ahead."""
+    def steps(self, prompt: list[int], num_tokens: int, count: int, ahead: bool) -> float:
+        """Wall seconds of `count` whole steps, waiting for one another or one ahead, behind a first one."""
         with ThreadPoolExecutor(1) as writer:
             write = lambda step: writer.submit(self._sample, self.engine.pinned(), prompt, num_tokens, step)  # noqa: E731
-            waiting = write(0)
-            for step in range(count):
-                following = write(step + 1) if ahead and step + 1 < count else None
+            waiting, began = write(0), 0.0
+            for step in range(count + 1):
+                following = write(step + 1) if ahead else None
                 self.replies = waiting.result()
                 self.update(prompt, [])
                 self.sync()
-                waiting = following or (write(step + 1) if step + 1 < count else waiting)
+                began = began or time.perf_counter()  # what comes before it happens once in a run
+                waiting = following or (write(step + 1) if step < count else waiting)
+            return time.perf_counter() - began
 
     def _sample(self, sampler: Any, prompt: list[int], num_tokens: int, seed: int) -> list[Any]:
         from straw.engines.base import SamplingParams
@@ -152,7 +156,7 @@ class Straw:
         self.folder.cleanup()
 
 
-def side(kind: str, samples: int, dtype: str, rank: int, pipe: Connection) -> None:
+def side(kind: str, samples: int, dtype: str, words: list[str], pipe: Connection) -> None:
     """A controller: it does what it is told, and says how long it took."""
     from straw.engines.monarch.processes import namespace as wall
 
@@ -166,7 +170,7 @@ def side(kind: str, samples: int, dtype: str, rank: int, pipe: Connection) -> No
 
         mine = Plain(str(models_folder() / "smollm2"), NUM_GENERATORS)
     else:
-        mine = Straw(samples, dtype, rank)
+        mine = Straw(samples, dtype, words)
     pipe.send("ready")
     while (order := pipe.recv()) is not None:
         method, given = order
@@ -177,12 +181,13 @@ def side(kind: str, samples: int, dtype: str, rank: int, pipe: Connection) -> No
 
 
 class Side:
-    def __init__(self, kind: str, samples: int, dtype: str, rank: int) -> None:
+    def __init__(self, kind: str, samples: int, dtype: str, words: list[str]) -> None:
         self.pipe, theirs = multiprocessing.Pipe()
         context = multiprocessing.get_context("spawn")
-        self.process = context.Process(target=side, args=(kind, samples, dtype, rank, theirs))
+        self.process = context.Process(target=side, args=(kind, samples, dtype, words, theirs))
         self.process.start()
         self.peak, self.is_over = 0, False
+        self.is_watched = True  # reading the pages of all processes takes a fifth of a core, so not while time counts
         self.watcher = threading.Thread(target=self._watch, daemon=True)
         self.watcher.start()
         self.pipe.recv()
@@ -202,11 +207,13 @@ class Side:
 
     def _watch(self) -> None:
         while not self.is_over:
-            self.peak = max(self.peak, pss(self.process.pid or 0))
+            if self.is_watched:
+                self.peak = max(self.peak, pss(self.process.pid or 0))
             time.sleep(0.3)
 
 
-def measure(kind: str, one: Side, prompt: list[int], tokens: int, seed: int) -> dict[str, float]:
+def measure(one: Side, prompt: list[int], tokens: int, seed: int, is_watched: bool = False) -> dict[str, float]:
+    one.is_watched = is_watched
     wall, replies, cpu = one.ask("generate", prompt, tokens, seed)
     new = sum(map(len, replies))
     assert all(len(reply) == tokens for reply in replies), "replies have a fixed length"
@@ -221,7 +228,7 @@ def main() -> int:
     parser.add_argument("--tokens", type=int, default=32, help="of a reply (32)")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "bfloat16"), help="of straw (auto)")
-    parser.add_argument("--lora-rank", type=int, default=0, help="straw trains adapters of this rank (0: all weights)")
+    parser.add_argument("page", nargs="*", metavar="key=value", help="options of straw's page: lora_rank=8")
     parser.add_argument("--only-overlap", action="store_true", help="the last measurement alone, and the memory")
     parser.add_argument("--json", type=Path)
     parser.add_argument("--hosts", type=int, default=0, help="workers over TLS instead: see benchmarks/hosts.py")
@@ -233,13 +240,14 @@ def main() -> int:
     console = Console(width=110, highlight=False)
     prompt = prompt_tokens()
     kinds = ("straw",) if options.only_overlap else ("plain", "straw")
-    sides = {kind: Side(kind, options.samples, options.dtype, options.lora_rank) for kind in kinds}
+    sides = {kind: Side(kind, options.samples, options.dtype, options.page) for kind in kinds}
     rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in sides}
-    for kind, one in sides.items():
-        measure(kind, one, prompt, options.tokens, 99)  # not counted: memory is touched for the first time
+    for one in sides.values():
+        for seed in (98, 99):  # not counted: memory is touched for the first time, and looked at
+            measure(one, prompt, options.tokens, seed, is_watched=True)
     for number in range(0 if options.only_overlap else options.rounds):
         for kind in sorted(sides, reverse=bool(number % 2)):
-            rows[kind].append(measure(kind, sides[kind], prompt, options.tokens, number))
+            rows[kind].append(measure(sides[kind], prompt, options.tokens, number))
             console.print(
                 f"round {number + 1}, {kind}: " + ", ".join(f"{k} {v:.3g}" for k, v in rows[kind][-1].items())
             )
@@ -260,12 +268,16 @@ def main() -> int:
 def overlap(
     one: Side, prompt: list[int], tokens: int, rounds: int, console: Console, steps: int = 4
 ) -> tuple[list[float], list[float]]:
+    """And one round more, for its memory."""
     waits, ahead = list[float](), list[float]()
+    one.is_watched = False
     for number in range(rounds):
         order: list[tuple[bool, list[float]]] = [(False, waits), (True, ahead)]
         for is_ahead, seconds in order[:: -1 if number % 2 else 1]:
-            seconds.append(one.ask("steps", prompt, tokens, steps, is_ahead)[0])
+            seconds.append(one.ask("steps", prompt, tokens, steps, is_ahead)[1])
         console.print(f"round {number + 1}, {steps} steps: waiting {waits[-1]:.1f} s, one ahead {ahead[-1]:.1f} s")
+    one.is_watched = True
+    one.ask("steps", prompt, tokens, 2, True)
     return waits, ahead
 
 
