@@ -187,12 +187,12 @@ def test_a_messenger_tells_what_a_person_can_read_and_the_last_step() -> None:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="workers are forked on Linux alone")
-def test_who_prepares_has_the_server_that_forks_before_there_is_work() -> None:
+def test_who_preloads_has_the_server_that_forks_before_there_is_work() -> None:
     looked = (
         "import sys\n"
         "from multiprocessing import forkserver\n"
         "from straw.library.jobs import worker_pool\n"
-        "worker_pool.prepare()\n"
+        "worker_pool.preload()\n"
         "server = forkserver._forkserver\n"
         "print(server._forkserver_pid is not None, server._preload_modules == worker_pool.PRELOADED)\n"
         "print('torch' in sys.modules)\n"

@@ -42,9 +42,9 @@ def demo(words: list[str]) -> int:
     out, secrets = take_option(words, "out"), take_whole(words, "secrets", 6)
     if not 1 <= secrets <= MOST:
         raise ConfigError(f"the demo takes 1 to {MOST} secrets a channel; got secrets={secrets}. Write secrets=6.")
-    from straw.library.jobs.worker_pool import prepare
+    from straw.library.jobs.worker_pool import preload
 
-    prepare()
+    preload()
     from straw.cli.demo.runs import run_demo
 
     run_demo(Path(out) if out else None, parse_overrides(words), secrets)

@@ -195,7 +195,7 @@ def here(job: Job, on_event: OnEvent) -> Result:
     return result
 
 
-def prepare() -> None:
+def preload() -> None:
     """Workers' imports begin now, beside whatever this process does before it has work for them."""
     if sys.platform.startswith("linux"):
         context()

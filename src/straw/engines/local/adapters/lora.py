@@ -18,7 +18,6 @@ from torch import nn
 
 from straw.engines.local.adapters.folder import adapter_config, peft_at_work, saved_names
 from straw.engines.local.adapters.rank_one import widen_rank_one
-from straw.engines.local.adapters.short_way import shorten
 from straw.errors import ConfigError, ModelError, did_you_mean
 from straw.runs.files.atomic_write import whole_folder
 
@@ -47,7 +46,6 @@ def add_lora(
         torch.manual_seed(seed)
         adapted = get_peft_model(model, config).eval()
     widen_rank_one(adapted)
-    shorten(adapted)
     return adapted
 
 
@@ -111,5 +109,4 @@ def load_adapter(model: PreTrainedModel, folder: Path, *, trainable: bool = True
             where = "file" if min(odd) in names else "model"
             raise ModelError(f"the adapters in {folder} belong to another model: {min(odd)} is only in the {where}")
     widen_rank_one(adapted)
-    shorten(adapted)
     return adapted.eval()
