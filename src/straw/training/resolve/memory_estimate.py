@@ -180,7 +180,14 @@ class Work:
         """Some arrays of a chunk of logits, and the gradient of the head beside what it is added to."""
         logits = min(self.read_at_once * self.size.vocab_size, BUDGET)
         gradient = 0 if self.adapters else FLOAT * self.size.embedding
-        return 4 * FLOAT * logits + gradient + FLOAT * 2 * self.read_at_once * self.size.hidden_size
+        return self.of_logit * logits + gradient + FLOAT * 2 * self.read_at_once * self.size.hidden_size
+
+    @property
+    def of_logit(self) -> int:
+        """On a processor it is there twice at a time, once in float32 (`plain_head`); elsewhere four times."""
+        if self.device != "cpu":
+            return 4 * FLOAT
+        return FLOAT + (HALF if self.is_half else FLOAT)
 
 
 class _Config:
