@@ -7,7 +7,7 @@
 
 P parameters, T of them train; the reference is there when kl_coef asks for it. The peak is the largest of the three.
 What a layer keeps of each token for the way back was counted (the saved tensors of both readers, see `per_token`), and
-replies are taken to be as long as they may be. On a processor this said 1.07 to 1.53 times the measured peak
+replies are taken to be as long as they may be. On a processor this said 1.07 to 1.25 times the measured peak of SmolLM2
 (`python benchmarks/memory_forecast.py`). A warm-up is left out, and on a real model it can take a quarter more.
 """
 
