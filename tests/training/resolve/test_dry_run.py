@@ -38,11 +38,18 @@ def test_full_training_moves_every_parameter_and_adapters_few() -> None:
 
 def test_memory_is_counted_in_copies_of_what_trains() -> None:
     """Weights, gradient, two moments and the start: 5 x 4 bytes a parameter at least; adapters save four of them."""
-    whole, adapted = forecast(small_plan()), forecast(small_plan("lora_rank=2"))
+    whole, adapted = (forecast(small_plan(f"fast_llama=false lora_rank={rank}")) for rank in (0, 2))
     assert whole.memory_bytes > 20 * whole.parameters
     assert adapted.memory_bytes < whole.memory_bytes
-    checkpointed = forecast(small_plan("gradient_checkpointing=true"))
+    checkpointed = forecast(small_plan("fast_llama=false gradient_checkpointing=true"))
     assert checkpointed.memory_bytes < whole.memory_bytes
+
+
+def test_a_process_that_needs_no_transformers_is_smaller_without_them() -> None:
+    """What peft adapts, and what transformers' modules read, brings them; so does the encoder of a memory."""
+    bare = forecast(small_plan()).memory_bytes
+    for words in ("fast_llama=false", "lora_rank=2", "use_ir=knn"):
+        assert forecast(small_plan(words)).memory_bytes > bare + 150 * 2**20
 
 
 @pytest.mark.parametrize("words", ["", "env_type=multi_step lora_rank=2", "algorithm=sft fixed_secret=3 stop=#"])

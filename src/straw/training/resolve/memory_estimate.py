@@ -16,15 +16,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from straw.config import Page
+from straw.engines.local.build import may_be_bare
 from straw.engines.local.engine import MAX_ROWS
 from straw.engines.local.forward.attention import KEY_TILE, ROW_TILE, round_up
 from straw.engines.local.forward.lm_head import BUDGET
 from straw.engines.local.models.sizes import ModelSize
+from straw.engines.local.models.tiny import SHAPES
 from straw.engines.local.training.microbatch_budget import tokens_at_once
 from straw.measure.accuracy import AT_ONCE
 
 FLOAT, HALF, DOUBLE = 4, 2, 8
 PROCESS = 550 * 2**20  # Python, torch and transformers, before a model is there
+BARE_PROCESS = 330 * 2**20  # without transformers, and with what draws the picture at the end
 HALF_KERNELS = 400 * 2**20  # what a processor's bfloat16 library keeps for itself
 ON_A_GPU = 800 * 2**20  # its context and the workspaces of its libraries
 ENCODER = 150 * 2**20  # the small one that a memory embeds texts with, in float32
@@ -95,7 +98,8 @@ class Work:
         encoder = ENCODER if self.page.memory.needs_encoder and self.page.memory.encoder != "policy" else 0
         if self.device != "cpu":
             return ON_A_GPU + encoder
-        return PROCESS + encoder + (HALF_KERNELS if self.is_half else 0)
+        is_bare = self.page.model.model_name in SHAPES and may_be_bare(self.page) and not encoder
+        return (BARE_PROCESS if is_bare else PROCESS) + encoder + (HALF_KERNELS if self.is_half else 0)
 
     @property
     def casts(self) -> int:
