@@ -15,6 +15,7 @@ from tests.engines.local.test_gradients import other_model
 from torch import Tensor, nn
 
 from straw.engines.local.forward import lm_head as head_module
+from straw.engines.local.forward import plain_head
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 
 VOCABULARY, WIDTH, POSITIONS = 37, 8, 11
@@ -63,6 +64,30 @@ def test_values_and_gradients_are_those_of_the_formula_in_any_chunks(
     theirs = with_gradients(head, hidden, by_formula(head, hidden, temperature))
     for one, other in zip(ours, theirs, strict=True):
         assert torch.allclose(one.double(), other.double(), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("budget", [4 * VOCABULARY, 2**20])  # computed again on the way back, and kept
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_blocks_of_rows_have_the_formula_and_the_bits_of_all_rows_at_once(
+    rows: int, budget: int, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(head_module, "BUDGET", budget)
+
+    def measured() -> list[Tensor]:
+        head, hidden = made("multiplier")
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == torch.bfloat16):
+            values = log_probabilities(head, hidden, ROWS, TARGETS, 0.6)
+        return with_gradients(head, hidden, values)
+
+    whole = measured()
+    monkeypatch.setattr(plain_head, "BLOCK", rows * VOCABULARY)
+    in_blocks = measured()
+    assert all(torch.equal(one, other) for one, other in zip(whole, in_blocks, strict=True))
+    head, hidden = made("multiplier")
+    near = 1e-5 if dtype == torch.float32 else 0.05
+    for one, other in zip(in_blocks, with_gradients(head, hidden, by_formula(head, hidden, 0.6)), strict=True):
+        assert torch.allclose(one.double(), other.double(), rtol=near, atol=near)
 
 
 def test_a_head_of_zeros_gives_every_token_its_even_share() -> None:
