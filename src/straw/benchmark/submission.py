@@ -33,7 +33,8 @@ FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_
 MOST_CODE = MIB  # bytes of a file of yours
 PLAIN = "tokens, what was paid for them, and its own draws"
 FULL_PAY = f"{PLAIN}; how much full reward is"
-OUR_KNOWLEDGE = dict.fromkeys(("surrogate", "regress", "optimistic"), FULL_PAY)  # and the other rows: PLAIN
+KNOW_FULL_PAY = ("surrogate", "regress", "expert_iteration", "optimistic")  # and the other rows: PLAIN
+OUR_KNOWLEDGE = dict.fromkeys(KNOW_FULL_PAY, FULL_PAY)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
