@@ -67,12 +67,13 @@ class Curve:
 
 def played(task: Task, row: str, rate: float | None, seed: int, more: dict[str, Any]) -> Curve:
     most, begun = NEW if row == OURS else OLD, time.process_time()
+    rates: dict[str, Any] = {} if rate is None else {"learning_rate": rate}
     every = (128 if row == OURS else 256) // task.step
     with TemporaryDirectory() as folder:
         run = straw.train(
             task.page, run_dir=str(Path(folder) / "run"), algorithm=row, group_size=task.group_size, batch_size=16,
             n_batches=most // task.step, eval_every=max(1, every), eval_samples=400, task_seed=0, seed=seed,
-            save_every=0, keep_weights=False, quiet=True, **({} if rate is None else {"learning_rate": rate}), **more,
+            save_every=0, keep_weights=False, quiet=True, **{**rates, **more},
         )  # fmt: skip
         rows = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
     points = [(row["episodes"], row["accuracy"]) for row in rows if "accuracy" in row]
