@@ -181,7 +181,7 @@ def check_intrinsic(page: Page, row: Algorithm) -> None:
     name = page.algorithm.algorithm
     if page.memory.is_on and row.has_targets and not row.is_supervised and name in NAMED:
         raise ConfigError(
-            f"an intrinsic reward is added to a policy gradient's advantages, and algorithm={name} learns from what the "
+            f"an intrinsic reward is for a policy gradient's advantages, and algorithm={name} learns from what the "
             f"channel paid; got use_ir={page.memory.use_ir}. Write use_ir=no, or choose another algorithm."
         )
 
