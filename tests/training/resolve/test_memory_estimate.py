@@ -40,7 +40,7 @@ def test_adapters_want_copies_of_themselves_alone() -> None:
 
 
 def test_layers_by_hand_keep_no_rounded_matrix_and_fewer_hidden_states() -> None:
-    """Llama 1B on a processor in bfloat16: 2 bytes of each matrix, and of each token and layer 6 widths, 4 inner ones."""
+    """Llama 1B on a processor: 2 bytes of each matrix less, and of each token and layer 6 widths and 4 inner ones."""
     name = "meta-llama/Llama-3.2-1B-Instruct"
     size = PUBLISHED[name]
     by_hand, modules = (work(name, device="cpu", dtype="bfloat16", fast_llama=fast) for fast in (True, False))
