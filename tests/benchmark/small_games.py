@@ -103,6 +103,13 @@ class DrawsInSecret(Own):
         return {"unpaid_draws": __import__("straw.types").types.Metric(0.0)}
 
 
+class TellsWords(Own):
+    """Says what was said to it, as the reason why it fails."""
+
+    def learn(self, step, told, groups):
+        raise ValueError(repr([one.words for one in told[0]]))
+
+
 class LossOfItsOwn(Own):
     def learn(self, step, told, groups):
         datum = forced(self.engine.chat, self.plan.task, told[0][0].problem, ("1",))
