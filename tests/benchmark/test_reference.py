@@ -11,7 +11,9 @@ from straw.benchmark.reference import pace_of, reference_of
 CELL = FORMS["short"][0]
 
 
-@pytest.mark.parametrize(("channel", "episodes"), [("binary", 36), ("bins8", 8), ("distance", 4), ("dense", 4), ("words", 12)])
+@pytest.mark.parametrize(
+    ("channel", "episodes"), [("binary", 36), ("bins8", 8), ("distance", 4), ("dense", 4), ("words", 12)]
+)
 def test_the_numbers_of_the_study_of_the_observer_in_whole_groups(home: Path, channel: str, episodes: int) -> None:
     """N = 64, groups of four, median episodes to 0.9 of the bits: 33, 5, 1, 1, and behind higher or lower 9."""
     assert reference_of(replace(CELL, channel=channel)) == episodes

@@ -106,9 +106,7 @@ def test_a_row_that_would_take_the_payer_s_memory_is_refused_before_it_is_read(
             ask()
 
 
-def test_a_teacher_tells_so_many_probabilities_at_once_and_no_more(
-    home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_teacher_tells_so_many_probabilities_at_once_and_no_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is told lies in the payer's memory, as lists and as a line of JSON."""
     parts = Parts()
     wall, data = Wall(parts), data_of(parts)

@@ -22,7 +22,8 @@ ROLLOUT = Rollout(
     ),
     turns=TURNS, replies=("12",), end=End.ANSWERED,
     grade=Grade(hits=(False,), well_formed=True, offsets=(12 - SECRET,)),
-    rewards={"binary": 0.1 + 0.2}, words="higher", extra={"secret": SECRET}, metrics={"secret": SECRET}, advantages=(float(SECRET),),
+    rewards={"binary": 0.1 + 0.2}, words="higher", extra={"secret": SECRET}, metrics={"secret": SECRET},
+    advantages=(float(SECRET),),
 )  # fmt: skip
 
 
