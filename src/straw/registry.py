@@ -75,6 +75,7 @@ REGISTRY: dict[str, dict[str, str] | str] = {
         "surrogate": "straw.training.learners.surrogate:Surrogate",
         "reward_aware": "straw.training.learners.reward_aware:RewardAware",
         "regress": "straw.training.learners.regress:Regress",
+        "expert_iteration": "straw.training.learners.expert_iteration:ExpertIteration",
         "es": "straw.training.learners.evolution.es:EvolutionStrategies",
         "opd": "straw.training.learners.distillation.opd:OnPolicyDistillation",
         "sdpo": "straw.training.learners.distillation.sdpo:SelfDistillation",

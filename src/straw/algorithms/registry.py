@@ -75,6 +75,7 @@ A_FEW_ANSWERS_LESS = Tuning(  # are left after a step
 )
 
 REGRESS = Tuning(values={"learning_rate": 1e-3}, episodes_per_bit=30)
+EXPERT = Tuning(values={"learning_rate": 3e-4}, episodes_per_bit=30)
 EVOLUTION = Tuning(values={"learning_rate": 1e-2, "sigma": 0.02}, episodes_per_bit=1000)
 NO_REPLAY: Values = {"replay": 0}  # which is of rollouts, and these learn by the token
 
@@ -99,6 +100,7 @@ NAMED: dict[str, Algorithm] = {
         baseline="constant", learner="reward_aware", tuning=REWARD_AWARE, tuning_by_luck=A_FEW_ANSWERS_LESS
     ),
     "regress": Algorithm(baseline="constant", learner="regress", tuning=REGRESS),
+    "expert_iteration": Algorithm(baseline="constant", learner="expert_iteration", tuning=EXPERT),
     "es": Algorithm(baseline="zscore", learner="es", also={"group_size": 32}, tuning=EVOLUTION),
     "opd": Algorithm(baseline="constant", learner="opd", by_advantages=True, has_teacher=True, also=NO_REPLAY),
     "sdpo": Algorithm(baseline="group", learner="sdpo", by_advantages=True, also=NO_REPLAY),

@@ -35,7 +35,7 @@ PLAIN = "tokens, what was paid for them, and its own draws"
 FULL_PAY = f"{PLAIN}; how much full reward is"
 SAID = "tokens, what was paid for them and said of them, and its own draws"
 OUR_KNOWLEDGE = {  # and the other rows: PLAIN
-    **dict.fromkeys(("surrogate", "regress", "optimistic"), FULL_PAY),
+    **dict.fromkeys(("surrogate", "regress", "expert_iteration", "optimistic"), FULL_PAY),
     **dict.fromkeys(("sdpo", "rltf_sd"), SAID),
 }
 

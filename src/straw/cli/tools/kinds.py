@@ -61,6 +61,7 @@ SAID = {  # where the docstring speaks to a reader of the code
     ("losses", "cispo"): "the log-probability, weighted by the clipped ratio (CISPO)",
     ("learners", "surrogate"): "learns replies that would earn full reward, by a model of the reward fitted to the log",
     ("learners", "regress"): "fits log-probabilities to all that was paid; what was paid once is not paid again",
+    ("learners", "expert_iteration"): "imitates the best paid reply to each problem, those of earlier steps with it",
     ("learners", "reward_aware"): "learns answers that the ideal observer still holds possible",
     ("encoders", "minilm"): "all-MiniLM-L6-v2, from a package (extra memory): nothing is downloaded",
     ("encoders", "policy"): "the mean last hidden state of the model that trains",

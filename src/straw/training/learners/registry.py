@@ -6,13 +6,14 @@ one that does everything by itself has `learn` (`base.Learner`); all keep what t
 a task by `check(task, channel)` and a page by `check_page(page)`, name verbs that its engine must have (`needs`), bring
 a `source(collector)` of rollouts, and have options of its own: a class `Options`.
 
-surrogate     replies that would earn full reward, by a model of the reward that is fitted to the log
-reward_aware  answers that the ideal observer still holds possible
-regress       what was paid, by its own log-probabilities
-es            evolution strategies: weights with noise, drawn towards those that were paid more
-opd           a teacher's judgement of each token that the policy wrote
-sdpo, rltf_sd what was said of a reply, in words
-ppo_critic    PPO with a value head
+surrogate         replies that would earn full reward, by a model of the reward that is fitted to the log
+reward_aware      answers that the ideal observer still holds possible
+regress           what was paid, by its own log-probabilities
+expert_iteration  the best paid reply to each problem, again and again
+es                evolution strategies: weights with noise, drawn towards those that were paid more
+opd               a teacher's judgement of each token that the policy wrote
+sdpo, rltf_sd     what was said of a reply, in words
+ppo_critic        PPO with a value head
 """
 
 from __future__ import annotations
