@@ -219,7 +219,9 @@ class SmallCell(Cell):
     __slots__ = ()
 
     def options(self) -> dict[str, Any]:
-        return {**Cell.options(self), **dict(word.split("=") for word in WORDS if not word.startswith("N="))}
+        small = dict(word.split("=") for word in WORDS if not word.startswith("N="))
+        shorter = {"warmup_steps": "150"} if self.channel == "words" else {}  # it would go on until the model reads
+        return {**Cell.options(self), **small, **shorter}
 
 
 def small_cell(channel: str = "binary", secrets: int = 2, most: int = 16, N: int = 8) -> Cell:
