@@ -208,6 +208,16 @@ def test_honest_entries_are_refused_once_in_a_thousand_at_most(monkeypatch: pyte
     assert refusals <= 2  # of 120, where 0.4 are to be expected; 3 or more happen in 0.7% of such trials
 
 
+BOARD = Path(__file__).parents[2] / "benchmarks" / "board"
+
+
+@pytest.mark.parametrize("path", sorted(BOARD.glob("*.json")), ids=lambda path: path.stem)
+def test_the_entries_of_the_board_are_whole_and_right_on_paper(home: Path, path: Path) -> None:
+    entry = read_entry(path)
+    assert entry.is_whole and refused([*read_over(entry)]) == ""
+    assert path.stem == f"{entry.submission.learner}-{entry.form}"
+
+
 def test_the_file_is_the_entry(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = made_up(monkeypatch, run(0), run(1, 32, known=False))
     entry.write(tmp_path / "e.json")

@@ -94,7 +94,7 @@ def figures_of(form: str, entries: Sequence[Entry]) -> list[Figure]:
     if not entries:
         return []
     cells = [cell for cell in cells_of(form) if len(FORMS[form]) < 12 or cell.spelling == "digits"]
-    return [curves_figure(form, entries, cells), growth_figure(form, entries, cells_of(form))]
+    return [growth_figure(form, entries, cells_of(form)), curves_figure(form, entries, cells)]
 
 
 def left_out(names: Sequence[str]) -> str:
