@@ -28,7 +28,8 @@ BOARD = Path(__file__).with_name("board")
 # Those that look at the answer or ask a teacher cannot play: sft, reward_aware, opd.
 ROWS = (
     "reinforce", "grpo", "surrogate", "regress", "rloo", "maxrl", "dr_grpo", "dapo", "gspo", "cispo", "reinforce_pp",
-    "reinforce_pp_baseline", "ppo", "ppo_critic", "reinforce_ema", "reinforce_constant", "optimistic", "es", "expert_iteration",
+    "reinforce_pp_baseline", "ppo", "ppo_critic", "reinforce_ema", "reinforce_constant", "optimistic", "es",
+    "expert_iteration",
 )  # fmt: skip
 READERS = ("sdpo", "rltf_sd")
 PLAYS = {"short": ROWS, "broad": ROWS, "words": (*READERS, "reinforce", "surrogate", "grpo")}

@@ -113,7 +113,7 @@ def test_a_baseline_gives_one_advantage_for_each_reward(monkeypatch: pytest.Monk
 
 def test_who_learns_towards_targets_and_who_has_advantages_of_its_own() -> None:
     assert {name for name, row in NAMED.items() if row.has_targets} == {
-        "surrogate", "reward_aware", "regress", "es", "sft"
+        "surrogate", "reward_aware", "regress", "expert_iteration", "es", "sft"
     }  # fmt: skip
     assert {name for name, row in NAMED.items() if row.by_advantages} == {"opd", "sdpo", "rltf_sd", "ppo_critic"}
     assert [name for name, row in NAMED.items() if row.has_teacher] == ["opd"]

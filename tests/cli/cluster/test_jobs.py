@@ -251,6 +251,42 @@ def submitted(folder: Path) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
+A_RUN = """#!/bin/bash
+[ "$1" = certs ] && exit 0
+trap 'touch kept; exit 130' TERM
+touch began
+for tick in $(seq 600); do [ -e enough ] && exit 0; sleep 0.05; done
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "is_kept", "code", "is_requeued"),
+    [(signal.SIGUSR1, True, 130, True), (signal.SIGTERM, True, 130, False), (None, False, 0, False)],
+)
+def test_a_job_whose_time_is_up_keeps_its_step_and_requeues_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], number: int | None, is_kept: bool, code: int, is_requeued: bool
+) -> None:
+    """And one that somebody ends, or whose run is done, does not."""
+    names = "#!/bin/bash\n[ $1 = requeue ] && touch requeued-$2; echo 127.0.0.2\n"
+    (tmp_path / "bin").mkdir()
+    for name, text in {**FAKES, "straw": A_RUN, "scontrol": names, "srun": "#!/bin/bash\nexec sleep 60\n"}.items():
+        (tmp_path / "bin" / name).write_text(text)
+        (tmp_path / "bin" / name).chmod(0o755)
+    (tmp_path / "job.sh").write_text(printed(capsys, "slurm", "secret", "nodes=2"))
+    job = submitted(tmp_path)
+    while not (tmp_path / "began").exists():
+        assert job.poll() is None, (tmp_path / "job.log").read_text()
+        time.sleep(0.01)
+    if number is None:
+        (tmp_path / "enough").touch()
+    else:
+        job.send_signal(number)
+    assert job.wait(30) == code, (tmp_path / "job.log").read_text()
+    assert (tmp_path / "kept").exists() is is_kept
+    assert (tmp_path / "requeued-17").exists() is is_requeued
+    assert alive(descendants(job.pid)) == [] and not list(tmp_path.glob(".straw-certs-*"))
+
+
 def test_the_pages_of_a_manifest_are_plain_json() -> None:
     for part in (GOLDEN / "my-page.yaml").read_text().split("\n---\n"):
         assert json.loads(part)["metadata"]["name"].startswith("my-page")

@@ -78,6 +78,14 @@ def test_a_loss_that_cannot_teach_is_refused(words: str) -> None:
     assert "loss_fn=cross_entropy learns the reference reply" in complaint(words)
 
 
+@pytest.mark.parametrize("name", ["surrogate", "regress", "expert_iteration", "reward_aware", "es"])
+def test_learners_of_what_the_channel_paid_take_no_intrinsic_reward(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"algorithm={name} learns from what the channel paid; got use_ir=elliptical"):
+        small_plan(f"algorithm={name} use_ir=elliptical")
+    small_plan("algorithm=grpo use_ir=elliptical")
+    small_plan("algorithm=ppo_critic use_ir=elliptical")
+
+
 @pytest.mark.parametrize("algorithm", ["sft", "surrogate", "reward_aware"])
 @pytest.mark.parametrize("words", ["kl_coef=0.1", "entropy_coef=0.05"])
 def test_what_a_learner_of_given_targets_would_ignore_is_refused(algorithm: str, words: str) -> None:

@@ -9,7 +9,8 @@ from straw.text.shown.say import say_lines
 SLURM = """straw slurm PAGE|TASK nodes=N [gpus=K] [key=value ...] > job.sh
 
 Print a script for sbatch: one allocation, a worker on every node, the run directed from the first, certificates for
-this job alone, and a run that goes on where it stopped when Slurm requeues the job.
+this job alone, and a run that goes on where it stopped when Slurm requeues the job. Three minutes before its time limit
+the run keeps its step, and the job requeues itself.
 
   straw slurm secret_dense nodes=3 > job.sh && sbatch job.sh
   straw slurm PAGE.toml nodes=3 gpus=1 partition=gpu time=12:00:00 learning_rate=1e-4 > job.sh
@@ -49,16 +50,33 @@ finish() {{
     wait || true
     rm -rf "$STRAW_CERTS"
 }}
+run=
+again=
+ending() {{ # a run that hears of its end keeps its step
+    [ -n "$run" ] || exit 143
+    kill "$run" 2>/dev/null || true
+}}
 trap finish EXIT
-trap 'exit 143' TERM
+trap ending TERM
+trap 'again=yes; ending' USR1 # the time limit is near
 
 rm -rf "$STRAW_CERTS" # of a node that fell over
 straw certs $nodes out="$STRAW_CERTS"
 srun --nodes={nodes} --ntasks={nodes} --ntasks-per-node=1 --kill-on-bad-exit=0{cpus} \\
     bash -c 'exec straw worker --listen "tls://$SLURMD_NODENAME:{port}" idle_s=1800' &
 workers=$!
-{train}
+{train} &
+run=$!
+code=0
+wait "$run" || code=$?
+while kill -0 "$run" 2>/dev/null; do
+    code=0
+    wait "$run" || code=$?
+done
+if [ -n "$again" ] && [ "$code" -gt 1 ]; then scontrol requeue "$SLURM_JOB_ID"; fi
+exit "$code"
 """
+WARNING_S = 180  # before the time limit: for the step that is under way
 
 
 def slurm(words: list[str]) -> int:
@@ -83,4 +101,5 @@ def headers(job: Job, extra: dict[str, str]) -> list[str]:
         "cpus-per-task": extra.get("cpus"), "partition": extra.get("partition"), "account": extra.get("account"),
         "time": extra.get("time"), "output": f"{job.name}-%j.log", "open-mode": "append",
     }  # fmt: skip
-    return [*(f"#SBATCH --{name}={value}" for name, value in asked.items() if value is not None), "#SBATCH --requeue"]
+    given = [f"#SBATCH --{name}={value}" for name, value in asked.items() if value is not None]
+    return [*given, "#SBATCH --requeue", f"#SBATCH --signal=B:USR1@{WARNING_S}"]

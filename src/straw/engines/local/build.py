@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
+from typing import cast
 
 import torch
 import torch.utils.deterministic
@@ -23,10 +24,13 @@ from straw.engines.base import Engine
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.engine import LocalEngine, LocalSettings
 from straw.engines.local.models.in_transformers import in_transformers
+from straw.engines.local.models.llama_folder import bare_llama
 from straw.engines.local.models.resolve import load_model
 from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError
 from straw.runs.checkpoints.weights import START, within_run
+from straw.text.chat.chat import Chat
+from straw.text.chat.chat_template import RENDERER
 
 BARE = ("local", "monarch")  # engines that read, train and send parameters, whatever module has them
 
@@ -34,24 +38,43 @@ BARE = ("local", "monarch")  # engines that read, train and send parameters, wha
 def load_engine(page: Page) -> LocalEngine:
     """A fresh copy of the page's model behind the engine's verbs."""
     model = page.model
-    torch.set_num_threads(model.threads)
-    if model.device.startswith("cuda"):
-        be_deterministic()
+    begin_computing(page)
     loaded = load_model(
         model.model_name, seed=model.model_seed, trust_remote_code=model.trust_remote_code, bare=may_be_bare(page)
     )
-    settings = LocalSettings(
+    return LocalEngine(loaded.model, loaded.chat(), settings_of(page), is_made=model.model_name in SHAPES)
+
+
+def settings_of(page: Page) -> LocalSettings:
+    model = page.model
+    return LocalSettings(
         device=model.device, dtype=model.dtype, tokens_per_microbatch=model.tokens_per_microbatch,
         gradient_checkpointing=model.gradient_checkpointing, fast_llama=model.fast_llama,
         rows_at_once=page.engine.rows_at_once, generator=page.engine.generator,
     )  # fmt: skip
-    return LocalEngine(loaded.model, loaded.chat(), settings, is_made=model.model_name in SHAPES)
+
+
+def load_worker(page: Page) -> LocalEngine:
+    """The same, adapters included, in a process that is given tokens alone: no tokenizer, and of a Llama's folder
+    nothing of transformers', which is 160 MB and two seconds."""
+    begin_computing(page)
+    if model := bare_llama(page.model.model_name) if may_be_bare(page) else None:
+        return LocalEngine(model, cast(Chat, None), settings_of(page))
+    engine = with_adapters(load_engine(page), page.model)
+    RENDERER.close()  # texts are the controller's
+    return engine
 
 
 def may_be_bare(page: Page) -> bool:
     """Whether nothing will ask an embedded model for what only transformers' classes have."""
     model, engine = page.model, page.engine
     return model.fast_llama and not model.lora_rank and engine.engine in BARE and engine.generator == OWN
+
+
+def begin_computing(page: Page) -> None:
+    torch.set_num_threads(page.model.threads)
+    if page.model.device.startswith("cuda"):
+        be_deterministic()
 
 
 def be_deterministic() -> None:

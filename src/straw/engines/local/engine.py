@@ -225,11 +225,13 @@ class LocalEngine(Learning, Engine):
             weights = list(self.model.parameters())
             self.kept = KeptPrompts(self.reader, self.head, weights, lambda: self.changes)
 
-    @torch.no_grad()
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        return self.embed_tokens([self.chat.encode(text) for text in texts])
+
+    @torch.no_grad()
+    def embed_tokens(self, read: Sequence[Tokens]) -> list[list[float]]:
         """Each text is read alone where its bits then do not depend on the others, else many at a time."""
         out = []
-        read = [self.chat.encode(text) for text in texts]
         for some in [[one] for one in read] if attention.keeps_bits(self.device) else together(read):
             pack = Pack([len(one) for one in some], [[]] * len(some), self.device)
             tokens = torch.tensor([token for one in some for token in one], device=self.device)

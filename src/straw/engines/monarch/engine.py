@@ -249,7 +249,7 @@ class MonarchEngine(Engine):
         return measured
 
     def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return self._ask("embed", texts)
+        return self._ask("embed_tokens", [self.chat.encode(text) for text in texts])
 
     def publish(self) -> int:
         if self.is_published:

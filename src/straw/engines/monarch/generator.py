@@ -16,12 +16,11 @@ from torch import Tensor
 
 from straw.config import Page
 from straw.engines.base import Conversation, Reply, SamplingParams, Tokens
-from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.local.build import load_worker
 from straw.engines.local.halves import halve_frozen, halved_weights
 from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
 from straw.engines.monarch.weights.inflight_updates import Fresh, FreshReader, Lookout
-from straw.text.chat.chat_template import RENDERER
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,7 @@ class Generator:
         """`source`: whom to ask for weights, where none can be looked at; `fresh`: where newer ones are announced."""
         if page.engine.max_lag:
             os.nice(10)  # where all work at once the trainer is the one that the others will wait for
-        self.engine = with_adapters(load_engine(page), page.model)
+        self.engine = load_worker(page)
         parameters = dict(self.engine.model.named_parameters())
         for parameter in parameters.values():
             parameter.requires_grad_(False)  # nothing learns here
@@ -80,7 +79,6 @@ class Generator:
             put(parameters[name], tensor)
         self.halved.renew([parameters[name] for name in beneath])
         self.halved.keep_packed_alone(changing=self.engine.trained.values())
-        RENDERER.close()  # texts are the controller's
         self.lookout = Lookout(fresh) if fresh is not None else None
         if self.lookout is not None:
             self.engine.reader = FreshReader(self.engine.reader, self._freshen)

@@ -21,13 +21,12 @@ from pathlib import Path
 
 from straw import outside
 from straw.config import Page
-from straw.engines.base import AdamParams, Loss, Policy, TrainOutput
-from straw.engines.local.build import load_engine, with_adapters
+from straw.engines.base import AdamParams, Loss, Policy, Tokens, TrainOutput
+from straw.engines.local.build import load_worker
 from straw.engines.local.halves import halve_frozen
 from straw.engines.local.heap import give_back_heap
 from straw.engines.monarch.generator import Version
 from straw.engines.monarch.memory.shared_memory import Handle, mapped
-from straw.text.chat.chat_template import RENDERER
 from straw.types import Datum
 
 
@@ -46,7 +45,7 @@ class Trainer:
         `code`: files of code from outside that the page names, for a loss among them.
         """
         outside.adopt(code or {})
-        self.engine = with_adapters(load_engine(page), page.model)
+        self.engine = load_worker(page)
         parameters = dict(self.engine.model.named_parameters())
         for handle in (start, base):
             for name, tensor in (mapped(handle) if handle is not None else {}).items():
@@ -59,7 +58,6 @@ class Trainer:
         self.serial, self.is_shown = 0, False
         self._fill()
         give_back_heap()
-        RENDERER.close()  # texts are the controller's
 
     @property
     def slot(self) -> int:
@@ -98,8 +96,8 @@ class Trainer:
         self._leave()
         return self.engine.optim_step(params)
 
-    def embed(self, texts: Sequence[str]) -> list[list[float]]:
-        return self.engine.embed(texts)
+    def embed_tokens(self, read: Sequence[Tokens]) -> list[list[float]]:
+        return self.engine.embed_tokens(read)
 
     def remember(self) -> None:
         """From here on everything is taken back by `go_back`."""

@@ -25,6 +25,7 @@ from straw.config.option import option
 from straw.engines.base import Engine, Loss, SamplingParams
 from straw.errors import TrainingError
 from straw.seeds import seed_for
+from straw.tasks.base import World
 from straw.training.learners.base import Groups
 from straw.training.learners.surrogate import spoken
 from straw.training.plan import Plan
@@ -73,13 +74,15 @@ class ExpertIteration:
         assert isinstance(plan.page.algorithm, ExpertOptions)
         self.plan, self.engine, self.options = plan, engine, plan.page.algorithm
         self.full = plan.channel.highest if math.isfinite(plan.channel.highest) else None
-        pays_alike = plan.channel.deterministic and plan.task.max_turns == 1
-        self.candidates = self.options.candidates if pays_alike else 0
+        self.candidates = self.options.candidates if is_paid_alike(plan) else 0
         self.paid = AlreadyPaid(math.inf if self.full is None else self.full)
         self.fresh: Fresh | None = None  # the benchmark draws, and counts, by itself
         self.best: dict[str, Best] = {}
 
-    def source(self, collector: Collector) -> Source:
+    def source(self, collector: Collector) -> Source | None:
+        """Replies that differ, where a page does not want them ahead of time: what is imitated may be old."""
+        if not self.candidates or self.plan.page.engine.max_lag:
+            return None
         self.fresh = Fresh(collector, self.engine, self.paid, self.candidates)
         return self.fresh
 
@@ -150,6 +153,12 @@ class ExpertIteration:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         self.best = {key: Best(reward, [datum_of(one) for one in said]) for key, reward, said in state["best"]}
         self.paid.load_state_dict(state["paid"])
+
+
+def is_paid_alike(plan: Plan) -> bool:
+    """Whether the same reply to a problem earns the same again, so that nobody has to pay for it twice."""
+    is_reply = plan.task.max_turns == 1 and not isinstance(plan.task, World)
+    return is_reply and plan.channel.deterministic and not plan.channel.reads_replies
 
 
 def even(data: Sequence[Datum]) -> list[Datum]:

@@ -12,7 +12,7 @@ from inspect import signature
 
 from straw.algorithms.baselines import baseline_named
 from straw.algorithms.losses import loss_named
-from straw.algorithms.registry import algorithm_named
+from straw.algorithms.registry import NAMED, algorithm_named
 from straw.algorithms.row import Algorithm
 from straw.config import Loaded, Page, plain
 from straw.engines.base import Engine, SamplingParams
@@ -45,6 +45,7 @@ def plan_of(loaded: Loaded) -> Plan:
         baseline_named(it.page.algorithm.baseline)
     check_loss(it.page, it.row)
     check_regularisers(it.page, it.row)
+    check_intrinsic(it.page, it.row)
     check_engine(it.page, loaded.named)
     task = task_of(it.page)
     of_the_task_itself(it, task)
@@ -172,6 +173,16 @@ def check_regularisers(page: Page, row: Algorithm) -> None:
         raise ConfigError(
             f"the KL penalty and the entropy bonus belong to a policy gradient, and algorithm={algorithm.algorithm} "
             f"learns towards given targets; got {' and '.join(asked)}. Leave them out, or choose another algorithm."
+        )
+
+
+def check_intrinsic(page: Page, row: Algorithm) -> None:
+    """A learner from outside gets both, what was paid and that with bonuses; those of straw's learn from the former."""
+    name = page.algorithm.algorithm
+    if page.memory.is_on and row.has_targets and not row.is_supervised and name in NAMED:
+        raise ConfigError(
+            f"an intrinsic reward is for a policy gradient's advantages, and algorithm={name} learns from what the "
+            f"channel paid; got use_ir={page.memory.use_ir}. Write use_ir=no, or choose another algorithm."
         )
 
 

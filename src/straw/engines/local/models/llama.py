@@ -1,12 +1,12 @@
-"""A small Llama in torch alone: what an embedded model is where nobody asks for transformers, whose import takes longer
-than a short run.
+"""A Llama in torch alone: what an embedded model is where nobody asks for transformers, whose import takes longer than
+a short run, and what a process that only computes makes of a Llama's folder (`llama_folder`).
 
     x = x + o( attend( rope(q(n)), rope(k(n)), v(n) ) )      n = rms_norm(x)
     x = x + down( silu(gate(m)) * up(m) )                    m = rms_norm(x)
 
 Its parameters have the names, the order and the bits of transformers' LlamaForCausalLM of the same sizes and seed, and
-`in_transformers` makes one of it that shares them. `forward` is the plain way, which `check_reading` compares with what
-`llama_reader` makes of the same modules. Not here: shared key heads, biases, scaled positions, training by itself.
+`in_transformers` makes one of an embedded model that shares them. `forward` is the plain way, which `check_reading`
+compares with what `llama_reader` makes of the same modules. Not here: biases, scaled positions, training by itself.
 """
 
 from __future__ import annotations
@@ -30,9 +30,11 @@ class LlamaSizes:
     num_attention_heads: int
     intermediate_size: int
     max_position_embeddings: int
-    pad_token_id: int
-    eos_token_id: int
-    bos_token_id: None = None
+    pad_token_id: int | None
+    eos_token_id: int | list[int] | None
+    bos_token_id: int | None = None
+    num_key_value_heads: int = 0  # 0: as many as there are of the others
+    head_dim: int = 0  # 0: the width, shared out
     rms_norm_eps: float = 1e-6
     rope_theta: float = 10_000.0
     initializer_range: float = 0.02
@@ -40,13 +42,9 @@ class LlamaSizes:
     model_type: str = "llama"
     tie_word_embeddings: bool = True
 
-    @property
-    def num_key_value_heads(self) -> int:
-        return self.num_attention_heads
-
-    @property
-    def head_dim(self) -> int:
-        return self.hidden_size // self.num_attention_heads
+    def __post_init__(self) -> None:
+        self.num_key_value_heads = self.num_key_value_heads or self.num_attention_heads
+        self.head_dim = self.head_dim or self.hidden_size // self.num_attention_heads
 
     def get_text_config(self) -> Self:
         """Of a model that reads texts alone, as transformers asks for it."""
@@ -84,14 +82,18 @@ class Attention(nn.Module):
         super().__init__()
         self.head_dim = sizes.head_dim
         self.scaling = self.head_dim**-0.5
-        width = sizes.hidden_size
-        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(width, width, bias=False) for _ in range(4))
+        width, heads, shared = sizes.hidden_size, sizes.num_attention_heads, sizes.num_key_value_heads
+        self.queries_of_key = heads // shared
+        self.q_proj = nn.Linear(width, heads * self.head_dim, bias=False)
+        self.k_proj, self.v_proj = (nn.Linear(width, shared * self.head_dim, bias=False) for _ in range(2))
+        self.o_proj = nn.Linear(heads * self.head_dim, width, bias=False)
 
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         """[N, width] of one text."""
         projections = (self.q_proj, self.k_proj, self.v_proj)
         q, k, v = (project(x).view(len(x), -1, self.head_dim).transpose(0, 1) for project in projections)
         q, k = (one * cos + turned(one) * sin for one in (q, k))
+        k, v = (one.repeat_interleave(self.queries_of_key, dim=0) for one in (k, v))
         later = torch.ones(len(x), len(x), dtype=torch.bool, device=x.device).triu(1)
         scores = (q @ k.transpose(1, 2) * self.scaling).masked_fill(later, -torch.inf)
         out: Tensor = self.o_proj((scores.softmax(-1) @ v).transpose(0, 1).reshape(len(x), -1))
@@ -153,11 +155,12 @@ def draw_weights(body: Body, sizes: LlamaSizes) -> None:
     for module in body.modules():
         if isinstance(module, nn.Linear | nn.Embedding):
             module.weight.normal_(0.0, sizes.initializer_range)
-    body.embed_tokens.weight[sizes.pad_token_id].zero_()
+    if sizes.pad_token_id is not None:
+        body.embed_tokens.weight[sizes.pad_token_id].zero_()
 
 
 class Llama(nn.Module):
-    """Its head is its embedding."""
+    """Its head is its embedding, where the sizes do not say otherwise."""
 
     generation_config = None
     name_or_path = ""
@@ -166,7 +169,8 @@ class Llama(nn.Module):
         super().__init__()
         self.config, self.model = sizes, Body(sizes)
         self.lm_head = nn.Linear(sizes.hidden_size, sizes.vocab_size, bias=False, device="meta")
-        self.lm_head.weight = self.model.embed_tokens.weight
+        if sizes.tie_word_embeddings:
+            self.lm_head.weight = self.model.embed_tokens.weight
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Logits of one text, [N] -> [N, vocabulary]."""
