@@ -92,7 +92,7 @@ def main() -> None:
     tasks = [word for word in asked.words if word in TASKS] or [*TASKS]
     more = dict(word.split("=", 1) for word in asked.words if "=" in word)
     rows = [word for word in asked.words if word not in TASKS and "=" not in word] or [OURS, *GRADIENTS]
-    console = Console()
+    console = Console(width=130)
     for name in tasks:
         table = Table("row", "rate", "episodes to the goal", "of", "accuracy at the end", "unpaid", "updates", "CPU s")
         seeds = range(asked.first, asked.first + asked.seeds)

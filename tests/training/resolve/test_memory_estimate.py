@@ -39,6 +39,18 @@ def test_adapters_want_copies_of_themselves_alone() -> None:
     assert work(lora_rank=16).forecast().gates == 4 * (494_032_768 + adapters) + 4 * 4 * adapters
 
 
+def test_layers_by_hand_keep_no_rounded_matrix_and_fewer_hidden_states() -> None:
+    """Llama 1B on a processor: 2 bytes of each matrix less, and of each token and layer 6 widths and 4 inner ones."""
+    name = "meta-llama/Llama-3.2-1B-Instruct"
+    size = PUBLISHED[name]
+    by_hand, modules = (work(name, device="cpu", dtype="bfloat16", fast_llama=fast) for fast in (True, False))
+    assert by_hand.is_by_hand and (by_hand.casts, modules.casts) == (0, 2 * (size.parameters - size.embedding))
+    assert modules.per_token - by_hand.per_token == (6 + 8) * 2048 + 4 * 8192
+    for changes in ({"device": "cuda"}, {"dtype": "float32"}, {"lora_rank": 8}):
+        assert not work(name, **{"device": "cpu", "dtype": "bfloat16", **changes}).is_by_hand
+    assert not work(device="cpu", dtype="bfloat16").is_by_hand  # Qwen's have biases
+
+
 def test_keys_and_values_by_hand() -> None:
     """24 layers, 2 heads of 64, a key and a value of 4 bytes: 24,576 a token; 16 prompts and 256 rows of 208."""
     assert work().keys == 24_576 * (16 * 256 + 256 * 208)

@@ -102,9 +102,15 @@ class Work:
         return (BARE_PROCESS if is_bare else PROCESS) + encoder + (HALF_KERNELS if self.is_half else 0)
 
     @property
+    def is_by_hand(self) -> bool:
+        """Whether layers keep no rounded matrix and no product of gate and up (`half_layer`)."""
+        is_served = self.size.is_plain and self.page.model.fast_llama and self.device == "cpu"
+        return self.is_half and is_served and not self.adapters
+
+    @property
     def casts(self) -> int:
         """Matrices in bfloat16, which the way back needs; those of frozen layers come and go with a layer."""
-        if not self.is_half or (self.adapters and self.page.model.gradient_checkpointing):
+        if not self.is_half or self.is_by_hand or (self.adapters and self.page.model.gradient_checkpointing):
             return 0
         return HALF * (self.size.parameters - self.size.embedding)
 
@@ -172,6 +178,8 @@ class Work:
         width, keys, feed_forward = (24, 6, 8) if half else (32, 15.5, 16)
         if not self.page.model.fast_llama:
             width += 8
+        if self.is_by_hand:
+            width, feed_forward = width - 6, feed_forward - 4
         on_prompt, on_reply = (6, 6) if half else (4, 8)
         looks_at = on_prompt * self.prompt_tokens + on_reply * self.reply_tokens
         return (

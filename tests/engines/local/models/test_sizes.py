@@ -72,7 +72,7 @@ def config_of(**more: object) -> SimpleNamespace:
 def test_what_a_config_leaves_out_follows_from_the_rest() -> None:
     wanted = ModelSize(
         hidden_size=12, num_hidden_layers=2, num_attention_heads=3, num_key_value_heads=3, head_dim=4,
-        intermediate_size=48, vocab_size=10, tied=False, has_biases=False,
+        intermediate_size=48, vocab_size=10, tied=False, has_biases=False, is_plain=True,
     )  # fmt: skip
     nothing: dict[str, object] = {"num_key_value_heads": None, "head_dim": None, "intermediate_size": None}
     assert ModelSize.of(config_of()) == ModelSize.of(config_of(**nothing)) == wanted
@@ -94,7 +94,7 @@ def test_parameters_and_adapters_are_counted_matrix_by_matrix() -> None:
         hidden_size=12, num_hidden_layers=2, num_attention_heads=3, vocab_size=10, num_key_value_heads=3, head_dim=4,
         intermediate_size=48,
     )  # fmt: skip
-    assert unsaid.tied and not unsaid.has_biases
+    assert unsaid.tied and not unsaid.has_biases and not unsaid.is_plain
 
 
 def test_qwen_has_biases_and_two_key_heads_and_the_others_say_what_they_have() -> None:

@@ -10,6 +10,7 @@ Llama, Mistral and Qwen2, and steps aside (`serves` is False) for everything els
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -20,6 +21,8 @@ from torch.utils.checkpoint import checkpoint
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.fewest_rows import ROW_TILE, fewest_rows_through
+from straw.engines.local.forward.half_layer import Before, Behind, is_plain
+from straw.engines.local.forward.norms import Rotate, rms_norm, rotate
 from straw.engines.local.forward.reader import Layout, Reader
 from straw.engines.local.models.llama import Llama
 
@@ -27,56 +30,6 @@ if TYPE_CHECKING:
     from straw.engines.local.models.loaded import CausalModel
 
 FAMILY = ("llama", "mistral", "qwen2")
-
-
-def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
-    if x.device.type == "cuda":  # where torch has one kernel for it, each way
-        return F.rms_norm(x, x.shape[-1:], weight, eps)
-    if torch.is_grad_enabled():
-        return RmsNorm.apply(x, weight, eps)
-    return (x * inverse_rms(x, eps)).mul_(weight)
-
-
-def inverse_rms(x: Tensor, eps: float) -> Tensor:
-    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps).rsqrt_()
-
-
-class RmsNorm(torch.autograd.Function):
-    """y = w * x / rms(x), keeping only x and 1/rms for the way back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, eps: float) -> Tensor:
-        inverse = inverse_rms(x, eps)
-        ctx.save_for_backward(x, weight, inverse)
-        return (x * inverse).mul_(weight)
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, Tensor | None, None]:
-        x, weight, inverse = ctx.saved_tensors
-        unit = x * inverse
-        dw = (dy * unit).sum(0) if ctx.needs_input_grad[1] else None
-        g = dy * weight
-        along = (g * unit).mean(-1, keepdim=True)
-        return g.sub_(unit.mul_(along)).mul_(inverse), dw, None
-
-
-class Rotate(torch.autograd.Function):
-    """Rotary positions for [N, H, D]; the gradient is the rotation back."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        ctx.save_for_backward(cos, sin)
-        return rotate(x, cos, sin)
-
-    @staticmethod
-    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor, None, None]:
-        cos, sin = ctx.saved_tensors
-        return rotate(dy, cos, -sin), None, None
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """[N, 1, D] each; sin has the sign of the half it stands for, since the halves turn against each other."""
-    return (x * cos).addcmul_(x.roll(x.shape[-1] // 2, -1), sin)
 
 
 def as_multiplied(x: Tensor) -> Tensor:
@@ -139,6 +92,11 @@ class LlamaReader:
         """What every layer leaves, before the last norm."""
         return list(self.layer_by_layer(tokens, positions, layout))
 
+    @cached_property
+    def by_hand(self) -> bool:
+        """Whether its layers are plain, on a processor."""
+        return all(map(is_plain, self.body.layers)) and self.body.embed_tokens.weight.device.type == "cpu"
+
     def fewest_rows(self, head: Tensor) -> int:
         """By all matrices, those of adapters too; they never change their shapes."""
         threads = torch.get_num_threads()
@@ -166,7 +124,9 @@ class LlamaReader:
         return rms_norm(x, self.body.norm.weight, self.eps)
 
     def _layer(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
-        heads = layer.self_attn
+        heads, kind = layer.self_attn, x.device.type
+        if self.by_hand and torch.is_grad_enabled() and torch.is_autocast_enabled(kind):
+            return self._by_hand(index, layer, x, turn, layout)
         n = as_multiplied(rms_norm(x, layer.input_layernorm.weight, self.eps))
         projections = (heads.q_proj, heads.k_proj, heads.v_proj)
         q, k, v = (project(n).view(len(n), -1, heads.head_dim) for project in projections)
@@ -176,3 +136,13 @@ class LlamaReader:
         x = residual_linear(heads.o_proj, seen.reshape(len(n), -1), x)
         m = as_multiplied(rms_norm(x, layer.post_attention_layernorm.weight, self.eps))
         return residual_linear(layer.mlp.down_proj, F.silu(layer.mlp.gate_proj(m)) * layer.mlp.up_proj(m), x)
+
+    def _by_hand(self, index: int, layer: Any, x: Tensor, turn: tuple[Tensor, Tensor], layout: Layout) -> Tensor:
+        """The same in bfloat16 with a way back."""
+        heads, mlp, kind = layer.self_attn, layer.mlp, torch.get_autocast_dtype(x.device.type)
+        weights = (one.weight for one in (layer.input_layernorm, heads.q_proj, heads.k_proj, heads.v_proj))
+        q, k, v = Before.apply(x, *weights, *turn, self.eps, kind)
+        seen = layout.attend(index, q, k, v, Rule(heads.scaling, self.windows[index])).reshape(len(x), -1)
+        parts = (heads.o_proj, layer.post_attention_layernorm, mlp.gate_proj, mlp.up_proj, mlp.down_proj)
+        out: Tensor = Behind.apply(x, seen.to(kind), *(part.weight for part in parts), self.eps)
+        return out

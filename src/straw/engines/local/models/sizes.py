@@ -25,6 +25,7 @@ class ModelSize:
     vocab_size: int
     tied: bool = True  # the head is the embedding
     has_biases: bool = False  # of queries, keys and values, as Qwen2 has
+    is_plain: bool = False  # Llama's layers or Mistral's, of which less is kept in bfloat16
 
     @classmethod
     def of(cls, config: Any) -> Self:
@@ -40,6 +41,7 @@ class ModelSize:
             vocab_size=config.vocab_size,
             tied=bool(config.tie_word_embeddings),
             has_biases=config.model_type == "qwen2",
+            is_plain=config.model_type in ("llama", "mistral"),
         )
 
     @property
@@ -86,14 +88,14 @@ PUBLISHED = {
     "Qwen/Qwen2.5-3B-Instruct": qwen2(2048, 36, 16, 11_008),
     "meta-llama/Llama-3.2-1B-Instruct": ModelSize(
         hidden_size=2048, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8, head_dim=64,
-        intermediate_size=8192, vocab_size=128_256,
+        intermediate_size=8192, vocab_size=128_256, is_plain=True,
     ),
     "tiiuae/Falcon3-1B-Instruct": ModelSize(
         hidden_size=2048, num_hidden_layers=18, num_attention_heads=8, num_key_value_heads=4, head_dim=256,
-        intermediate_size=8192, vocab_size=131_072, tied=False,
+        intermediate_size=8192, vocab_size=131_072, tied=False, is_plain=True,
     ),
     "HuggingFaceTB/SmolLM2-1.7B-Instruct": ModelSize(
         hidden_size=2048, num_hidden_layers=24, num_attention_heads=32, num_key_value_heads=32, head_dim=64,
-        intermediate_size=8192, vocab_size=49_152,
+        intermediate_size=8192, vocab_size=49_152, is_plain=True,
     ),
 }  # fmt: skip
