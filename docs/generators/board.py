@@ -40,9 +40,9 @@ MISSING = """## Rows that are not there
 `sdpo` and `rltf_sd` learn from words, which are said in the form of that name alone. `dapo` plays without drawing
 groups again, which is the benchmark's to do: in a game of one prompt that would be the next step.
 """
-FEW = """{secrets} secrets a game are too few to tell one game by: each counts with the geometric mean of its runs, and a
-run that was stopped with its cap (≥ where there is one). The 95% interval is of all games together and speaks of other
-secrets in the same games. The columns behind it are the games of one channel.
+FEW = """{secrets} secrets a game are too few to tell one game by. Each counts with the geometric mean of its runs,
+divided by the ideal observer's; a run that was stopped counts with its cap (≥ where there is one). The 95% interval is
+of all games together and speaks of other secrets in the same games. The columns behind it are the games of one channel.
 """
 
 

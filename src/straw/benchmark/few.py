@@ -1,6 +1,6 @@
 """The score of many games with a few runs each: no game has an interval worth the name, and all together have one.
 
-    x        log of a run's episodes divided by the observer's; a run that was not over counts with its cap
+    x        log of a run's episodes divided by the observer's own mean; a run that was not over counts with its cap
     ratio    exp m, m the mean of x over the runs of a cell, and over cells                   a geometric mean
     95%      exp (m +- t s),  s^2 = sum over cells of variance / runs, divided by cells^2     Welch and Satterthwaite
 
@@ -21,9 +21,9 @@ import numpy as np
 
 from straw.benchmark.games import Cell
 from straw.benchmark.play import Played
+from straw.benchmark.reference import FEW
 from straw.report.sweeps.paired import t_quantile
 
-FEW = 6  # secrets: the median of fewer has no 95% interval
 Runs = Sequence[Played]
 
 
@@ -31,11 +31,11 @@ def has_few(cells: Sequence[Cell]) -> bool:
     return all(cell.secrets < FEW for cell in cells)
 
 
-def log_ratios(runs: Runs, reference: int) -> np.ndarray:
+def log_ratios(runs: Runs, reference: float) -> np.ndarray:
     return np.log(np.array([float(run.episodes) for run in runs]) / reference)
 
 
-def mean_ratio(runs: Runs, reference: int) -> float:
+def mean_ratio(runs: Runs, reference: float) -> float:
     return math.exp(log_ratios(runs, reference).mean())
 
 

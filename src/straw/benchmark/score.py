@@ -17,16 +17,17 @@ from typing import Any
 
 import numpy as np
 
-from straw.benchmark.few import FEW, mean_ratio
+from straw.benchmark.few import mean_ratio
 from straw.benchmark.games import Cell
 from straw.benchmark.play import Played
+from straw.benchmark.reference import FEW
 from straw.report.study.statistics.intervals import Interval, interval_of
 from straw.report.study.statistics.survival import km_median
 
 Record = dict[str, Any]
 
 
-def score_of(cell: Cell, runs: Sequence[Played], reference: int) -> Record:
+def score_of(cell: Cell, runs: Sequence[Played], reference: float) -> Record:
     """Plain JSON values; an end that nobody watched long enough for is null."""
     middle, few = km_median(*times_of(runs)), cell.secrets < FEW
     ratio = mean_ratio(runs, reference) if few else min(middle, cell.most_episodes) / reference

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from straw.benchmark.few import FEW
 from straw.benchmark.games import Cell
+from straw.benchmark.reference import FEW
 
 HEAD = ("game", "known", "episodes", "95%", "observer", "ratio", "updates", "unpaid draws", "CPU s")
 Score = Mapping[str, Any]

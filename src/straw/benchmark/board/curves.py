@@ -11,7 +11,7 @@ from straw.benchmark.entry import Entry
 from straw.benchmark.few import has_few
 from straw.benchmark.games import GROUP, WORDS, Cell
 from straw.benchmark.play import Played
-from straw.benchmark.reference import pace_of
+from straw.benchmark.reference import pace_of, reference_of
 from straw.report.figures.drawing.figure import Figure, Mark, Panel
 
 LOWEST = -2.0  # bits: what lies further below is a run that is sure of something wrong
@@ -89,11 +89,15 @@ def growth_panel(entries: Sequence[Entry], cells: Sequence[Cell]) -> Panel | Non
     if len(sizes) < 2:
         return None
     marks = [mark for place, entry in enumerate(entries) for mark in growth_marks(entry, played, place)]
-    known_at = {cell.N: pace_of(cell).to_nine_tenths or math.nan for cell in played}
+    known_at = {cell.N: observer_at(cell) for cell in played}
     marks.append(Mark(label="ideal observer", x=[*known_at], y=[*known_at.values()], look="thin", has_dots=True))
     spellings = {cell.spelling for cell in played}
     title = ", ".join(WORDS[one] for one in (played[0].channel, *(spellings if len(spellings) == 1 else ())))
     return Panel(title=title, x_title="N", y_title="episodes", log_x=True, log_y=True, ticks=sizes, marks=marks)
+
+
+def observer_at(cell: Cell) -> float:
+    return reference_of(cell) if has_few([cell]) else pace_of(cell).to_nine_tenths or math.nan
 
 
 def growth_marks(entry: Entry, cells: Sequence[Cell], place: int) -> list[Mark]:
