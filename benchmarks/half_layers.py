@@ -24,7 +24,7 @@ from straw.config import load_page
 from straw.engines.base import Loss
 from straw.engines.local.build import load_engine
 from straw.engines.local.engine import LocalEngine
-from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.llama.llama_reader import LlamaReader
 from straw.types import Datum
 
 

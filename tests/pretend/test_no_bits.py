@@ -15,7 +15,7 @@ from tests.pretend.device import NAME, Pretend, counted
 from straw.engines.base import SamplingParams
 from straw.engines.local.engine import LocalEngine
 from straw.engines.local.forward import attention
-from straw.engines.local.forward.norms import rms_norm
+from straw.engines.local.forward.llama.norms import rms_norm
 from straw.engines.local.forward.prompts import reading
 
 NEAR = 1e-4

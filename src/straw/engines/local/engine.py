@@ -24,7 +24,7 @@ from straw.engines.local.batches import Flat, Told, flatten, micro_batches, read
 from straw.engines.local.continuous_batching import Slots
 from straw.engines.local.conversation import LocalConversation
 from straw.engines.local.forward import attention
-from straw.engines.local.forward.llama_reader import reader_of
+from straw.engines.local.forward.llama.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.forward.prompts.beginnings import Beginnings, can_begin

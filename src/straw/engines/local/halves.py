@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
-from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.llama.llama_reader import LlamaReader
 from straw.engines.local.forward.packed_weights import Packed, can_pack, pack_layers
 
 if TYPE_CHECKING:

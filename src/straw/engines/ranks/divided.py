@@ -30,7 +30,7 @@ from straw.engines.batch_invariant import again
 from straw.engines.local.adapters.lora import add_lora
 from straw.engines.local.batches import Flat
 from straw.engines.local.forward.fewest_rows import ROW_TILE
-from straw.engines.local.forward.llama_reader import LlamaReader, reader_of
+from straw.engines.local.forward.llama.llama_reader import LlamaReader, reader_of
 from straw.engines.local.forward.lm_head import Head, log_probabilities
 from straw.engines.local.forward.reader import Layout, Reader
 from straw.engines.ranks.rows import Share, take

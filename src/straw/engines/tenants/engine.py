@@ -19,7 +19,7 @@ from transformers import PreTrainedModel
 
 from straw.engines.base import AdamParams
 from straw.engines.local.engine import bfloat16_on
-from straw.engines.local.forward.llama_reader import reader_of
+from straw.engines.local.forward.llama.llama_reader import reader_of
 from straw.engines.local.forward.lm_head import Head
 from straw.engines.local.forward.self_check import check_reading, refusing
 from straw.engines.local.training.microbatch_budget import tokens_at_once

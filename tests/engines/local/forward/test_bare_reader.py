@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from straw.engines.local.engine import bfloat16_on
-from straw.engines.local.forward.bare_reader import BareReader
-from straw.engines.local.forward.llama_reader import LlamaReader, reader_of
+from straw.engines.local.forward.llama.bare_reader import BareReader
+from straw.engines.local.forward.llama.llama_reader import LlamaReader, reader_of
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.models.tiny import make_bare
 

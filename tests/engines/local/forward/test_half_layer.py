@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from straw.engines.batch_invariant import batch_invariant
-from straw.engines.local.forward.llama_reader import LlamaReader
+from straw.engines.local.forward.llama.llama_reader import LlamaReader
 from straw.engines.local.forward.packing import Pack
 
 SIZES: dict[str, Any] = {

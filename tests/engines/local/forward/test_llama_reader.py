@@ -13,8 +13,8 @@ from torch import nn
 
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.hf_reader import ModulesReader, attention_through_layout, recomputing
-from straw.engines.local.forward.llama_reader import LlamaReader, as_multiplied, reader_of, residual_linear
-from straw.engines.local.forward.norms import RmsNorm, Rotate, inverse_rms, rms_norm, rotate
+from straw.engines.local.forward.llama.llama_reader import LlamaReader, as_multiplied, reader_of, residual_linear
+from straw.engines.local.forward.llama.norms import RmsNorm, Rotate, inverse_rms, rms_norm, rotate
 from straw.engines.local.forward.packing import Pack
 from straw.engines.local.models.tiny import make_bare
 from straw.errors import ModelError

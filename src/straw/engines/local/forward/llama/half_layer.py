@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from straw.engines.local.forward.norms import inverse_rms, norm_backward, rotate
+from straw.engines.local.forward.llama.norms import inverse_rms, norm_backward, rotate
 
 
 def is_plain(layer: Any) -> bool:

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from straw.engines.local.forward.attention import Rule
-from straw.engines.local.forward.llama_reader import LlamaReader
-from straw.engines.local.forward.norms import Rotate, rms_norm, rotate
+from straw.engines.local.forward.llama.llama_reader import LlamaReader
+from straw.engines.local.forward.llama.norms import Rotate, rms_norm, rotate
 from straw.engines.local.forward.reader import Layout
 from straw.engines.local.models.llama import Llama
 

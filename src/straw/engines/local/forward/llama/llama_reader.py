@@ -21,8 +21,8 @@ from torch.utils.checkpoint import checkpoint
 from straw.engines.batch_invariant import again
 from straw.engines.local.forward.attention import Rule
 from straw.engines.local.forward.fewest_rows import ROW_TILE, fewest_rows_through
-from straw.engines.local.forward.half_layer import Before, Behind, is_plain
-from straw.engines.local.forward.norms import Rotate, rms_norm, rotate
+from straw.engines.local.forward.llama.half_layer import Before, Behind, is_plain
+from straw.engines.local.forward.llama.norms import Rotate, rms_norm, rotate
 from straw.engines.local.forward.reader import Layout, Reader
 from straw.engines.local.models.llama import Llama
 
@@ -51,7 +51,7 @@ def residual_linear(layer: Any, x: Tensor, residual: Tensor) -> Tensor:
 def reader_of(model: CausalModel, checkpointing: bool, fast_llama: bool) -> Reader:
     """The one written by hand, where it serves the model and is wanted; else through the modules of transformers."""
     if isinstance(model, Llama):
-        from straw.engines.local.forward.bare_reader import BareReader
+        from straw.engines.local.forward.llama.bare_reader import BareReader
 
         return BareReader(model, checkpointing)
     from straw.engines.local.forward.hf_reader import ModulesReader
