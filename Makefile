@@ -6,7 +6,7 @@
 # make gpu    on a machine with a CUDA card: contract, throughput, a run that is killed, generators; a table to paste
 # make wheel  the sdist, and the wheel that is built out of it, into dist/
 # make study  the sweeps of the secret game for a laptop, each with its report: some hours, and it can be stopped
-# make board  play what is missing on the benchmark's board, or no longer replays: about a minute of CPU each
+# make board  play what is missing on the benchmark's board, or no longer replays: one to ten minutes of CPU each
 # make docs   these pages as a site in build/site
 # make torture  kill runs at random moments and compare them with runs that were left alone
 #

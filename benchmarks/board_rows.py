@@ -1,11 +1,13 @@
 """The board's entries: plays those that are missing or that this code no longer plays as they stand.
 
-    python benchmarks/board_rows.py                  every row, into benchmarks/board
+    python benchmarks/board_rows.py                  every row in every form that it plays, into benchmarks/board
     python benchmarks/board_rows.py grpo es          these alone
+    python benchmarks/board_rows.py --form short     this form alone
     python benchmarks/board_rows.py --stale          names what would be made anew, and makes nothing
 
 An entry stands where it is whole, was made on such a machine with the same code of straw's learners, and its first
-run replays bit for bit; else the row plays anew, at most some three minutes of one core each. One row at a time.
+run replays bit for bit; else the row plays anew: at most some three minutes of one core in the short form, and more in
+the broad one. One row at a time.
 """
 
 from __future__ import annotations
@@ -29,22 +31,30 @@ ROWS = (
     "reinforce_pp_baseline", "ppo", "ppo_critic", "reinforce_ema", "reinforce_constant", "optimistic", "es",
     "expert_iteration",
 )  # fmt: skip
+READERS = ("sdpo", "rltf_sd")
+PLAYS = {"short": ROWS, "broad": ROWS, "words": (*READERS, "reinforce", "surrogate", "grpo")}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("rows", nargs="*", default=ROWS, help="rows by name; all where none is named")
+    parser.add_argument("rows", nargs="*", help="rows by name; all where none is named")
+    parser.add_argument("--form", choices=[*PLAYS], help="one form; all where none is named")
     parser.add_argument("--stale", action="store_true", help="only name what would be made anew")
     words = parser.parse_args()
-    for row in words.rows:
-        path = BOARD / f"{row}-short.json"
-        reason = why_anew(path)
-        print(f"{row}: {reason or 'stands'}", flush=True)
-        if reason and not words.stale:
-            path.unlink(missing_ok=True)
-            command = [sys.executable, "-m", "straw", "bench", row, "--short", "-o", str(path)]
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
-            print(done.stdout[-1200:], flush=True)
+    for form in [words.form] if words.form else PLAYS:
+        for row in words.rows or PLAYS[form]:
+            look(row, form, only_say=words.stale)
+
+
+def look(row: str, form: str, *, only_say: bool) -> None:
+    path = BOARD / f"{row}-{form}.json"
+    reason = why_anew(path)
+    print(f"{row}, {form} form: {reason or 'stands'}", flush=True)
+    if reason and not only_say:
+        path.unlink(missing_ok=True)
+        command = [sys.executable, "-m", "straw", "bench", row, "--form", form, "-o", str(path)]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+        print(done.stdout[-1200:], flush=True)
 
 
 def why_anew(path: Path) -> str:

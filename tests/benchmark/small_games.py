@@ -103,6 +103,13 @@ class DrawsInSecret(Own):
         return {"unpaid_draws": __import__("straw.types").types.Metric(0.0)}
 
 
+class TellsWords(Own):
+    """Says what was said to it, as the reason why it fails."""
+
+    def learn(self, step, told, groups):
+        raise ValueError(repr([one.words for one in told[0]]))
+
+
 class LossOfItsOwn(Own):
     def learn(self, step, told, groups):
         datum = forced(self.engine.chat, self.plan.task, told[0][0].problem, ("1",))
@@ -212,7 +219,9 @@ class SmallCell(Cell):
     __slots__ = ()
 
     def options(self) -> dict[str, Any]:
-        return {**Cell.options(self), **dict(word.split("=") for word in WORDS if not word.startswith("N="))}
+        small = dict(word.split("=") for word in WORDS if not word.startswith("N="))
+        shorter = {"warmup_steps": "150"} if self.channel == "words" else {}  # it would go on until the model reads
+        return {**Cell.options(self), **small, **shorter}
 
 
 def small_cell(channel: str = "binary", secrets: int = 2, most: int = 16, N: int = 8) -> Cell:

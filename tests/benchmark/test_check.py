@@ -148,16 +148,16 @@ def test_a_learner_that_works_out_its_secrets_is_found_out_by_the_salt(
     home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It replays bit for bit, since it is a function of its code; only what nobody could know tells."""
-    form = small_form(monkeypatch, CELL)
+    form = small_form(monkeypatch, replace(CELL, secrets=6))
     cheat = learner(tmp_path, "Computes")
     entry = bench(form, cheat, tmp_path / "cheat.json", lambda line: None)
-    assert [one.known for one in entry.runs[CELL.name]] == [True, True]
+    assert [one.known for one in entry.runs[CELL.name]] == [True] * 6
     entry.scores, entry.total = entry.scored()
     monkeypatch.setattr("straw.outside.said", set())
     with pytest.raises(ConfigError, match="trust_code="):
         check(entry, lambda line: None, salt=SALT, open=in_the_open)
     monkeypatch.setattr("straw.outside.check_trust", lambda mark, name: None)
-    found = check(entry, lambda line: None, salt=SALT, replays=2, salted=3)
+    found = check(entry, lambda line: None, salt=SALT, replays=2, salted=6)
     assert "outside its own interval" in refused(found)
     assert "2 of 2 runs replay bit for bit" in [one.text for one in found]
 
@@ -180,6 +180,14 @@ def test_one_that_knew_some_of_its_secrets_is_found_over_all_cells_together() ->
     assert chance_of([(honest, honest)] * 3) == pytest.approx(0.5, abs=0.05)
 
 
+def test_where_a_game_has_two_secrets_one_game_refuses_nobody_and_three_find_who_knew_them() -> None:
+    """Two honest runs are faster than eight others once in 45: luck, in one of so many games."""
+    told, salted = [run(0, 4), run(1, 8)], [run(number, 40) for number in range(8)]
+    assert not compared(CELL, told, salted).refuses
+    assert chance_of([(told, salted)]) == pytest.approx(1 / 45, abs=0.005)
+    assert [together([(told, salted)] * cells).refuses for cells in (1, 3)] == [False, True]
+
+
 def test_the_chance_is_that_of_scipy_where_there_is_one_cell_without_ties() -> None:
     from scipy.stats import mannwhitneyu
 
@@ -198,6 +206,16 @@ def test_honest_entries_are_refused_once_in_a_thousand_at_most(monkeypatch: pyte
         pairs = [(some[2 * cell], some[2 * cell + 1]) for cell in range(3)]
         refusals += chance_of(pairs, shuffles=1999) < RARE or any(compared(CELL, *pair).refuses for pair in pairs)
     assert refusals <= 2  # of 120, where 0.4 are to be expected; 3 or more happen in 0.7% of such trials
+
+
+BOARD = Path(__file__).parents[2] / "benchmarks" / "board"
+
+
+@pytest.mark.parametrize("path", sorted(BOARD.glob("*.json")), ids=lambda path: path.stem)
+def test_the_entries_of_the_board_are_whole_and_right_on_paper(home: Path, path: Path) -> None:
+    entry = read_entry(path)
+    assert entry.is_whole and refused([*read_over(entry)]) == ""
+    assert path.stem == f"{entry.submission.learner}-{entry.form}"
 
 
 def test_the_file_is_the_entry(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from straw.benchmark.few import few_record, has_few
 from straw.benchmark.games import FORMS, Cell, cells_of, table_mark
 from straw.benchmark.play import Played, record_of
 from straw.benchmark.reference import reference_of
@@ -67,7 +68,8 @@ class Entry:
             for cell in self.cells
             if self.runs.get(cell.name)
         }
-        return found, total_of(list(found.values()))
+        total = total_of(list(found.values()))
+        return found, total | few_record(self.runs, found) if has_few(self.cells) else total
 
     def record(self) -> dict[str, Any]:
         scores, total = self.scored()

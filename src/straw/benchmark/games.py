@@ -2,7 +2,9 @@
 
     cell      a channel, N and a spelling; so many secrets; at most so many episodes for each
     short     3 cells, 8 secrets         at most 3 minutes of one core
-    full      54 cells, 32 secrets       at most 90
+    broad     46 cells, 2 secrets        of full, those that say nothing in words and that an observer knows in time
+    words     9 cells, 8 secrets         of full, those that say something of every reply
+    full      63 cells, 32 secrets
     smollm2   a real model, apart
 
 All else is the same for everybody: groups of four, one prompt, a run that is over when 0.9 of the bits are known or
@@ -30,6 +32,8 @@ CHANNELS: Mapping[str, Mapping[str, Any]] = {
     "dense": {"reward_type": "dense", "env_type": "multi_step", "credit": "turn"},
     "dense_sum": {"reward_type": "dense", "env_type": "multi_step", "credit": "sum"},
     "noisy": {"reward_type": "noisy_binary", "flip_probability": 0.1},
+    # Who pays has the page of a learner that reads, so everybody begins with the model that was taught what words mean.
+    "words": {"reward_type": "told_in_words", "algorithm": "sdpo"},
 }
 SPELLINGS: Mapping[str, Mapping[str, Any]] = {
     "digits": {},
@@ -37,10 +41,13 @@ SPELLINGS: Mapping[str, Mapping[str, Any]] = {
     "one_token": {"spelling": "tagged", "model_name": "tiny-1M-numbers"},
     "three_digits": {"model_name": "tiny-1M-3digits"},
 }
+# Higher and lower are about numbers: a model that can read them would have to know the permutation, which is secret.
+ORDERED = "digits one_token three_digits"
 WORDS = {
     "binary": "right or wrong", "bins8": "8 bins of log distance", "distance": "log distance",
     "dense": "bit by bit, each turn paid", "dense_sum": "bit by bit, the sum paid",
     "noisy": "right or wrong, flipped with probability 0.1",
+    "words": "right or wrong, and in words whether it is higher or lower",
     "digits": "decimal digits", "permuted": "the digits of another number", "one_token": "one token a number",
     "three_digits": "up to three digits a token",
 }  # fmt: skip
@@ -93,13 +100,25 @@ def cells(channels: str, spellings: str, caps: Mapping[int, int], secrets: int, 
     ]
 
 
+def numbers(secrets: int, of_hits: Mapping[int, int]) -> list[Cell]:
+    """The games that pay and say nothing; `of_hits`: the caps where the secret alone is paid."""
+    return [
+        *cells("binary noisy", " ".join(SPELLINGS), of_hits, secrets),
+        *cells("bins8 distance", " ".join(SPELLINGS), {64: 256, 256: 384, 1024: 512}, secrets),
+        *cells("dense dense_sum", "digits", {64: 128, 256: 192, 1024: 256}, secrets),
+    ]
+
+
+def words(secrets: int) -> list[Cell]:
+    return cells("words", ORDERED, {64: 256, 256: 256, 1024: 256}, secrets)
+
+
 FORMS: Mapping[str, tuple[Cell, ...]] = {
     "short": tuple(cells("binary bins8 distance", "digits", {64: 256}, 8)),
-    "full": (
-        *cells("binary noisy", " ".join(SPELLINGS), {64: 256, 256: 512, 1024: 512}, 32),
-        *cells("bins8 distance", " ".join(SPELLINGS), {64: 256, 256: 384, 1024: 512}, 32),
-        *cells("dense dense_sum", "digits", {64: 128, 256: 192, 1024: 256}, 32),
-    ),
+    # Without the cells whose cap is below the ideal observer's median: of a few runs they tell nothing.
+    "broad": tuple(numbers(2, {64: 256, 256: 512})),
+    "words": tuple(words(8)),
+    "full": (*numbers(32, {64: 256, 256: 512, 1024: 512}), *words(32)),
     "smollm2": tuple(cells("binary bins8 distance", "digits", {64: 128}, 6, "smollm2")),
 }
 

@@ -32,6 +32,7 @@ from straw.runs.records import rollout_record
 from straw.seeds import seed_for
 from straw.tasks.base import Enumerable
 from straw.training.engine_factory import crew
+from straw.training.learners.distillation.rltf_sd import SecondTries
 from straw.training.learners.evolution.members import Members
 from straw.training.plan import Plan
 from straw.training.resolve.page_to_plan import plan_of, sampling_of
@@ -60,9 +61,10 @@ class Played:
 
 
 def options_here(draw: Draw) -> dict[str, Any]:
-    """The page of the side that pays. Who learns makes no difference to it."""
+    """The page of the side that pays. Who learns makes no difference to it; a game of words names an algorithm, so
+    that everybody begins with a model that was taught to read them."""
     return {
-        **draw.cell.options(), "algorithm": "reinforce", "fixed_secret": draw.secret, "secret_seed": draw.labels_seed,
+        "algorithm": "reinforce", **draw.cell.options(), "fixed_secret": draw.secret, "secret_seed": draw.labels_seed,
         "seed": draw.seed,
     }  # fmt: skip
 
@@ -90,7 +92,7 @@ class Run:
         begun_s, failed, start = time.process_time(), "", start_mark(self.plan, self.engine)
         self.measure(0)
         try:
-            way = away.begin(options_there(self.draw, submission), self.sampling)
+            way = self.allowed(away.begin(options_there(self.draw, submission), self.sampling))
             for step in range(1, self.draw.cell.most_episodes // GROUP + 1):
                 self.step(step, away, way)
                 if self.is_known:
@@ -115,9 +117,16 @@ class Run:
         away.learn(step, groups, self.engine.policy_version, self.verbs)
         self.measure(step * GROUP)
 
+    def allowed(self, way: Way) -> Way:
+        if way.second_tries and not self.plan.channel.speaks:
+            raise LearnerFailed("a second try answers what was said of the first, and this game says nothing in words")
+        return way
+
     def rollouts(self, step: int, way: Way) -> Groups:
-        """By the weights as they are; or each of a group by weights with noise of its own, whose seeds the run has."""
+        """By the weights as they are, all at once or in two halves; or each by weights with noise of its own."""
         collector, noise = Collector(self.plan, self.sampling), way.noise
+        if way.second_tries:
+            return SecondTries(collector, self.engine).rollouts(step)
         if noise is None:
             return self.fresh(step, collector, way.candidates)
         members = Members(collector, self.engine, noise.sigma, noise.greedy, self.noise_seeds)

@@ -33,8 +33,11 @@ FIXED = ("algorithm", "group_size", "batch_size", "samples_per_step", "problems_
 MOST_CODE = MIB  # bytes of a file of yours
 PLAIN = "tokens, what was paid for them, and its own draws"
 FULL_PAY = f"{PLAIN}; how much full reward is"
-KNOW_FULL_PAY = ("surrogate", "regress", "expert_iteration", "optimistic")  # and the other rows: PLAIN
-OUR_KNOWLEDGE = dict.fromkeys(KNOW_FULL_PAY, FULL_PAY)
+SAID = "tokens, what was paid for them and said of them, and its own draws"
+OUR_KNOWLEDGE = {  # and the other rows: PLAIN
+    **dict.fromkeys(("surrogate", "regress", "expert_iteration", "optimistic"), FULL_PAY),
+    **dict.fromkeys(("sdpo", "rltf_sd"), SAID),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

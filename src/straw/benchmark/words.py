@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from straw.benchmark.games import Cell
+from straw.benchmark.reference import FEW
 
 HEAD = ("game", "known", "episodes", "95%", "observer", "ratio", "updates", "unpaid draws", "CPU s")
 Score = Mapping[str, Any]
@@ -20,6 +21,9 @@ def row_of(cell: Cell, score: Score) -> tuple[str, ...]:
 
 
 def median_words(cell: Cell, score: Score) -> str:
+    """Of a few runs their geometric mean, which is at least that where one of them was not over."""
+    if cell.secrets < FEW:
+        return f"{'≥ ' if score['at_least'] else ''}{score['ratio'] * score['reference']:.0f}"
     return f"over {cell.most_episodes}" if score["median"] is None else f"{score['median']:g}"
 
 
@@ -41,3 +45,11 @@ def total_words(total: Score) -> str:
     if total["ratio"] is None:
         return "-"
     return f"{'≥ ' if total['at_least'] else ''}{total['ratio']:.2f}×"
+
+
+def total_interval(total: Score) -> str:
+    """Example: 7.1 to 9.9. Only forms with a few secrets a game have one over all games."""
+    if total.get("interval") is None:
+        return "-"
+    low, high = total["interval"]
+    return f"{low:.2f} to {high:.2f}"

@@ -16,6 +16,7 @@ from tests.benchmark.test_check import run
 from straw.benchmark.board import page as page_module
 from straw.benchmark.board.curves import bits_at, middle_curve
 from straw.benchmark.board.page import board_page
+from straw.benchmark.board.parts import channels_of, sizes_of, spellings_of
 from straw.benchmark.entry import Entry
 from straw.benchmark.games import FORMS, Cell
 from straw.benchmark.submission import Submission, submitted
@@ -106,7 +107,37 @@ def test_what_is_not_whole_or_played_other_games_is_named_and_left_out() -> None
 def test_the_full_form_has_curves_for_digits_and_how_episodes_grow_with_N() -> None:
     text = board_page([(Path("a.json"), entry(submitted("grpo", {}), "full"))])
     assert 'id="curves-full"' in text and 'id="growth-full"' in text
-    assert len(re.findall(r'id="growth-full-\d+"', text)) == 18 and len(re.findall(r'id="curves-full-\d+"', text)) == 18
+    assert len(re.findall(r'id="growth-full-\d+"', text)) == 21 and len(re.findall(r'id="curves-full-\d+"', text)) == 21
+
+
+def test_the_broad_form_is_told_in_parts_with_an_interval_and_how_few_its_secrets_are() -> None:
+    """16 episodes in every game, but for those of a cell at its cap."""
+    one = entry(submitted("grpo", {}), "broad")
+    cell = FORMS["broad"][0]
+    one.runs[cell.name] = [run(n, cell.most_episodes, known=False) for n in range(2)]
+    text = board_page([(Path("a.json"), one)])
+    heads = re.findall(r"<caption>(.*?)</caption>", text)
+    assert any("broad form, 2 secrets a game" in head for head in heads)
+    assert sum("; 2 secrets a game" in head for head in heads) == len({cell.channel for cell in FORMS["broad"]})
+    assert any("By N, broad form, over bins8, distance, dense, dense_sum" in head for head in heads)
+    assert any("By spelling, broad form, over binary, noisy, bins8, distance" in head for head in heads)
+    row = re.search(r"<tr><th[^>]*>grpo</th>(.*?)</tr>", text)
+    assert row is not None
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row[1])
+    assert cells[0].startswith("≥ ") and " to " in cells[1] and cells[2] == "90 of 92" and len(cells) == 3 + 6
+    assert len(re.findall(r'id="growth-broad-\d+"', text)) == 6  # a channel each, over its spellings
+    assert Read(text).open == []
+
+
+def test_parts_that_stand_side_by_side_are_of_the_same_channels() -> None:
+    """No game of hits has N = 1,024 in the broad form, so none of them is in the columns by N."""
+    cells = FORMS["broad"]
+    assert {cell.channel for own in sizes_of(cells).values() for cell in own} == {
+        "bins8", "distance", "dense", "dense_sum"
+    }  # fmt: skip
+    assert [len(own) for own in sizes_of(cells).values()] == [10, 10, 10]
+    assert [len(own) for own in spellings_of(cells).values()] == [10, 10, 10, 10]
+    assert sum(len(own) for own in channels_of(cells).values()) == len(cells)
 
 
 def test_nothing_that_an_entry_says_is_taken_for_the_page() -> None:

@@ -60,12 +60,14 @@ def play(submission: Submission, away: LearnerProcess, cell: Cell | None = None,
         pytest.param("surrogate", "dense_sum", marks=pytest.mark.slow),
         ("es", "bins8"),
         ("ppo_critic", "bins8"),
+        ("sdpo", "words"),
+        ("rltf_sd", "words"),
     ],
 )
 def test_a_run_through_the_wall_is_that_of_straw_train(
     home: Path, tmp_path: Path, away: LearnerProcess, name: str, channel: str
 ) -> None:
-    """Token by token and float by float, whoever learns: policy gradients, beliefs, conversations."""
+    """Token by token and float by float, whoever learns: policy gradients, beliefs, conversations, readers."""
     options = {"pool": "16", "fresh": "4", "most_updates": "3"} if name == "surrogate" else {}
     submission, cell = submitted(name, options), small_cell(channel, most=12)
     lines: list[str] = []
@@ -79,6 +81,7 @@ def test_a_run_through_the_wall_is_that_of_straw_train(
     here = [{**row, "advantages": None} for row in read_lines(tmp_path / "run/rollouts.jsonl")]
     there = [{**json.loads(line), "advantages": None} for line in lines]
     assert there == here[: len(there)] and len(there) >= 4 and run.failed == ""
+    assert all(("words" in row) == (channel == "words") for row in there)
     bits = {row["episodes"]: row["bits_known"] for row in read_lines(tmp_path / "run/metrics.jsonl")}
     assert [known for _, known in run.bits] == pytest.approx([bits[at] for at, _ in run.bits], abs=6e-4)
 
@@ -173,6 +176,24 @@ def test_a_learner_that_hangs_is_ended(folder: Path, away: LearnerProcess, monke
     assert "said nothing" in run.failed and not run.known
 
 
+@pytest.mark.slow
+def test_words_reach_a_learner_in_a_file_and_everybody_begins_with_a_model_that_reads(
+    folder: Path, away: LearnerProcess
+) -> None:
+    """What is said is right, higher, lower or unreadable; one that learns nothing from it begins where sdpo does."""
+    cell = small_cell("words", most=8)
+    run = play(learner(folder, "TellsWords"), away, cell)
+    said = ast.literal_eval(run.failed.removeprefix("ValueError: "))
+    assert len(said) == 4 and set(said) <= {"right", "higher", "lower", "unreadable"}
+    assert play(quick(), away, cell).start == play(submitted("sdpo", {}), away, cell).start == run.start
+    assert play(quick(), away, small_cell(most=8)).start != run.start
+
+
+def test_second_tries_are_for_games_that_speak(away: LearnerProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wire, "way_of", lambda ready: wire.Way(second_tries=True))
+    assert "says nothing in words" in play(quick(), away).failed
+
+
 @pytest.mark.parametrize(("name", "why"), [("rltf_sd", "word"), ("sdpo", "word"), ("opd", "teacher")])
 def test_rows_that_need_what_no_game_has_say_so(away: LearnerProcess, name: str, why: str) -> None:
     run = play(submitted(name, {}), away)
@@ -183,6 +204,8 @@ def test_rows_that_need_what_no_game_has_say_so(away: LearnerProcess, name: str,
 def test_noise_that_makes_no_sense_is_refused(noise: Any) -> None:
     with pytest.raises(RunError, match="from 0 to 10"):
         wire.noise_of(noise)
+    with pytest.raises(RunError, match="second tries or none"):
+        wire.way_of({"ready": True, "second_tries": noise})
     assert wire.noise_of(None) is None and wire.noise_of({"sigma": 0.5, "greedy": True}) == wire.Noise(0.5, True)
 
 

@@ -12,7 +12,7 @@ from tests.small_runs import Parts
 
 from straw.benchmark.wall.away import EngineAway
 from straw.benchmark.wall.verbs import Verbs
-from straw.benchmark.wall.wire import MOST_TOKENS
+from straw.benchmark.wall.wire import MOST_SHARES, MOST_TOKENS
 from straw.engines.base import AdamParams, Loss, SamplingParams
 from straw.errors import RunError
 from straw.types import Datum
@@ -104,6 +104,15 @@ def test_a_row_that_would_take_the_payer_s_memory_is_refused_before_it_is_read(
     for ask in asked:
         with pytest.raises(RunError, match="at most 2,048 tokens"):
             ask()
+
+
+def test_a_teacher_tells_so_many_probabilities_at_once_and_no_more(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is told lies in the payer's memory, as lists and as a line of JSON."""
+    parts = Parts()
+    wall, data = Wall(parts), data_of(parts)
+    monkeypatch.setattr(parts.engine, "likeliest", None)
+    with pytest.raises(RunError, match="probabilities are told at once"):
+        wall.away.likeliest(data, MOST_SHARES)
 
 
 def test_what_is_put_behind_a_conversation_is_no_longer_than_a_row(home: Path) -> None:

@@ -22,7 +22,8 @@ ROLLOUT = Rollout(
     ),
     turns=TURNS, replies=("12",), end=End.ANSWERED,
     grade=Grade(hits=(False,), well_formed=True, offsets=(12 - SECRET,)),
-    rewards={"binary": 0.1 + 0.2}, extra={"secret": SECRET}, metrics={"secret": SECRET}, advantages=(float(SECRET),),
+    rewards={"binary": 0.1 + 0.2}, words="higher", extra={"secret": SECRET}, metrics={"secret": SECRET},
+    advantages=(float(SECRET),),
 )  # fmt: skip
 
 
@@ -42,12 +43,13 @@ def test_nothing_that_a_learner_gets_names_the_secret_or_how_far_it_is() -> None
     plain = json.loads(wire.line_of(wire.blind(ROLLOUT)))
     said = [*values(plain)]
     assert not any(str(SECRET) in str(one) or one == 12 - SECRET or one == SECRET - 12 for one in said)
-    assert "12" in said and 0.1 + 0.2 in said
+    assert "12" in said and 0.1 + 0.2 in said and said.count("higher") == 1
 
 
 def test_a_blind_rollout_keeps_what_was_said_and_paid_to_the_last_bit() -> None:
     got = wire.unblinded(json.loads(wire.line_of(wire.blind(ROLLOUT))))
     assert (got.turns, got.replies, got.rewards, got.end) == (TURNS, ROLLOUT.replies, ROLLOUT.rewards, End.ANSWERED)
+    assert got.words == "higher"
     assert (got.problem.reference, got.problem.facts, got.grade.hits, got.grade.offsets) == (("?",), {}, (), ())
     assert got.problem.messages == ROLLOUT.problem.messages
 

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 
 from straw.benchmark.board.curves import curves_figure, growth_figure
-from straw.benchmark.board.tables import costs_table, scores_table
+from straw.benchmark.board.tables import costs_table, scores_tables
 from straw.benchmark.entry import Entry
 from straw.benchmark.games import FORMS, cells_of, table_mark
 from straw.report.figures.drawing.figure import Figure
@@ -27,7 +27,8 @@ TITLE = "Bits per episode"
 LEDE = (
     "How many episodes a learner takes to know a secret number, beside the least that an ideal observer takes. Every "
     "learner plays the same games on the same model, gets replies and what they were paid, and never sees the secret. "
-    "1× is the ideal observer; ≥ says that no more than half of the runs came to know within the cap."
+    "1× is the ideal observer; ≥ says that no more than half of the runs came to know within the cap, or in the broad "
+    "form that not all did."
 )
 METHOD = """
 A run is over when 0.9 of the log2 N bits are known, measured on the weights after every step, or at the cap. The median
@@ -35,6 +36,13 @@ is Kaplan and Meier's; the 95% interval lies between two of the runs in order, w
 the median of an observer that is paid in the same groups of four, rounded up to a whole group. Over games the score is
 the geometric mean. One game may say less than 1×, by the luck of its runs or where weights bet on a number that nobody
 was paid for yet.
+|
+The broad form has all channels and spellings and a few secrets of each game, so a game says little: it shows the
+geometric mean of its runs, and a run that was stopped counts with its cap. All games together have a 95% interval, by
+Student's t from how runs of the same game differ: it speaks of other secrets in these games.
+|
+In the form of words a reply is told right, higher, lower or unreadable too. All learners begin with a model that was
+taught what these mean; for one that makes no use of them it is right or wrong.
 |
 Updates and unpaid draws are counted by the process that does them. A reply that is drawn without being paid for is no
 episode, since nothing is told; it is work all the same.
@@ -76,9 +84,9 @@ def form_sections(form: str, entries: Sequence[Entry]) -> list[str]:
     cells = [cell for cell in cells_of(form) if any(entry.runs.get(cell.name) for entry in entries)]
     fair = [entry for entry in entries if not entry.submission.knows_formula]
     told = [entry for entry in entries if entry.submission.knows_formula]
-    body = element("h2", f"The {form} form") + (scores_table(form, fair, cells) if fair else "")
+    body = element("h2", f"The {form} form") + (scores_tables(form, fair, cells) if fair else "")
     if told:
-        body += element("h3", "Learners that know the formula of their reward") + scores_table(form, told, cells)
+        body += element("h3", "Learners that know the formula of their reward") + scores_tables(form, told, cells)
     return [section(f"form-{form}", body + costs_table(form, entries))]
 
 
@@ -86,7 +94,7 @@ def figures_of(form: str, entries: Sequence[Entry]) -> list[Figure]:
     if not entries:
         return []
     cells = [cell for cell in cells_of(form) if len(FORMS[form]) < 12 or cell.spelling == "digits"]
-    return [curves_figure(form, entries, cells), growth_figure(form, entries, cells_of(form))]
+    return [growth_figure(form, entries, cells_of(form)), curves_figure(form, entries, cells)]
 
 
 def left_out(names: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from straw.engines.local.models.tiny import SHAPES
 from straw.errors import RunError, StrawError
 from straw.text.chat.character_tokenizer import character_tokenizer
 from straw.text.chat.chat import Chat
+from straw.training.learners.distillation.rltf_sd import TextFeedback
 from straw.training.learners.evolution.es import EvolutionOptions
 from straw.training.learners.registry import learner_of, own_learner
 from straw.training.plan import Plan
@@ -88,12 +89,14 @@ class Player:
         self.learner = learner_of(self.plan, self.engine, updates, replay, own)
 
     def ready(self) -> Plain:
-        """What the payer hears before the first rollout: whether they are by weights with noise (es), or new ones."""
+        """What the payer hears before the first rollout: by weights with noise (es), new ones, or in two tries."""
         told = self.plan.page.algorithm
         if (candidates := getattr(self.own, "candidates", None)) is not None:
             return {"ready": True, "candidates": int(candidates)}
         if not callable(getattr(self.own, "source", None)):
             return {"ready": True}
+        if getattr(type(self.own), "source", None) is TextFeedback.source:
+            return {"ready": True, "second_tries": True}
         if not isinstance(told, EvolutionOptions):
             raise RunError(
                 f"the benchmark draws the rollouts; algorithm={told.algorithm} brings a source of its own, so it "

@@ -126,7 +126,10 @@ class Verbs:
 
     def likeliest(self, data: Any, count: int, policy: Any, temperature: float) -> list[list[list[list[float]]]]:
         """A pair of token and probability each: JSON has no numbers for names."""
-        found = self.engine.likeliest(wire.data_of(data), int(count), policy, float(temperature))
+        rows, count = wire.data_of(data), int(count)
+        if (shares := count * sum(len(row.tokens) for row in rows)) > wire.MOST_SHARES:
+            raise RunError(f"at most {wire.MOST_SHARES:,} probabilities are told at once; got {shares:,}")
+        found = self.engine.likeliest(rows, count, policy, float(temperature))
         return [[[[token, share] for token, share in one.items()] for one in row] for row in found]
 
     def add_noise(self, seeds: Any, scales: Any) -> None:

@@ -1,6 +1,6 @@
 """What goes through the wall, as lines of JSON: rollouts without their secret one way, the engine's verbs the other.
 
-    payer  -> learner    {"learn": step, "groups": [...]}               what was said, and what was paid for it
+    payer  -> learner    {"learn": step, "groups": [...]}               replies, what was paid for them and said of them
     learner -> payer     {"verb": "optim_step", "with": {...}}          as often as it likes
     payer  -> learner    {"value": {...}}  or  {"error": "..."}
     learner -> payer     {"learned": {...}}                             its turn is over
@@ -23,6 +23,7 @@ from straw.types import Datum, End, Grade, Message, Problem, Rollout, Turn
 
 LONGEST = 1 << 28  # bytes of a line
 MOST_TOKENS = 2048  # of a row, prompt included: no game has so many, and attention takes memory by the square
+MOST_SHARES = 1 << 22  # probabilities that are told at once
 MOST_NOISE = 10.0
 MOST_CANDIDATES = 1 << 16
 BUILT_IN_LOSSES = tuple(REGISTRY["losses"])
@@ -47,7 +48,10 @@ def message_in(line: bytes) -> Plain:
 
 
 def blind(rollout: Rollout) -> Plain:
-    """What a learner may know of it: prompt, replies, how it ended and what was paid. No reference, fact or grade."""
+    """What a learner may know of it: prompt, replies, how it ended, what was paid and what was said in words.
+
+    No reference, fact or grade: of the secret it knows what these tell, and they are what the ledger charges for.
+    """
     return {
         "key": rollout.problem.key,
         "messages": [list(message) for message in rollout.problem.messages],
@@ -58,6 +62,7 @@ def blind(rollout: Rollout) -> Plain:
         "well_formed": rollout.grade.well_formed,
         "rewards": dict(rollout.rewards),
         "turn_rewards": rollout.turn_rewards,
+        "words": rollout.words,
     }
 
 
@@ -78,7 +83,7 @@ def unblinded(plain: Plain) -> Rollout:
     return Rollout(
         problem=problem, turns=turns, replies=tuple(plain["replies"]), end=End(plain["end"]),
         grade=Grade(hits=(), well_formed=plain["well_formed"]), rewards=plain["rewards"],
-        turn_rewards=None if paid is None else tuple(paid),
+        turn_rewards=None if paid is None else tuple(paid), words=plain["words"],
     )  # fmt: skip
 
 
@@ -172,17 +177,21 @@ def noise_of(plain: Any) -> Noise | None:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How rollouts are drawn for a learner: by weights with noise, or until a group has new replies."""
+    """How rollouts are drawn for a learner: by weights with noise, until a group has new replies, or in two halves."""
 
-    noise: Noise | None
-    candidates: int  # for a group; 0: none is passed over
+    noise: Noise | None = None
+    candidates: int = 0  # for a group; 0: none is passed over
+    second_tries: bool = False  # half of a group answers behind what was said of the other half
 
 
 def way_of(ready: Mapping[str, Any]) -> Way:
     candidates = ready.get("candidates", 0)
     if not isinstance(candidates, int) or not 0 <= candidates <= MOST_CANDIDATES:
         raise RunError(f"a group has from 0 to {MOST_CANDIDATES:,} candidates; got {candidates!r:.80}")
-    return Way(noise_of(ready.get("noise")), candidates)
+    second = ready.get("second_tries", False)
+    if not isinstance(second, bool):
+        raise RunError(f"a group has second tries or none; got {second!r:.80}")
+    return Way(noise_of(ready.get("noise")), candidates, second)
 
 
 def plain_replies(replies: Sequence[Reply]) -> list[list[Any]]:

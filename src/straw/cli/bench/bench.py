@@ -21,18 +21,20 @@ the bits are known, what they cost, and a hash of its rollouts, by which anybody
   straw bench grpo --short -o grpo.json              a row of straw by its name
   straw bench my_learner.py:Mine --short             a learner, or a row, in a file of yours
   straw bench grpo --short kl_coef=0                 with options of its own
+  straw bench grpo --form broad -o grpo-broad.json   all channels, N and spellings, two secrets each
+  straw bench sdpo --form words -o sdpo-words.json   games that say "higher" or "lower" beside the pay
   straw bench surrogate -o surrogate.json            the full form
   straw bench reinforce --form smollm2               a real model, apart
 
   --short             3 cells, 8 secrets each: at most 3 minutes of one core
-  --form NAME         short, full or smollm2
+  --form NAME         short, broad, words, full or smollm2
   --secrets N         only the first N secrets of each cell, for a first look: the same command without it goes on
   --rollouts FOLDER   keep the rollouts too, a file a run
 
-The learner runs in a process of its own, one from a file in a sandbox where bubblewrap is installed. It gets replies
-and what they were paid and never the secret; weights, sampling and measurement stay in this process. A learner may
-choose options of the algorithm and the optimizer, nothing of the game. A bench that is stopped goes on with the same
-command. What an entry is worth: straw board --check FILE.json
+The learner runs in a process of its own, one from a file in a sandbox where bubblewrap is installed. It gets replies,
+what they were paid and what was said of them, and never the secret; weights, sampling and measurement stay in this
+process. A learner may choose options of the algorithm and the optimizer, nothing of the game. A bench that is stopped
+goes on with the same command. What an entry is worth: straw board --check FILE.json
 """
 
 
@@ -102,7 +104,7 @@ def name_of(learner: str) -> str:
 def print_entry(entry: Entry) -> None:
     from rich.table import Table
 
-    from straw.benchmark.words import HEAD, row_of, total_words
+    from straw.benchmark.words import HEAD, row_of, total_interval, total_words
     from straw.text.shown.screen import Console, as_text
 
     scores, total = entry.scored()
@@ -113,4 +115,8 @@ def print_entry(entry: Entry) -> None:
         if cell.name in scores:
             table.add_row(*map(as_text, row_of(cell, scores[cell.name])))
     Console().print(table)
-    say(f"{entry.submission.title}: {total_words(total)} the ideal observer's episodes, {entry.cpu_s:,.0f} CPU seconds")
+    span = f" (95%: {total_interval(total)})" if total.get("interval") else ""
+    say(
+        f"{entry.submission.title}: {total_words(total)} the ideal observer's episodes{span}, {entry.cpu_s:,.0f} CPU "
+        "seconds"
+    )

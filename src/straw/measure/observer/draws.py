@@ -47,7 +47,28 @@ class Runs:
         self.fits = self.fits[:, : self.sizes.max(initial=1)].copy()
 
 
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """Bits in the mean behind every episode, with errors; and when each run knew all, and 0.9 of the bits."""
+
+    means: list[float]
+    errors: list[float]
+    known_at: Array
+    near_at: Array
+
+
 def draw_pace(codes: Array, *, group: int | None, runs: int, seed: int) -> Pace:
+    found = drawn_runs(codes, group=group, runs=runs, seed=seed)
+    known_at = found.known_at
+    all_known = bool(np.isfinite(known_at).all())
+    return Pace.of(
+        found.means, found.errors, runs=runs, to_know=float(known_at.mean()) if all_known else None,
+        to_know_error=float(known_at.std() / math.sqrt(runs)) if all_known else None,
+        to_nine_tenths=median_of(found.near_at.tolist()),
+    )  # fmt: skip
+
+
+def drawn_runs(codes: Array, *, group: int | None, runs: int, seed: int) -> Drawn:
     """`group`: guesses that fit, drawn before rewards come back; None: any guess."""
     N = codes.shape[1]
     chance = np.random.default_rng([seed, N, group or 0])
@@ -80,12 +101,7 @@ def draw_pace(codes: Array, *, group: int | None, runs: int, seed: int) -> Pace:
                 pool, room = pool[open_], room[open_]
         if not open_.any():
             break
-    all_known = bool(np.isfinite(known_at).all())
-    return Pace.of(
-        means, errors, runs=runs, to_know=float(known_at.mean()) if all_known else None,
-        to_know_error=float(known_at.std() / math.sqrt(runs)) if all_known else None,
-        to_nine_tenths=median_of(near_at.tolist()),
-    )  # fmt: skip
+    return Drawn(means, errors, known_at, near_at)
 
 
 def started(N: int, runs: int, chance: np.random.Generator) -> Runs:

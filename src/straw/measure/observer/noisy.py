@@ -19,7 +19,15 @@ LONGEST = 32  # times N: the most episodes
 
 
 def noisy_pace(N: int, e: float, *, group: int, runs: int = 400, seed: int = 0) -> Pace:
-    """Thompson's rule in groups; a run is over at 0.9 of the bits, so the curve is that of first times from there."""
+    means, errors, near_at = noisy_runs(N, e, group=group, runs=runs, seed=seed)
+    return Pace.of(means, errors, runs=runs, to_know=None, to_nine_tenths=median_of(near_at.tolist()))
+
+
+def noisy_runs(N: int, e: float, *, group: int, runs: int, seed: int = 0) -> tuple[list[float], list[float], Array]:
+    """Thompson's rule in groups: bits in the mean, their errors, and when each run had 0.9 of the bits.
+
+    A run is over there, so the curve is that of first times from there.
+    """
     chance = np.random.default_rng([seed, N, group])
     secrets, nats = (np.arange(runs) * N // runs + chance.integers(N)) % N, np.zeros((runs, N))
     near_at, bits = np.full(runs, math.inf), np.zeros(runs)
@@ -35,7 +43,7 @@ def noisy_pace(N: int, e: float, *, group: int, runs: int = 400, seed: int = 0) 
             means.append(float(bits.mean()))
             errors.append(float(bits.std() / math.sqrt(runs)))
         going = going[near_at[going] == math.inf]
-    return Pace.of(means, errors, runs=runs, to_know=None, to_nine_tenths=median_of(near_at.tolist()))
+    return means, errors, near_at
 
 
 def drawn(nats: Array, count: int, chance: np.random.Generator) -> Array:
