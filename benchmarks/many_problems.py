@@ -7,6 +7,8 @@
     reverse_digits   the page recipes/reverse_digits.toml, 16 problems x 4 replies a step, until 0.70
     countdown        16 problems x 8 replies a step, until 0.40
 
+maxrl takes no reward below 0, so it does not play the first.
+
 Accuracy is that of sampled replies to the same 400 held-out problems, measured every 128 or 256 episodes; the first
 measurement at the goal counts, and ends the run (`--whole`: not). Each policy gradient plays at two rates and stands by
 the better one, expert iteration by its one default. A seed draws the replies; problems come in one order. The start is
@@ -19,7 +21,7 @@ import argparse
 import json
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -41,7 +43,7 @@ class Task:
     page: str
     goal: float
     group_size: int
-    options: dict[str, Any] = field(default_factory=dict)
+    without: tuple[str, ...] = ()  # rows that cannot learn it
 
     @property
     def step(self) -> int:
@@ -50,7 +52,7 @@ class Task:
 
 
 TASKS = {
-    "reverse_digits": Task(str(Path(__file__).parents[1] / "recipes" / "reverse_digits.toml"), 0.70, 4),
+    "reverse_digits": Task(str(Path(__file__).parents[1] / "recipes" / "reverse_digits.toml"), 0.70, 4, ("maxrl",)),
     "countdown": Task("countdown", 0.40, 8),
 }
 
@@ -97,7 +99,7 @@ def main() -> None:
         table = Table("row", "rate", "episodes to the goal", "of", "accuracy at the end", "unpaid", "updates", "CPU s")
         seeds = range(asked.first, asked.first + asked.seeds)
         table.title = f"{name}, goal {TASKS[name].goal}"
-        for row in rows:
+        for row in (row for row in rows if row not in TASKS[name].without):
             best = best_of(TASKS[name], row, seeds, more | ({} if asked.whole else {"stop_at": TASKS[name].goal}))
             table.add_row(*best)
             console.print(name, *best)
