@@ -10,6 +10,7 @@ import pytest
 from tests.small_runs import Listener, small_page, small_plan
 
 from straw.engines.local.build import load_engine
+from straw.errors import ConfigError
 from straw.rewards.words import ToldInWords, ToldWhichDigit
 from straw.runs.reading import read_metrics
 from straw.tasks.base import Enumerable
@@ -44,6 +45,12 @@ def test_the_answers_of_a_row_are_those_that_fit_its_words() -> None:
 def test_only_a_learner_that_reads_is_taught_to() -> None:
     assert reading_of(small_plan(f"{TAUGHT} algorithm=sdpo")) == Reading(ToldInWords(N=8))
     assert reading_of(small_plan(f"{TAUGHT} algorithm=grpo")) is None
+
+
+def test_to_read_of_exchanged_labels_would_tell_them() -> None:
+    with pytest.raises(ConfigError, match="would teach the permutation; got spelling=permuted with algorithm=sdpo"):
+        small_plan("algorithm=sdpo reward_type=told_in_words spelling=permuted")
+    assert reading_of(small_plan("algorithm=grpo reward_type=told_in_words spelling=permuted")) is None
 
 
 @pytest.mark.slow

@@ -52,6 +52,7 @@ def plan_of(loaded: Loaded) -> Plan:
     check_problems(it.page, it.row, task)
     channel = channel_of(it.page, task)
     check_learner(it.row, it.page, task, channel)
+    check_words(it.page, it.row, channel)
     check_can_be_made(it.row)
     notes += thread_notes(it.page.model.threads)
     plan = Plan(page=it.page, task=task, channel=channel, row=it.row, origins=it.told(loaded), notes=notes)
@@ -183,6 +184,17 @@ def check_intrinsic(page: Page, row: Algorithm) -> None:
         raise ConfigError(
             f"an intrinsic reward is for a policy gradient's advantages, and algorithm={name} learns from what the "
             f"channel paid; got use_ir={page.memory.use_ir}. Write use_ir=no, or choose another algorithm."
+        )
+
+
+def check_words(page: Page, row: Algorithm, channel: Channel) -> None:
+    """Where a model that knows no word would have to be taught to read them (`warmup.reading`)."""
+    reads = row.learner is not None and getattr(find("learners", row.learner), "reads_words", False)
+    is_taught = reads and channel.speaks and page.model.is_embedded
+    if is_taught and getattr(page.task, "spelling", "") == "permuted":
+        raise ConfigError(
+            "what is said of a reply is about its number, and a warm-up that taught to read it would teach the "
+            f"permutation; got spelling=permuted with algorithm={page.algorithm.algorithm}. Write spelling=digits."
         )
 
 
