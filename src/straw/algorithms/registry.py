@@ -35,6 +35,7 @@ surrogate     full reward is where models of the reward, fitted to the log, expe
               and what the start makes of replies: its hidden states, where it was pretrained
 reward_aware  the ideal observer's posterior over answers                                  knows the formula as well
 regress       log-probabilities, fitted to all that was paid; what was paid is not paid again      knows tokens, rewards
+expert_iteration  the best paid reply to each problem is imitated, again and again (1705.08439)   knows tokens, rewards
 
 Others make advantages of their own, token by token, or use no gradient; each has its paper in its file.
 
