@@ -3,8 +3,8 @@
     cell      a channel, N and a spelling; so many secrets; at most so many episodes for each
     short     3 cells, 8 secrets         at most 3 minutes of one core
     broad     46 cells, 2 secrets        of full, those that say nothing in words and that an observer knows in time
-    words     9 cells, 8 secrets         of full, those that say something of every reply
-    full      63 cells, 32 secrets
+    words     3 cells, 8 secrets         of full, those that say something of every reply
+    full      57 cells, 32 secrets
     smollm2   a real model, apart
 
 All else is the same for everybody: groups of four, one prompt, a run that is over when 0.9 of the bits are known or
@@ -110,7 +110,8 @@ def numbers(secrets: int, of_hits: Mapping[int, int]) -> list[Cell]:
 
 
 def words(secrets: int) -> list[Cell]:
-    return cells("words", ORDERED, {64: 256, 256: 256, 1024: 256}, secrets)
+    """Of more numbers than 64 the embedded model does not learn to read what is said within its warm-up."""
+    return cells("words", ORDERED, {64: 256}, secrets)
 
 
 FORMS: Mapping[str, tuple[Cell, ...]] = {
